@@ -1,0 +1,3 @@
+"""minixai: explaining neural networks from scratch."""
+
+__version__ = "0.1.0"
