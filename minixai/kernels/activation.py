@@ -1,0 +1,52 @@
+"""ReLU and its VJP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from minixai.kernels.threads import for_each
+
+__all__ = ["relu", "relu_vjp"]
+
+Array = np.ndarray[Any, np.dtype[np.floating[Any]]]
+
+BLOCK = 1 << 17  # entries
+
+
+@njit(cache=True, nogil=True)
+def _relu(x, y):
+    for i in range(x.size):
+        y[i] = 0 if x[i] <= 0 else x[i]  # so written, NaN stays NaN
+
+
+@njit(cache=True, nogil=True)
+def _relu_vjp(g, y, gx):
+    for i in range(g.size):
+        gx[i] = 0 if y[i] <= 0 else g[i]
+
+
+def _blockwise(loop: Callable[..., None], *arrays: Array) -> Array:
+    """Run a loop over blocks of the flat arrays, and of a new one of their shape, which it returns."""
+    out = np.empty_like(arrays[0], order="C")
+    flat = [np.ascontiguousarray(array).reshape(-1) for array in (*arrays, out)]
+
+    def fill(number: int) -> None:
+        block = slice(number * BLOCK, (number + 1) * BLOCK)
+        loop(*(array[block] for array in flat))
+
+    for_each(fill, -(-out.size // BLOCK))
+    return out
+
+
+def relu(x: Array) -> Array:
+    """y = max(x, 0)."""
+    return _blockwise(_relu, x)
+
+
+def relu_vjp(g: Array, y: Array) -> Array:
+    """gx = g where y > 0, else 0."""
+    return _blockwise(_relu_vjp, g, y)

@@ -1,0 +1,239 @@
+"""Pooling over windows of the image planes (n, c, h, w), its VJPs, and unpooling with switches.
+
+A switch is the place of a window's maximum: its index in the flattened plane. At a tie it is the
+first in row-major order. Every plane is worked on alone, so threads share them out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+
+from minixai.kernels.threads import for_each
+
+__all__ = [
+    "Windows", "avg_pool2d", "avg_pool2d_vjp", "max_pool2d", "max_unpool2d", "max_unpool2d_vjp",
+    "p_norm_pool2d", "p_norm_pool2d_vjp"
+]  # fmt: skip
+
+Array = np.ndarray[Any, np.dtype[np.floating[Any]]]
+Switches = np.ndarray[Any, np.dtype[np.int32]]
+Pair = tuple[int, int]
+
+BLOCK = 1 << 16  # entries of the larger array
+
+
+class Windows(NamedTuple):
+    """Where the windows lie: (vertical, horizontal) pairs, and whether the last may hang over the edge."""
+
+    kernel: Pair
+    stride: Pair
+    padding: Pair = (0, 0)
+    dilation: Pair = (1, 1)
+    ceil_mode: bool = False
+
+    def output_size(self, size: Pair) -> Pair:
+        """How many windows there are along each axis; the last must begin inside the image or its padding."""
+        rows, columns = (self._count(size[axis], axis) for axis in (0, 1))
+        return rows, columns
+
+    def _count(self, size: int, axis: int) -> int:
+        stride, padding = self.stride[axis], self.padding[axis]
+        room = size + 2 * padding - self.dilation[axis] * (self.kernel[axis] - 1) - 1
+        if not self.ceil_mode:
+            return room // stride + 1
+        count = -(-room // stride) + 1
+        return count - 1 if (count - 1) * stride >= size + padding else count
+
+
+@njit(cache=True, nogil=True)
+def _max_pool(x, y, switches, kernel, stride, padding, dilation):
+    planes, h, w = x.shape
+    for p in range(planes):
+        for i in range(y.shape[1]):
+            for j in range(y.shape[2]):
+                place = -1
+                best = x[p, 0, 0]
+                for u in range(kernel[0]):
+                    row = i * stride[0] + u * dilation[0] - padding[0]
+                    if row < 0 or row >= h:
+                        continue
+                    for v in range(kernel[1]):
+                        column = j * stride[1] + v * dilation[1] - padding[1]
+                        if column < 0 or column >= w:
+                            continue
+                        value = x[p, row, column]
+                        if place < 0 or value > best or np.isnan(value):
+                            best = value
+                            place = row * w + column
+                y[p, i, j] = best
+                switches[p, i, j] = place
+
+
+@njit(cache=True, nogil=True)
+def _unpool(g, switches, gx):
+    for p in range(g.shape[0]):
+        for i in range(g.shape[1]):
+            gx[p, switches[p, i]] += g[p, i]
+
+
+@njit(cache=True, nogil=True)
+def _gather(g, switches, gx):
+    for p in range(switches.shape[0]):
+        for i in range(switches.shape[1]):
+            gx[p, i] = g[p, switches[p, i]]
+
+
+@njit(cache=True, nogil=True)
+def _window(i, size, kernel, stride, padding):
+    """A window's first row (or column) inside the image, and the one after its last."""
+    start = i * stride - padding
+    return max(start, 0), min(start + kernel, size)
+
+
+@njit(cache=True, nogil=True)
+def _window_area(i, size, kernel, stride, padding, count_padding):
+    """A window's extent along one axis: inside the image, or inside the image and its padding."""
+    start = i * stride - padding
+    if count_padding:
+        return min(start + kernel, size + padding) - start
+    return min(start + kernel, size) - max(start, 0)
+
+
+@njit(cache=True, nogil=True)
+def _avg_pool(x, y, kernel, stride, padding, count_padding):
+    planes, h, w = x.shape
+    for p in range(planes):
+        for i in range(y.shape[1]):
+            top, bottom = _window(i, h, kernel[0], stride[0], padding[0])
+            height = _window_area(i, h, kernel[0], stride[0], padding[0], count_padding)
+            for j in range(y.shape[2]):
+                left, right = _window(j, w, kernel[1], stride[1], padding[1])
+                area = height * _window_area(j, w, kernel[1], stride[1], padding[1], count_padding)
+                s = 0.0
+                for row in range(top, bottom):
+                    for column in range(left, right):
+                        s += x[p, row, column]
+                y[p, i, j] = s / area
+
+
+@njit(cache=True, nogil=True)
+def _avg_pool_vjp(g, gx, kernel, stride, padding, count_padding):
+    planes, h, w = gx.shape
+    for p in range(planes):
+        for i in range(g.shape[1]):
+            top, bottom = _window(i, h, kernel[0], stride[0], padding[0])
+            height = _window_area(i, h, kernel[0], stride[0], padding[0], count_padding)
+            for j in range(g.shape[2]):
+                left, right = _window(j, w, kernel[1], stride[1], padding[1])
+                area = height * _window_area(j, w, kernel[1], stride[1], padding[1], count_padding)
+                share = g[p, i, j] / area
+                for row in range(top, bottom):
+                    for column in range(left, right):
+                        gx[p, row, column] += share
+
+
+@njit(cache=True, nogil=True)
+def _p_norm_pool(x, y, kernel, stride, padding, norm):
+    planes, h, w = x.shape
+    for p in range(planes):
+        for i in range(y.shape[1]):
+            top, bottom = _window(i, h, kernel[0], stride[0], padding[0])
+            for j in range(y.shape[2]):
+                left, right = _window(j, w, kernel[1], stride[1], padding[1])
+                largest = 0.0
+                for row in range(top, bottom):
+                    for column in range(left, right):
+                        largest = max(largest, abs(x[p, row, column]))
+                s = 0.0
+                if 0 < largest < np.inf:  # divided by the largest, no power can overflow
+                    for row in range(top, bottom):
+                        for column in range(left, right):
+                            s += (abs(x[p, row, column]) / largest) ** norm
+                    largest *= s ** (1 / norm)
+                y[p, i, j] = largest
+
+
+@njit(cache=True, nogil=True)
+def _p_norm_pool_vjp(g, x, y, gx, kernel, stride, padding, norm):
+    planes, h, w = x.shape
+    for p in range(planes):
+        for i in range(g.shape[1]):
+            top, bottom = _window(i, h, kernel[0], stride[0], padding[0])
+            for j in range(g.shape[2]):
+                left, right = _window(j, w, kernel[1], stride[1], padding[1])
+                if y[p, i, j] == 0:
+                    continue
+                for row in range(top, bottom):
+                    for column in range(left, right):
+                        share = (abs(x[p, row, column]) / y[p, i, j]) ** (norm - 1)
+                        gx[p, row, column] += g[p, i, j] * np.sign(x[p, row, column]) * share
+
+
+def _planewise(loop: Callable[..., None], arrays: list[Any], *settings: Any) -> None:
+    """Run a loop over the planes of all arrays, some at a time."""
+    flat = [array.reshape(-1, *array.shape[2:]) for array in arrays]
+    planes = len(flat[0])
+    step = max(1, BLOCK * planes // max(array.size for array in flat))
+
+    def fill(number: int) -> None:
+        block = slice(number * step, (number + 1) * step)
+        loop(*(array[block] for array in flat), *settings)
+
+    for_each(fill, -(-planes // step))
+
+
+def max_pool2d(x: Array, windows: Windows) -> tuple[Array, Switches]:
+    """y = the maximum of each window, and its switch; what lies in the padding is never the maximum."""
+    y = np.empty(x.shape[:2] + windows.output_size(x.shape[2:]), x.dtype)
+    switches = np.empty(y.shape, np.int32)
+    _planewise(_max_pool, [np.ascontiguousarray(x), y, switches], *windows[:4])
+    return y, switches
+
+
+def max_unpool2d(y: Array, switches: Switches, size: Pair) -> Array:
+    """x[switch] = Σ of the y with this switch, 0 elsewhere: the VJP of max pooling."""
+    x = np.zeros((*y.shape[:2], size[0] * size[1]), y.dtype)
+    arrays = [np.ascontiguousarray(array).reshape(*y.shape[:2], -1) for array in (y, switches)]
+    _planewise(_unpool, [*arrays, x])
+    return x.reshape(*y.shape[:2], *size)
+
+
+def max_unpool2d_vjp(g: Array, switches: Switches) -> Array:
+    """gy = g[switch]."""
+    gy = np.empty(switches.shape, g.dtype)
+    flat = [np.ascontiguousarray(array).reshape(*switches.shape[:2], -1) for array in (g, switches, gy)]
+    _planewise(_gather, flat)
+    return flat[2].reshape(switches.shape)
+
+
+def avg_pool2d(x: Array, windows: Windows, count_include_pad: bool) -> Array:
+    """y = the mean of each window, over its pixels or over its pixels and padding."""
+    y = np.empty(x.shape[:2] + windows.output_size(x.shape[2:]), x.dtype)
+    _planewise(_avg_pool, [np.ascontiguousarray(x), y], *windows[:3], count_include_pad)
+    return y
+
+
+def avg_pool2d_vjp(g: Array, size: Pair, windows: Windows, count_include_pad: bool) -> Array:
+    """gx = Σ over the windows of a pixel: g / area."""
+    gx = np.zeros(g.shape[:2] + tuple(size), g.dtype)
+    _planewise(_avg_pool_vjp, [np.ascontiguousarray(g), gx], *windows[:3], count_include_pad)
+    return gx
+
+
+def p_norm_pool2d(x: Array, p: float, windows: Windows) -> Array:
+    """y = (Σ |x|^p)^(1/p) over each window."""
+    y = np.empty(x.shape[:2] + windows.output_size(x.shape[2:]), x.dtype)
+    _planewise(_p_norm_pool, [np.ascontiguousarray(x), y], *windows[:3], float(p))
+    return y
+
+
+def p_norm_pool2d_vjp(g: Array, x: Array, y: Array, p: float, windows: Windows) -> Array:
+    """gx = Σ over the windows of a pixel: g · sign(x) · (|x| / y)^(p−1), 0 where y = 0."""
+    gx = np.zeros(x.shape, g.dtype)
+    arrays = [np.ascontiguousarray(array) for array in (g, x, y)]
+    _planewise(_p_norm_pool_vjp, [*arrays, gx], *windows[:3], float(p))
+    return gx

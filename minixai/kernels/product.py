@@ -1,0 +1,31 @@
+"""Products of matrices by BLAS, cut into blocks so that our own threads share the work."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minixai.kernels.threads import for_each
+
+__all__ = ["matrix_product"]
+
+Array = np.ndarray[Any, np.dtype[np.floating[Any]]]
+
+BLOCK = 256  # rows or columns of the result
+
+
+def matrix_product(a: Array, b: Array) -> Array:
+    """a (m, j) times b (j, n): blocks of rows where there are more of them, else of columns."""
+    product = np.empty((a.shape[0], b.shape[1]), a.dtype)
+    by_rows = a.shape[0] >= b.shape[1]
+
+    def fill(number: int) -> None:
+        block = slice(number * BLOCK, (number + 1) * BLOCK)
+        if by_rows:
+            np.matmul(a[block], b, out=product[block])
+        else:
+            product[:, block] = a @ b[:, block]
+
+    for_each(fill, -(-max(product.shape) // BLOCK))
+    return product

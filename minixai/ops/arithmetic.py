@@ -1,0 +1,173 @@
+"""Arithmetic with broadcasting, products of matrices, exponential and logarithm."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minixai.errors import ShapeError
+from minixai.kernels import product
+from minixai.tape import Array, Node, Op, Tensor
+
+__all__ = [
+    "add", "divide", "exp", "linear", "log", "matmul", "multiply", "negative", "power", "subtract"
+]  # fmt: skip
+
+
+def _unbroadcast(g: Array, shape: tuple[int, ...]) -> Array:
+    """Sum g over the axes along which an input of this shape was repeated."""
+    if g.shape == shape:
+        return g
+    g = g.sum(axis=tuple(range(g.ndim - len(shape))))
+    return g.sum(axis=tuple(a for a, size in enumerate(shape) if size == 1), keepdims=True).reshape(shape)
+
+
+def _broadcast_shapes(name: str, x: Array, y: Array) -> None:
+    try:
+        np.broadcast_shapes(x.shape, y.shape)
+    except ValueError:
+        raise ShapeError(f"{name}: shapes {x.shape} and {y.shape} do not broadcast together") from None
+
+
+@Op
+def add(x: Array, y: Array) -> Array:
+    """x + y, with broadcasting."""
+    _broadcast_shapes("add", x, y)
+    return x + y
+
+
+@add.define_vjp
+def _add_vjp(g: Array, node: Node) -> tuple[Array, Array]:
+    x, y = node.arrays
+    return _unbroadcast(g, x.shape), _unbroadcast(g, y.shape)
+
+
+@Op
+def subtract(x: Array, y: Array) -> Array:
+    """x − y, with broadcasting."""
+    _broadcast_shapes("subtract", x, y)
+    return x - y
+
+
+@subtract.define_vjp
+def _subtract_vjp(g: Array, node: Node) -> tuple[Array, Array]:
+    x, y = node.arrays
+    return _unbroadcast(g, x.shape), _unbroadcast(-g, y.shape)
+
+
+@Op
+def multiply(x: Array, y: Array) -> Array:
+    """x · y elementwise, with broadcasting."""
+    _broadcast_shapes("multiply", x, y)
+    return x * y
+
+
+@multiply.define_vjp
+def _multiply_vjp(g: Array, node: Node) -> tuple[Array, Array]:
+    x, y = node.arrays
+    return _unbroadcast(g * y, x.shape), _unbroadcast(g * x, y.shape)
+
+
+@Op
+def divide(x: Array, y: Array) -> Array:
+    """x / y elementwise, with broadcasting."""
+    _broadcast_shapes("divide", x, y)
+    return x / y
+
+
+@divide.define_vjp
+def _divide_vjp(g: Array, node: Node) -> tuple[Array, Array]:
+    x, y = node.arrays
+    return _unbroadcast(g / y, x.shape), _unbroadcast(-g * node.value / y, y.shape)
+
+
+@Op
+def negative(x: Array) -> Array:
+    """−x."""
+    return -x
+
+
+@negative.define_vjp
+def _negative_vjp(g: Array, node: Node) -> tuple[Array]:
+    return (-g,)
+
+
+@Op
+def power(x: Array, exponent: float) -> Array:
+    """x to a constant power."""
+    return x**exponent
+
+
+@power.define_vjp
+def _power_vjp(g: Array, node: Node) -> tuple[Array]:
+    (x,), exponent = node.arrays, node.params["exponent"]
+    return (np.zeros_like(g) if exponent == 0 else g * exponent * x ** (exponent - 1),)
+
+
+@Op
+def exp(x: Array) -> Array:
+    """e to the power of x."""
+    return np.exp(x)
+
+
+@exp.define_vjp
+def _exp_vjp(g: Array, node: Node) -> tuple[Array]:
+    return (g * node.value,)
+
+
+@Op
+def log(x: Array) -> Array:
+    """The natural logarithm of x."""
+    return np.log(x)
+
+
+@log.define_vjp
+def _log_vjp(g: Array, node: Node) -> tuple[Array]:
+    (x,) = node.arrays
+    return (g / x,)
+
+
+@Op
+def matmul(x: Array, y: Array) -> Array:
+    """The product x @ y of matrices (m, j) and (j, n), or of stacks of them, with broadcasting."""
+    if x.ndim < 2 or y.ndim < 2 or x.shape[-1] != y.shape[-2]:
+        raise ShapeError(f"matmul: expected x (…, m, j) and y (…, j, n), got x {x.shape} and y {y.shape}")
+    return product.matrix_product(x, y) if x.ndim == y.ndim == 2 else x @ y
+
+
+@matmul.define_vjp
+def _matmul_vjp(g: Array, node: Node) -> tuple[Array | None, Array | None]:
+    x, y = node.arrays
+    gx = _unbroadcast(g @ y.swapaxes(-1, -2), x.shape) if node.needs[0] else None
+    gy = _unbroadcast(x.swapaxes(-1, -2) @ g, y.shape) if node.needs[1] else None
+    return gx, gy
+
+
+@Op
+def linear(x: Array, w: Array, b: Array | None = None) -> Array:
+    """y[i, k] = Σ_j x[i, j] · w[k, j] + b[k].
+
+    x: (n, j). w: (k, j). b: (k,) or None. Returns (n, k).
+    Raises ShapeError where the shapes do not fit.
+    """
+    if x.ndim != 2 or w.ndim != 2 or x.shape[1] != w.shape[1]:
+        raise ShapeError(f"linear: expected x (n, j) and w (k, j), got x {x.shape} and w {w.shape}")
+    if b is not None and b.shape != w.shape[:1]:
+        raise ShapeError(f"linear: b has shape {b.shape}, w {w.shape} expects ({w.shape[0]},)")
+    y = product.matrix_product(x, w.T)
+    return y if b is None else np.add(y, b, out=y)
+
+
+@linear.define_vjp
+def _linear_vjp(g: Array, node: Node) -> tuple[Array | None, ...]:
+    x, w, *_ = node.arrays
+    gx = product.matrix_product(g, w) if node.needs[0] else None
+    gw = product.matrix_product(g.T, x) if node.needs[1] else None
+    return (gx, gw, g.sum(axis=0))[: len(node.inputs)]
+
+
+
+for name, op in {"add": add, "sub": subtract, "mul": multiply, "truediv": divide, "matmul": matmul}.items():
+    setattr(Tensor, f"__{name}__", lambda self, other, op=op: op(self, other))
+    setattr(Tensor, f"__r{name}__", lambda self, other, op=op: op(other, self))
+Tensor.__neg__ = lambda self: negative(self)  # type: ignore[attr-defined]
+Tensor.__pow__ = lambda self, exponent: power(self, exponent)  # type: ignore[attr-defined]

@@ -1,0 +1,177 @@
+"""Pooling, and unpooling with switches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minixai.errors import ShapeError
+from minixai.kernels import pooling
+from minixai.ops.sizes import Size, check_images, pair
+from minixai.tape import Array, Node, Op, Tensor
+
+__all__ = [
+    "adaptive_avg_pool2d", "avg_pool2d", "global_avg_pool2d", "max_pool2d", "max_unpool2d", "p_norm_pool2d",
+    "switches"
+]  # fmt: skip
+
+
+def _windows(
+    call: str,
+    x: Array,
+    kernel_size: Size,
+    stride: Size | None,
+    padding: Size = 0,
+    dilation: Size = 1,
+    ceil_mode: bool = False,
+) -> pooling.Windows:
+    check_images(call, x)
+    kernel = pair(call, "kernel_size", kernel_size)
+    steps = kernel if stride is None else pair(call, "stride", stride)
+    windows = pooling.Windows(
+        kernel, steps, pair(call, "padding", padding, least=0), pair(call, "dilation", dilation), ceil_mode
+    )
+    if any(2 * windows.padding[axis] > kernel[axis] for axis in (0, 1)):
+        raise ShapeError(f"{call}: padding is {padding}, expected at most half of kernel_size {kernel_size}")
+    if min(windows.output_size(x.shape[2:])) < 1:
+        raise ShapeError(f"{call}: kernel_size {kernel_size} is larger than the image, x {x.shape}")
+    return windows
+
+
+@Op
+def max_pool2d(
+    x: Array,
+    kernel_size: Size,
+    stride: Size | None = None,
+    padding: Size = 0,
+    dilation: Size = 1,
+    ceil_mode: bool = False,
+) -> tuple[Array, Any]:
+    """y = the maximum of each window; the place of each maximum, its switch, is kept for the way back.
+
+    x: (n, c, h, w). stride: None means kernel_size. padding: at most half of kernel_size, never a maximum.
+    ceil_mode: whether a last window that hangs over the edge counts.
+    At a tie the cotangent goes to the first maximum in row-major order.
+    """
+    return pooling.max_pool2d(x, _windows("max_pool2d", x, kernel_size, stride, padding, dilation, ceil_mode))
+
+
+@max_pool2d.define_vjp
+def _max_pool2d_vjp(g: Array, node: Node) -> tuple[Array]:
+    (x,), switches = node.arrays, node.saved
+    return (pooling.max_unpool2d(g, switches, x.shape[2:]),)
+
+
+def switches(y: Tensor) -> pooling.Switches:
+    """The switches of y = max_pool2d(x): for each window the index of its maximum in the flattened plane."""
+    if y.node is None or y.node.op is not max_pool2d:
+        raise ValueError(f"switches: y is {y!r}, expected the output of max_pool2d with a tape")
+    return y.node.saved
+
+
+@Op
+def max_unpool2d(y: Array, switches: pooling.Switches, size: tuple[int, int]) -> Array:
+    """x[switch] = y, 0 elsewhere; where windows share a switch, their y add up.
+
+    y, switches: (n, c, h', w'), the latter integers in [0, h·w). size: (h, w) of the result.
+    """
+    height, width = pair("max_unpool2d", "size", size)
+    check_images("max_unpool2d", y)
+    switches = np.asarray(switches)
+    if switches.shape != y.shape or switches.dtype.kind not in "iu":
+        raise ShapeError(
+            f"max_unpool2d: switches {switches.shape} {switches.dtype}, expected integers of shape {y.shape}"
+        )
+    if switches.min() < 0 or switches.max() >= height * width:
+        raise ValueError(f"max_unpool2d: a switch is outside the plane of size {size}")
+    return pooling.max_unpool2d(y, switches.astype(np.int32, copy=False), (height, width))
+
+
+@max_unpool2d.define_vjp
+def _max_unpool2d_vjp(g: Array, node: Node) -> tuple[Array]:
+    return (pooling.max_unpool2d_vjp(g, np.asarray(node.params["switches"], np.int32)),)
+
+
+@Op
+def avg_pool2d(
+    x: Array,
+    kernel_size: Size,
+    stride: Size | None = None,
+    padding: Size = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+) -> Array:
+    """y = the mean of each window.
+
+    x: (n, c, h, w). stride: None means kernel_size. padding: zeros, at most half of kernel_size.
+    count_include_pad: whether the padding counts in the mean's denominator.
+    """
+    windows = _windows("avg_pool2d", x, kernel_size, stride, padding, ceil_mode=ceil_mode)
+    return pooling.avg_pool2d(x, windows, count_include_pad)
+
+
+@avg_pool2d.define_vjp
+def _avg_pool2d_vjp(g: Array, node: Node) -> tuple[Array]:
+    (x,), params = node.arrays, dict(node.params)
+    count_include_pad = params.pop("count_include_pad")
+    windows = _windows("avg_pool2d", x, **params)
+    return (pooling.avg_pool2d_vjp(g, x.shape[2:], windows, count_include_pad),)
+
+
+@Op
+def p_norm_pool2d(
+    x: Array, kernel_size: Size, p: float = 2.0, stride: Size | None = None, padding: Size = 0
+) -> Array:
+    """y = (Σ |x|^p)^(1/p) over each window: the sum of magnitudes for p = 1, towards the largest for p → ∞.
+
+    x: (n, c, h, w). p: at least 1; for the maximum itself there is max_pool2d.
+    The derivative is 0 where a window is all zero. Springenberg et al. 2014, eq. 1.
+    """
+    if not 1 <= p < np.inf:
+        raise ValueError(f"p_norm_pool2d: p is {p}, expected 1 <= p < inf")
+    return pooling.p_norm_pool2d(x, p, _windows("p_norm_pool2d", x, kernel_size, stride, padding))
+
+
+@p_norm_pool2d.define_vjp
+def _p_norm_pool2d_vjp(g: Array, node: Node) -> tuple[Array]:
+    (x,), params = node.arrays, dict(node.params)
+    p = params.pop("p")
+    return (pooling.p_norm_pool2d_vjp(g, x, node.value, p, _windows("p_norm_pool2d", x, **params)),)
+
+
+@Op
+def adaptive_avg_pool2d(x: Array, output_size: Size = 1) -> Array:
+    """y = the means of output_size windows that cover the image evenly: rows ⌊i·h/r⌋ to ⌈(i+1)·h/r⌉ − 1.
+
+    x: (n, c, h, w). Returns (n, c, *output_size); size 1 is global average pooling.
+    """
+    rows, columns = _averages(x, output_size)
+    return rows @ x @ columns.T
+
+
+@adaptive_avg_pool2d.define_vjp
+def _adaptive_avg_pool2d_vjp(g: Array, node: Node) -> tuple[Array]:
+    (x,) = node.arrays
+    rows, columns = _averages(x, node.params["output_size"])
+    return (rows.T @ g @ columns,)
+
+
+def global_avg_pool2d(x: Tensor) -> Tensor:
+    """The mean of each channel's plane: (n, c, h, w) → (n, c, 1, 1)."""
+    return adaptive_avg_pool2d(x, 1)
+
+
+def _averages(x: Array, output_size: Size) -> tuple[Array, Array]:
+    """The matrices that average rows and columns: y = rows @ x @ columns.T."""
+    check_images("adaptive_avg_pool2d", x)
+    counts = pair("adaptive_avg_pool2d", "output_size", output_size)
+    rows, columns = (
+        np.zeros((count, size), x.dtype) for count, size in zip(counts, x.shape[2:], strict=True)
+    )
+    for matrix in (rows, columns):
+        count, size = matrix.shape
+        for i in range(count):
+            window = slice(i * size // count, -(-(i + 1) * size // count))
+            matrix[i, window] = 1 / (window.stop - window.start)
+    return rows, columns

@@ -1,0 +1,66 @@
+"""Sums, means and maxima along axes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minixai.tape import Array, Node, Op, Tensor
+
+__all__ = ["max", "mean", "sum"]
+
+Axis = int | tuple[int, ...] | None
+
+
+def _spread(array: Array, node: Node) -> Array:
+    """Give a reduced array its axes back, with size 1, so that it broadcasts to the input."""
+    axis, keepdims = node.params["axis"], node.params["keepdims"]
+    if keepdims:
+        return array
+    (x,) = node.arrays
+    return np.expand_dims(array, tuple(range(x.ndim)) if axis is None else axis)
+
+
+@Op
+def sum(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
+    """Σ x along the axes; None means all."""
+    return x.sum(axis, keepdims=keepdims)
+
+
+@sum.define_vjp
+def _sum_vjp(g: Array, node: Node) -> tuple[Array]:
+    (x,) = node.arrays
+    return (np.broadcast_to(_spread(g, node), x.shape),)
+
+
+@Op
+def mean(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
+    """The mean of x along the axes; None means all."""
+    return x.mean(axis, keepdims=keepdims)
+
+
+@mean.define_vjp
+def _mean_vjp(g: Array, node: Node) -> tuple[Array]:
+    (x,) = node.arrays
+    return (np.broadcast_to(_spread(g, node) * (g.size / x.size), x.shape),)
+
+
+@Op
+def max(x: Array, axis: int | None = None, keepdims: bool = False) -> Array:
+    """The maximum of x along an axis; None means of all. At a tie the cotangent goes to the first maximum."""
+    return x.max(axis, keepdims=keepdims)
+
+
+@max.define_vjp
+def _max_vjp(g: Array, node: Node) -> tuple[Array]:
+    (x,), axis = node.arrays, node.params["axis"]
+    gx = np.zeros_like(x)
+    if axis is None:
+        gx.flat[x.argmax()] = g.item()
+    else:
+        np.put_along_axis(gx, x.argmax(axis, keepdims=True), _spread(g, node), axis)
+    return (gx,)
+
+
+Tensor.sum = lambda self, axis=None, keepdims=False: sum(self, axis, keepdims)  # type: ignore[attr-defined]
+Tensor.mean = lambda self, axis=None, keepdims=False: mean(self, axis, keepdims)  # type: ignore[attr-defined]
+Tensor.max = lambda self, axis=None, keepdims=False: max(self, axis, keepdims)  # type: ignore[attr-defined]
