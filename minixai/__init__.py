@@ -1,3 +1,15 @@
-"""minixai: explaining neural networks from scratch."""
+"""minixai: explaining neural networks from scratch.
+
+An explanation is another way of walking the same tape back: see `minixai.tape`.
+"""
+
+from minixai import data, evaluate, gradcheck, kernels, methods, models, nn, ops, plot, rules, signal
+from minixai.methods import Explanation
+from minixai.tape import Tensor, backward, no_tape
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Explanation", "Tensor", "backward", "data", "evaluate", "gradcheck", "kernels", "methods", "models",
+    "nn", "no_tape", "ops", "plot", "rules", "signal"
+]  # fmt: skip

@@ -1,0 +1,115 @@
+"""The gradient, and what changes when its backward pass rectifies.
+
+All take (model, x, target, layer, neuron, seed):
+
+x: (n, …), the model's input, cast to the model's dtype.
+target: the class to explain, one number or one per image; None means the largest logit. A final
+    softmax is skipped.
+layer, neuron: in place of a class, a unit within the network. layer is a module's name, such as
+    "features.3", or (name, call) where it is called more than once; neuron is (channel, row, column),
+    (channel, "max") or (index,); without it the whole layer is explained.
+seed: where the way back starts, "one" or the unit's "value".
+
+They return an Explanation, and raise ValueError for a wrong argument or a NaN, ShapeError for an
+empty batch or a wrong shape.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minixai import rules as tables
+from minixai.methods.explanation import Explanation
+from minixai.methods.unit import Layer, Neuron, select_unit
+from minixai.nn import Module
+from minixai.tape import Rules, Tensor, backward
+
+__all__ = ["deconvnet", "gradient", "guided_backprop", "input_x_gradient"]
+
+
+def walk_back(
+    method: str,
+    kind: str,
+    model: Module,
+    x: Any,
+    target: Any,
+    layer: Layer | None,
+    neuron: Neuron | None,
+    seed: str | None,
+    rules: Rules | None = None,
+) -> Explanation:
+    """Explain a unit by one walk back over the tape with a table of rules."""
+    leaf = Tensor(model.check_input(method, x))
+    with model.evaluating():
+        output, layers = model.trace(leaf)
+    model.check_output(method, output.value)
+    unit = select_unit(output, layers, target, layer, neuron)
+    cotangent = unit.cotangent(seed or ("one" if layer is None else "value"))
+    g = backward(unit.tensor, cotangent, rules, wrt=[leaf])[leaf]
+    preprocess = getattr(model, "preprocess", None)
+    return Explanation(method, kind, g, leaf.value, unit.name, unit.target, unit.score, preprocess)
+
+
+def gradient(
+    model: Module,
+    x: Any,
+    target: Any = None,
+    layer: Layer | None = None,
+    neuron: Neuron | None = None,
+    seed: str = "one",
+) -> Explanation:
+    """map = ∂score/∂x: how the score changes when a pixel does (Simonyan et al. 2013, section 3).
+
+    Shows the function, not the signal: it points where the network looks to cancel distractors too.
+    """
+    return walk_back("gradient", "function", model, x, target, layer, neuron, seed)
+
+
+def input_x_gradient(
+    model: Module,
+    x: Any,
+    target: Any = None,
+    layer: Layer | None = None,
+    neuron: Neuron | None = None,
+    seed: str = "one",
+) -> Explanation:
+    """map = x ⊙ ∂score/∂x: a first-order share of the score; exact for ReLU networks without bias."""
+    e = gradient(model, x, target, layer, neuron, seed)
+    return Explanation(
+        "input × gradient", "attribution", e.x * e.map, e.x, e.unit, e.target, e.score, e.preprocess
+    )  # fmt: skip
+
+
+def deconvnet(
+    model: Module,
+    x: Any,
+    target: Any = None,
+    layer: Layer | None = None,
+    neuron: Neuron | None = None,
+    seed: str | None = None,
+) -> Explanation:
+    """The gradient with gx = max(g, 0) at every ReLU (Zeiler and Fergus 2014, section 2.1).
+
+    Unpools with the switches, rectifies, filters with the transposed weights. seed: None means "one"
+    from a logit and "value" from an inner unit. It partly reconstructs the image whatever the class,
+    and can be zero everywhere where backward weights are mostly negative; it then warns.
+    """
+    return walk_back("DeConvNet", "signal", model, x, target, layer, neuron, seed, tables.deconvnet())
+
+
+def guided_backprop(
+    model: Module,
+    x: Any,
+    target: Any = None,
+    layer: Layer | None = None,
+    neuron: Neuron | None = None,
+    seed: str | None = None,
+) -> Explanation:
+    """The gradient with gx = max(g, 0) where x > 0, else 0, at every ReLU (Springenberg et al. 2014).
+
+    seed: None means "one" from a logit and "value" from an inner unit. Sharp, but it partly
+    reconstructs the image whatever the class (Nie et al. 2018).
+    """
+    return walk_back(
+        "guided backprop", "signal", model, x, target, layer, neuron, seed, tables.guided_backprop()
+    )  # fmt: skip

@@ -1,0 +1,32 @@
+"""Files of weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from minixai import data
+from minixai.errors import FileFormatError
+from minixai.nn import Module
+
+__all__ = ["load_weights", "save_weights"]
+
+
+def load_weights(model: Module, path: str | Path, arrays: Mapping[str, np.ndarray] | None = None) -> None:
+    """Load a state dict from .npz or .safetensors; FileFormatError says where it does not fit the model.
+
+    arrays: what was read from the file, where it had to be renamed.
+    """
+    try:
+        model.load_state_dict(data.read_arrays(path) if arrays is None else arrays)
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, FileFormatError):
+            raise
+        raise FileFormatError(f"{path} does not fit {type(model).__name__}: {error.args[0]}") from error
+
+
+def save_weights(model: Module, path: str | Path) -> None:
+    """Save the state dict as .safetensors; the file is there whole or not at all."""
+    data.write_arrays(path, model.state_dict())

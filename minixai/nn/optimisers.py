@@ -1,0 +1,60 @@
+"""Optimisers: how parameters follow their gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from minixai.nn.module import Parameter
+from minixai.tape import Array, Tensor
+
+__all__ = ["SGD", "Adam"]
+
+
+class SGD:
+    """Stochastic gradient descent: v ← momentum·v + g + weight_decay·p, then p ← p − lr·v."""
+
+    def __init__(
+        self, parameters: Iterable[Parameter], lr: float, momentum: float = 0.0, weight_decay: float = 0.0
+    ) -> None:
+        self.parameters = list(parameters)
+        self.lr, self.momentum, self.weight_decay = lr, momentum, weight_decay
+        self._velocity: dict[Tensor, Array] = {}
+
+    def step(self, gradients: Mapping[Tensor, Array]) -> None:
+        """Change every parameter by its gradient, as `backward` returns them."""
+        for p in self.parameters:
+            g = gradients[p] + self.weight_decay * p.value if self.weight_decay else gradients[p]
+            if self.momentum:
+                g = self._velocity[p] = self.momentum * self._velocity[p] + g if p in self._velocity else g
+            p.value -= self.lr * g
+
+
+class Adam:
+    """Adam (Kingma and Ba 2015, algorithm 1), with weight decay added to the gradient."""
+
+    def __init__(
+        self,
+        parameters: Iterable[Parameter],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        self.parameters = list(parameters)
+        self.lr, self.betas, self.eps, self.weight_decay = lr, betas, eps, weight_decay
+        self._steps = 0
+        self._means: dict[Tensor, Array] = {p: np.zeros_like(p.value) for p in self.parameters}
+        self._squares: dict[Tensor, Array] = {p: np.zeros_like(p.value) for p in self.parameters}
+
+    def step(self, gradients: Mapping[Tensor, Array]) -> None:
+        """Change every parameter by its gradient, as `backward` returns them."""
+        self._steps += 1
+        b1, b2 = self.betas
+        for p in self.parameters:
+            g = gradients[p] + self.weight_decay * p.value if self.weight_decay else gradients[p]
+            mean = self._means[p] = b1 * self._means[p] + (1 - b1) * g
+            square = self._squares[p] = b2 * self._squares[p] + (1 - b2) * g**2
+            unbiased = np.sqrt(square / (1 - b2**self._steps)) + self.eps
+            p.value -= (self.lr / (1 - b1**self._steps)) * mean / unbiased

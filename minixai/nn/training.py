@@ -1,0 +1,79 @@
+"""Training by mini-batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minixai import ops
+from minixai.errors import ShapeError
+from minixai.nn.module import Module
+from minixai.nn.optimisers import SGD, Adam
+from minixai.tape import Tensor, backward
+
+__all__ = ["Epoch", "fit"]
+
+
+class Epoch(NamedTuple):
+    """What one pass over the images gave: mean loss while training, and on the validation images."""
+
+    loss: float
+    validation_loss: float | None = None
+    validation_accuracy: float | None = None
+
+
+def fit(
+    model: Module,
+    x: Any,
+    y: Any,
+    epochs: int = 1,
+    batch_size: int = 64,
+    optimiser: SGD | Adam | None = None,
+    loss: Callable[..., Tensor] = ops.cross_entropy,
+    validation: tuple[Any, Any] | None = None,
+    seed: int = 0,
+    progress: bool = True,
+) -> list[Epoch]:
+    """Train a model on shuffled mini-batches and return what each epoch gave.
+
+    x: (n, …) inputs. y: (n,) integer labels for `cross_entropy`, or what else `loss(output, y)` takes.
+    optimiser: None means Adam with lr 1e-3. validation: (x, y) to report on after each epoch; the
+    accuracy is there for integer labels. seed: of the shuffling. The model is left in eval mode.
+    Raises FloatingPointError as soon as the loss is not finite.
+    """
+    from tqdm.auto import tqdm
+
+    x, y = model.check_input("fit", x), np.asarray(y)
+    if len(x) != len(y):
+        raise ShapeError(f"fit: {len(x)} inputs and {len(y)} targets, expected as many")
+    if epochs < 1 or batch_size < 1:
+        raise ValueError(f"fit: epochs {epochs}, batch_size {batch_size}, expected at least 1")
+    optimiser = Adam(model.parameters()) if optimiser is None else optimiser
+    rng = np.random.default_rng(seed)
+    history = []
+    for number in range(1, epochs + 1):
+        model.train()
+        order = rng.permutation(len(x))
+        batches = [order[i : i + batch_size] for i in range(0, len(x), batch_size)]
+        total = 0.0
+        with tqdm(batches, f"epoch {number}/{epochs}", disable=not progress, leave=False) as bar:
+            for batch in bar:
+                value = loss(model(Tensor(x[batch])), y[batch])
+                if not np.isfinite(value.value):
+                    raise FloatingPointError(
+                        f"fit: the loss is {value.value} in epoch {number}; a smaller learning rate may help"
+                    )
+                optimiser.step(backward(value, wrt=optimiser.parameters))
+                total += float(value.value) * len(batch)
+                bar.set_postfix(loss=f"{float(value.value):.3f}", refresh=False)
+        model.eval()
+        history.append(Epoch(total / len(x), *(_validate(model, *validation, loss) if validation else ())))
+    return history
+
+
+def _validate(model: Module, x: Any, y: Any, loss: Callable[..., Tensor]) -> tuple[float, float | None]:
+    output, y = model.predict(x), np.asarray(y)
+    accuracy = float((output.argmax(axis=1) == y).mean()) if y.dtype.kind in "iu" else None
+    return float(loss(Tensor(output), y).value), accuracy
