@@ -11,7 +11,9 @@ from minixai.tape import Op, Tensor, backward, no_tape
 __all__ = ["check_vjp"]
 
 
-def check_vjp(op: Op, *args: Any, seed: int = 0, step: float = 1e-6, tolerance: float = 1e-6, **params: Any) -> None:
+def check_vjp(
+    op: Op, *args: Any, seed: int = 0, step: float = 1e-6, tolerance: float = 1e-6, **params: Any
+) -> None:
     """Raise AssertionError unless the VJP of op agrees with (f(x + h) − f(x − h)) / 2h, f = ⟨cotangent, op⟩.
 
     args: the inputs of op, made float64. Three cotangents are drawn at random: with one of ones,

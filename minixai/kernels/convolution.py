@@ -17,9 +17,7 @@ from numba import njit
 
 from minixai.kernels.threads import for_each, workspace
 
-__all__ = [
-    "Geometry", "conv2d", "conv2d_direct", "conv2d_vjp_bias", "conv2d_vjp_input", "conv2d_vjp_weight"
-]  # fmt: skip
+__all__ = ["Geometry", "conv2d", "conv2d_direct", "conv2d_vjp_bias", "conv2d_vjp_input", "conv2d_vjp_weight"]
 
 Array = np.ndarray[Any, np.dtype[np.floating[Any]]]
 Pair = tuple[int, int]
@@ -124,7 +122,7 @@ def _sum_over_images(g, total):
 
 @njit(cache=True, nogil=True)
 def conv2d_direct(x, w, stride, padding, dilation, groups, y):
-    """y[i, k, r, q] = Σ_{c,u,v} x[i, c, r·sh + u·dh − ph, q·sw + v·dw − pw] · w[k, c, u, v], as it is defined."""
+    """y[i, k, r, q] = Σ_{c,u,v} x[i, c, r·sh + u·dh − ph, q·sw + v·dw − pw] · w[k, c, u, v]."""
     n, _, height, width = x.shape
     out_channels, in_group, kh, kw = w.shape
     for i in range(n):
@@ -175,7 +173,7 @@ def _patches(x: Array, block: _Block, out_w: int, w: Array, geometry: Geometry) 
 
 
 def _grouped(array: Array, groups: int) -> Array:
-    """Split the second axis (channels) by groups and lay the image out flat: (n, groups, channels, places)."""
+    """Split the channels by groups and lay the image out flat: (n, groups, channels, places)."""
     n, channels = array.shape[:2]
     return array.reshape(n, groups, channels // groups, -1)
 

@@ -15,9 +15,15 @@ from numba import njit
 from minixai.kernels.threads import for_each
 
 __all__ = [
-    "Windows", "avg_pool2d", "avg_pool2d_vjp", "max_pool2d", "max_unpool2d", "max_unpool2d_vjp",
-    "p_norm_pool2d", "p_norm_pool2d_vjp"
-]  # fmt: skip
+    "Windows",
+    "avg_pool2d",
+    "avg_pool2d_vjp",
+    "max_pool2d",
+    "max_unpool2d",
+    "max_unpool2d_vjp",
+    "p_norm_pool2d",
+    "p_norm_pool2d_vjp",
+]
 
 Array = np.ndarray[Any, np.dtype[np.floating[Any]]]
 Switches = np.ndarray[Any, np.dtype[np.int32]]
@@ -207,7 +213,7 @@ def max_unpool2d_vjp(g: Array, switches: Switches) -> Array:
     gy = np.empty(switches.shape, g.dtype)
     flat = [np.ascontiguousarray(array).reshape(*switches.shape[:2], -1) for array in (g, switches, gy)]
     _planewise(_gather, flat)
-    return flat[2].reshape(switches.shape)
+    return gy
 
 
 def avg_pool2d(x: Array, windows: Windows, count_include_pad: bool) -> Array:

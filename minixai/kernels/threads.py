@@ -62,7 +62,7 @@ def _blas() -> ThreadpoolController:
 
 
 def _start_afresh_in_child() -> None:
-    """A forked child has none of its parent's threads, and BLAS perhaps as its parent's callers limited it."""
+    """A forked child has none of its parent's threads, and inherits the limit that a caller set to BLAS."""
     global _pool
     inherited, _pool = _pool, _Pool(_pool.threads)
     if inherited.callers:

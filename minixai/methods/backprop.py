@@ -22,7 +22,8 @@ from minixai import rules as tables
 from minixai.methods.explanation import Explanation
 from minixai.methods.unit import Layer, Neuron, select_unit
 from minixai.nn import Module
-from minixai.tape import Rules, Tensor, backward
+from minixai.rules import Rules
+from minixai.tape import Tensor, backward
 
 __all__ = ["deconvnet", "gradient", "guided_backprop", "input_x_gradient"]
 
@@ -77,7 +78,7 @@ def input_x_gradient(
     e = gradient(model, x, target, layer, neuron, seed)
     return Explanation(
         "input × gradient", "attribution", e.x * e.map, e.x, e.unit, e.target, e.score, e.preprocess
-    )  # fmt: skip
+    )
 
 
 def deconvnet(
@@ -112,4 +113,4 @@ def guided_backprop(
     """
     return walk_back(
         "guided backprop", "signal", model, x, target, layer, neuron, seed, tables.guided_backprop()
-    )  # fmt: skip
+    )

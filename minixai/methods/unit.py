@@ -17,10 +17,10 @@ Neuron = tuple[int | str, ...] | int
 
 
 class Unit(NamedTuple):
-    """A unit of a layer's output, one per image, or the whole layer (then `index` is None)."""
+    """A unit of a layer's output, one per image, or the whole layer (then `place` is None)."""
 
     tensor: Tensor  # (n, …)
-    index: np.ndarray[Any, np.dtype[np.intp]] | None  # (n,) in the flattened output of each image
+    place: np.ndarray[Any, np.dtype[np.intp]] | None  # (n,) in the flattened output of each image
     name: str
 
     @property
@@ -30,22 +30,22 @@ class Unit(NamedTuple):
     @property
     def target(self) -> np.ndarray[Any, np.dtype[np.intp]]:
         """The index of the unit for every image, −1 for a whole layer."""
-        return np.full(len(self._values), -1) if self.index is None else self.index
+        return np.full(len(self._values), -1) if self.place is None else self.place
 
     @property
     def score(self) -> Array:
         """The value of the unit for every image, or the sum over the layer."""
         values = self._values
-        return values.sum(axis=1) if self.index is None else values[np.arange(len(values)), self.index]
+        return values.sum(axis=1) if self.place is None else values[np.arange(len(values)), self.place]
 
     def cotangent(self, seed: str) -> Array:
         """Where the way back starts: one or the value at the unit, zero elsewhere."""
         if seed not in ("one", "value"):
             raise ValueError(f"seed is {seed!r}, expected 'one' or 'value'")
         start = self._values.copy() if seed == "value" else np.ones_like(self._values)
-        if self.index is not None:
+        if self.place is not None:
             chosen = np.zeros_like(start)
-            at = np.arange(len(start)), self.index
+            at = np.arange(len(start)), self.place
             chosen[at] = start[at]
             start = chosen
         return start.reshape(self.tensor.shape)
@@ -75,8 +75,8 @@ def _logit(output: Tensor, target: Any) -> Unit:
     if output.node is not None and output.node.op in (ops.softmax, ops.log_softmax):
         (output,) = output.inputs
     n, classes = len(output.value), int(np.prod(output.shape[1:]))
-    if output.ndim < 2 or max(output.shape[1:]) != classes:
-        raise ValueError(f"the model's output {output.shape} is not one of logits (n, k): name layer and neuron")
+    if len(output.shape) < 2 or max(output.shape[1:]) != classes:
+        raise ValueError(f"the model's output {output.shape} holds no logits (n, k): name layer and neuron")
     if target is None:
         index = output.value.reshape(n, classes).argmax(axis=1)
     else:

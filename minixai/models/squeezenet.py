@@ -51,7 +51,7 @@ class Fire(Module):
 
 
 class SqueezeNet(Module):
-    """Eight fire modules between two convolutions, for images (n, 3, 227, 227) or others of about that size."""
+    """Eight fire modules between two convolutions, for images (n, 3, h, w), trained at 227×227."""
 
     def __init__(self, num_classes: int, rng: np.random.Generator) -> None:
         self.features = Sequential(

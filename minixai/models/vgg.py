@@ -8,7 +8,17 @@ import numpy as np
 
 from minixai import data
 from minixai.models.weights import load_weights
-from minixai.nn import AdaptiveAvgPool2d, Conv2d, Dropout, Flatten, Linear, MaxPool2d, Module, ReLU, Sequential
+from minixai.nn import (
+    AdaptiveAvgPool2d,
+    Conv2d,
+    Dropout,
+    Flatten,
+    Linear,
+    MaxPool2d,
+    Module,
+    ReLU,
+    Sequential,
+)
 from minixai.tape import Tensor
 
 __all__ = ["VGG", "vgg16"]

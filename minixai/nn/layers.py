@@ -14,9 +14,22 @@ from minixai.ops.sizes import Size, pair
 from minixai.tape import Tensor
 
 __all__ = [
-    "AdaptiveAvgPool2d", "AvgPool2d", "BatchNorm2d", "Conv2d", "Dropout", "Flatten", "Identity", "LeakyReLU",
-    "Linear", "MaxPool2d", "ReLU", "Sigmoid", "Softmax", "Softplus", "Tanh"
-]  # fmt: skip
+    "AdaptiveAvgPool2d",
+    "AvgPool2d",
+    "BatchNorm2d",
+    "Conv2d",
+    "Dropout",
+    "Flatten",
+    "Identity",
+    "LeakyReLU",
+    "Linear",
+    "MaxPool2d",
+    "ReLU",
+    "Sigmoid",
+    "Softmax",
+    "Softplus",
+    "Tanh",
+]
 
 Rng = np.random.Generator | int | None
 
@@ -29,7 +42,7 @@ def _affine(shape: tuple[int, ...], bias: bool, rng: Rng) -> tuple[Parameter, Pa
 
 
 class Conv2d(Module):
-    """Convolution: weight (out, in/groups, kh, kw), bias (out,). rng: a seed or generator of its first values."""
+    """Convolution: weight (out, in/groups, kh, kw), bias (out,). rng: draws their first values."""
 
     def __init__(
         self,
@@ -55,13 +68,11 @@ class Conv2d(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (n, in, h, w)."""
-        return ops.conv2d(
-            x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups
-        )  # fmt: skip
+        return ops.conv2d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
 
 
 class Linear(Module):
-    """y = x·weightᵀ + bias: weight (out, in), bias (out,). rng: a seed or generator of its first values."""
+    """y = x·weightᵀ + bias: weight (out, in), bias (out,). rng: draws their first values."""
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True, *, rng: Rng = None) -> None:
         if min(in_features, out_features) < 1:
@@ -226,7 +237,9 @@ class BatchNorm2d(Module):
     running_var: np.ndarray
     num_batches_tracked: np.ndarray
 
-    def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1, affine: bool = True) -> None:
+    def __init__(
+        self, num_features: int, eps: float = 1e-5, momentum: float = 0.1, affine: bool = True
+    ) -> None:
         self.eps, self.momentum = eps, momentum
         self.weight = Parameter(np.ones(num_features, np.float32)) if affine else None
         self.bias = Parameter(np.zeros(num_features, np.float32)) if affine else None

@@ -45,6 +45,7 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} has no forward")
 
     def __call__(self, *inputs: Any) -> Tensor:
+        """Compute the output of tensors or arrays; a module that is not within another names the layers."""
         trace = _trace.get()
         if trace is None:
             return self._call_as_root(_Trace(self._names()), *inputs)
@@ -127,7 +128,7 @@ class Module:
         return {key: np.array(getattr(module, name)) for key, module, name in self._named_state()}
 
     def load_state_dict(self, arrays: Mapping[str, Any]) -> None:
-        """Set all parameters and buffers; float64 arrays make a float64 model, float16 ones become float32.
+        """Set all parameters and buffers; float64 arrays make a float64 model, float16 becomes float32.
 
         Raises KeyError for a missing or an unknown name, ShapeError for another shape, TypeError
         for mixed or other dtypes, ValueError for a NaN or an infinity; then nothing is changed.
@@ -219,8 +220,9 @@ class Module:
         )
 
     def __repr__(self) -> str:
-        children = "".join(f"\n  ({name}): {child!r}".replace("\n", "\n  ") for name, child in self.named_children())
-        return f"{type(self).__name__}({children}\n)" if children else f"{type(self).__name__}()"
+        lines = [f"({name}): {child!r}" for name, child in self.named_children()]
+        inner = "".join(f"\n{line}" for line in lines).replace("\n", "\n  ")
+        return f"{type(self).__name__}({inner}{inner and chr(10)})"
 
 
 def _count(module: Module) -> int:
@@ -228,14 +230,15 @@ def _count(module: Module) -> int:
 
 
 def _some(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "") if names else "none"
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more or "none"
 
 
 def _checked(key: str, array: Any, held: Any) -> np.ndarray:
     """A copy of an array that may take the place of what the model holds under this key."""
     array = np.array(array, order="C")
     if array.shape != np.shape(held):
-        raise ShapeError(f"load_state_dict: {key} has shape {array.shape}, the model expects {np.shape(held)}")
+        raise ShapeError(f"load_state_dict: {key} has shape {array.shape}, expected {np.shape(held)}")
     if np.asarray(held).dtype.kind != "f":
         return array.astype(np.asarray(held).dtype)
     if array.dtype == np.float16:

@@ -1,4 +1,4 @@
-"""Activation functions, elementwise, and softmax. At a kink the derivative is the left one: 0 for ReLU at 0."""
+"""Activation functions and softmax. At a kink the derivative is the left one: 0 for ReLU at 0."""
 
 from __future__ import annotations
 

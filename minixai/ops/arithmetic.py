@@ -6,11 +6,9 @@ import numpy as np
 
 from minixai.errors import ShapeError
 from minixai.kernels import product
-from minixai.tape import Array, Node, Op, Tensor
+from minixai.tape import Array, Node, Op
 
-__all__ = [
-    "add", "divide", "exp", "linear", "log", "matmul", "multiply", "negative", "power", "subtract"
-]  # fmt: skip
+__all__ = ["add", "divide", "exp", "linear", "log", "matmul", "multiply", "negative", "power", "subtract"]
 
 
 def _unbroadcast(g: Array, shape: tuple[int, ...]) -> Array:
@@ -163,11 +161,3 @@ def _linear_vjp(g: Array, node: Node) -> tuple[Array | None, ...]:
     gx = product.matrix_product(g, w) if node.needs[0] else None
     gw = product.matrix_product(g.T, x) if node.needs[1] else None
     return (gx, gw, g.sum(axis=0))[: len(node.inputs)]
-
-
-
-for name, op in {"add": add, "sub": subtract, "mul": multiply, "truediv": divide, "matmul": matmul}.items():
-    setattr(Tensor, f"__{name}__", lambda self, other, op=op: op(self, other))
-    setattr(Tensor, f"__r{name}__", lambda self, other, op=op: op(other, self))
-Tensor.__neg__ = lambda self: negative(self)  # type: ignore[attr-defined]
-Tensor.__pow__ = lambda self, exponent: power(self, exponent)  # type: ignore[attr-defined]

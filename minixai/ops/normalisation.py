@@ -33,14 +33,14 @@ def batch_norm(
     given = [array for array in (w, b, mean, variance) if array is not None]
     if x.ndim < 2 or x.size == 0 or any(np.shape(array) != x.shape[1:2] for array in given):
         shapes = ", ".join(str(np.shape(array)) for array in given)
-        raise ShapeError(f"batch_norm: expected x (n, c, …) and (c,) for the others, got x {x.shape}, {shapes}")
+        raise ShapeError(f"batch_norm: expected x (n, c, …), all else (c,), got x {x.shape} and {shapes}")
     if (w is None) != (b is None) or (mean is None) != (variance is None):
         raise ValueError("batch_norm: expected w and b, and mean and variance, both or none")
     if mean is None:
         axes = (0, *range(2, x.ndim))
         mean, variance = x.mean(axes), x.var(axes)
-    scale = (1 / np.sqrt(np.asarray(variance, x.dtype) + np.asarray(eps, x.dtype))).astype(x.dtype)
-    normal = (x - _per_channel(np.asarray(mean, x.dtype), x)) * _per_channel(scale, x)
+    mean, scale = (np.asarray(array, x.dtype) for array in (mean, 1 / np.sqrt(np.asarray(variance) + eps)))
+    normal = (x - _per_channel(mean, x)) * _per_channel(scale, x)
     y = normal if w is None or b is None else normal * _per_channel(w, x) + _per_channel(b, x)
     return y, (normal, scale)
 
@@ -61,7 +61,7 @@ def dropout(x: Array, p: float, rng: np.random.Generator) -> tuple[Array, Array]
     """y = x / (1 − p) with probability 1 − p, else 0, drawn by `rng` for every entry."""
     if not 0 <= p < 1:
         raise ValueError(f"dropout: p is {p}, expected 0 <= p < 1")
-    mask = ((rng.random(x.shape) >= p) / (1 - p)).astype(x.dtype)
+    mask = np.asarray(rng.random(x.shape) >= p, x.dtype) / np.asarray(1 - p, x.dtype)
     return x * mask, mask
 
 

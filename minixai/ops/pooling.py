@@ -12,9 +12,14 @@ from minixai.ops.sizes import Size, check_images, pair
 from minixai.tape import Array, Node, Op, Tensor
 
 __all__ = [
-    "adaptive_avg_pool2d", "avg_pool2d", "global_avg_pool2d", "max_pool2d", "max_unpool2d", "p_norm_pool2d",
-    "switches"
-]  # fmt: skip
+    "adaptive_avg_pool2d",
+    "avg_pool2d",
+    "global_avg_pool2d",
+    "max_pool2d",
+    "max_unpool2d",
+    "p_norm_pool2d",
+    "switches",
+]
 
 
 def _windows(

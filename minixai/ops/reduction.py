@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minixai.tape import Array, Node, Op, Tensor
+from minixai.tape import Array, Node, Op
 
 __all__ = ["max", "mean", "sum"]
 
@@ -59,8 +59,3 @@ def _max_vjp(g: Array, node: Node) -> tuple[Array]:
     else:
         np.put_along_axis(gx, x.argmax(axis, keepdims=True), _spread(g, node), axis)
     return (gx,)
-
-
-Tensor.sum = lambda self, axis=None, keepdims=False: sum(self, axis, keepdims)  # type: ignore[attr-defined]
-Tensor.mean = lambda self, axis=None, keepdims=False: mean(self, axis, keepdims)  # type: ignore[attr-defined]
-Tensor.max = lambda self, axis=None, keepdims=False: max(self, axis, keepdims)  # type: ignore[attr-defined]

@@ -53,7 +53,7 @@ def _transpose_vjp(g: Array, node: Node) -> tuple[Array]:
 def pad(x: Array, widths: tuple[tuple[int, int], ...], value: float = 0.0) -> Array:
     """x with a border of a constant: widths (before, after) for each axis."""
     if len(widths) != x.ndim or any(len(w) != 2 or min(w) < 0 for w in widths):
-        raise ShapeError(f"pad: widths {widths}, expected a pair (before, after) >= 0 per axis of x {x.shape}")
+        raise ShapeError(f"pad: widths {widths}, expected (before, after) >= 0 for each axis of x {x.shape}")
     return np.pad(x, widths, constant_values=value)
 
 
@@ -97,9 +97,3 @@ def _slice_vjp(g: Array, node: Node) -> tuple[Array]:
     gx = np.zeros_like(x)
     np.add.at(gx, node.params["index"], g)  # an index array may name an entry twice
     return (gx,)
-
-
-Tensor.reshape = lambda self, *shape: reshape(self, shape[0] if isinstance(shape[0], tuple) else shape)  # type: ignore[attr-defined]
-Tensor.transpose = lambda self, *axes: transpose(self, axes or None)  # type: ignore[attr-defined]
-Tensor.T = property(lambda self: transpose(self))  # type: ignore[attr-defined]
-Tensor.__getitem__ = lambda self, index: slice(self, index)  # type: ignore[attr-defined]

@@ -1,9 +1,12 @@
-"""Two rules for ReLU. All other operations keep their gradient; that of max pooling unpools with the switches."""
+"""Two rules for ReLU. All else keeps its gradient, which for max pooling is unpooling with the switches."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from minixai import ops
-from minixai.tape import Array, Node, Rules
+from minixai.rules.table import Rules
+from minixai.tape import Array, Node
 
 __all__ = ["deconvnet", "guided_backprop"]
 
@@ -13,9 +16,9 @@ def rectify_cotangent(g: Array, node: Node) -> tuple[Array]:
     return (ops.relu.forward(g),)
 
 
-def rectify_both(g: Array, node: Node) -> tuple[Array]:
+def rectify_both(g: Array, node: Node) -> Sequence[Array | None]:
     """gx = max(g, 0) where x > 0, else 0."""
-    return tuple(node.op.vjp(ops.relu.forward(g), node))
+    return node.op.vjp(ops.relu.forward(g), node)
 
 
 def deconvnet() -> Rules:
