@@ -1,0 +1,27 @@
+"""Readers that return arrays (weights, MNIST, photos, labels), and the toy model."""
+
+from minixai.data.arrays import read_arrays, write_arrays
+from minixai.data.deep_compression import read_deep_compression
+from minixai.data.digits import mnist
+from minixai.data.downloads import fetch
+from minixai.data.idx import read_idx
+from minixai.data.labels import imagenet_labels
+from minixai.data.photos import photo
+from minixai.data.preprocessing import CAFFE_SQUEEZENET, TORCHVISION, Preprocess
+from minixai.data.signal_distractor import ToySample, toy
+
+__all__ = [
+    "CAFFE_SQUEEZENET",
+    "TORCHVISION",
+    "Preprocess",
+    "ToySample",
+    "fetch",
+    "imagenet_labels",
+    "mnist",
+    "photo",
+    "read_arrays",
+    "read_deep_compression",
+    "read_idx",
+    "toy",
+    "write_arrays",
+]

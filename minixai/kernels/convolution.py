@@ -9,7 +9,7 @@ size that does not depend on the number of threads, and so neither does the resu
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,7 +23,7 @@ Array = np.ndarray[Any, np.dtype[np.floating[Any]]]
 Pair = tuple[int, int]
 
 BLOCK_BYTES = 1 << 20  # columns of one block: fits a core's second-level cache
-WEIGHT_VJP_PARTS = 8  # partial sums of the weight's VJP
+VJP_PARTS = 8  # that threads share, where there are fewer images
 
 
 class Geometry(NamedTuple):
@@ -43,11 +43,6 @@ class Geometry(NamedTuple):
         return rows, columns
 
 
-class _Block(NamedTuple):
-    images: slice
-    rows: slice  # of the output
-
-
 @njit(cache=True, nogil=True)
 def _columns_inside(v, w, stride, padding, dilation, out_w):
     """The range of output columns whose input column, under kernel column v, lies inside the image."""
@@ -57,32 +52,59 @@ def _columns_inside(v, w, stride, padding, dilation, out_w):
 
 
 @njit(cache=True, nogil=True)
+def _copy(source, s, step, target, t, count):
+    """target[t + q] = source[s + q·step]. Unsigned indices spare numba its test for negative ones."""
+    s, t = np.uint64(max(s, 0)), np.uint64(t)
+    if step == 1:  # a loop of its own: the compiler can vectorise it
+        for q in range(np.uint64(max(count, 0))):
+            target[t + q] = source[s + q]
+    else:
+        for q in range(np.uint64(max(count, 0))):
+            target[t + q] = source[s + q * np.uint64(step)]
+
+
+@njit(cache=True, nogil=True)
+def _add(source, s, target, t, step, count):
+    """target[t + q·step] += source[s + q]."""
+    s, t = np.uint64(s), np.uint64(max(t, 0))
+    if step == 1:
+        for q in range(np.uint64(max(count, 0))):
+            target[t + q] += source[s + q]
+    else:
+        for q in range(np.uint64(max(count, 0))):
+            target[t + q * np.uint64(step)] += source[s + q]
+
+
+@njit(cache=True, nogil=True)
+def _clear(target, first, last):
+    """target[first:last] = 0."""
+    for q in range(np.uint64(first), np.uint64(last)):
+        target[q] = 0
+
+
+@njit(cache=True, nogil=True)
 def _im2col(x, cols, first_row, out_w, kernel, stride, padding, dilation):
     """cols[i, (c, u, v), (r, q)] = x[i, c, (first_row + r)·sh + u·dh − ph, q·sw + v·dw − pw], 0 outside."""
     n, c, h, w = x.shape
     kh, kw = kernel
     rows = cols.shape[2] // out_w
-    for i in range(n):
-        for j in range(c):
-            for u in range(kh):
-                for v in range(kw):
-                    row_of_cols = cols[i, (j * kh + u) * kw + v]
-                    first, last = _columns_inside(v, w, stride[1], padding[1], dilation[1], out_w)
-                    shift = v * dilation[1] - padding[1]
-                    for r in range(rows):
-                        target = row_of_cols[r * out_w : (r + 1) * out_w]
-                        y = (first_row + r) * stride[0] + u * dilation[0] - padding[0]
-                        if y < 0 or y >= h:
-                            target[:] = 0
-                            continue
-                        target[:first] = 0
-                        target[last:] = 0
-                        source = x[i, j, y]
-                        if stride[1] == 1:
-                            target[first:last] = source[first + shift : last + shift]
-                        else:
-                            for q in range(first, last):
-                                target[q] = source[q * stride[1] + shift]
+    source, target = x.reshape(-1), cols.reshape(-1)
+    start = 0  # of the row of cols that is filled next
+    for plane in range(n * c):
+        for u in range(kh):
+            for v in range(kw):
+                first, last = _columns_inside(v, w, stride[1], padding[1], dilation[1], out_w)
+                left = first * stride[1] + v * dilation[1] - padding[1]
+                for r in range(rows):
+                    y = (first_row + r) * stride[0] + u * dilation[0] - padding[0]
+                    if y < 0 or y >= h:
+                        _clear(target, start, start + out_w)
+                    else:
+                        _clear(target, start, start + first)
+                        s = (plane * h + y) * w + left
+                        _copy(source, s, stride[1], target, start + first, last - first)
+                        _clear(target, start + last, start + out_w)
+                    start += out_w
 
 
 @njit(cache=True, nogil=True)
@@ -91,21 +113,19 @@ def _add_col2im(cols, gx, first_row, out_w, kernel, stride, padding, dilation):
     n, c, h, w = gx.shape
     kh, kw = kernel
     rows = cols.shape[2] // out_w
-    for i in range(n):
-        for j in range(c):
-            for u in range(kh):
-                for v in range(kw):
-                    row_of_cols = cols[i, (j * kh + u) * kw + v]
-                    first, last = _columns_inside(v, w, stride[1], padding[1], dilation[1], out_w)
-                    shift = v * dilation[1] - padding[1]
-                    for r in range(rows):
-                        y = (first_row + r) * stride[0] + u * dilation[0] - padding[0]
-                        if y < 0 or y >= h:
-                            continue
-                        source = row_of_cols[r * out_w : (r + 1) * out_w]
-                        target = gx[i, j, y]
-                        for q in range(first, last):
-                            target[q * stride[1] + shift] += source[q]
+    source, target = cols.reshape(-1), gx.reshape(-1)
+    start = 0  # of the row of cols that is added next
+    for plane in range(n * c):
+        for u in range(kh):
+            for v in range(kw):
+                first, last = _columns_inside(v, w, stride[1], padding[1], dilation[1], out_w)
+                left = first * stride[1] + v * dilation[1] - padding[1]
+                for r in range(rows):
+                    y = (first_row + r) * stride[0] + u * dilation[0] - padding[0]
+                    if 0 <= y < h:
+                        t = (plane * h + y) * w + left
+                        _add(source, start + first, target, t, stride[1], last - first)
+                    start += out_w
 
 
 @njit(cache=True, nogil=True)
@@ -142,33 +162,30 @@ def conv2d_direct(x, w, stride, padding, dilation, groups, y):
     return y
 
 
-def _blocks(n: int, out_h: int, bytes_per_row: int) -> list[_Block]:
+def _slices(size: int, step: int) -> list[slice]:
+    return [slice(i, min(i + step, size)) for i in range(0, size, step)]
+
+
+def _blocks(n: int, out_h: int, bytes_per_row: int) -> tuple[list[slice], list[slice]]:
     """Cut n images of out_h rows into blocks of about BLOCK_BYTES: several images, or rows of one."""
-    rows = max(1, min(out_h, BLOCK_BYTES // max(1, bytes_per_row)))
-    images = max(1, BLOCK_BYTES // max(1, bytes_per_row * out_h)) if rows == out_h else 1
-    images = max(1, min(images, -(-n // 16)))  # enough blocks for all threads
-
-    def all_blocks() -> Iterator[_Block]:
-        for i in range(0, n, images):
-            for r in range(0, out_h, rows):
-                yield _Block(slice(i, min(i + images, n)), slice(r, min(r + rows, out_h)))
-
-    return list(all_blocks())
+    rows = max(1, min(out_h, BLOCK_BYTES // bytes_per_row))
+    images = max(1, min(BLOCK_BYTES // (bytes_per_row * out_h), n // 16))  # but enough for many threads
+    return _slices(n, images), _slices(out_h, rows)
 
 
 def _is_pointwise(w: Array, geometry: Geometry) -> bool:
     return w.shape[2:] == (1, 1) and geometry.stride == (1, 1) and geometry.padding == (0, 0)
 
 
-def _patches(x: Array, block: _Block, out_w: int, w: Array, geometry: Geometry) -> Array:
-    """The block's patches as columns: (images, groups, c/groups·kh·kw, places)."""
-    n, c = block.images.stop - block.images.start, x.shape[1]
-    places = (block.rows.stop - block.rows.start) * out_w
+def _patches(x: Array, rows: slice, out_w: int, w: Array, geometry: Geometry) -> Array:
+    """The patches under some rows of the output, as columns: (n, groups, c/groups·kh·kw, places)."""
+    n, c = x.shape[:2]
+    places = (rows.stop - rows.start) * out_w
     if _is_pointwise(w, geometry):
-        cols = x[block.images, :, block.rows].reshape(n, c, places)
+        cols = x[:, :, rows].reshape(n, c, places)
     else:
         cols = workspace((n, c * w.shape[2] * w.shape[3], places), x.dtype)
-        _im2col(x[block.images], cols, block.rows.start, out_w, w.shape[2:], *geometry[:3])
+        _im2col(x, cols, rows.start, out_w, w.shape[2:], *geometry[:3])
     return cols.reshape(n, geometry.groups, -1, places)
 
 
@@ -187,12 +204,12 @@ def conv2d(x: Array, w: Array, b: Array | None, geometry: Geometry) -> Array:
     y = np.empty((n, k, out_h, out_w), x.dtype)
     y_grouped = _grouped(y, geometry.groups)
     w_grouped = w.reshape(geometry.groups, k // geometry.groups, -1)
-    blocks = _blocks(n, out_h, c * kh * kw * out_w * x.itemsize)
+    blocks = list(product(*_blocks(n, out_h, c * kh * kw * out_w * x.itemsize)))
 
     def fill(number: int) -> None:
-        block = blocks[number]
-        out = y_grouped[block.images, :, :, block.rows.start * out_w : block.rows.stop * out_w]
-        np.matmul(w_grouped, _patches(x, block, out_w, w, geometry), out=out)
+        images, rows = blocks[number]
+        out = y_grouped[images, :, :, rows.start * out_w : rows.stop * out_w]
+        np.matmul(w_grouped, _patches(x[images], rows, out_w, w, geometry), out=out)
         if b is not None:
             out += b.reshape(geometry.groups, -1, 1)
 
@@ -205,28 +222,29 @@ def conv2d_vjp_input(g: Array, w: Array, input_shape: tuple[int, ...], geometry:
     g, groups = np.ascontiguousarray(g), geometry.groups
     n, k, out_h, out_w = g.shape
     _, in_group, kh, kw = w.shape
-    if groups == 1 and geometry.stride == (1, 1):
-        reach = tuple(geometry.dilation[a] * (w.shape[2 + a] - 1) - geometry.padding[a] for a in (0, 1))
-        if min(reach) >= 0:  # then it is itself a convolution, with the kernel turned round
-            turned = np.ascontiguousarray(w.transpose(1, 0, 2, 3)[:, :, ::-1, ::-1])
-            return conv2d(g, turned, None, geometry._replace(padding=reach))
     gx = np.zeros(input_shape, g.dtype)
+    g_grouped = _grouped(g, groups)
     w_transposed = w.reshape(groups, k // groups, -1).transpose(0, 2, 1)
-    blocks = _blocks(n, out_h, in_group * groups * kh * kw * out_w * g.itemsize)
-    images = sorted({block.images.start for block in blocks})
+    parts = min(in_group, VJP_PARTS) if groups == 1 and n < VJP_PARTS else 1
+    channels = _slices(gx.shape[1], -(-gx.shape[1] // parts))
+    images, blocks_of_rows = _blocks(n, out_h, gx.shape[1] // parts * kh * kw * out_w * g.itemsize)
+    tasks = list(product(images if parts == 1 else _slices(n, 1), channels))
 
-    def fill(number: int) -> None:  # one image after the other: blocks of one image overlap in gx
-        for block in blocks:
-            if block.images.start != images[number]:
-                continue
-            first, last = block.rows.start * out_w, block.rows.stop * out_w
-            g_block = _grouped(g, groups)[block.images, :, :, first:last]
-            cols = workspace((len(g_block), groups, w_transposed.shape[1], last - first), g.dtype)
-            np.matmul(w_transposed, g_block, out=cols)
-            cols = cols.reshape(len(g_block), -1, last - first)
-            _add_col2im(cols, gx[block.images], block.rows.start, out_w, (kh, kw), *geometry[:3])
+    def fill(number: int) -> None:  # no two tasks add to the same pixel
+        images, channels = tasks[number]
+        w_part = (
+            w_transposed
+            if parts == 1
+            else w_transposed[:, channels.start * kh * kw : channels.stop * kh * kw]
+        )
+        for rows in blocks_of_rows:
+            g_block = g_grouped[images, :, :, rows.start * out_w : rows.stop * out_w]
+            cols = workspace((len(g_block), groups, w_part.shape[1], g_block.shape[3]), g.dtype)
+            np.matmul(w_part, g_block, out=cols)
+            cols = cols.reshape(len(g_block), -1, g_block.shape[3])
+            _add_col2im(cols, gx[images, channels], rows.start, out_w, (kh, kw), *geometry[:3])
 
-    for_each(fill, len(images))
+    for_each(fill, len(tasks))
     return gx
 
 
@@ -238,13 +256,13 @@ def conv2d_vjp_weight(g: Array, x: Array, w_shape: tuple[int, ...], geometry: Ge
     groups = geometry.groups
     g_grouped = _grouped(g, groups)
     w = np.empty(w_shape, g.dtype)
-    blocks = _blocks(n, out_h, in_group * groups * kh * kw * out_w * g.itemsize)
-    parts = np.zeros((min(WEIGHT_VJP_PARTS, len(blocks)), groups, k // groups, in_group * kh * kw), g.dtype)
+    blocks = list(product(*_blocks(n, out_h, x.shape[1] * kh * kw * out_w * g.itemsize)))
+    parts = np.zeros((min(VJP_PARTS, len(blocks)), groups, k // groups, in_group * kh * kw), g.dtype)
 
     def fill(number: int) -> None:
-        for block in blocks[number :: len(parts)]:
-            g_block = g_grouped[block.images, :, :, block.rows.start * out_w : block.rows.stop * out_w]
-            patches = _patches(x, block, out_w, w, geometry)
+        for images, rows in blocks[number :: len(parts)]:
+            g_block = g_grouped[images, :, :, rows.start * out_w : rows.stop * out_w]
+            patches = _patches(x[images], rows, out_w, w, geometry)
             parts[number] += np.matmul(g_block, patches.swapaxes(2, 3)).sum(axis=0)
 
     for_each(fill, len(parts))

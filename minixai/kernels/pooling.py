@@ -46,6 +46,15 @@ class Windows(NamedTuple):
         rows, columns = (self._count(size[axis], axis) for axis in (0, 1))
         return rows, columns
 
+    def all_meet(self, size: Pair) -> bool:
+        """Whether there is a pixel in every window; a dilated one may step over a small image."""
+        for axis, count in enumerate(self.output_size(size)):
+            first = np.arange(count) * self.stride[axis] - self.padding[axis]
+            places = np.add.outer(first, np.arange(self.kernel[axis]) * self.dilation[axis])
+            if not ((places >= 0) & (places < size[axis])).any(axis=1).all():
+                return False
+        return True
+
     def _count(self, size: int, axis: int) -> int:
         stride, padding = self.stride[axis], self.padding[axis]
         room = size + 2 * padding - self.dilation[axis] * (self.kernel[axis] - 1) - 1
@@ -153,7 +162,9 @@ def _p_norm_pool(x, y, kernel, stride, padding, norm):
                 largest = 0.0
                 for row in range(top, bottom):
                     for column in range(left, right):
-                        largest = max(largest, abs(x[p, row, column]))
+                        magnitude = abs(x[p, row, column])
+                        if magnitude > largest or np.isnan(magnitude):
+                            largest = magnitude
                 s = 0.0
                 if 0 < largest < np.inf:  # divided by the largest, no power can overflow
                     for row in range(top, bottom):

@@ -6,6 +6,7 @@ wait for each other's cores.
 
 from __future__ import annotations
 
+import contextvars
 import itertools
 import os
 import threading
@@ -48,6 +49,11 @@ class _Pool:
             if self.callers == 0:
                 self.blas_limit.restore_original_limits()
 
+    def resize(self, threads: int) -> None:
+        """Those who are inside keep the threads that they have."""
+        with self.lock:
+            self.threads, self.executor = threads, None
+
 
 _pool = _Pool(_cores())
 _local = threading.local()
@@ -70,7 +76,11 @@ def _start_afresh_in_child() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_start_afresh_in_child)
+    os.register_at_fork(  # under the lock: BLAS is limited exactly if there are callers
+        before=lambda: _pool.lock.acquire(),
+        after_in_parent=lambda: _pool.lock.release(),
+        after_in_child=_start_afresh_in_child,
+    )
 
 
 def get_num_threads() -> int:
@@ -80,10 +90,9 @@ def get_num_threads() -> int:
 
 def set_num_threads(threads: int) -> None:
     """Let the kernels use so many threads, at least one. Results do not depend on it."""
-    global _pool
     if threads < 1:
         raise ValueError(f"set_num_threads: threads is {threads}, expected at least 1")
-    _pool = _Pool(threads)
+    _pool.resize(threads)
 
 
 def for_each(task: Callable[[int], None], count: int) -> None:
@@ -96,7 +105,9 @@ def for_each(task: Callable[[int], None], count: int) -> None:
             while (number := next(numbers)) < count:
                 task(number)
 
-        helpers = [executor.submit(work) for _ in range(min(pool.threads, count) - 1)]
+        helpers = [  # in the caller's context: NumPy keeps its error settings there
+            executor.submit(contextvars.copy_context().run, work) for _ in range(min(pool.threads, count) - 1)
+        ]
         try:
             work()
         finally:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from minixai.kernels import activation
+from minixai import kernels
+from minixai.ops.sizes import check_axis
 from minixai.tape import Array, Node, Op
 
 __all__ = ["leaky_relu", "log_softmax", "relu", "sigmoid", "softmax", "softplus", "step", "tanh"]
@@ -13,12 +14,12 @@ __all__ = ["leaky_relu", "log_softmax", "relu", "sigmoid", "softmax", "softplus"
 @Op
 def relu(x: Array) -> Array:
     """y = max(x, 0). Its derivative at 0 is 0."""
-    return activation.relu(x)
+    return kernels.activation.relu(x)
 
 
 @relu.define_vjp
 def _relu_vjp(g: Array, node: Node) -> tuple[Array]:
-    return (activation.relu_vjp(g, node.value),)
+    return (kernels.activation.relu_vjp(g, node.value),)
 
 
 @Op
@@ -83,6 +84,7 @@ def _step_vjp(g: Array, node: Node) -> tuple[Array]:
 @Op
 def softmax(x: Array, axis: int = -1) -> Array:
     """y = exp(x) / Σ exp(x) along the axis."""
+    check_axis("softmax", x, axis)
     e = np.exp(x - x.max(axis, keepdims=True))
     return e / e.sum(axis, keepdims=True)
 
@@ -96,6 +98,7 @@ def _softmax_vjp(g: Array, node: Node) -> tuple[Array]:
 @Op
 def log_softmax(x: Array, axis: int = -1) -> Array:
     """y = x − log Σ exp(x) along the axis."""
+    check_axis("log_softmax", x, axis)
     x = x - x.max(axis, keepdims=True)
     return x - np.log(np.exp(x).sum(axis, keepdims=True))
 

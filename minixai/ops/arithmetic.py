@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from minixai import kernels
 from minixai.errors import ShapeError
-from minixai.kernels import product
 from minixai.tape import Array, Node, Op
 
 __all__ = ["add", "divide", "exp", "linear", "log", "matmul", "multiply", "negative", "power", "subtract"]
@@ -19,17 +19,17 @@ def _unbroadcast(g: Array, shape: tuple[int, ...]) -> Array:
     return g.sum(axis=tuple(a for a, size in enumerate(shape) if size == 1), keepdims=True).reshape(shape)
 
 
-def _broadcast_shapes(name: str, x: Array, y: Array) -> None:
+def _broadcast_shapes(name: str, x: tuple[int, ...], y: tuple[int, ...]) -> None:
     try:
-        np.broadcast_shapes(x.shape, y.shape)
+        np.broadcast_shapes(x, y)
     except ValueError:
-        raise ShapeError(f"{name}: shapes {x.shape} and {y.shape} do not broadcast together") from None
+        raise ShapeError(f"{name}: shapes {x} and {y} do not broadcast together") from None
 
 
 @Op
 def add(x: Array, y: Array) -> Array:
     """x + y, with broadcasting."""
-    _broadcast_shapes("add", x, y)
+    _broadcast_shapes("add", x.shape, y.shape)
     return x + y
 
 
@@ -42,7 +42,7 @@ def _add_vjp(g: Array, node: Node) -> tuple[Array, Array]:
 @Op
 def subtract(x: Array, y: Array) -> Array:
     """x − y, with broadcasting."""
-    _broadcast_shapes("subtract", x, y)
+    _broadcast_shapes("subtract", x.shape, y.shape)
     return x - y
 
 
@@ -55,7 +55,7 @@ def _subtract_vjp(g: Array, node: Node) -> tuple[Array, Array]:
 @Op
 def multiply(x: Array, y: Array) -> Array:
     """x · y elementwise, with broadcasting."""
-    _broadcast_shapes("multiply", x, y)
+    _broadcast_shapes("multiply", x.shape, y.shape)
     return x * y
 
 
@@ -68,7 +68,7 @@ def _multiply_vjp(g: Array, node: Node) -> tuple[Array, Array]:
 @Op
 def divide(x: Array, y: Array) -> Array:
     """x / y elementwise, with broadcasting."""
-    _broadcast_shapes("divide", x, y)
+    _broadcast_shapes("divide", x.shape, y.shape)
     return x / y
 
 
@@ -92,12 +92,12 @@ def _negative_vjp(g: Array, node: Node) -> tuple[Array]:
 @Op
 def power(x: Array, exponent: float) -> Array:
     """x to a constant power."""
-    return x**exponent
+    return x ** float(exponent)  # a NumPy number would make float64 of float32
 
 
 @power.define_vjp
 def _power_vjp(g: Array, node: Node) -> tuple[Array]:
-    (x,), exponent = node.arrays, node.params["exponent"]
+    (x,), exponent = node.arrays, float(node.params["exponent"])
     return (np.zeros_like(g) if exponent == 0 else g * exponent * x ** (exponent - 1),)
 
 
@@ -129,7 +129,10 @@ def matmul(x: Array, y: Array) -> Array:
     """The product x @ y of matrices (m, j) and (j, n), or of stacks of them, with broadcasting."""
     if x.ndim < 2 or y.ndim < 2 or x.shape[-1] != y.shape[-2]:
         raise ShapeError(f"matmul: expected x (…, m, j) and y (…, j, n), got x {x.shape} and y {y.shape}")
-    return product.matrix_product(x, y) if x.ndim == y.ndim == 2 else x @ y
+    if x.ndim == y.ndim == 2:
+        return kernels.product.matrix_product(x, y)
+    _broadcast_shapes("matmul, stacks of matrices", x.shape[:-2], y.shape[:-2])
+    return x @ y
 
 
 @matmul.define_vjp
@@ -151,13 +154,14 @@ def linear(x: Array, w: Array, b: Array | None = None) -> Array:
         raise ShapeError(f"linear: expected x (n, j) and w (k, j), got x {x.shape} and w {w.shape}")
     if b is not None and b.shape != w.shape[:1]:
         raise ShapeError(f"linear: b has shape {b.shape}, w {w.shape} expects ({w.shape[0]},)")
-    y = product.matrix_product(x, w.T)
+    y = kernels.product.matrix_product(x, w.T)
     return y if b is None else np.add(y, b, out=y)
 
 
 @linear.define_vjp
 def _linear_vjp(g: Array, node: Node) -> tuple[Array | None, ...]:
     x, w, *_ = node.arrays
-    gx = product.matrix_product(g, w) if node.needs[0] else None
-    gw = product.matrix_product(g.T, x) if node.needs[1] else None
-    return (gx, gw, g.sum(axis=0))[: len(node.inputs)]
+    gx = kernels.product.matrix_product(g, w) if node.needs[0] else None
+    gw = kernels.product.matrix_product(g.T, x) if node.needs[1] else None
+    gb = g.sum(axis=0) if node.needs[2:] == (True,) else None
+    return (gx, gw, gb)[: len(node.inputs)]

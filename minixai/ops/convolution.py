@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from minixai import kernels
 from minixai.errors import ShapeError
-from minixai.kernels import convolution
 from minixai.ops.sizes import Size, check_images, pair
 from minixai.tape import Array, Node, Op
 
@@ -30,20 +30,20 @@ def conv2d(
     """
     geometry = _geometry(stride, padding, dilation, groups)
     _check(x, w, b, geometry)
-    return convolution.conv2d(x, w, b, geometry)
+    return kernels.convolution.conv2d(x, w, b, geometry)
 
 
 @conv2d.define_vjp
 def _conv2d_vjp(g: Array, node: Node) -> tuple[Array | None, ...]:
     (x, w, *_), geometry = node.arrays, _geometry(**node.params)
-    gx = convolution.conv2d_vjp_input(g, w, x.shape, geometry) if node.needs[0] else None
-    gw = convolution.conv2d_vjp_weight(g, x, w.shape, geometry) if node.needs[1] else None
-    gb = convolution.conv2d_vjp_bias(g) if node.needs[2:] == (True,) else None
+    gx = kernels.convolution.conv2d_vjp_input(g, w, x.shape, geometry) if node.needs[0] else None
+    gw = kernels.convolution.conv2d_vjp_weight(g, x, w.shape, geometry) if node.needs[1] else None
+    gb = kernels.convolution.conv2d_vjp_bias(g) if node.needs[2:] == (True,) else None
     return (gx, gw, gb)[: len(node.inputs)]
 
 
-def _geometry(stride: Size, padding: Size, dilation: Size, groups: int) -> convolution.Geometry:
-    return convolution.Geometry(
+def _geometry(stride: Size, padding: Size, dilation: Size, groups: int) -> kernels.convolution.Geometry:
+    return kernels.convolution.Geometry(
         pair("conv2d", "stride", stride),
         pair("conv2d", "padding", padding, least=0),
         pair("conv2d", "dilation", dilation),
@@ -51,7 +51,7 @@ def _geometry(stride: Size, padding: Size, dilation: Size, groups: int) -> convo
     )
 
 
-def _check(x: Array, w: Array, b: Array | None, geometry: convolution.Geometry) -> None:
+def _check(x: Array, w: Array, b: Array | None, geometry: kernels.convolution.Geometry) -> None:
     check_images("conv2d", x)
     shapes = f"(x {x.shape}, weight {w.shape})"
     if w.ndim != 4 or w.size == 0:

@@ -41,8 +41,8 @@ def _cross_entropy_vjp(g: Array, node: Node) -> tuple[Array]:
 @Op
 def mean_squared_error(x: Array, y: Array) -> Array:
     """The mean of (x − y)² over all entries."""
-    if x.shape != y.shape:
-        raise ShapeError(f"mean_squared_error: x {x.shape} and y {y.shape}, expected the same shape")
+    if x.shape != y.shape or x.size == 0:
+        raise ShapeError(f"mean_squared_error: x {x.shape} and y {y.shape}, expected one shape, not empty")
     return np.square(x - y).mean()
 
 

@@ -8,6 +8,12 @@ from typing import Any
 from minixai.ops import arithmetic, reduction, shaping
 from minixai.tape import Tensor
 
+
+def _several(sizes: tuple[Any, ...]) -> tuple[int, ...]:
+    """f(2, 3) and f((2, 3)) are the same."""
+    return tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], tuple | list) else sizes
+
+
 METHODS: dict[str, Callable[..., Any]] = {
     "__add__": lambda x, y: arithmetic.add(x, y),
     "__radd__": lambda x, y: arithmetic.add(y, x),
@@ -22,8 +28,9 @@ METHODS: dict[str, Callable[..., Any]] = {
     "__neg__": lambda x: arithmetic.negative(x),
     "__pow__": lambda x, exponent: arithmetic.power(x, exponent),
     "__getitem__": lambda x, index: shaping.slice(x, index),
-    "reshape": lambda x, *shape: shaping.reshape(x, shape[0] if isinstance(shape[0], tuple) else shape),
-    "transpose": lambda x, *axes: shaping.transpose(x, axes or None),
+    "__iter__": lambda x: (shaping.slice(x, i) for i in range(len(x.value))),
+    "reshape": lambda x, *shape: shaping.reshape(x, _several(shape)),
+    "transpose": lambda x, *axes: shaping.transpose(x, _several(axes) or None),
     "sum": lambda x, axis=None, keepdims=False: reduction.sum(x, axis, keepdims),
     "mean": lambda x, axis=None, keepdims=False: reduction.mean(x, axis, keepdims),
     "max": lambda x, axis=None, keepdims=False: reduction.max(x, axis, keepdims),

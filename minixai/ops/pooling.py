@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from minixai import kernels
 from minixai.errors import ShapeError
-from minixai.kernels import pooling
 from minixai.ops.sizes import Size, check_images, pair
 from minixai.tape import Array, Node, Op, Tensor
 
@@ -30,17 +30,19 @@ def _windows(
     padding: Size = 0,
     dilation: Size = 1,
     ceil_mode: bool = False,
-) -> pooling.Windows:
+) -> kernels.pooling.Windows:
     check_images(call, x)
     kernel = pair(call, "kernel_size", kernel_size)
     steps = kernel if stride is None else pair(call, "stride", stride)
-    windows = pooling.Windows(
+    windows = kernels.pooling.Windows(
         kernel, steps, pair(call, "padding", padding, least=0), pair(call, "dilation", dilation), ceil_mode
     )
     if any(2 * windows.padding[axis] > kernel[axis] for axis in (0, 1)):
         raise ShapeError(f"{call}: padding is {padding}, expected at most half of kernel_size {kernel_size}")
     if min(windows.output_size(x.shape[2:])) < 1:
         raise ShapeError(f"{call}: kernel_size {kernel_size} is larger than the image, x {x.shape}")
+    if not windows.all_meet(x.shape[2:]):
+        raise ShapeError(f"{call}: with dilation {dilation} a window lies outside the image, x {x.shape}")
     return windows
 
 
@@ -59,16 +61,18 @@ def max_pool2d(
     ceil_mode: whether a last window that hangs over the edge counts.
     At a tie the cotangent goes to the first maximum in row-major order.
     """
-    return pooling.max_pool2d(x, _windows("max_pool2d", x, kernel_size, stride, padding, dilation, ceil_mode))
+    return kernels.pooling.max_pool2d(
+        x, _windows("max_pool2d", x, kernel_size, stride, padding, dilation, ceil_mode)
+    )
 
 
 @max_pool2d.define_vjp
 def _max_pool2d_vjp(g: Array, node: Node) -> tuple[Array]:
     (x,), switches = node.arrays, node.saved
-    return (pooling.max_unpool2d(g, switches, x.shape[2:]),)
+    return (kernels.pooling.max_unpool2d(g, switches, x.shape[2:]),)
 
 
-def switches(y: Tensor) -> pooling.Switches:
+def switches(y: Tensor) -> kernels.pooling.Switches:
     """The switches of y = max_pool2d(x): for each window the index of its maximum in the flattened plane."""
     if y.node is None or y.node.op is not max_pool2d:
         raise ValueError(f"switches: y is {y!r}, expected the output of max_pool2d with a tape")
@@ -76,7 +80,7 @@ def switches(y: Tensor) -> pooling.Switches:
 
 
 @Op
-def max_unpool2d(y: Array, switches: pooling.Switches, size: tuple[int, int]) -> Array:
+def max_unpool2d(y: Array, switches: kernels.pooling.Switches, size: tuple[int, int]) -> Array:
     """x[switch] = y, 0 elsewhere; where windows share a switch, their y add up.
 
     y, switches: (n, c, h', w'), the latter integers in [0, h·w). size: (h, w) of the result.
@@ -90,12 +94,12 @@ def max_unpool2d(y: Array, switches: pooling.Switches, size: tuple[int, int]) ->
         )
     if switches.min() < 0 or switches.max() >= height * width:
         raise ValueError(f"max_unpool2d: a switch is outside the plane of size {size}")
-    return pooling.max_unpool2d(y, switches.astype(np.int32, copy=False), (height, width))
+    return kernels.pooling.max_unpool2d(y, switches.astype(np.int32, copy=False), (height, width))
 
 
 @max_unpool2d.define_vjp
 def _max_unpool2d_vjp(g: Array, node: Node) -> tuple[Array]:
-    return (pooling.max_unpool2d_vjp(g, np.asarray(node.params["switches"], np.int32)),)
+    return (kernels.pooling.max_unpool2d_vjp(g, np.asarray(node.params["switches"], np.int32)),)
 
 
 @Op
@@ -113,7 +117,7 @@ def avg_pool2d(
     count_include_pad: whether the padding counts in the mean's denominator.
     """
     windows = _windows("avg_pool2d", x, kernel_size, stride, padding, ceil_mode=ceil_mode)
-    return pooling.avg_pool2d(x, windows, count_include_pad)
+    return kernels.pooling.avg_pool2d(x, windows, count_include_pad)
 
 
 @avg_pool2d.define_vjp
@@ -121,7 +125,7 @@ def _avg_pool2d_vjp(g: Array, node: Node) -> tuple[Array]:
     (x,), params = node.arrays, dict(node.params)
     count_include_pad = params.pop("count_include_pad")
     windows = _windows("avg_pool2d", x, **params)
-    return (pooling.avg_pool2d_vjp(g, x.shape[2:], windows, count_include_pad),)
+    return (kernels.pooling.avg_pool2d_vjp(g, x.shape[2:], windows, count_include_pad),)
 
 
 @Op
@@ -135,14 +139,14 @@ def p_norm_pool2d(
     """
     if not 1 <= p < np.inf:
         raise ValueError(f"p_norm_pool2d: p is {p}, expected 1 <= p < inf")
-    return pooling.p_norm_pool2d(x, p, _windows("p_norm_pool2d", x, kernel_size, stride, padding))
+    return kernels.pooling.p_norm_pool2d(x, p, _windows("p_norm_pool2d", x, kernel_size, stride, padding))
 
 
 @p_norm_pool2d.define_vjp
 def _p_norm_pool2d_vjp(g: Array, node: Node) -> tuple[Array]:
     (x,), params = node.arrays, dict(node.params)
     p = params.pop("p")
-    return (pooling.p_norm_pool2d_vjp(g, x, node.value, p, _windows("p_norm_pool2d", x, **params)),)
+    return (kernels.pooling.p_norm_pool2d_vjp(g, x, node.value, p, _windows("p_norm_pool2d", x, **params)),)
 
 
 @Op

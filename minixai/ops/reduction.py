@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from minixai.ops.sizes import check_axis
 from minixai.tape import Array, Node, Op
 
 __all__ = ["max", "mean", "sum"]
@@ -23,6 +24,7 @@ def _spread(array: Array, node: Node) -> Array:
 @Op
 def sum(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """Σ x along the axes; None means all."""
+    check_axis("sum", x, axis)
     return x.sum(axis, keepdims=keepdims)
 
 
@@ -35,6 +37,7 @@ def _sum_vjp(g: Array, node: Node) -> tuple[Array]:
 @Op
 def mean(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """The mean of x along the axes; None means all."""
+    check_axis("mean", x, axis)
     return x.mean(axis, keepdims=keepdims)
 
 
@@ -47,6 +50,9 @@ def _mean_vjp(g: Array, node: Node) -> tuple[Array]:
 @Op
 def max(x: Array, axis: int | None = None, keepdims: bool = False) -> Array:
     """The maximum of x along an axis; None means of all. At a tie the cotangent goes to the first maximum."""
+    check_axis("max", x, axis)
+    if isinstance(axis, tuple):
+        raise TypeError(f"max: axis is {axis}, expected one axis, or None for all")
     return x.max(axis, keepdims=keepdims)
 
 

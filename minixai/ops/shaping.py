@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from minixai.errors import ShapeError
+from minixai.ops.sizes import check_axis
 from minixai.tape import Array, Node, Op, Tensor
 
 __all__ = ["concat", "flatten", "pad", "reshape", "slice", "transpose"]
@@ -46,13 +47,13 @@ def transpose(x: Array, axes: tuple[int, ...] | None = None) -> Array:
 @transpose.define_vjp
 def _transpose_vjp(g: Array, node: Node) -> tuple[Array]:
     axes = node.params["axes"]
-    return (g.transpose(None if axes is None else np.argsort(axes)),)
+    return (g.transpose(None if axes is None else np.argsort(np.mod(axes, g.ndim))),)
 
 
 @Op
 def pad(x: Array, widths: tuple[tuple[int, int], ...], value: float = 0.0) -> Array:
     """x with a border of a constant: widths (before, after) for each axis."""
-    if len(widths) != x.ndim or any(len(w) != 2 or min(w) < 0 for w in widths):
+    if np.shape(widths) != (x.ndim, 2) or np.min(widths) < 0:
         raise ShapeError(f"pad: widths {widths}, expected (before, after) >= 0 for each axis of x {x.shape}")
     return np.pad(x, widths, constant_values=value)
 
@@ -68,6 +69,7 @@ def concat(*xs: Array, axis: int = 1) -> Array:
     """The arrays one after the other along an axis; concat(a, b) and concat([a, b]) are the same."""
     if not xs:
         raise ShapeError("concat: expected at least one array, got none")
+    check_axis("concat", xs[0], axis)
     try:
         return np.concatenate(xs, axis)
     except ValueError:

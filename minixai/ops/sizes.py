@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import operator
 
+from numpy.lib.array_utils import normalize_axis_tuple
+
 from minixai.errors import ShapeError
 from minixai.tape import Array
 
-__all__ = ["Size", "check_images", "pair"]
+__all__ = ["Size", "check_axis", "check_images", "pair"]
 
 Size = int | tuple[int, int]
 
@@ -15,12 +17,21 @@ Size = int | tuple[int, int]
 def pair(call: str, name: str, size: Size, least: int = 1) -> tuple[int, int]:
     """(vertical, horizontal) from one whole number or two, each at least `least`."""
     try:
-        vertical, horizontal = (operator.index(s) for s in ((size, size) if isinstance(size, int) else size))
+        sizes = size if isinstance(size, tuple | list) else (size, size)
+        vertical, horizontal = (operator.index(s) for s in sizes)
     except (TypeError, ValueError):
         raise TypeError(f"{call}: {name} is {size!r}, expected a whole number or a pair of them") from None
     if min(vertical, horizontal) < least:
         raise ValueError(f"{call}: {name} is {size!r}, expected at least {least}")
     return vertical, horizontal
+
+
+def check_axis(call: str, x: Array, axis: int | tuple[int, ...] | None) -> None:
+    """Raise ShapeError unless x has the axis, or the axes; None means all."""
+    try:
+        normalize_axis_tuple(range(x.ndim) if axis is None else axis, x.ndim)
+    except ValueError:
+        raise ShapeError(f"{call}: axis is {axis}, expected axes of x {x.shape}") from None
 
 
 def check_images(call: str, x: Array) -> None:

@@ -1,0 +1,126 @@
+"""Files that are too large for the package: where to get them, and the hashes they must have."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from minixai.errors import FileFormatError, WeightsNotFoundError
+
+
+class _Source(NamedTuple):
+    url: str
+    size: int  # bytes
+    sha256: str
+    other_editions: tuple[str, ...] = ()  # SHA-256s of the same content in another notation
+
+
+_MNIST = "https://ossci-datasets.s3.amazonaws.com/mnist"
+_GITHUB = "https://raw.githubusercontent.com"
+_SOURCES = {
+    "mnist/train-images-idx3-ubyte.gz": _Source(
+        f"{_MNIST}/train-images-idx3-ubyte.gz",
+        9_912_422,
+        "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+    ),
+    "mnist/train-labels-idx1-ubyte.gz": _Source(
+        f"{_MNIST}/train-labels-idx1-ubyte.gz",
+        28_881,
+        "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+    ),
+    "mnist/t10k-images-idx3-ubyte.gz": _Source(
+        f"{_MNIST}/t10k-images-idx3-ubyte.gz",
+        1_648_877,
+        "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+    ),
+    "mnist/t10k-labels-idx1-ubyte.gz": _Source(
+        f"{_MNIST}/t10k-labels-idx1-ubyte.gz",
+        4_542,
+        "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+    ),
+    "squeezenet/compressed_SqueezeNet.net": _Source(
+        f"{_GITHUB}/songhan/SqueezeNet-Deep-Compression/"
+        "5623e3cdbe1fcd83328c61ce2ee42c34ed319aa3/compressed_SqueezeNet.net",
+        675_763,
+        "e4ab6960ae8cd81505e1c2136921201507e930966c53deaf15862a395b3a3261",
+    ),
+    "squeezenet/imagenet_labels.txt": _Source(
+        f"{_GITHUB}/pytorch/hub/6bb7ade92447ed6f5569cfc035ed64ef3e4b633b/imagenet_classes.txt",
+        15_363,
+        "2b03f63c0ea7a21c34dce2352c4fd2351a7e2d75f90ae74bb537b201ca5f35a4",
+        # "0: tench" instead of "0, tench", spaces instead of underscores, no apostrophes
+        ("5bd2bb48d1fd349581ab82a9a11909934c0786b4d3724a08b4c3592f594c1ff5",),
+    ),
+}
+
+
+def fetch(name: str) -> Path:
+    """Find a file of weights or data on this machine, or download it; its SHA-256 is checked every time.
+
+    Looked for in the folder that the environment variable MINIXAI_DATA names, then in the user's cache
+    folder, where a download is kept too.
+
+    Parameters
+    ----------
+    name : such as "squeezenet/compressed_SqueezeNet.net" or "mnist/t10k-images-idx3-ubyte.gz".
+
+    Raises
+    ------
+    FileFormatError : the file is there and has another SHA-256 (it is left alone).
+    WeightsNotFoundError : the file is not there and cannot be downloaded; says where to get and put it.
+    """
+    if name not in _SOURCES:
+        raise ValueError(f"fetch: no file {name!r} is known, expected one of {', '.join(_SOURCES)}")
+    source = _SOURCES[name]
+    for folder in _folders():
+        path = folder / name
+        if path.is_file():
+            _check(path, source)
+            return path
+    return _download(name, source)
+
+
+def _folders() -> Iterator[Path]:
+    """Where files are looked for; pooch is imported only when the first place lacks the file."""
+    if named := os.environ.get("MINIXAI_DATA"):
+        yield Path(named).expanduser()
+    yield _cache()
+
+
+def _cache() -> Path:
+    import pooch
+
+    return Path(pooch.os_cache("minixai"))
+
+
+def _check(path: Path, source: _Source) -> None:
+    with path.open("rb") as file:
+        came = hashlib.file_digest(file, "sha256").hexdigest()
+    if came not in (source.sha256, *source.other_editions):
+        raise FileFormatError(
+            f"fetch: {path} ({path.stat().st_size} bytes) has SHA-256 {came}, expected {source.sha256} "
+            f"({source.size} bytes); it is truncated or altered: delete it, or replace it by {source.url}"
+        )
+
+
+def _download(name: str, source: _Source) -> Path:
+    import pooch
+
+    cache = pooch.create(
+        path=_cache(),
+        base_url="",
+        registry={name: f"sha256:{source.sha256}"},
+        urls={name: source.url},
+        retry_if_failed=2,
+    )
+    try:
+        return Path(cache.fetch(name))
+    except (OSError, ValueError) as error:  # no connection, no such page, no place to write; or a wrong hash
+        raise WeightsNotFoundError(
+            f"fetch: {name} ({source.size} bytes) is not on this machine, and could not be downloaded "
+            f"({error}). Get it from {source.url} and put it at {_cache() / name}, "
+            f"or at {name} in a folder that the environment variable MINIXAI_DATA names."
+        ) from error
