@@ -10,6 +10,19 @@ from minixai.tape import Tensor, backward, no_tape
 __version__ = "0.1.0"
 
 __all__ = [
-    "Explanation", "Tensor", "backward", "data", "evaluate", "gradcheck", "kernels", "methods", "models",
-    "nn", "no_tape", "ops", "plot", "rules", "signal"
-]  # fmt: skip
+    "Explanation",
+    "Tensor",
+    "backward",
+    "data",
+    "evaluate",
+    "gradcheck",
+    "kernels",
+    "methods",
+    "models",
+    "nn",
+    "no_tape",
+    "ops",
+    "plot",
+    "rules",
+    "signal",
+]

@@ -225,18 +225,14 @@ def conv2d_vjp_input(g: Array, w: Array, input_shape: tuple[int, ...], geometry:
     gx = np.zeros(input_shape, g.dtype)
     g_grouped = _grouped(g, groups)
     w_transposed = w.reshape(groups, k // groups, -1).transpose(0, 2, 1)
-    parts = min(in_group, VJP_PARTS) if groups == 1 and n < VJP_PARTS else 1
+    parts = min(in_group, VJP_PARTS) if groups == 1 and n < VJP_PARTS else 1  # of the channels
     channels = _slices(gx.shape[1], -(-gx.shape[1] // parts))
     images, blocks_of_rows = _blocks(n, out_h, gx.shape[1] // parts * kh * kw * out_w * g.itemsize)
     tasks = list(product(images if parts == 1 else _slices(n, 1), channels))
 
     def fill(number: int) -> None:  # no two tasks add to the same pixel
         images, channels = tasks[number]
-        w_part = (
-            w_transposed
-            if parts == 1
-            else w_transposed[:, channels.start * kh * kw : channels.stop * kh * kw]
-        )
+        w_part = w_transposed[:, channels.start * kh * kw : channels.stop * kh * kw]
         for rows in blocks_of_rows:
             g_block = g_grouped[images, :, :, rows.start * out_w : rows.stop * out_w]
             cols = workspace((len(g_block), groups, w_part.shape[1], g_block.shape[3]), g.dtype)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minixai.errors import ShapeError
 from minixai.tape import Array
 
 if TYPE_CHECKING:
     from minixai.data import Preprocess
-    from minixai.plot import Picture
+    from minixai.plot.picture import Picture
 
-__all__ = ["Explanation", "ZeroMapWarning"]
+__all__ = ["Explanation", "ZeroMapWarning", "side_by_side"]
 
 
 class ZeroMapWarning(UserWarning):
@@ -34,7 +36,7 @@ class Explanation:
     map: Array  # of x's shape
     x: Array  # the model's input
     unit: str  # "logit", or the name of the layer and the neuron
-    target: np.ndarray[Any, np.dtype[np.intp]]  # (n,): the class, or the unit's index in its layer, −1 for all
+    target: np.ndarray[Any, np.dtype[np.intp]]  # (n,): the class; the unit's index in its layer, −1 for all
     score: Array  # (n,): its value
     preprocess: Preprocess | None = None  # how the model's input is made from photos
     ledger: Any = None
@@ -52,10 +54,104 @@ class Explanation:
     @property
     def zero(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """(n,): whether an image's map is zero everywhere."""
-        return ~self.map.reshape(len(self.map), -1).any(axis=1)
+        return np.all(self.map.reshape(len(self.map), -1) == 0, axis=1)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return np.array(self.map, dtype=dtype, copy=copy)
 
     def __repr__(self) -> str:
         return f"Explanation({self.method} of {self.unit}, {self.kind} of shape {self.map.shape})"
+
+    def plot(
+        self,
+        photo: Any = None,
+        percentile: float | None = None,
+        classes: Sequence[str] | None = None,
+        overlay: bool = False,
+    ) -> Picture:
+        """Draw the map of every image of the batch beside its photo.
+
+        A signal is shown in the image's channels as v/(2·max|v|) + ½, in which zero is grey. A function
+        or an attribution is a heat map of its sum over the channels: red where positive, blue where
+        negative, one scale for the batch. A map confined to a part of the photo is enlarged; of one
+        that is zero everywhere the panel says so.
+
+        photo: (h, w, 3) or (n, h, w, 3) uint8 RGB of x's height and width; None takes what
+            `preprocess` makes of x, or without one x itself, its least value black, its largest white.
+        percentile: in (0, 100], of the |values| that are not zero: they get the strongest colours in
+            place of the largest; beyond, values are clipped.
+        classes: the names of the model's classes.
+        overlay: lay heat maps on the photo in grey.
+
+        Raises ShapeError where x is no image (n, 1 or 3, h, w) or photo does not fit it, TypeError for
+        a photo that is not uint8, ValueError for a wrong percentile or too few classes.
+        """
+        return side_by_side([self], photo, percentile, classes, overlay)
+
+    def _images(self, values: Array) -> Array:
+        """Arrays of x's shape as images (n, h, w, c), in RGB."""
+        return values.transpose(0, 2, 3, 1) if self.preprocess is None else self.preprocess.rgb(values)
+
+    def _photos(self, photo: Any) -> Array:
+        """(n, h, w, 3): the photos to show."""
+        n, _, h, w = self.x.shape
+        if photo is not None:
+            photos = np.asarray(photo)
+            if photos.shape not in ((h, w, 3), (n, h, w, 3)):
+                raise ShapeError(f"plot: photo has shape {photos.shape}, expected {(h, w, 3)} or {(n, h, w, 3)}")
+            if photos.dtype != np.uint8:
+                raise TypeError(f"plot: photo has dtype {photos.dtype}, expected uint8 (0 to 255)")
+            return np.broadcast_to(photos, (n, h, w, 3))
+        if self.preprocess is not None:
+            return self.preprocess.photos(self.x)
+        low, high = (edge(self.x, axis=(1, 2, 3), keepdims=True) for edge in (np.min, np.max))
+        grey = (self.x - low) / np.where(high > low, high - low, 1)
+        return np.broadcast_to(self._images(grey), (n, h, w, 3))
+
+    def _heading(self, i: int, classes: Sequence[str] | None) -> tuple[str, str]:
+        """Two lines: what is explained of image i, and its score."""
+        score = f"{self.score[i]:.4g}".replace("-", "−")
+        if self.unit != "logit":
+            layer, _, neuron = self.unit.partition(", ")
+            return layer, f"{neuron or 'whole layer, sum'}: {score}"
+        target = int(self.target[i])
+        if classes is None:
+            return f"class {target}", f"logit {score}"
+        if target >= len(classes):
+            raise ValueError(f"plot: classes has {len(classes)} names, expected one for class {target}")
+        return f"{classes[target]} ({target})", f"logit {score}"
+
+
+def side_by_side(
+    explanations: Sequence[Explanation],
+    photo: Any = None,
+    percentile: float | None = None,
+    classes: Sequence[str] | None = None,
+    overlay: bool = False,
+    title: str = "",
+) -> Picture:
+    """Draw explanations of the same x in one sheet: those of the same unit side by side in a row.
+
+    Every method has a scale of its own in each row, and its key below the map. The other arguments and
+    errors are those of `Explanation.plot`; ValueError where there is nothing to draw, or x differs.
+    """
+    from minixai.plot import maps
+
+    if not explanations:
+        raise ValueError("side_by_side: explanations is empty, expected at least one")
+    first = explanations[0]
+    if any(not np.array_equal(e.x, first.x) for e in explanations):
+        raise ValueError("side_by_side: the explanations are of different x, expected the same")
+    if first.x.ndim != 4 or first.x.shape[1] not in (1, 3):
+        raise ShapeError(f"plot: x has shape {first.x.shape}, expected images (n, 1 or 3, h, w)")
+    units: dict[Any, list[Explanation]] = {}
+    for e in explanations:
+        units.setdefault((e.unit, *e.target.tolist()), []).append(e)
+    groups = [
+        maps.Group(
+            [row[0]._heading(i, classes) for i in range(len(first.x))],
+            [maps.Maps(e.method, e.kind, e._images(e.map), e.kind == "signal") for e in row],
+        )
+        for row in units.values()
+    ]
+    return maps.sheet(first._photos(photo), groups, title, percentile, overlay)

@@ -61,9 +61,8 @@ def max_pool2d(
     ceil_mode: whether a last window that hangs over the edge counts.
     At a tie the cotangent goes to the first maximum in row-major order.
     """
-    return kernels.pooling.max_pool2d(
-        x, _windows("max_pool2d", x, kernel_size, stride, padding, dilation, ceil_mode)
-    )
+    windows = _windows("max_pool2d", x, kernel_size, stride, padding, dilation, ceil_mode)
+    return kernels.pooling.max_pool2d(x, windows)
 
 
 @max_pool2d.define_vjp

@@ -1,0 +1,17 @@
+"""Pictures drawn from arrays. matplotlib is imported with the first picture, not with this package."""
+
+import importlib
+from typing import Any
+
+_HOME = {"Picture": "minixai.plot.picture"}
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__
