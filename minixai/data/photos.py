@@ -76,7 +76,7 @@ def _rgb(image: Image.Image, path: Path) -> np.ndarray:
 
     if image.mode == "F":
         raise FileFormatError(f"photo: {path} has pixels of floating point, expected 8 or 16 bits")
-    image = ImageOps.exif_transpose(image)
+    image = ImageOps.exif_transpose(image) or image
     if image.mode.startswith("I"):
         image = _eight_bits(image, path)
     if image.has_transparency_data:

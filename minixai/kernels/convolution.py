@@ -34,7 +34,7 @@ class Geometry(NamedTuple):
     dilation: Pair = (1, 1)
     groups: int = 1
 
-    def output_size(self, size: Pair, kernel: Pair) -> Pair:
+    def output_size(self, size: tuple[int, ...], kernel: tuple[int, ...]) -> Pair:
         """⌊(size + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1 along each axis."""
         rows, columns = (
             (size[a] + 2 * self.padding[a] - self.dilation[a] * (kernel[a] - 1) - 1) // self.stride[a] + 1

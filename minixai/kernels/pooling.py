@@ -41,12 +41,12 @@ class Windows(NamedTuple):
     dilation: Pair = (1, 1)
     ceil_mode: bool = False
 
-    def output_size(self, size: Pair) -> Pair:
+    def output_size(self, size: tuple[int, ...]) -> Pair:
         """How many windows there are along each axis; the last must begin inside the image or its padding."""
         rows, columns = (self._count(size[axis], axis) for axis in (0, 1))
         return rows, columns
 
-    def all_meet(self, size: Pair) -> bool:
+    def all_meet(self, size: tuple[int, ...]) -> bool:
         """Whether there is a pixel in every window; a dilated one may step over a small image."""
         for axis, count in enumerate(self.output_size(size)):
             first = np.arange(count) * self.stride[axis] - self.padding[axis]

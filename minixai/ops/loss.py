@@ -43,7 +43,7 @@ def mean_squared_error(x: Array, y: Array) -> Array:
     """The mean of (x − y)² over all entries."""
     if x.shape != y.shape or x.size == 0:
         raise ShapeError(f"mean_squared_error: x {x.shape} and y {y.shape}, expected one shape, not empty")
-    return np.square(x - y).mean()
+    return np.asarray(np.square(x - y).mean())
 
 
 @mean_squared_error.define_vjp

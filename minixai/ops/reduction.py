@@ -12,6 +12,11 @@ __all__ = ["max", "mean", "sum"]
 Axis = int | tuple[int, ...] | None
 
 
+def _without_axes(array: Array, axis: Axis, keepdims: bool) -> Array:
+    """Take the reduced axes, now of size 1, away unless they are to be kept."""
+    return array if keepdims else array.squeeze(axis)
+
+
 def _spread(array: Array, node: Node) -> Array:
     """Give a reduced array its axes back, with size 1, so that it broadcasts to the input."""
     axis, keepdims = node.params["axis"], node.params["keepdims"]
@@ -25,7 +30,7 @@ def _spread(array: Array, node: Node) -> Array:
 def sum(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """Σ x along the axes; None means all."""
     check_axis("sum", x, axis)
-    return x.sum(axis, keepdims=keepdims)
+    return _without_axes(x.sum(axis, keepdims=True), axis, keepdims)
 
 
 @sum.define_vjp
@@ -38,7 +43,7 @@ def _sum_vjp(g: Array, node: Node) -> tuple[Array]:
 def mean(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """The mean of x along the axes; None means all."""
     check_axis("mean", x, axis)
-    return x.mean(axis, keepdims=keepdims)
+    return _without_axes(x.mean(axis, keepdims=True), axis, keepdims)
 
 
 @mean.define_vjp
@@ -53,7 +58,7 @@ def max(x: Array, axis: int | None = None, keepdims: bool = False) -> Array:
     check_axis("max", x, axis)
     if isinstance(axis, tuple):
         raise TypeError(f"max: axis is {axis}, expected one axis, or None for all")
-    return x.max(axis, keepdims=keepdims)
+    return _without_axes(x.max(axis, keepdims=True), axis, keepdims)
 
 
 @max.define_vjp

@@ -1,0 +1,64 @@
+"""What the tests share: the folder of data, the peers, and a run in which nothing may be skipped."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+PEERS = ("torch", "captum", "h5py")
+
+settings.register_profile("minixai", deadline=None, derandomize=True, max_examples=50)
+settings.load_profile("minixai")
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder that MINIXAI_DATA names; without it, the tests that need it are skipped."""
+    folder = os.environ.get("MINIXAI_DATA")
+    if not folder:
+        pytest.skip("MINIXAI_DATA does not name the folder with MNIST, SqueezeNet and the reference outputs")
+    path = Path(folder).resolve()
+    if not path.is_dir():
+        pytest.fail(f"MINIXAI_DATA names {path}, which is no folder")
+    return path
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip the tests marked `peers` where a peer is missing, before a fixture imports it."""
+    if item.get_closest_marker("peers"):
+        missing = [name for name in PEERS if importlib.util.find_spec(name) is None]
+        if missing:
+            pytest.skip(f"{', '.join(missing)} not installed (pip install -e '.[peers]')")
+
+
+def fail_if_skipped(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """With MINIXAI_NO_SKIP=1 a skip is a failure, unless its reason begins with `platform:`."""
+    if os.environ.get("MINIXAI_NO_SKIP") != "1" or not report.skipped or hasattr(report, "wasxfail"):
+        return
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    reason = reason.removeprefix("Skipped: ")
+    if not reason.startswith("platform:"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, which MINIXAI_NO_SKIP=1 forbids: {reason}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Look at each test's report."""
+    report = yield
+    fail_if_skipped(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Look at each module's report, too: pytest.importorskip skips a whole module."""
+    report = yield
+    fail_if_skipped(report)
+    return report
