@@ -1,5 +1,7 @@
 """Gradient, input × gradient, DeConvNet and guided backprop, and the units that they explain."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -169,6 +171,12 @@ def test_a_map_of_zeros_is_said():
     with pytest.warns(ZeroMapWarning, match="DeConvNet: the map of image 0, 1 is zero everywhere"):
         e = mx.methods.deconvnet(net, np.ones((2, 2)))
     assert e.zero.tolist() == [True, True]
+    net[0].weight.value[:], net[0].bias.value[:] = -1, 0
+    with pytest.warns(ZeroMapWarning) as said:
+        mx.methods.input_x_gradient(net, np.ones((1, 2)))
+    assert [(Path(w.filename).name, "input × gradient" in str(w.message)) for w in said] == [
+        ("test_methods.py", True)
+    ]
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -94,7 +94,7 @@ def test_float16_weights_become_float32():
     [
         (lambda s: s.pop("bias"), KeyError, "missing bias, unknown none"),
         (lambda s: s.update(extra=np.ones(1)), KeyError, "missing none, unknown extra"),
-        (lambda s: s.update(weight=np.ones((3, 2), "f4")), ShapeError, r"weight has shape \(3, 2\), expected \(2, 3\)"),
+        (lambda s: s.update(weight=np.ones((3, 2), "f4")), ShapeError, "weight has shape"),
         (lambda s: s.update(bias=np.ones(2, "f8")), TypeError, "different dtypes"),
         (lambda s: s.update(bias=np.ones(2, int)), TypeError, "bias has dtype int64"),
         (lambda s: s.update(bias=np.array([1, np.nan], "f4")), ValueError, "bias holds NaN or inf"),

@@ -12,8 +12,8 @@ from uuid import uuid4
 
 import numpy as np
 
-from minixai.errors import FileFormatError
 from minixai.data._reading import MAX_DEFLATE_RATIO, one_error, read_up_to
+from minixai.errors import FileFormatError
 
 
 def read_arrays(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:

@@ -10,8 +10,8 @@ from typing import IO
 
 import numpy as np
 
-from minixai.errors import FileFormatError
 from minixai.data._reading import one_error
+from minixai.errors import FileFormatError
 
 _CODEBOOK = 256
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from minixai.errors import FileFormatError
 from minixai.data.downloads import fetch
 from minixai.data.idx import read_idx
+from minixai.errors import FileFormatError
 
 _PREFIXES = {"train": "train", "test": "t10k"}
 

@@ -10,8 +10,8 @@ from typing import IO, cast
 
 import numpy as np
 
-from minixai.errors import FileFormatError
 from minixai.data._reading import MAX_DEFLATE_RATIO, one_error, read_up_to
+from minixai.errors import FileFormatError
 
 _DTYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from minixai.errors import FileFormatError
 from minixai.data._reading import one_error
 from minixai.data.downloads import fetch
+from minixai.errors import FileFormatError
 
 _CLASSES = 1000
 _LINE = re.compile(r"(?P<index>\d+)[:,] (?P<name>\S.*)")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from minixai.errors import FileFormatError
 from minixai.data._reading import one_error
+from minixai.errors import FileFormatError
 
 if TYPE_CHECKING:
     from PIL import Image

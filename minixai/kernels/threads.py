@@ -40,6 +40,7 @@ class _Pool:
                 self.executor = ThreadPoolExecutor(self.threads, "minixai")
             if self.callers == 0:
                 self.blas_limit = _blas().limit(limits=1, user_api="blas")
+                _let_any_thread_limit_blas()
             self.callers += 1
             return self.executor
 
@@ -48,6 +49,7 @@ class _Pool:
             self.callers -= 1
             if self.callers == 0:
                 self.blas_limit.restore_original_limits()
+                _let_any_thread_limit_blas()
 
     def resize(self, threads: int) -> None:
         """Those who are inside keep the threads that they have."""
@@ -65,6 +67,13 @@ def _blas() -> ThreadpoolController:
     if _controller is None:  # finding the libraries takes half a millisecond, so they are found once
         _controller = ThreadpoolController()
     return _controller
+
+
+def _let_any_thread_limit_blas() -> None:
+    """The last caller to leave is seldom the first that came, whose settings alone threadpoolctl 3.8 heeds."""
+    for library in _blas().lib_controllers:
+        if hasattr(library, "clear_controlling_thread"):
+            library.clear_controlling_thread()
 
 
 def _start_afresh_in_child() -> None:

@@ -38,6 +38,7 @@ def walk_back(
     neuron: Neuron | None,
     seed: str | None,
     rules: Rules | None = None,
+    times_input: bool = False,
 ) -> Explanation:
     """Explain a unit by one walk back over the tape with a table of rules."""
     leaf = Tensor(model.check_input(method, x))
@@ -47,8 +48,9 @@ def walk_back(
     unit = select_unit(output, layers, target, layer, neuron)
     cotangent = unit.cotangent(seed or ("one" if layer is None else "value"))
     g = backward(unit.tensor, cotangent, rules, wrt=[leaf])[leaf]
+    map_ = leaf.value * g if times_input else g
     preprocess = getattr(model, "preprocess", None)
-    return Explanation(method, kind, g, leaf.value, unit.name, unit.target, unit.score, preprocess)
+    return Explanation(method, kind, map_, leaf.value, unit.name, unit.target, unit.score, preprocess)
 
 
 def gradient(
@@ -75,9 +77,8 @@ def input_x_gradient(
     seed: str = "one",
 ) -> Explanation:
     """map = x ⊙ ∂score/∂x: a first-order share of the score; exact for ReLU networks without bias."""
-    e = gradient(model, x, target, layer, neuron, seed)
-    return Explanation(
-        "input × gradient", "attribution", e.x * e.map, e.x, e.unit, e.target, e.score, e.preprocess
+    return walk_back(
+        "input × gradient", "attribution", model, x, target, layer, neuron, seed, times_input=True
     )
 
 

@@ -46,9 +46,10 @@ class Explanation:
         if dark.size:
             images = ", ".join(map(str, dark[:5])) + (", …" if dark.size > 5 else "")
             warnings.warn(
-                f"{self.method}: the map of image {images} is zero everywhere: nothing came back to the input",
+                f"{self.method}: the map of image {images} is zero everywhere: "
+                "nothing came back to the input",
                 ZeroMapWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
 
     @property
@@ -98,7 +99,9 @@ class Explanation:
         if photo is not None:
             photos = np.asarray(photo)
             if photos.shape not in ((h, w, 3), (n, h, w, 3)):
-                raise ShapeError(f"plot: photo has shape {photos.shape}, expected {(h, w, 3)} or {(n, h, w, 3)}")
+                raise ShapeError(
+                    f"plot: photo has shape {photos.shape}, expected {(h, w, 3)} or {(n, h, w, 3)}"
+                )
             if photos.dtype != np.uint8:
                 raise TypeError(f"plot: photo has dtype {photos.dtype}, expected uint8 (0 to 255)")
             return np.broadcast_to(photos, (n, h, w, 3))
@@ -110,9 +113,11 @@ class Explanation:
 
     def _heading(self, i: int, classes: Sequence[str] | None) -> tuple[str, str]:
         """Two lines: what is explained of image i, and its score."""
-        score = f"{self.score[i]:.4g}".replace("-", "−")
+        from minixai.plot.maps import number
+
+        score = number(self.score[i], 4)
         if self.unit != "logit":
-            layer, _, neuron = self.unit.partition(", ")
+            layer, _, neuron = self.unit.replace("'", "").partition(", ")
             return layer, f"{neuron or 'whole layer, sum'}: {score}"
         target = int(self.target[i])
         if classes is None:

@@ -1,4 +1,4 @@
-"""Gradient, DeConvNet and guided backprop through conv 3×3 (padding 1), ReLU, max pool 2, conv 3×3, in loops."""
+"""Gradient, DeConvNet and guided backprop through conv, ReLU, max pool and conv, in loops."""
 
 import numpy as np
 

@@ -1,0 +1,244 @@
+"""The `minixai` command."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+
+import numpy as np
+
+from minixai import __version__, data, demo, models
+from minixai.errors import FileFormatError, RuleError, WeightsNotFoundError
+from minixai.methods import METHODS, Explanation, ZeroMapWarning, side_by_side
+from minixai.methods.unit import select_unit
+from minixai.nn import Module
+from minixai.tape import Array, Tensor, no_tape
+
+__all__ = ["main"]
+
+
+class Network(NamedTuple):
+    """What the command knows of a model."""
+
+    build: Callable[[str | None], Module]
+    weights: str | None  # those it has without --weights
+    inner: str  # the layer whose strongest unit `compare` explains, too
+
+
+NETWORKS = {
+    "squeezenet": Network(models.squeezenet1_0, "imagenet", "features.12"),
+    "vgg16": Network(models.vgg16, None, "features.29"),
+    "lenet5": Network(models.lenet5, None, "features.4"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command with these arguments, or with those of the command line.
+
+    Returns the exit status: 0, or 2 after an error, of which one line on stderr says what it is.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr does: a name may not fit its encoding
+    try:
+        args = _parser().parse_args(argv)
+        return args.run(args)
+    except (ValueError, OSError, ImportError, RuleError) as error:
+        print("minixai: error:", *str(error).split(), file=sys.stderr)
+        return 2
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Leave it to `main` to say."""
+        raise ValueError(f"{message} ({self.prog} --help lists what there is)")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser("minixai", description="Explain neural networks.")
+    parser.add_argument("--version", action="version", version=f"minixai {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    command = commands.add_parser("demo", help="signal and distractor: why a filter does not show the signal")
+    demo.add_arguments(command)
+    command.set_defaults(run=demo.run)
+
+    command = commands.add_parser("explain", help="explain a photo by one method")
+    _add_common(command)
+    command.add_argument("--method", choices=METHODS, default="guided_backprop", help="(%(default)s)")
+    command.add_argument("--layer", metavar="NAME", help="explain this layer in place of a class")
+    command.add_argument(
+        "--neuron", type=_neuron, metavar="C,R,Q", help="one unit of the layer: C,R,Q or C,max or I"
+    )
+    command.add_argument("--seed", choices=("one", "value"), help="where the way back starts")
+    command.set_defaults(run=_explain)
+
+    command = commands.add_parser("compare", help="explain a photo by all methods, in one sheet")
+    _add_common(command)
+    command.add_argument(
+        "--layer", metavar="NAME", help="the layer whose strongest unit is explained below the class"
+    )
+    command.set_defaults(run=_compare)
+    return parser
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("photo", metavar="PHOTO", help="an image file, or chelsea, coffee, astronaut, ...")
+    parser.add_argument("--save", metavar="FILE", help="a PNG, SVG or PDF (PHOTO_METHOD.png)")
+    parser.add_argument("--model", choices=NETWORKS, default="squeezenet", help="(%(default)s)")
+    parser.add_argument(
+        "--weights", metavar="FILE", help=".npz or .safetensors; only squeezenet has weights of its own"
+    )
+    parser.add_argument(
+        "--target", metavar="CLASS", help="a class number or a part of its name (the largest logit)"
+    )
+    parser.add_argument(
+        "--percentile",
+        type=float,
+        metavar="P",
+        help="clip the map at this percentile of its |values|, such as 99.5, to see the weak ones (none)",
+    )
+    parser.add_argument("--overlay", action="store_true", help="lay heat maps on the photo in grey")
+
+
+def _neuron(text: str) -> tuple[int | str, ...]:
+    try:
+        return tuple(part if part == "max" else int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form C,R,Q or C,max or I") from None
+
+
+class _Task:
+    """What `explain` and `compare` share: a photo, the model that sees it, and the picture to be made."""
+
+    def __init__(self, args: argparse.Namespace, name: str) -> None:
+        photo = data.photo(args.photo)
+        self.args = args
+        self.photo_name = Path(args.photo).stem
+        self.path = _output_path(args.save or f"{self.photo_name}_{name}.png", args.photo)
+        self.model = _model(args.model, args.weights)
+        self.x = self.model.check_input(name, _input(self.model, photo))
+        self.logits = self.model.predict(self.x)[0].astype(np.float64)
+        self.names = _class_names(len(self.logits))
+        self.target = None if args.target is None else _class_number(args.target, self.names)
+
+    def top(self) -> str:
+        """Print the five most probable classes; returns a title with two of them."""
+        p = np.exp(self.logits - self.logits.max())
+        p /= p.sum()
+        likely = np.argsort(-p, kind="stable")[:5]
+        names = {k: self.names[k] if self.names else f"class {k}" for k in likely}
+        for k in likely:
+            print(f"{p[k]:.3f}  {k:4}  {names[k]}")
+        return f"{self.photo_name}: " + ", ".join(f"{100 * p[k]:.1f} % {names[k]}" for k in likely[:2])
+
+    def explain(self, method: str, **options: Any) -> Explanation:
+        """Explain, and say on stderr where a map is zero."""
+        with warnings.catch_warnings(action="ignore", category=ZeroMapWarning):
+            e = METHODS[method](self.model, self.x, **options)
+        if e.zero.any():
+            print(
+                f"minixai: note: {e.method} of {e.unit} is zero everywhere: nothing came back to the input",
+                file=sys.stderr,
+            )
+        return e
+
+    def save(self, explanations: Sequence[Explanation], title: str) -> int:
+        """Draw the explanations, and say where the picture is."""
+        args = self.args
+        side_by_side(explanations, None, args.percentile, self.names, args.overlay, title).save(self.path)
+        print(f"saved {self.path}")
+        if args.percentile is None:
+            print("nothing is clipped; --percentile 99.5 would show weak values better")
+        return 0
+
+
+def _explain(args: argparse.Namespace) -> int:
+    task = _Task(args, args.method)
+    title = task.top()
+    options = {"target": task.target, "layer": args.layer, "neuron": args.neuron, "seed": args.seed}
+    given = {name: value for name, value in options.items() if value is not None}
+    return task.save([task.explain(args.method, **given)], title)
+
+
+def _compare(args: argparse.Namespace) -> int:
+    task = _Task(args, "compare")
+    title = task.top()
+    layer = args.layer or NETWORKS[args.model].inner
+    neuron = _strongest_unit(task.model, task.x, layer)
+    explanations = [task.explain(method, target=task.target) for method in METHODS]
+    explanations += [task.explain(method, layer=layer, neuron=neuron) for method in METHODS]
+    return task.save(explanations, f"{title}. Below: the strongest unit of {layer}")
+
+
+def _output_path(name: str, photo: str) -> Path:
+    """The path of the picture, if it can be written there: better now than after the work."""
+    from minixai.plot.picture import METADATA, checked_suffix
+
+    path = checked_suffix("--save", name, METADATA)
+    if path.is_dir():
+        raise ValueError(f"--save: {path} is a folder, expected a file")
+    if path.exists() and Path(photo).exists() and path.samefile(photo):
+        raise ValueError(f"--save: {path} is the photo, which would be overwritten")
+    try:
+        tempfile.TemporaryFile(dir=path.parent).close()
+    except OSError as error:
+        raise OSError(f"--save: cannot write to the folder {path.parent}: {error.strerror}") from error
+    return path
+
+
+def _model(name: str, weights: str | None) -> Module:
+    network = NETWORKS[name]
+    weights = weights or network.weights
+    if weights is None:
+        raise ValueError(f"--model {name} has no weights of its own: name their file with --weights")
+    return network.build(weights)
+
+
+def _input(model: Module, photo: Array) -> Array:
+    """What the model takes of a photo; LeNet-5 takes 28×28 pixels, grey, from 0 to 1."""
+    preprocess = getattr(model, "preprocess", None)
+    if preprocess is not None:
+        return preprocess(photo)
+    return data.Preprocess(28, scale=1 / 255)(photo).mean(axis=1, keepdims=True)
+
+
+def _class_names(count: int) -> list[str] | None:
+    """ImageNet's names where there are 1 000 classes; None, and a note, where they are not to be had."""
+    if count != 1000:
+        return None
+    try:
+        return data.imagenet_labels()
+    except (WeightsNotFoundError, FileFormatError) as error:
+        print("minixai: note: classes are shown by number:", *str(error).split(), file=sys.stderr)
+        return None
+
+
+def _class_number(text: str, names: list[str] | None) -> int:
+    """The class of this number, of this name, or the only one with this in its name."""
+    if text.isdecimal():
+        return int(text)
+    if names is None:
+        raise ValueError(f"--target {text!r}: the classes have no names here, expected a number")
+    parts = {k: name for k, name in enumerate(names) if text.lower() in name.lower()}
+    found = {k: name for k, name in parts.items() if name.lower() == text.lower()} or parts
+    if len(found) == 1:
+        return next(iter(found))
+    if not found:
+        raise ValueError(f"--target {text!r} is in no class's name")
+    listed = ", ".join(f"{k} {name}" for k, name in list(found.items())[:10])
+    more = f" and {len(found) - 10} more" if len(found) > 10 else ""
+    raise ValueError(f"--target {text!r} is in the names of {len(found)} classes: {listed}{more}")
+
+
+def _strongest_unit(model: Module, x: Array, layer: str) -> tuple[int, ...]:
+    """The neuron with the largest output of a layer."""
+    with model.evaluating(), no_tape():
+        output, layers = model.trace(Tensor(x))
+    values = select_unit(output, layers, layer=layer).tensor.value[0]
+    return tuple(int(place) for place in np.unravel_index(values.argmax(), values.shape))

@@ -1,0 +1,79 @@
+"""`Picture`, a figure that draws, shows and saves itself without pyplot and without a display."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+# Without the date, two runs write the same bytes.
+METADATA: dict[str, dict[str, None]] = {".pdf": {"CreationDate": None}, ".png": {}, ".svg": {"Date": None}}
+
+
+class Picture(Figure):
+    """A matplotlib figure on an Agg canvas, which pyplot does not know: a notebook shows it once.
+
+    Args:
+        figsize: width and height in inches.
+        dpi: pixels an inch.
+        **kwargs: as `matplotlib.figure.Figure` takes them.
+    """
+
+    def __init__(self, figsize: tuple[float, float] = (6.4, 4.8), dpi: float = 100, **kwargs: Any) -> None:
+        super().__init__(figsize=figsize, dpi=dpi, **kwargs)
+        FigureCanvasAgg(self)
+
+    def _repr_png_(self) -> bytes:
+        return self._rendered(".png")
+
+    def pixels(self) -> np.ndarray:
+        """The drawn picture: (height, width, 3) uint8, RGB."""
+        canvas = cast(FigureCanvasAgg, self.canvas)
+        canvas.draw()
+        return np.array(canvas.buffer_rgba())[..., :3]
+
+    def save(self, path: str | Path) -> None:
+        """Write the picture to path, as PNG, SVG or PDF by its suffix; a file there is replaced whole.
+
+        Raises:
+            ValueError: the suffix is none of these.
+            OSError: the file cannot be written.
+        """
+        path = checked_suffix("Picture.save", path, METADATA)
+        write_whole("Picture.save", path, self._rendered(path.suffix.lower()))
+
+    def _rendered(self, suffix: str) -> bytes:
+        buffer = io.BytesIO()
+        with rc_context({"svg.hashsalt": "minixai"}):
+            self.savefig(buffer, format=suffix[1:], dpi=self.dpi, metadata=METADATA[suffix])
+        return buffer.getvalue()
+
+
+def checked_suffix(call: str, path: str | Path, known: Any) -> Path:
+    """The path, whose suffix is one of those known, in capitals or not."""
+    path = Path(path)
+    if path.suffix.lower() not in known:
+        raise ValueError(
+            f"{call}: {str(path)!r} ends in {path.suffix!r}, expected {', '.join(sorted(known))}"
+        )
+    return path
+
+
+def write_whole(call: str, path: Path, content: bytes) -> None:
+    """Write a file whole or not at all: under another name beside it first."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_bytes(content)
+        os.replace(part, path)
+    except OSError as error:
+        raise type(error)(f"{call}: cannot write {str(path)!r}: {error.strerror}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink()

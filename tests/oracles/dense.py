@@ -1,0 +1,44 @@
+"""Products of matrices, and batch normalisation, entry by entry."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+Array = np.ndarray
+
+
+def matrix_product(a: Array, b: Array) -> Array:
+    product = np.zeros((a.shape[0], b.shape[1]))
+    for i, k in np.ndindex(product.shape):
+        product[i, k] = sum(float(a[i, j]) * float(b[j, k]) for j in range(a.shape[1]))
+    return product
+
+
+def linear(x: Array, w: Array, b: Array | None = None) -> Array:
+    y = np.zeros((x.shape[0], w.shape[0]))
+    for i, k in np.ndindex(y.shape):
+        y[i, k] = sum(float(x[i, j]) * float(w[k, j]) for j in range(x.shape[1]))
+        y[i, k] += 0.0 if b is None else float(b[k])
+    return y
+
+
+def batch_norm(
+    x: Array,
+    w: Array | None = None,
+    b: Array | None = None,
+    mean: Array | None = None,
+    variance: Array | None = None,
+    eps: float = 1e-5,
+) -> Array:
+    y = np.zeros(x.shape)
+    for c in range(x.shape[1]):
+        values = [float(v) for v in np.ravel(x[:, c])]
+        m = sum(values) / len(values) if mean is None else float(mean[c])
+        s2 = sum((v - m) ** 2 for v in values) / len(values) if variance is None else float(variance[c])
+        scale, shift = (1.0, 0.0) if w is None or b is None else (float(w[c]), float(b[c]))
+        y[:, c] = np.array([(v - m) / math.sqrt(s2 + eps) * scale + shift for v in values]).reshape(
+            x[:, c].shape
+        )
+    return y

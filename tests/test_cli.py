@@ -1,0 +1,286 @@
+"""The `minixai` command: what it prints and writes, and that every error is one line."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import minixai as mx
+from minixai import cli
+from minixai.data import downloads
+from minixai.errors import WeightsNotFoundError
+from minixai.methods import METHODS
+from minixai.plot import maps
+from minixai.plot.picture import Picture
+
+CHELSEA = {285: 0.663, 282: 0.217, 281: 0.066, 287: 0.049, 293: 0.003}
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch) -> Path:
+    """An empty folder to work in, with a digit and weights of LeNet-5 drawn by a seed."""
+    monkeypatch.chdir(tmp_path)
+    pixels = np.zeros((28, 28), np.uint8)
+    pixels[6:22, 12:16] = 255
+    Image.fromarray(pixels).save("digit.png")
+    mx.models.save_weights(mx.models.lenet5(seed=3), "lenet.safetensors")
+    return tmp_path
+
+
+@pytest.fixture
+def pictures(monkeypatch) -> list[Picture]:
+    """The pictures that are saved."""
+    saved: list[Picture] = []
+    save = Picture.save
+    monkeypatch.setattr(Picture, "save", lambda self, path: (saved.append(self), save(self, path))[1])
+    return saved
+
+
+def words(picture):
+    above = [text.get_text() for axes in picture.axes for text in axes.texts]
+    return above + [text.get_text().replace("\n", " ") for text in picture.texts]
+
+
+LENET = ["--model", "lenet5", "--weights", "lenet.safetensors"]
+
+
+def error_of(capsys, *argv) -> str:
+    """The one line that a command ends with."""
+    assert cli.main(argv) == 2
+    out, err = capsys.readouterr()
+    assert err.startswith("minixai: error: ")
+    assert err.count("\n") == 1
+    assert "saved" not in out
+    return err
+
+
+# on real photos
+
+
+def test_explain_prints_the_top_five_and_draws_the_map(data_dir, here, capsys, pictures):
+    argv = ["explain", "chelsea", "--method", "guided_backprop", "--model", "squeezenet", "--save", "map.png"]
+    assert cli.main(argv) == 0
+    out, err = capsys.readouterr()
+    lines = [line.split(maxsplit=2) for line in out.splitlines()[:5]]
+    assert {int(k): float(p) for p, k, _ in lines} == CHELSEA
+    assert [int(k) for _, k, _ in lines] == list(CHELSEA)
+    assert lines[0][2] == "Egyptian cat"
+    assert err == ""
+    assert "saved map.png" in out
+    with Image.open("map.png") as drawn:
+        assert drawn.size[0] > 1000
+    shown = words(pictures[0])
+    assert {"Egyptian cat (285)", "logit 24.45", "guided backprop", "signal"} <= set(shown)
+    assert "chelsea: 66.3 % Egyptian cat, 21.7 % tiger cat" in shown
+
+
+@pytest.mark.parametrize(
+    ("photo", "top"), [("chelsea", "0.663   285  Egyptian cat"), ("coffee", "0.988   967  espresso")]
+)
+def test_compare_draws_all_methods(data_dir, here, capsys, pictures, photo, top):
+    assert cli.main(["compare", photo, "--save", "all.png"]) == 0
+    out, err = capsys.readouterr()
+    assert out.splitlines()[0] == top
+    assert err == "minixai: note: DeConvNet of logit is zero everywhere: nothing came back to the input\n"
+    shown = words(pictures[0])
+    for title in ("gradient", "input × gradient", "DeConvNet", "guided backprop"):
+        assert shown.count(title) == 2
+    assert shown.count(maps.ZERO) == 1
+    assert "features.12" in shown
+    assert Path("all.png").stat().st_size > 100_000
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_explains_an_inner_unit(data_dir, here, capsys, pictures, method):
+    argv = ["explain", "chelsea", "--method", method, "--layer", "features.5", "--neuron", "3,max"]
+    assert cli.main(argv) == 0
+    assert f"saved chelsea_{method}.png" in capsys.readouterr().out
+    assert Path(f"chelsea_{method}.png").is_file()
+    assert {"features.5", "neuron (3, max): 681.4"} <= set(words(pictures[0]))
+    assert maps.ZERO not in words(pictures[0])
+
+
+@pytest.mark.parametrize(
+    ("target", "number"), [("tiger", 292), ("TIGER cat", 282), ("soup b", 809), ("7", 7)]
+)
+def test_a_target_is_a_number_or_a_part_of_a_name(data_dir, here, pictures, target, number):
+    assert cli.main(["explain", "coffee", "--method", "gradient", "--target", target]) == 0
+    assert any(text.endswith(f"({number})") for text in words(pictures[0]))
+
+
+def test_a_target_that_is_not_one_class_is_refused(data_dir, here, capsys):
+    assert "--target 'xyz' is in no class's name" in error_of(capsys, "explain", "coffee", "--target", "xyz")
+    several = error_of(capsys, "explain", "coffee", "--target", "cat")
+    assert "in the names of 8 classes: 143 oystercatcher, 282 tiger cat, 283 Persian cat" in several
+    assert "134 crane, 517 crane" in error_of(capsys, "explain", "coffee", "--target", "crane")
+    assert " more\n" in error_of(capsys, "explain", "coffee", "--target", "e")
+    assert "class indices in [0, 1000)" in error_of(capsys, "explain", "coffee", "--target", "1000")
+
+
+def test_options_reach_the_method_and_the_picture(data_dir, here, pictures):
+    argv = ["explain", "coffee", "--method", "gradient", "--percentile", "99", "--overlay", "--save", "a.svg"]
+    assert cli.main(argv) == 0
+    assert any("Clipped at percentile 99 " in text for text in words(pictures[0]))
+    assert max(len(axes.images) for axes in pictures[0].axes) == 2
+    keys = []
+    for seed in ("one", "value"):
+        assert cli.main(["explain", "coffee", "--method", "guided_backprop", "--seed", seed]) == 0
+        keys += [
+            axes.get_xticklabels()[-1].get_text() for axes in pictures[-1].axes if axes.get_xticks().size
+        ]
+    small, large = map(float, keys)
+    assert large / small == pytest.approx(32.56, rel=0.1)  # the logit; the keys have two digits
+
+
+def test_without_names_classes_are_numbers_and_it_is_said(data_dir, here, capsys, monkeypatch, pictures):
+    def no_names():
+        raise WeightsNotFoundError("fetch: no\nweb")
+
+    monkeypatch.setattr(mx.data, "imagenet_labels", no_names)
+    assert cli.main(["explain", "chelsea"]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("0.663   285  class 285\n")
+    assert err == "minixai: note: classes are shown by number: fetch: no web\n"
+    assert "class 285" in words(pictures[0])
+    assert cli.main(["explain", "chelsea", "--target", "cat"]) == 2
+    assert "--target 'cat': the classes have no names here, expected a number" in capsys.readouterr().err
+
+
+def test_no_web_and_no_weights_says_where_to_get_them(here, capsys, monkeypatch):
+    name = "squeezenet/compressed_SqueezeNet.net"
+    monkeypatch.setenv("MINIXAI_DATA", str(here / "empty"))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr("pooch.os_cache", lambda project: here / "cache" / project)
+    monkeypatch.setattr("pooch.core.time.sleep", lambda seconds: None)
+    nowhere = downloads._SOURCES[name]._replace(url="http://127.0.0.1:9/weights.net")
+    monkeypatch.setitem(downloads._SOURCES, name, nowhere)
+    assert cli.main(["explain", "digit.png"]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]  # pooch says before that it tries
+    assert error.startswith("minixai: error: fetch: squeezenet/compressed_SqueezeNet.net")
+    assert "Get it from http://127.0.0.1:9/weights.net and put it at" in error
+    assert "MINIXAI_DATA" in error
+
+
+# on a network of ours
+
+
+def test_a_network_with_weights_from_a_file(here, capsys, pictures):
+    assert cli.main(["compare", "digit.png", *LENET]) == 0
+    out, _ = capsys.readouterr()
+    x = mx.data.photo("digit.png")[None, None, :, :, 0] / 255
+    y = mx.models.lenet5("lenet.safetensors").predict(x)[0].astype(float)
+    p = np.exp(y) / np.exp(y).sum()
+    printed = [line.split() for line in out.splitlines()[:5]]
+    assert [int(line[1]) for line in printed] == np.argsort(-p)[:5].tolist()
+    np.testing.assert_allclose([float(line[0]) for line in printed], np.sort(p)[:-6:-1], atol=5e-4)
+    assert "saved digit_compare.png" in out
+    assert "features.4" in words(pictures[0])
+
+
+def test_compare_takes_a_layer(here, pictures):
+    assert cli.main(["compare", "digit.png", *LENET, "--layer", "classifier.2"]) == 0
+    assert "classifier.2" in words(pictures[0])
+
+
+def test_the_demo_is_mounted(here, capsys):
+    assert cli.main(["demo", "--save", "demo.png", "--points", "50"]) == 0
+    assert Path("demo.png").is_file()
+
+
+def test_a_name_with_dollars_is_no_mathematics(here):
+    Path("digit.png").rename("cost$ $x_{.png")
+    assert cli.main(["explain", "cost$ $x_{.png", *LENET]) == 0
+    assert Path("cost$ $x_{_guided_backprop.png").is_file()
+
+
+# errors
+
+
+NO_LAYER = "layer 'features.99' is not in the model"
+ERRORS = [
+    ("", "required: command"),
+    ("explode", "invalid choice: 'explode'"),
+    ("explain", "required: PHOTO"),
+    ("explain digit.png --method magic", "argument --method: invalid choice: 'magic'"),
+    ("explain digit.png --model resnet", "argument --model: invalid choice: 'resnet'"),
+    ("explain digit.png --neuron a,b", "argument --neuron: 'a,b' is not of the form"),
+    ("explain digit.png --percentile many", "argument --percentile: invalid float value"),
+    ("explain digit.png LENET --percentile 101", "percentile is 101.0, expected a number"),
+    ("explain digit.png LENET --layer features.99", NO_LAYER),
+    ("compare digit.png LENET --layer features.99", NO_LAYER),
+    ("explain digit.png LENET --layer features.3 --neuron 99,0,0", "neuron is (99, 0, 0)"),
+    ("explain digit.png LENET --layer features.3 --target 1", "expected only one of them"),
+    ("explain digit.png LENET --neuron 1,max", "layer is not given"),
+    ("explain digit.png LENET --target seven", "the classes have no names here"),
+    ("explain digit.png LENET --target 10", "class indices in [0, 10)"),
+    ("explain cat.jpg LENET", "there is no file 'cat.jpg'; the bundled photos are"),
+    ("explain lenet.safetensors LENET", "lenet.safetensors cannot be read"),
+    ("explain digit.png --model vgg16", "name their file with --weights"),
+    ("compare digit.png --model lenet5", "name their file with --weights"),
+    ("explain digit.png --weights nowhere.npz", "nowhere.npz"),
+    ("explain digit.png --weights lenet.safetensors", "does not fit SqueezeNet"),
+    ("explain digit.png --weights digit.png", "expected .npz or .safetensors"),
+    ("explain digit.png LENET --save map.bmp", "--save: 'map.bmp' ends in '.bmp', expected"),
+    ("explain digit.png LENET --save digit.png", "is the photo, which would be overwritten"),
+    ("explain digit.png LENET --save nowhere/map.png", "cannot write to the folder nowhere"),
+    ("explain digit.png LENET --save lenet.safetensors/map.png", "cannot write to the folder"),
+    ("explain digit.png LENET --save folder.png", "folder.png is a folder, expected a file"),
+]
+
+
+@pytest.mark.parametrize(("command", "said"), ERRORS)
+def test_every_error_is_one_line(here, capsys, command, said):
+    Path("folder.png").mkdir()
+    before = sorted(here.iterdir())
+    assert said in error_of(capsys, *command.replace("LENET", " ".join(LENET)).split())
+    assert sorted(here.iterdir()) == before
+
+
+@pytest.mark.parametrize("command", ["explain", "compare"])
+def test_the_output_path_is_checked_before_the_work(here, capsys, monkeypatch, command):
+    monkeypatch.setattr(cli, "_model", lambda *args: pytest.fail("the work has begun"))
+    assert "cannot write" in error_of(capsys, command, "digit.png", *LENET, "--save", "nowhere/map.png")
+
+
+# as a command
+
+
+def run(*argv, **env):
+    return subprocess.run(
+        [sys.executable, "-m", "minixai", *argv],
+        capture_output=True,
+        env=os.environ | {"PYTHONPATH": str(Path(mx.__file__).parents[1])} | env,
+        check=False,
+    )
+
+
+def test_version():
+    done = run("--version")
+    assert (done.returncode, done.stdout.split()) == (0, [b"minixai", mx.__version__.encode()])
+
+
+def test_starting_imports_nothing_heavy():
+    code = "import sys, minixai.cli; minixai.cli._parser(); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"matplotlib", "numba", "PIL", "pooch", "safetensors", "tqdm"} & set(done.stdout.split())
+
+
+def test_the_command_where_a_terminal_cannot_show_a_name(here):
+    Path("digit.png").rename("größe.png")
+    done = run("explain", "größe.png", *LENET, PYTHONIOENCODING="ascii", PYTHONUTF8="1")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert rb"saved gr\xf6\xdfe_guided_backprop.png" in done.stdout
+    assert Path("größe_guided_backprop.png").is_file()
+
+
+def test_the_command_ends_with_status_2():
+    done = run("explain", "nowhere.png")
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"minixai: error: photo: there is no file 'nowhere.png'")
+    assert done.stderr.count(b"\n") == 1
