@@ -7,7 +7,7 @@ VENV := .venv/bin/python
 INSTALL = $(VENV) -m pip install --disable-pip-version-check --quiet --editable
 DEMO := out/distractor_demo.png
 
-.PHONY: demo test lessons bench dist clean
+.PHONY: demo test lessons pictures bench dist clean
 .NOTPARALLEL:
 
 demo: .venv/.installed
@@ -25,6 +25,9 @@ test: .venv/.installed-$(EXTRAS)
 
 lessons: .venv/.installed-$(EXTRAS)
 	$(VENV) lessons/build.py
+
+pictures: .venv/.installed-$(EXTRAS)
+	$(VENV) images/build.py
 
 bench: .venv/.installed-bench
 	$(VENV) -m benchmarks

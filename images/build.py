@@ -1,0 +1,38 @@
+"""`python images/build.py`: draw the pictures of README.md, small enough for a web page.
+
+They need the weights of SqueezeNet, and the photos of scikit-image (the extra `lessons` or `test`).
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+
+from minixai.cli import main
+
+FOLDER = Path(__file__).parent
+WIDTH = 1100  # pixels
+PICTURES = {
+    "distractor_demo": ["demo"],
+    "compare_chelsea": ["compare", "chelsea", "--percentile", "99.5"],
+    "compare_coffee": ["compare", "coffee", "--percentile", "99.5"],
+}
+
+
+def build(name: str, command: list[str]) -> None:
+    """Run a command of minixai and keep a smaller copy of its picture."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{name}.png"
+        if main([*command, "--save", str(path)]):
+            raise SystemExit(1)
+        with Image.open(path) as image:
+            size = (WIDTH, WIDTH * image.height // image.width)
+            small = image.convert("RGB").resize(size, Image.Resampling.LANCZOS)
+    small.save(FOLDER / f"{name}.jpg", quality=85, subsampling=0, optimize=True)
+
+
+if __name__ == "__main__":
+    for name, command in PICTURES.items():
+        build(name, command)
