@@ -70,7 +70,7 @@ def _blas() -> ThreadpoolController:
 
 
 def _let_any_thread_limit_blas() -> None:
-    """The last caller to leave is seldom the first that came, whose settings alone threadpoolctl 3.8 heeds."""
+    """threadpoolctl 3.8 heeds only the thread that came first, but it is the last to leave that restores."""
     for library in _blas().lib_controllers:
         if hasattr(library, "clear_controlling_thread"):
             library.clear_controlling_thread()

@@ -79,7 +79,7 @@ def switches(y: Tensor) -> kernels.pooling.Switches:
 
 
 @Op
-def max_unpool2d(y: Array, switches: kernels.pooling.Switches, size: tuple[int, int]) -> Array:
+def max_unpool2d(y: Array, switches: kernels.pooling.Switches, size: tuple[int, int]) -> tuple[Array, Any]:
     """x[switch] = y, 0 elsewhere; where windows share a switch, their y add up.
 
     y, switches: (n, c, h', w'), the latter integers in [0, h·w). size: (h, w) of the result.
@@ -93,12 +93,13 @@ def max_unpool2d(y: Array, switches: kernels.pooling.Switches, size: tuple[int, 
         )
     if switches.min() < 0 or switches.max() >= height * width:
         raise ValueError(f"max_unpool2d: a switch is outside the plane of size {size}")
-    return kernels.pooling.max_unpool2d(y, switches.astype(np.int32, copy=False), (height, width))
+    switches = switches.astype(np.int32)  # a copy: the way back relies on what was checked
+    return kernels.pooling.max_unpool2d(y, switches, (height, width)), switches
 
 
 @max_unpool2d.define_vjp
 def _max_unpool2d_vjp(g: Array, node: Node) -> tuple[Array]:
-    return (kernels.pooling.max_unpool2d_vjp(g, np.asarray(node.params["switches"], np.int32)),)
+    return (kernels.pooling.max_unpool2d_vjp(g, node.saved),)
 
 
 @Op

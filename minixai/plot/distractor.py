@@ -73,7 +73,7 @@ def degrees(value: float) -> str:
 
 
 def spread(angles: np.ndarray, gap: float = LABEL_GAP) -> np.ndarray:
-    """The angles (k,), in degrees, moved as little as needed for any two to be gap apart on the circle."""
+    """The angles (k,), in degrees, pushed apart until any two are gap apart on the circle."""
     order = np.argsort(angles % 360)
     spaced = (angles % 360)[order]
     for _ in range(200):
@@ -161,7 +161,8 @@ class SignalPanel:
         limits = (-SIGNAL_LIMIT, SIGNAL_LIMIT)
         axes.set(xlim=limits, ylim=limits, xticks=[-1, 0, 1], yticks=[-1, 0, 1])
         axes.set_box_aspect(1)
-        axes.plot(*np.outer(scene.a_s, [-1, 1]), color=style.SIGNAL, alpha=0.25, linewidth=11)
+        true = np.outer(scene.a_s, [-1, 1])
+        axes.plot(*true, color=style.SIGNAL, alpha=0.25, linewidth=11, solid_capstyle="butt")
         self.points = axes.scatter([], [], c=[], rasterized=True, **POINTS)
         self.title = axes.set_title("", linespacing=1.3)
         self.update(scene)

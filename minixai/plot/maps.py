@@ -297,7 +297,7 @@ def _draw(tiles: list[_Tile], title: str, note: str) -> Picture:
                     _head(axes, cell.title, cell.subtitle, right)
                     if scale := cell.draw(axes):
                         bar = (left / width, (bottom - BAR_GAP - BAR) / height, panel / width, BAR / height)
-                        _key(picture.add_axes(bar), scale)
+                        _key(picture, picture.add_axes(bar), scale)
     return picture
 
 
@@ -320,11 +320,11 @@ def _head(axes: Axes, title: str, subtitle: str, width: float) -> None:
         )
 
 
-def _key(axes: Axes, scale: ScalarMappable) -> None:
+def _key(picture: Picture, axes: Axes, scale: ScalarMappable) -> None:
     """A bar of the colours, with the values at its ends and in the middle."""
     low, high = scale.get_clim()
-    bar = axes.figure.colorbar(scale, cax=axes, orientation="horizontal", ticks=[low, 0, high])
-    bar.outline.set_visible(False)
+    picture.colorbar(scale, cax=axes, orientation="horizontal", ticks=[low, 0, high])
+    axes.spines["outline"].set_visible(False)
     labels = axes.set_xticklabels([number(low, 2), "0", number(high, 2)], size=TICK_SIZE)
     labels[0].set_horizontalalignment("left")
     labels[-1].set_horizontalalignment("right")

@@ -1,4 +1,4 @@
-"""Colours and sizes that all pictures share. The colours are Okabe and Ito's, safe for the colour-blind."""
+"""Colours and sizes that all pictures share. The colours follow Okabe and Ito, safe for the colour-blind."""
 
 from typing import Any
 
