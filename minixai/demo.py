@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minixai.data.signal_distractor import A_D_LENGTH, ToySample, toy
+from minixai.files import write_whole
 from minixai.plot.distractor import SIZE, DistractorPlot, Scene, Sweep
 from minixai.plot.sliders import Range, add_sliders, open_window, show_windows
 from minixai.signal import FilterEstimator, IdentityEstimator, LinearEstimator, ridge
@@ -182,7 +183,7 @@ def save(path: str | Path, params: Params | None = None) -> None:
         ValueError: the suffix is none of these, or a parameter is out of its range.
         OSError: the file cannot be written.
     """
-    from minixai.plot.picture import METADATA, checked_suffix, write_whole
+    from minixai.plot.picture import METADATA, checked_suffix
 
     params = params or Params()
     path = checked_suffix("demo.save", path, [*METADATA, ".gif"])

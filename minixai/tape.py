@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 
 from minixai.errors import RuleError, ShapeError
+from minixai.typing import Array, Operators
 
 __all__ = ["Array", "Node", "Op", "Rule", "Tensor", "backward", "no_tape", "tape_of"]
 
-Array = np.ndarray[Any, np.dtype[np.floating[Any]]]
 Rule = Callable[[Array, "Node"], Sequence[Array | None]]
 
 recording: ContextVar[bool] = ContextVar("recording", default=True)
@@ -30,17 +30,13 @@ current_layer: ContextVar[str | None] = ContextVar("current_layer", default=None
 numbers = itertools.count()
 
 
-class Tensor:
+class Tensor(Operators):
     """A float32 or float64 array (others become float32), and the node that made it: None for a leaf.
 
     Its operators are operations of `minixai.ops`.
     """
 
     __array_ufunc__ = None  # leaves array + tensor to the tensor
-    __add__: Callable[..., Tensor]
-    __sub__: Callable[..., Tensor]
-    __mul__: Callable[..., Tensor]
-    __matmul__: Callable[..., Tensor]
 
     def __init__(self, array: Any, node: Node | None = None) -> None:
         value = np.asarray(array)
@@ -107,20 +103,21 @@ class Op:
         params = dict(bound.arguments)
         given: Any = [params.pop(name) for name in self.input_names]
         if self.variadic:  # f(a, b) and f([a, b]) are the same
-            given = given[0][0] if isinstance(given[0][0], list | tuple) else given[0]
+            (given,) = given
+            given = given[0] if len(given) == 1 and isinstance(given[0], list | tuple) else given
         inputs = self._tensors([array for array in given if array is not None])
         result = self.forward(*(tensor.value for tensor in inputs), **params)
         value, saved = result if isinstance(result, tuple) else (result, None)
         node = Node(self, inputs, np.asarray(value), params, saved, current_layer.get())
         return Tensor(value, node if recording.get() else None)
 
-    def _tensors(self, arrays: Iterable[Any]) -> tuple[Tensor, ...]:
-        """The inputs as tensors of one dtype, which plain numbers take on."""
-        tensors = [a if isinstance(a, Tensor | float | int) else Tensor(a) for a in arrays]
-        dtypes = [t.dtype for t in tensors if isinstance(t, Tensor)] or [np.float32]
-        if len(set(dtypes)) > 1:
-            raise TypeError(f"{self.name}: inputs of {', '.join(map(str, dtypes))}, expected one dtype")
-        return tuple(t if isinstance(t, Tensor) else Tensor(np.asarray(t, dtypes[0])) for t in tensors)
+    def _tensors(self, arrays: list[Any]) -> tuple[Tensor, ...]:
+        """The inputs as tensors of one dtype, which plain numbers and integers take on."""
+        floats = (a for a in arrays if isinstance(a, Tensor | np.ndarray) and a.dtype.kind == "f")
+        dtype, *others = dict.fromkeys(str(a.dtype) for a in floats) or ["float32"]
+        if others:
+            raise TypeError(f"{self.name}: inputs of {', '.join([dtype, *others])}, expected one dtype")
+        return tuple(a if isinstance(a, Tensor) else Tensor(Tensor(a).value.astype(dtype)) for a in arrays)
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
@@ -194,5 +191,6 @@ def backward(
             if np.shape(gx) != each.shape:
                 came = f"the rule for {node.op.name} (layer {node.layer!r}) gave shape {np.shape(gx)}"
                 raise ShapeError(f"backward: {came} for an input of shape {each.shape}")
-            arrived[each] = arrived[each] + gx if each in arrived else np.asarray(gx, each.dtype)
+            gx = np.asarray(gx, each.dtype)
+            arrived[each] = arrived[each] + gx if each in arrived else gx
     return found

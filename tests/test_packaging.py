@@ -30,7 +30,7 @@ FLOORS = {
     "methods": 4, "models": 4,
     "nn": 3, "rules": 3,
     "ops": 2, "gradcheck": 2, "signal": 2,
-    "tape": 1, "kernels": 1, "data": 1, "plot": 1,
+    "tape": 1, "kernels": 1, "data": 1, "plot": 1, "files": 0, "typing": 1,
     "errors": 0,
 }  # fmt: skip
 

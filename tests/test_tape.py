@@ -219,8 +219,24 @@ def test_what_is_no_number_is_refused(array):
 
 
 def test_mixed_dtypes_are_refused():
-    with pytest.raises(TypeError, match="add: inputs of float32, float64"):
-        mx.Tensor(np.ones(2, np.float32)) + mx.Tensor(np.ones(2))
+    for other in (mx.Tensor(np.ones(2)), np.ones(2)):
+        with pytest.raises(TypeError, match="add: inputs of float32, float64"):
+            mx.Tensor(np.ones(2, np.float32)) + other
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("other", [2, 2.0, np.float64(2), [1.0, 2.0], np.array([1, 2])])
+def test_plain_numbers_and_integers_take_on_the_dtype(dtype, other):
+    y = mx.Tensor(np.ones(2, dtype)) * other
+    assert y.dtype == dtype
+    np.testing.assert_array_equal(y.value, np.ones(2) * other)
+
+
+def test_cotangents_keep_the_dtype_where_rules_do_not():
+    x = mx.Tensor(np.ones(2, np.float32))
+    y = mx.ops.exp(x) + mx.ops.exp(x)
+    g = mx.backward(y, rules={mx.ops.exp: lambda g, node: (g.astype(np.float64),)})
+    assert g[x].dtype == np.float32
 
 
 def test_operators_agree_with_numpy():

@@ -8,12 +8,12 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
-from uuid import uuid4
 
 import numpy as np
 
 from minixai.data._reading import MAX_DEFLATE_RATIO, one_error, read_up_to
 from minixai.errors import FileFormatError
+from minixai.files import write_whole
 
 
 def read_arrays(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
@@ -60,25 +60,7 @@ def write_arrays(
             expected = "bool, integers or floats of at most 64 bits"
             raise TypeError(f"write_arrays: {name} has dtype {array.dtype}, expected {expected}")
     data = save(contiguous, dict(metadata) if metadata else None)
-    try:
-        _write_whole(path, data)
-    except OSError as error:
-        raise OSError(error.errno, f"write_arrays: cannot write {path}: {error.strerror}") from error
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    """Write beside `path`, then rename, so that `path` never holds a part of the data."""
-    unfinished = path.with_name(f".{uuid4().hex}.tmp")
-    file = unfinished.open("xb")
-    try:
-        with file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())  # the bytes must be on the disk before the name points to them
-        unfinished.replace(path)
-    except BaseException:
-        unfinished.unlink()
-        raise
+    write_whole("write_arrays", path, data)
 
 
 def _read_safetensors(file: IO[bytes], path: Path) -> dict[str, np.ndarray]:

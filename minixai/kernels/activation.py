@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numba import njit
 
 from minixai.kernels.threads import for_each
+from minixai.typing import Array
 
 __all__ = ["relu", "relu_vjp"]
 
-Array = np.ndarray[Any, np.dtype[np.floating[Any]]]
 
 BLOCK = 1 << 17  # entries
 

@@ -10,16 +10,16 @@ size that does not depend on the number of threads, and so neither does the resu
 from __future__ import annotations
 
 from itertools import product
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
 from minixai.kernels.threads import for_each, workspace
+from minixai.typing import Array
 
 __all__ = ["Geometry", "conv2d", "conv2d_direct", "conv2d_vjp_bias", "conv2d_vjp_input", "conv2d_vjp_weight"]
 
-Array = np.ndarray[Any, np.dtype[np.floating[Any]]]
 Pair = tuple[int, int]
 
 BLOCK_BYTES = 1 << 20  # columns of one block: fits a core's second-level cache

@@ -13,6 +13,7 @@ import numpy as np
 from numba import njit
 
 from minixai.kernels.threads import for_each
+from minixai.typing import Array
 
 __all__ = [
     "Windows",
@@ -25,7 +26,6 @@ __all__ = [
     "p_norm_pool2d_vjp",
 ]
 
-Array = np.ndarray[Any, np.dtype[np.floating[Any]]]
 Switches = np.ndarray[Any, np.dtype[np.int32]]
 Pair = tuple[int, int]
 

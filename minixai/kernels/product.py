@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from minixai.kernels.threads import for_each
+from minixai.typing import Array
 
 __all__ = ["matrix_product"]
 
-Array = np.ndarray[Any, np.dtype[np.floating[Any]]]
 
 BLOCK = 256  # rows or columns of the result
 

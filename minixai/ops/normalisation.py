@@ -46,10 +46,11 @@ def batch_norm(
 
 
 @batch_norm.define_vjp
-def _batch_norm_vjp(g: Array, node: Node) -> tuple[Array, ...]:
+def _batch_norm_vjp(g: Array, node: Node) -> tuple[Array | None, ...]:
     (x, *affine), (normal, scale) = node.arrays, node.saved
     axes = (0, *range(2, x.ndim))
-    gw, gb = (g * normal).sum(axes), g.sum(axes)
+    gw = (g * normal).sum(axes) if any(node.needs[1:]) else None
+    gb = g.sum(axes) if any(node.needs[1:]) else None
     gn = g * _per_channel(affine[0], x) if affine else g
     if node.params["mean"] is None:  # the batch's own mean and variance depend on x too
         gn = gn - _per_channel(gn.mean(axes), x) - normal * _per_channel((gn * normal).mean(axes), x)

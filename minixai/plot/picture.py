@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
-import os
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,6 +10,8 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+from minixai.files import write_whole
 
 # Without the date, two runs write the same bytes.
 METADATA: dict[str, dict[str, None]] = {".pdf": {"CreationDate": None}, ".png": {}, ".svg": {"Date": None}}
@@ -64,16 +64,3 @@ def checked_suffix(call: str, path: str | Path, known: Any) -> Path:
             f"{call}: {str(path)!r} ends in {path.suffix!r}, expected {', '.join(sorted(known))}"
         )
     return path
-
-
-def write_whole(call: str, path: Path, content: bytes) -> None:
-    """Write a file whole or not at all: under another name beside it first."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(content)
-        os.replace(part, path)
-    except OSError as error:
-        raise type(error)(f"{call}: cannot write {str(path)!r}: {error.strerror}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink()

@@ -1,0 +1,488 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 4 · Signal and distractor: why the weights do not show the signal
+#
+# A linear model reads a quantity $y$ from an input $x$ without any error. Its weights are there for all to
+# see. Do they show *where in $x$* the quantity is? They do not, and this lesson is about what they show
+# instead.
+#
+# **You will do:** fit a filter to two-dimensional points whose signal you know, turn the distractor, add
+# noise and L2, and write the two formulas that the rest of the course rests on.
+#
+# **You will learn:** to tell *function*, *signal* and *attribution* apart; why a filter turns with what it
+# must cancel; what the signal estimators $S_x$, $S_w$ and $S_a$ call signal, and when each is wrong.
+#
+# **You need:** dot products, covariance, least squares; NumPy. No neural network yet.
+#
+# **Time:** 60 minutes, of which the cells run about 5 seconds. Code BSD-3-Clause, text CC BY 4.0.
+
+# %%
+import matplotlib
+import numpy as np
+
+from minixai import demo
+from minixai.data import toy
+from minixai.plot import Picture, style
+from minixai.signal import FilterEstimator, IdentityEstimator, LinearEstimator, ridge
+
+matplotlib.rcParams.update(style.RC)
+np.set_printoptions(precision=3, suppress=True)
+COLOURS = {"a_s": style.SIGNAL, "a_d": style.DISTRACTOR, "w": style.FILTER, "a": style.PATTERN}
+
+
+def angle(v):
+    """The angle of v (2,) to the signal (1, 0), in degrees."""
+    return np.degrees(np.arctan2(v[1], v[0]))
+
+
+def show(axes, x, y, limit=3.5, title="", **arrows):
+    """Points x (n, 2) coloured by y (n,), and one labelled arrow (2,) for each keyword."""
+    axes.scatter(*x.T, c=y, s=6, alpha=0.6, linewidths=0, cmap=style.OUTPUT_MAP, vmin=-1, vmax=1)
+    for name, v in arrows.items():
+        colour = COLOURS[name]
+        axes.annotate("", v, (0, 0), arrowprops={"color": colour, "width": 3, "headwidth": 12, "shrink": 0})
+        place = v + 0.45 * v / np.linalg.norm(v)
+        axes.text(*place, f"${name}$", color=colour, size=16, weight="bold", ha="center", va="center",
+                  bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1})  # fmt: skip
+    ticks = np.arange(1 - int(limit), int(limit))
+    axes.set(xlim=(-limit, limit), ylim=(-limit, limit), xticks=ticks, yticks=ticks, aspect="equal")
+    axes.set(title=title, xlabel="$x_1$", ylabel="$x_2$")
+
+
+def check(exercise, got, expected, mistakes):
+    """Compare an answer with what is expected; `mistakes` has the answers that common mistakes give."""
+    if got is None:
+        print(f"{exercise}: not done yet")
+    elif np.shape(got) != np.shape(expected):
+        print(f"{exercise}: got the shape {np.shape(got)}, expected {np.shape(expected)}")
+    elif np.allclose(got, expected):
+        print(f"{exercise}: right, {np.asarray(got)}")
+    else:
+        print(f"{exercise}: got {np.asarray(got)}, expected {np.asarray(expected)}")
+        for mistake, answer in mistakes.items():
+            if np.allclose(got, answer):
+                print(f"    likely mistake: {mistake}")
+
+
+# %%
+# The checks of the three exercises. They print what you got, what was expected, and the likely mistake.
+def check_filter(filter_of):
+    """By hand at (1, 0), (1, 1); then at random directions."""
+    check("4.1 by hand", filter_of([1.0, 0.0], [1.0, 1.0]), [1, -1], {})
+    a_s, a_d = np.random.default_rng(1).normal(size=(2, 2))
+    rows, right = np.array([a_s, a_d]), [1.0, 0.0]
+    mistakes = {
+        "a_s and a_d are columns of your matrix, they should be its rows": np.linalg.solve(rows.T, right),
+        "that w cancels the signal and reads the distractor": np.linalg.solve(rows, right[::-1]),
+        "that w is a_s itself, scaled": a_s / (a_s @ a_s),
+    }
+    check("4.1 random", filter_of(a_s, a_d), np.linalg.solve(rows, right), mistakes)
+
+
+def check_pattern(pattern):
+    """By hand on two points; then on random points, against loops."""
+    hand_x, hand_y = np.array([[2.0, 1.0], [-1.0, 3.0]]), np.array([1.0, -1.0])
+    check("4.2 by hand", pattern(hand_x, hand_y), [1.5, -1.0], {})
+    rng = np.random.default_rng(2)
+    x, y = rng.normal([1, -2, 3], 1, (50, 3)), rng.normal(2, 3, 50)
+    cov = [sum((x[i, d] - x[:, d].mean()) * (y[i] - y.mean()) for i in range(50)) / 50 for d in range(3)]
+    mistakes = {
+        "the means are not subtracted": x.T @ y / (y @ y),
+        "divided by the standard deviation, not the variance": np.array(cov) / y.std(),
+        "not divided by the variance of y": cov,
+    }
+    check("4.2 random", pattern(x, y), np.array(cov) / y.var(), mistakes)
+
+
+def check_left_behind(left_behind):
+    """By hand; then against the covariance measured on random points."""
+    check("4.3 by hand", left_behind(np.array([1.0, -1.0]), 10.0, 5), [2, -2], {})
+    rng = np.random.default_rng(3)
+    x, y, l2 = rng.normal(size=(40, 2)), rng.normal(size=40), 30.0
+    w, b = ridge(x, y, l2)
+    rest = y - x @ w - b
+    measured = ((x - x.mean(axis=0)) * (rest - rest.mean())[:, None]).mean(axis=0)
+    mistakes = {
+        "not divided by n": l2 * w,
+        "the sign: it is what is left, y − ŷ": -l2 / 40 * w,
+        "that is λ = 0, least squares": np.zeros(2),
+    }
+    check("4.3 random", left_behind(w, l2, 40), measured, mistakes)
+
+
+# %% [markdown]
+# ## 4.1 A signal, a distractor, a filter
+#
+# Someone measures two numbers, $x = (x_1, x_2)$. What we want to know is $y$. Something that we do not care
+# about, $\epsilon$, is in the measurement too:
+#
+# $$x = a_s\,y + a_d\,\epsilon,\quad a_s=(1,0),\ a_d=(1,1),\quad y\sim U(-1,1),\ \epsilon\sim N(0,1).$$
+#
+# $a_s y$ is the **signal**: what changes in $x$ when $y$ changes. $a_d\epsilon$ is the **distractor**. One
+# point by hand: $y=\tfrac12$ and $\epsilon=1$ give $x=(\tfrac12,0)+(1,1)=(\tfrac32,1)$.
+#
+# In the picture, the colour of a point is its $y$.
+
+# %%
+sample = toy(n=2000, angle=45, seed=0)
+picture = Picture(figsize=(6, 5), dpi=80, layout="constrained")
+show(picture.subplots(), sample.x, sample.y, a_s=sample.a_s, a_d=sample.a_d, title="colour: $y$")
+picture
+
+# %% [markdown]
+# We fit the filter $w$ that reads $y$ back: $\hat y = w^\top x + b$, by least squares.
+#
+# > **Predict 1.** In which direction will $w$ point: along $a_s$, which carries all there is of $y$? Draw
+# > it on paper, then run the cell.
+
+# %%
+w, b = ridge(sample.x, sample.y)
+print(
+    f"w = {w}, {angle(w):.1f}° off the signal; largest error {np.abs(sample.x @ w + b - sample.y).max():.1e}"
+)
+print(f"w·a_s = {w @ sample.a_s:.3f}, |w·a_d| = {abs(w @ sample.a_d):.3f}")
+picture = Picture(figsize=(6, 5), dpi=80, layout="constrained")
+show(picture.subplots(), sample.x, sample.y, a_s=sample.a_s, a_d=sample.a_d, w=w, title="the filter $w$")
+picture
+
+# %% [markdown]
+# The filter is exact, and it points 45° away from the signal. It even gives a weight of $-1$ to $x_2$, a
+# number in which there is *no signal at all*. It must: to get rid of $\epsilon$ it subtracts $x_2=\epsilon$
+# from $x_1=y+\epsilon$. Two conditions fix it:
+#
+# $$w^\top a_s = 1\ \text{ (read the signal)},\qquad w^\top a_d = 0\ \text{ (cancel the distractor)}.$$
+#
+# ### Exercise 4.1 — the filter from its two conditions
+# *Difficulty 1/5 · importance 5/5 · at most 5 minutes*
+#
+# Write `filter_of(a_s, a_d)`. It takes two float64 arrays of shape (2,) and returns $w$, float64 of shape
+# (2,). Worked example: `filter_of([1, 0], [1, 1])` is `[1, -1]`, for $1\cdot1-1\cdot0=1$ and
+# $1\cdot1-1\cdot1=0$.
+#
+# <details><summary>Hint</summary>
+#
+# Two linear equations in two unknowns: the rows of the matrix are $a_s$ and $a_d$, the right side is
+# $(1, 0)$. `np.linalg.solve(matrix, right_side)` does the rest.
+#
+# </details>
+# <details><summary>Solution</summary>
+#
+# ```python
+# def filter_of(a_s, a_d):
+#     return np.linalg.solve(np.array([a_s, a_d]), [1.0, 0.0])
+# ```
+#
+# </details>
+
+
+# %%
+def filter_of(a_s, a_d):
+    """w (2,) with w·a_s = 1 and w·a_d = 0, for a_s and a_d (2,)."""
+    return None  # your line
+
+
+check_filter(filter_of)
+
+# %% [markdown]
+# ## 4.2 The distractor turns
+#
+# > **Predict 2.** We keep the signal where it is and turn the distractor from 30° to 60°, 90° and 135°.
+# > What will $w$ do? At which of the four is $w$ along the signal?
+
+# %%
+picture = Picture(figsize=(15, 4), dpi=64, layout="constrained")
+for axes, degrees in zip(picture.subplots(1, 4), (30, 60, 90, 135), strict=True):
+    turned = toy(n=1000, angle=degrees, seed=0)
+    w_turned, _ = ridge(turned.x, turned.y)
+    title = f"distractor {degrees}°, $w$ {round(angle(w_turned))}°"
+    show(axes, turned.x, turned.y, a_s=turned.a_s, a_d=turned.a_d, w=w_turned, title=title)
+picture
+
+# %% [markdown]
+# The signal did not move, and $w$ followed the distractor, always at a right angle to it. **$w$ tells you
+# about the distractor.** Only where the distractor happens to be orthogonal to the signal do the two agree.
+#
+# So an explanation has to say which question it answers. Three words, which the course keeps apart:
+#
+# | word | question | in the linear model |
+# |---|---|---|
+# | **function** | how does the output change if I change the input? | the gradient, $w$ |
+# | **signal** | what in the input made the output what it is? | $a_s\,y$ |
+# | **attribution** | how much does each input, through its signal, add to the output? | $w\odot a_s\,y$ |
+#
+# For the point of 4.1, $x=(\tfrac32,1)$ with $y=\tfrac12$:
+
+# %%
+x_one, y_one, w_one = np.array([1.5, 1.0]), 0.5, np.array([1.0, -1.0])
+attribution = w_one * sample.a_s * y_one + 0.0  # + 0.0: no minus zero
+print("function         w        ", w_one)
+print("signal           a_s y    ", sample.a_s * y_one)
+print("attribution      w ⊙ a_s y", attribution, " sum", attribution.sum())
+print("input×gradient   w ⊙ x    ", w_one * x_one, " sum", (w_one * x_one).sum())
+
+# %% [markdown]
+# Both last lines add up to the output $\tfrac12$. Input×gradient spreads it over both inputs, $\tfrac32$
+# and $-1$, since it takes the distractor for a part of the input that counts. The attribution gives all to
+# $x_1$.
+#
+# ## 4.3 Estimating the signal
+#
+# For a real network nobody tells us $a_s$. A **signal estimator** $S$ splits $x$ into $S(x)$ and a
+# distractor from the filter and data alone. Three of them:
+#
+# - **identity** $S_x(x)=x$: all is signal. It has no one direction, each point has its own.
+# - **filter** $S_w(x)=\dfrac{w}{w^\top w}\,y$: the signal lies along the weights.
+# - **linear** $S_a(x)=a\,y$ with the **pattern** $a=\dfrac{\mathrm{cov}[x,y]}{\mathrm{var}[y]}$: the signal
+#   is what changes together with the output.
+#
+# Here $y=w^\top x+b$ is the filter's *output*, which we can compute for any input.
+#
+# Where does $a$ come from? Write $x=a\,y+d$ and ask that the distractor $d$ has nothing more to do with the
+# output: $\mathrm{cov}[d,y]=\mathrm{cov}[x,y]-a\,\mathrm{var}[y]=0$.
+#
+# ### Exercise 4.2 — the pattern
+# *Difficulty 2/5 · importance 5/5 · at most 10 minutes*
+#
+# Write `pattern(x, y)`: `x` float64 (n, d), `y` float64 (n,), the result float64 (d,). Worked example with
+# two points: `x = [[2, 1], [-1, 3]]`, `y = [1, -1]`. The means are $(\tfrac12,2)$ and $0$; the covariance
+# is $\tfrac12[(\tfrac32,-1)\cdot1+(-\tfrac32,1)\cdot(-1)]=(\tfrac32,-1)$, the variance $1$, so
+# $a=(\tfrac32,-1)$.
+#
+# <details><summary>Hint</summary>
+#
+# Subtract the means from both, then it is one matrix product divided by one dot product. The $1/n$ of the
+# two cancels.
+#
+# </details>
+# <details><summary>Solution</summary>
+#
+# ```python
+# def pattern(x, y):
+#     centred = y - y.mean()
+#     return (x - x.mean(axis=0)).T @ centred / (centred @ centred)
+# ```
+#
+# </details>
+
+
+# %%
+def pattern(x, y):
+    """a = cov[x, y] / var[y] (d,), for x (n, d) and y (n,)."""
+    return None  # your lines
+
+
+check_pattern(pattern)
+
+# %% [markdown]
+# **Checkpoint.** From here on we take minixai's `LinearEstimator`, so you can go on whatever became of your
+# `pattern`. It passes the same check, as you will see.
+#
+# > **Predict 3.** Distractor at 45°. Of the three estimators, which one gives back the true signal (the
+# > grey bar)? What does the cloud of $S_w(x)$ look like?
+
+# %%
+check_pattern(lambda x, y: LinearEstimator(np.zeros(x.shape[1])).fit(x, y).pattern)
+
+output = sample.x @ w + b
+estimators = {"S_x": IdentityEstimator(w, b), "S_w": FilterEstimator(w, b), "S_a": LinearEstimator(w, b)}
+picture = Picture(figsize=(13, 4.4), dpi=72, layout="constrained")
+for axes, (name, estimator) in zip(picture.subplots(1, 3), estimators.items(), strict=True):
+    signal = estimator.fit(sample.x, output).signal(sample.x)
+    axes.plot([-1, 1], [0, 0], color=style.SIGNAL, alpha=0.25, linewidth=14, solid_capstyle="butt")
+    show(axes, signal, sample.y, limit=2, title=f"what ${name}$ calls signal")
+    error = np.sqrt(np.mean((signal - np.outer(sample.y, sample.a_s)) ** 2))
+    print(f"{name}: root mean square error to the true signal {error:.3f}")
+print(f"the pattern of S_a is {estimators['S_a'].pattern}, {angle(estimators['S_a'].pattern):.1f}° off")
+picture
+
+# %% [markdown]
+# $S_a$ finds the signal, but for a degree or two. Is this small rest a fault of $S_a$, or chance? Repeat
+# with other seeds, and give $\epsilon$ a mean $\mu$ while we are at it:
+
+# %%
+for mu in (-2.0, 0.0, 0.7, 2.0):
+    patterns = []
+    for seed in range(100):
+        other = toy(n=2000, mu=mu, seed=seed)
+        w_other, b_other = ridge(other.x, other.y)
+        linear = LinearEstimator(w_other, b_other).fit(other.x, other.x @ w_other + b_other)
+        patterns.append(linear.pattern)
+    mean, error = np.mean(patterns, axis=0), np.std(patterns, axis=0) / np.sqrt(100)
+    one = np.std([angle(a) for a in patterns])
+    print(f"μ = {mu:4.1f}: a = {mean} ± {error}, the angle for one seed ± {one:.1f}°")
+
+# %% [markdown]
+# Chance: in 2 000 points $\epsilon$ and $y$ are never quite uncorrelated, and the pattern takes the rest of
+# their covariance for signal. On average it is $(1,0)$, and the mean of the distractor does not matter.
+#
+# ## 4.4 Noise, and L2
+#
+# So far everything in $x$ was signal or distractor. Now every coordinate gets noise of its own, with
+# standard deviation $\sigma$: it has no direction, so no filter can cancel it.
+#
+# > **Predict 4.** As $\sigma$ grows, which way will $w$ turn: towards the signal, or away from it? And $a$?
+# >
+# > **Predict 5.** Statisticians say that an L2 penalty $\lambda\lVert w\rVert^2$ acts like such noise. If
+# > we keep the points clean and raise $\lambda$, does $w$ do the same? Does $a$?
+
+
+# %%
+def fit(sample, l2=0.0):
+    """The filter w and the pattern a of its output."""
+    w, b = ridge(sample.x, sample.y, l2)
+    return w, LinearEstimator(w, b).fit(sample.x, sample.x @ w + b).pattern
+
+
+N = 20_000
+levels = np.linspace(0, 1, 11)
+by_noise = [fit(toy(n=N, noise=s, seed=0)) for s in levels]
+by_l2 = [fit(toy(n=N, seed=0), l2=N * s**2) for s in levels]
+for s, noisy, shrunk in list(zip(levels, by_noise, by_l2, strict=True))[::5]:
+    print(f"σ = {s:.1f}: w {angle(noisy[0]):6.1f}°  a {angle(noisy[1]):5.1f}°     "
+          f"λ = Nσ²: w {angle(shrunk[0]):6.1f}°  a {angle(shrunk[1]):5.1f}°")  # fmt: skip
+
+# Noise of σ = 0.5 with nothing left to chance: each point four times, shifted with the covariance σ²I.
+shifts = np.sqrt(2) * 0.5 * np.array([[1, 0], [-1, 0], [0, 1], [0, -1]])
+copies = (sample.x[:, None, :] + shifts).reshape(-1, 2)
+w_noise, _ = ridge(copies, np.repeat(sample.y, 4))
+w_l2, _ = ridge(sample.x, sample.y, l2=len(sample.y) * 0.5**2)
+print(f"four copies: w {w_noise}, L2 on the clean points: w {w_l2}")
+
+alone = toy(n=200_000, sigma=0, noise=0.5)
+w_alone, _ = ridge(alone.x, alone.y)
+print(f"no distractor, σ = 0.5: w·a_s = {w_alone[0]:.3f}, by the formula {(1 / 3) / (1 / 3 + 0.5**2):.3f}")
+
+picture = Picture(figsize=(12, 4.6), dpi=76, layout="constrained")
+for axes, fits, label in zip(
+    picture.subplots(1, 2, sharey=True),
+    (by_noise, by_l2),
+    ("noise $\\sigma$", "L2 $\\sqrt{\\lambda/N}$"),
+    strict=True,
+):
+    axes.axhline(0, color=style.SIGNAL, linewidth=10, alpha=0.25)
+    for k, name in enumerate("wa"):
+        angles = [angle(directions[k]) for directions in fits]
+        axes.plot(levels, angles, color=COLOURS[name], linewidth=3)
+        axes.text(1.03, angles[-1], f"${name}$", color=COLOURS[name], size=18, va="center")
+    axes.set(xlim=(0, 1), ylim=(-60, 60), yticks=[-45, 0, 45], xlabel=label)
+picture.axes[0].set_ylabel("angle to the signal (°)")
+picture
+
+# %% [markdown]
+# **Noise.** $w$ turns *towards* the signal, from −45° to about −27°. It has two enemies now: turning at a
+# right angle to the distractor makes it long, and a long filter lets more noise through. The compromise
+# cancels the distractor only in part. The pattern stays.
+#
+# **L2.** $w$ does the same as with noise. That is exact, as the line with the four copies shows: in the mean
+# over all noise, $\lambda=N\sigma^2$ is the same problem. The line after it is the second effect of both: $w$
+# shrinks, without a distractor to $w^\top a_s=\mathrm{var}[y]\,/\,(\mathrm{var}[y]+\sigma^2)<1$.
+#
+# **But the pattern is not the same.** With noise it stays on the signal, with L2 it leans to the
+# distractor. Both filters let some of the distractor through. Why does the pattern show it in one case
+# only?
+#
+# ### Exercise 4.3 — what L2 leaves behind
+# *Difficulty 3/5 · importance 4/5 · at most 15 minutes*
+#
+# Split the covariance of the output $\hat y$:
+# $\mathrm{cov}[x,\hat y]=\mathrm{cov}[x,y]-\mathrm{cov}[x,\,y-\hat y]$. The first term is along $a_s$, as
+# $\epsilon$ and the noise have nothing to do with $y$. So all depends on the second. The fitted filter
+# solves $(X^\top X+\lambda I)\,w=X^\top y$ with $X$ and $y$ centred. Derive $\mathrm{cov}[x,\,y-\hat y]$
+# from that and write it as `left_behind(w, l2, n)`: `w` float64 (2,), `l2` is $\lambda$, `n` the number of
+# points; the result float64 (2,).
+#
+# Worked example: $w=(1,-1)$, $\lambda=10$, $n=5$ give $(2,-2)$.
+#
+# <details><summary>Hint 1</summary>
+#
+# $N\,\mathrm{cov}[x,\,y-\hat y]=X^\top(y-Xw)$.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Bring $X^\top X w$ to the other side of the equation that $w$ solves.
+#
+# </details>
+# <details><summary>Solution</summary>
+#
+# ```python
+# def left_behind(w, l2, n):
+#     return l2 / n * np.asarray(w)
+# ```
+#
+# Least squares ($\lambda=0$) leaves nothing: $\mathrm{cov}[x,\hat y]=\mathrm{cov}[x,y]$, whatever the
+# noise. L2 takes $\tfrac{\lambda}{N}w$ away, which tilts the pattern *against* $w$, and so towards the
+# distractor.
+#
+# </details>
+
+
+# %%
+def left_behind(w, l2, n):
+    """cov[x, y − ŷ] (2,) of a filter w (2,) fitted with the penalty l2 to n points."""
+    return None  # your line
+
+
+check_left_behind(left_behind)
+
+# %% [markdown]
+# So $S_a$ is honest about the *output*: under L2 the output carries some of the distractor, and what
+# changes together with it includes that. Fitted to the labels $y$ instead of the output, the pattern would
+# be $a_s$ again, and say nothing of the filter.
+#
+# ## 4.5 Play
+#
+# The whole lesson in one picture, with $w$ and $a$, what each estimator calls signal, and both sweeps.
+#
+# Below it the same with sliders; `minixai demo` shows them in a window. Try in this order: turn the angle
+# slowly from 30° to 150°; at 45° raise the noise; put it back and raise L2; give $\epsilon$ a mean; take 100
+# points and see what the ± of $S_a$ becomes. Last, set the angle to 0.
+
+# %%
+demo.picture(demo.Params(angle=60, noise=0.3), dpi=75)
+
+# %%
+demo.notebook()
+
+# %% [markdown]
+# ## 4.6 Where it fails
+#
+# **The distractor along the signal.** At 0° no filter can tell the two apart, and no estimator says so:
+# each is perfectly aligned and calls everything signal.
+
+# %%
+scene = demo.compute(demo.Params(angle=0))
+print(scene.note)
+error = np.sqrt(np.mean((scene.signals["S_a"] - np.outer(scene.y, scene.a_s)) ** 2))
+print(f"w {scene.angle_w:.0f}°, a {scene.angle_a:.0f}° off, yet S_a has an error of {error:.2f}")
+
+# %% [markdown]
+# **Correlated distractors.** All rests on $\epsilon$ and $y$ being uncorrelated. Where they are not, as
+# with a watermark on all photos of one class, what changes with the output includes the distractor, and the
+# pattern shows the watermark. For a model that uses it, that is even right.
+#
+# **One line.** $S_a$ knows one direction per filter. A neuron with a ReLU does one thing when it is active
+# and another when it is not.
+#
+# **Open question.** In a deep network only the filter's own outputs exist, no labels. Exercise 4.3 showed
+# that the pattern of a shrunk filter's output leans to the distractor. Nearly all networks are trained with
+# weight decay. How would you find out, without knowing $a_s$, how far their patterns lean?
+#
+# ## References
+# - P.-J. Kindermans, K. T. Schütt, M. Alber, K.-R. Müller, D. Erhan, B. Kim, S. Dähne: *Learning how to
+#   explain neural networks: PatternNet and PatternAttribution*, 2017,
+#   [arXiv 1705.05598](https://arxiv.org/abs/1705.05598). The toy model, the three words, the estimators.
+# - S. Haufe, F. Meinecke, K. Görgen, S. Dähne, J.-D. Haynes, B. Blankertz, F. Bießmann: *On the
+#   interpretation of weight vectors of linear models in multivariate neuroimaging*, NeuroImage 87, 2014,
+#   96–110. Filters and patterns, from where the idea comes.

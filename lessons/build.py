@@ -1,0 +1,96 @@
+"""Make the lessons' notebooks from their sources: python lessons/build.py [NAME ...]
+
+Each `NN_name.py` (jupytext, py:percent) beside this file becomes an executed `NN_name.ipynb`. All outputs are
+made anew, cell ids are numbered, and nothing that differs between two runs is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+import jupytext
+import nbformat
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.manager import AsyncKernelManager
+from nbclient import NotebookClient
+
+FOLDER = Path(__file__).resolve().parent
+TIMEOUT = 60  # seconds a cell
+MAX_BYTES = 1_000_000
+METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"file_extension": ".py", "mimetype": "text/x-python", "name": "python"},
+}
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+class ThisPython(AsyncKernelManager):
+    """Runs the kernel in the interpreter that runs us, whatever kernels are installed for others."""
+
+    @property
+    def kernel_spec(self) -> KernelSpec:
+        # Only errors: of a kernel on this machine that listens to this machine, warnings say nothing.
+        command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=ERROR"]
+        return KernelSpec(argv=command, display_name="Python 3", language="python")
+
+
+def sources() -> list[Path]:
+    return sorted(FOLDER.glob("[0-9][0-9]_*.py"))
+
+
+def convert(source: Path) -> Any:
+    """The notebook of a source, without outputs."""
+    notebook = jupytext.read(source)
+    notebook.metadata = nbformat.from_dict(METADATA)
+    notebook.nbformat_minor = 5
+    for k, cell in enumerate(notebook.cells):
+        cell["id"] = f"{source.stem[:2]}-{k:02d}"
+    nbformat.validate(notebook)
+    return notebook
+
+
+def execute(notebook: Any) -> None:
+    """Run every cell; raises CellExecutionError at the first that errs."""
+    client = NotebookClient(
+        notebook,
+        kernel_manager_class=ThisPython,
+        timeout=TIMEOUT,
+        record_timing=False,
+        coalesce_streams=True,
+        store_widget_state=False,
+        resources={"metadata": {"path": str(FOLDER)}},
+    )
+    # nbclient must not act as the front end of output widgets: it then sleeps, at times, until its timeout
+    # (https://github.com/jupyter/nbclient/issues/312).
+    client.widget_registry = {}
+    with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:  # zmq needs it on Windows
+        runner.run(client.async_execute())
+    notebook.metadata = nbformat.from_dict(METADATA)
+    for cell in notebook.cells:
+        views = [output for output in cell.get("outputs", []) if WIDGET in output.get("data", {})]
+        if views:  # widgets have random ids, and mean nothing without their kernel
+            views[0]["data"] = {"text/plain": "The sliders appear when this cell is run."}
+            cell["outputs"] = views[:1]
+
+
+def main(names: list[str]) -> int:
+    for source in [FOLDER / f"{name}.py" for name in names] or sources():
+        notebook = convert(source)
+        execute(notebook)
+        text = nbformat.writes(notebook) + "\n"
+        if len(text.encode()) > MAX_BYTES:
+            print(
+                f"{source.stem}: the notebook has {len(text.encode())} bytes, at most {MAX_BYTES} are allowed"
+            )
+            return 1
+        target = source.with_suffix(".ipynb")
+        target.write_text(text, encoding="utf-8", newline="\n")
+        print(f"{target.name}: {len(notebook.cells)} cells, {len(text.encode()) // 1000} kB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,446 @@
+"""Every kernel against plain loops, and the same bits from any number of threads.
+
+This file also runs with NUMBA_DISABLE_JIT=1, where an index outside an array raises: keep the arrays small.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from minixai.kernels import activation, convolution, pooling, product, threads
+from tests.oracles import activation as activation_oracle
+from tests.oracles import convolution as convolution_oracle
+from tests.oracles import dense as dense_oracle
+from tests.oracles import pooling as pooling_oracle
+
+DTYPES = [np.float32, np.float64]
+TOLERANCE = {np.float32: 2e-5, np.float64: 1e-12}
+LAYOUTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "strided": lambda a: np.repeat(a, 2, axis=-1)[..., ::2],
+    "reversed": lambda a: a[..., ::-1].copy()[..., ::-1],
+    "transposed": lambda a: a.T.copy().T,
+    "read-only": lambda a: np.frombuffer(a.tobytes(), a.dtype).reshape(a.shape),
+}
+
+
+@pytest.fixture(autouse=True)
+def number_of_threads() -> Iterator[None]:
+    before = threads.get_num_threads()
+    yield
+    threads.set_num_threads(before)
+
+
+@pytest.fixture
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    cut_into_small_blocks(monkeypatch)
+
+
+def cut_into_small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(activation, "BLOCK", 16)
+    monkeypatch.setattr(convolution, "BLOCK_BYTES", 512)
+    monkeypatch.setattr(pooling, "BLOCK", 16)
+    monkeypatch.setattr(product, "BLOCK", 4)
+
+
+def draw_arrays(seed: int, dtype: Any, *shapes: tuple[int, ...]) -> list[np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return [rng.standard_normal(shape).astype(dtype) for shape in shapes]
+
+
+def every_kernel(
+    dtype: Any, layout: Callable = np.asarray, images: int = 3, size: int = 7
+) -> dict[str, Callable]:
+    """Calls of all kernels, by name, on random arrays laid out in memory as `layout` does."""
+    rng = np.random.default_rng(0)
+
+    def array(*shape: int) -> np.ndarray:
+        return layout(rng.standard_normal(shape).astype(dtype))
+
+    geometries = {
+        "": convolution.Geometry((2, 1), (1, 2), (1, 2), 2),
+        " 3x3": convolution.Geometry(padding=(1, 1)),
+        " 1x1": convolution.Geometry(),
+    }
+    kernels = {"": (2, 3), " 3x3": (3, 3), " 1x1": (1, 1)}
+    calls: dict[str, Callable] = {}
+
+    def add_convolution(case: str) -> None:
+        geometry, kernel = geometries[case], kernels[case]
+        x, w, b = array(images, 4, size, size + 1), array(6, 4 // geometry.groups, *kernel), array(6)
+        g = array(images, 6, *geometry.output_size((size, size + 1), kernel))
+        calls["conv2d" + case] = lambda: convolution.conv2d(x, w, b, geometry)
+        calls["conv2d_vjp_input" + case] = lambda: convolution.conv2d_vjp_input(g, w, x.shape, geometry)
+        calls["conv2d_vjp_weight" + case] = lambda: convolution.conv2d_vjp_weight(g, x, w.shape, geometry)
+        calls["conv2d_vjp_bias" + case] = lambda: convolution.conv2d_vjp_bias(g)
+
+    for case in geometries:
+        add_convolution(case)
+
+    x, g, p = array(images, 4, size, size + 1), array(images, 4, size, size + 1), 3.0
+    windows = pooling.Windows((3, 2), (2, 1), (1, 1))
+    gy = array(images, 4, *windows.output_size((size, size + 1)))
+    y = np.abs(gy) + 1
+    switches = layout(rng.integers(0, size * (size + 1), gy.shape, np.int32))
+    a, b = array(images * size, size), array(size, size + 1)
+    calls |= {
+        "relu": lambda: activation.relu(x),
+        "relu_vjp": lambda: activation.relu_vjp(g, x),
+        "matrix_product": lambda: product.matrix_product(a, b),
+        "matrix_product of few rows": lambda: product.matrix_product(b.T, a.T),
+        "max_pool2d": lambda: pooling.max_pool2d(x, windows),
+        "max_unpool2d": lambda: pooling.max_unpool2d(gy, switches, (size, size + 1)),
+        "max_unpool2d_vjp": lambda: pooling.max_unpool2d_vjp(g, switches),
+        "avg_pool2d": lambda: pooling.avg_pool2d(x, windows, True),
+        "avg_pool2d_vjp": lambda: pooling.avg_pool2d_vjp(gy, (size, size + 1), windows, False),
+        "p_norm_pool2d": lambda: pooling.p_norm_pool2d(x, p, windows),
+        "p_norm_pool2d_vjp": lambda: pooling.p_norm_pool2d_vjp(gy, x, y, p, windows),
+    }
+    return calls
+
+
+def bits(result: Any) -> list[tuple]:
+    """What two results share exactly if they are the same bit for bit."""
+    arrays = result if isinstance(result, tuple) else (result,)
+    return [(array.dtype.name, array.shape, array.tobytes()) for array in arrays]
+
+
+def assert_close(got: np.ndarray, expected: np.ndarray, dtype: Any) -> None:
+    assert got.dtype == dtype
+    assert got.shape == expected.shape
+    np.testing.assert_allclose(got, expected, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
+
+
+def pairs(low: int, high: int) -> st.SearchStrategy[tuple[int, int]]:
+    return st.tuples(st.integers(low, high), st.integers(low, high))
+
+
+# Convolution
+
+
+@st.composite
+def convolutions(draw: st.DrawFn) -> dict[str, Any]:
+    kernel, stride, padding, dilation = (draw(pairs(*r)) for r in ((1, 3), (1, 3), (0, 3), (1, 3)))
+    groups, in_group, out_group = (draw(st.integers(1, 2)) for _ in range(3))
+    least = [max(1, dilation[a] * (kernel[a] - 1) + 1 - 2 * padding[a]) for a in (0, 1)]
+    size = [least[a] + draw(st.integers(0, 4)) for a in (0, 1)]
+    return {
+        "x_shape": (draw(st.integers(1, 3)), groups * in_group, *size),
+        "w_shape": (groups * out_group, in_group, *kernel),
+        "geometry": convolution.Geometry(stride, padding, dilation, groups),
+        "seed": draw(st.integers(0, 99)),
+        "small": draw(st.booleans()),
+    }
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@settings(max_examples=150)
+@given(case=convolutions())
+def test_conv2d_and_its_vjps_equal_the_loops(dtype: Any, case: dict[str, Any]) -> None:
+    x_shape, w_shape, geometry = case["x_shape"], case["w_shape"], case["geometry"]
+    y_shape = convolution_oracle.y_shape(x_shape, w_shape, *geometry[:3])
+    x, w, b, g = draw_arrays(case["seed"], dtype, x_shape, w_shape, w_shape[:1], y_shape)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        if case["small"]:
+            cut_into_small_blocks(monkeypatch)
+        y = convolution.conv2d(x, w, b, geometry)
+        y_without_bias = convolution.conv2d(x, w, None, geometry)
+        gx = convolution.conv2d_vjp_input(g, w, x_shape, geometry)
+        gw = convolution.conv2d_vjp_weight(g, x, w_shape, geometry)
+        gb = convolution.conv2d_vjp_bias(g)
+    assert_close(y, convolution_oracle.conv2d(x, w, b, *geometry), dtype)
+    assert_close(y_without_bias, convolution_oracle.conv2d(x, w, None, *geometry), dtype)
+    assert_close(gx, convolution_oracle.conv2d_vjp_input(g, w, x_shape, *geometry), dtype)
+    assert_close(gw, convolution_oracle.conv2d_vjp_weight(g, x, w_shape, *geometry), dtype)
+    assert_close(gb, convolution_oracle.conv2d_vjp_bias(g), dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@settings(max_examples=150)
+@given(case=convolutions())
+def test_conv2d_equals_the_direct_convolution(dtype: Any, case: dict[str, Any]) -> None:
+    x, w = draw_arrays(case["seed"], dtype, case["x_shape"], case["w_shape"])
+    y = convolution.conv2d(x, w, None, case["geometry"])
+    direct = np.full_like(y, np.nan)
+    convolution.conv2d_direct(x, w, *case["geometry"], direct)
+    assert_close(direct, y, dtype)
+
+
+def seen_by(x_shape: tuple, w_shape: tuple, geometry: convolution.Geometry, pixel: tuple) -> np.ndarray:
+    """Which outputs are computed from a pixel."""
+    seen = np.zeros(convolution_oracle.y_shape(x_shape, w_shape, *geometry[:3]), bool)
+    for at_x, _, at_y in convolution_oracle.products(x_shape, w_shape, *geometry):
+        seen[at_y] |= at_x == pixel
+    return seen
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    "geometry", [convolution.Geometry(padding=(1, 1)), convolution.Geometry((2, 1), groups=2)]
+)
+def test_what_is_not_finite_reaches_the_outputs_that_see_it_and_no_other(
+    geometry: convolution.Geometry, dtype: Any, bad: float
+) -> None:
+    pixel = (1, 2, 3, 4)
+    x, w = draw_arrays(0, dtype, (2, 4, 6, 6), (4, 4 // geometry.groups, 3, 3))
+    x[pixel] = bad
+    with np.errstate(invalid="ignore"):  # BLAS multiplies inf by 0 in lanes that it throws away
+        y = convolution.conv2d(x, w, None, geometry)
+    np.testing.assert_array_equal(np.isfinite(y), ~seen_by(x.shape, w.shape, geometry, pixel))
+
+    (g,) = draw_arrays(1, dtype, y.shape)
+    g[1, 2, 0, 1] = bad
+    reached = convolution_oracle.conv2d_vjp_input(~np.isfinite(g), np.ones_like(w), x.shape, *geometry) > 0
+    with np.errstate(invalid="ignore"):
+        gx = convolution.conv2d_vjp_input(g, w, x.shape, geometry)
+    np.testing.assert_array_equal(np.isfinite(gx), ~reached)
+    np.testing.assert_array_equal(np.isfinite(convolution.conv2d_vjp_bias(g)), [True, True, False, True])
+
+
+def test_a_nan_weight_reaches_its_channel_and_no_other() -> None:
+    x, w = draw_arrays(0, np.float32, (2, 3, 5, 5), (4, 3, 3, 3))
+    w[2, 1, 0, 0] = np.nan
+    y = convolution.conv2d(x, w, None, convolution.Geometry(padding=(1, 1)))
+    assert np.isnan(y[:, 2]).all()
+    assert np.isfinite(np.delete(y, 2, axis=1)).all()
+
+
+def test_the_bias_vjp_is_added_up_in_float64() -> None:
+    g = np.full((1, 1, 30, 100), np.float32(0.1))
+    g[0, 0, 0, 0] = 2.0**24  # in float32 the others, a tenth each, would be lost beside it
+    assert convolution.conv2d_vjp_bias(g)[0] == np.float32(2.0**24 + 2999 * float(np.float32(0.1)))
+
+
+# ReLU
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@given(size=st.integers(0, 70), seed=st.integers(0, 99), small=st.booleans())
+def test_relu_and_its_vjp_equal_the_loops(dtype: Any, size: int, seed: int, small: bool) -> None:
+    x, g = draw_arrays(seed, dtype, (size,), (size,))
+    x[::5] = 0
+    x[1::5] = -0.0
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        if small:
+            cut_into_small_blocks(monkeypatch)
+        y, gx = activation.relu(x), activation.relu_vjp(g, activation.relu(x))
+    assert_close(y, activation_oracle.relu(x), dtype)
+    assert_close(gx, activation_oracle.relu_vjp(g, y), dtype)
+
+
+def test_relu_keeps_nan_and_inf() -> None:
+    x = np.array([np.nan, np.inf, -np.inf, -0.0])
+    np.testing.assert_array_equal(activation.relu(x), [np.nan, np.inf, 0, 0])
+    assert not np.signbit(activation.relu(x)[3])
+    np.testing.assert_array_equal(
+        activation.relu_vjp(np.array([np.nan, np.inf, np.nan]), np.array([1.0, 1.0, 0.0])),
+        [np.nan, np.inf, 0],
+    )
+
+
+def test_relu_takes_any_number_of_axes() -> None:
+    for shape in [(), (0,), (1,), (2, 0, 3), (2, 3, 1, 2)]:
+        assert activation.relu(np.ones(shape)).shape == shape
+
+
+# Products of matrices
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@given(shape=st.tuples(*[st.integers(0, 9)] * 3), seed=st.integers(0, 99), small=st.booleans())
+def test_matrix_product_equals_the_loops(dtype: Any, shape: tuple, seed: int, small: bool) -> None:
+    a, b = draw_arrays(seed, dtype, shape[:2], shape[1:])
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        if small:
+            cut_into_small_blocks(monkeypatch)
+        assert_close(product.matrix_product(a, b), dense_oracle.matrix_product(a, b), dtype)
+
+
+# Pooling
+
+
+@st.composite
+def poolings(draw: st.DrawFn, dilated: bool = False, ceil_mode: bool = False) -> dict[str, Any]:
+    """Settings in which every window holds a pixel, as minixai.ops makes sure of."""
+    kernel, stride = draw(pairs(1, 4)), draw(pairs(1, 4))
+    dilation = draw(pairs(1, 3)) if dilated else (1, 1)
+    padding = draw(st.integers(0, kernel[0] // 2)), draw(st.integers(0, kernel[1] // 2))
+    ceil = draw(st.booleans()) if ceil_mode else False
+    least = [max(1, dilation[a] * (kernel[a] - 1) + 1 - 2 * padding[a]) for a in (0, 1)]
+    size = least[0] + draw(st.integers(0, 5)), least[1] + draw(st.integers(0, 5))
+    windows = pooling.Windows(kernel, stride, padding, dilation, ceil)
+    while not all(pixels for _, pixels in pooling_oracle.places(size, *windows)):
+        size = size[0] + 1, size[1] + 1
+    return {
+        "x_shape": (draw(st.integers(1, 2)), draw(st.integers(1, 3)), *size),
+        "windows": windows,
+        "seed": draw(st.integers(0, 99)),
+        "small": draw(st.booleans()),
+    }
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@settings(max_examples=150)
+@given(case=poolings(dilated=True, ceil_mode=True), ties=st.booleans())
+def test_max_pooling_and_unpooling_equal_the_loops(dtype: Any, case: dict[str, Any], ties: bool) -> None:
+    windows, size = case["windows"], case["x_shape"][2:]
+    (x,) = draw_arrays(case["seed"], dtype, case["x_shape"])
+    x = np.round(x) if ties else x
+    expected, switches = pooling_oracle.max_pool2d(x, *windows)
+    g, gx = draw_arrays(case["seed"] + 1, dtype, switches.shape, x.shape)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        if case["small"]:
+            cut_into_small_blocks(monkeypatch)
+        y, got_switches = pooling.max_pool2d(x, windows)
+        unpooled = pooling.max_unpool2d(g, got_switches, size)
+        gathered = pooling.max_unpool2d_vjp(gx, got_switches)
+    assert_close(y, expected, dtype)
+    np.testing.assert_array_equal(got_switches, switches)
+    assert_close(unpooled, pooling_oracle.max_unpool2d(g, switches, size), dtype)
+    assert_close(gathered, pooling_oracle.max_unpool2d_vjp(gx, switches), dtype)
+
+
+@given(case=poolings(dilated=True, ceil_mode=True), shift=st.integers(0, 2))
+def test_windows_say_whether_each_of_them_holds_a_pixel(case: dict[str, Any], shift: int) -> None:
+    windows, size = case["windows"], case["x_shape"][2:]
+    assert windows.all_meet(size)
+    size = tuple(max(1, s - shift) for s in size)
+    if min(windows._replace(ceil_mode=False).output_size(size)) >= 1:
+        assert windows.all_meet(size) == all(pixels for _, pixels in pooling_oracle.places(size, *windows))
+
+
+@pytest.mark.parametrize("count_include_pad", [True, False])
+@pytest.mark.parametrize("dtype", DTYPES)
+@settings(max_examples=150)
+@given(case=poolings(ceil_mode=True))
+def test_average_pooling_and_its_vjp_equal_the_loops(
+    dtype: Any, count_include_pad: bool, case: dict[str, Any]
+) -> None:
+    windows, x_shape = case["windows"], case["x_shape"]
+    settings = (windows.kernel, windows.stride, windows.padding, windows.ceil_mode, count_include_pad)
+    (x,) = draw_arrays(case["seed"], dtype, x_shape)
+    expected = pooling_oracle.avg_pool2d(x, *settings)
+    (g,) = draw_arrays(case["seed"] + 1, dtype, expected.shape)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        if case["small"]:
+            cut_into_small_blocks(monkeypatch)
+        y = pooling.avg_pool2d(x, windows, count_include_pad)
+        gx = pooling.avg_pool2d_vjp(g, x_shape[2:], windows, count_include_pad)
+    assert_close(y, expected, dtype)
+    assert_close(gx, pooling_oracle.avg_pool2d_vjp(g, x_shape[2:], *settings), dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@settings(max_examples=150)
+@given(case=poolings(), p=st.sampled_from([1, 1.5, 2, 3, 10]), zeros=st.booleans())
+def test_p_norm_pooling_and_its_vjp_equal_the_loops(
+    dtype: Any, case: dict[str, Any], p: float, zeros: bool
+) -> None:
+    windows, x_shape = case["windows"], case["x_shape"]
+    (x,) = draw_arrays(case["seed"], dtype, x_shape)
+    x = np.trunc(x) if zeros else x
+    expected = pooling_oracle.p_norm_pool2d(x, p, *windows[:3])
+    (g,) = draw_arrays(case["seed"] + 1, dtype, expected.shape)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        if case["small"]:
+            cut_into_small_blocks(monkeypatch)
+        y = pooling.p_norm_pool2d(x, p, windows)
+        gx = pooling.p_norm_pool2d_vjp(g, x, y, p, windows)
+    assert_close(y, expected, dtype)
+    assert_close(gx, pooling_oracle.p_norm_pool2d_vjp(g, x, p, *windows[:3]), dtype)
+
+
+def test_the_first_maximum_in_row_major_order_is_the_switch() -> None:
+    x = np.array([[0, 1, 1], [1, 1, 0], [1, 0, 1]], np.float32)[None, None]
+    _, switches = pooling.max_pool2d(x, pooling.Windows((2, 2), (1, 1)))
+    np.testing.assert_array_equal(switches[0, 0], [[1, 1], [3, 4]])
+    _, switches = pooling.max_pool2d(np.zeros((1, 1, 3, 3)), pooling.Windows((3, 3), (3, 3), (1, 1)))
+    np.testing.assert_array_equal(switches[0, 0], [[0]])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_pooling_keeps_nan_and_inf_in_their_windows(dtype: Any) -> None:
+    row = np.array([np.nan, 1, np.nan, 0, 0, np.nan, np.inf, 1, -np.inf, -np.inf, 2, -np.inf], dtype)
+    x, windows = row[None, None, None], pooling.Windows((1, 2), (1, 2))
+    y, switches = pooling.max_pool2d(x, windows)
+    np.testing.assert_array_equal(y.ravel(), [np.nan, np.nan, np.nan, np.inf, -np.inf, 2])
+    np.testing.assert_array_equal(switches.ravel(), [0, 2, 5, 6, 8, 10])
+    mean = pooling.avg_pool2d(x, windows, True)
+    np.testing.assert_array_equal(mean.ravel(), [np.nan, np.nan, np.nan, np.inf, -np.inf, -np.inf])
+    norm = pooling.p_norm_pool2d(x, 3, windows)
+    np.testing.assert_array_equal(norm.ravel(), [np.nan, np.nan, np.nan, np.inf, np.inf, np.inf])
+
+
+def test_p_norm_pooling_neither_overflows_nor_vanishes() -> None:
+    windows = pooling.Windows((1, 2), (1, 2))
+    for scale in (1e-30, 1e30):
+        x = np.array([3 * scale, -4 * scale], np.float32)[None, None, None]
+        y = pooling.p_norm_pool2d(x, 2, windows)
+        np.testing.assert_allclose(y.item(), 5 * scale, rtol=1e-6)
+        gx = pooling.p_norm_pool2d_vjp(np.ones_like(y), x, y, 2, windows)
+        np.testing.assert_allclose(gx.ravel(), [0.6, -0.8], rtol=1e-6)
+    x = np.array([3.0, -4.0], np.float32)[None, None, None]
+    assert pooling.p_norm_pool2d(x, 1000, windows).item() == 4
+
+
+# All kernels
+
+
+def test_every_kernel_is_among_the_calls() -> None:
+    modules = (activation, convolution, pooling, product)
+    public = {name for module in modules for name in module.__all__ if name[0].islower()}
+    assert public - {"conv2d_direct"} == {name.split()[0] for name in every_kernel(np.float32)}
+
+
+@pytest.mark.parametrize("name", every_kernel(np.float32))
+@pytest.mark.usefixtures("small_blocks")
+def test_any_number_of_threads_and_any_run_gives_the_same_bits(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = []
+
+    def counting(task: Callable[[int], None], count: int) -> None:
+        counts.append(count)
+        threads.for_each(task, count)
+
+    for module in (activation, convolution, pooling, product):
+        monkeypatch.setattr(module, "for_each", counting)
+    for dtype in DTYPES:
+        call = every_kernel(dtype)[name]
+        threads.set_num_threads(1)
+        counts.clear()
+        expected = bits(call())
+        assert max(counts) > 1, "one block: the threads share nothing"
+        for number in (1, 2, 3, 5):
+            threads.set_num_threads(number)
+            assert all(bits(call()) == expected for _ in range(5)), f"{number} threads"
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("name", every_kernel(np.float32))
+def test_the_layout_of_the_inputs_in_memory_makes_no_difference(name: str, layout: str) -> None:
+    expected, got = every_kernel(np.float32)[name](), every_kernel(np.float32, LAYOUTS[layout])[name]()
+    for one, other in zip(*(r if isinstance(r, tuple) else (r,) for r in (expected, got)), strict=True):
+        assert one.dtype == other.dtype
+        np.testing.assert_allclose(other, one, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", every_kernel(np.float32))
+def test_no_kernel_changes_its_inputs_or_returns_their_memory(name: str) -> None:
+    inputs: list[tuple[np.ndarray, bytes]] = []
+
+    def remember(array: np.ndarray) -> np.ndarray:
+        inputs.append((array, array.tobytes()))
+        return array
+
+    result = every_kernel(np.float32, remember)[name]()
+    for array, before in inputs:
+        assert array.tobytes() == before
+        for output in result if isinstance(result, tuple) else (result,):
+            assert not np.shares_memory(output, array)
