@@ -1,0 +1,120 @@
+"""`python -m benchmarks [--quick] [--json FILE]`: a table of times and memory, minixai beside PyTorch.
+
+Every measurement is a process of its own, and the two sides take turns: within one process the
+idle threads of one side would slow the other down, and a change of the machine's pace from one
+minute to the next strikes both sides.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple
+
+from benchmarks.machine import describe_machine
+
+SIDES = {"ours": "minixai", "theirs": "PyTorch"}
+PROJECT = Path(__file__).parent.parent
+
+
+class Row(NamedTuple):
+    title: str
+    function: str  # in ours.py and theirs.py
+    batch: int
+
+
+class Effort(NamedTuple):
+    rounds: int
+    seconds: float  # of timed calls in a round
+
+
+ROWS = [
+    Row("VGG-16 forward", "vgg16_forward", 1),
+    Row("VGG-16 forward", "vgg16_forward", 8),
+    Row("VGG-16 guided backprop", "vgg16_guided_backprop", 1),
+    Row("VGG-16 guided backprop", "vgg16_guided_backprop", 8),
+    Row("SqueezeNet forward", "squeezenet_forward", 1),
+    Row("LeNet-5 training step", "lenet5_training_step", 64),
+]
+FULL, QUICK = Effort(rounds=5, seconds=2), Effort(rounds=1, seconds=0.5)
+TABLE = "{:<24}{:>6}{:>14}{:>14}{:>8}{:>16}{:>14}{:>14}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="minixai beside PyTorch and captum"
+    )
+    parser.add_argument("--quick", action="store_true", help="one round; the ratios are then rough")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all that was measured to a file")
+    options = parser.parse_args()
+    report: dict[str, Any] = {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": describe_machine(),
+        "rows": [],
+    }
+    print(", ".join(f"{key} {value}" for key, value in report["machine"].items()))
+    print(
+        TABLE.format(
+            "row", "batch", "minixai ms", "PyTorch ms", "ratio", "its range", "minixai MB", "PyTorch MB"
+        )
+    )
+    for row in ROWS:
+        report["rows"].append(measured(row, QUICK if options.quick else FULL))
+        print(line(report["rows"][-1]), flush=True)
+    sides = [each[side] for each in report["rows"] for side in SIDES if "missing" not in each[side]]
+    report["versions"] = {package: version for side in sides for package, version in side["versions"].items()}
+    print(", ".join(f"{package} {version}" for package, version in report["versions"].items()))
+    if options.json:
+        options.json.write_text(json.dumps(report, indent=2) + "\n")
+
+
+def measured(row: Row, effort: Effort) -> dict[str, Any]:
+    """What each side gave in each round, and the ratio of their times, round by round."""
+    rounds = [{side: run_worker(side, row, effort.seconds) for side in SIDES} for _ in range(effort.rounds)]
+    result: dict[str, Any] = {
+        **row._asdict(),
+        **{side: summary([each[side] for each in rounds]) for side in SIDES},
+    }
+    if all("missing" not in result[side] for side in SIDES):
+        pairs = zip(*(result[side]["medians"] for side in SIDES), strict=True)
+        result["ratios"] = [ours / theirs for ours, theirs in pairs]
+    return result
+
+
+def run_worker(side: str, row: Row, seconds: float) -> dict[str, Any]:
+    command = [sys.executable, "-m", "benchmarks.worker", side, row.function, str(row.batch), str(seconds)]
+    output = subprocess.run(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True, check=True).stdout
+    return json.loads(output)
+
+
+def summary(rounds: list[dict[str, Any]]) -> dict[str, Any]:
+    """The median of every round's times; the least peak, since the first round may compile kernels."""
+    if "missing" in rounds[0]:
+        return rounds[0]
+    return {
+        "medians": [median(each["seconds"]) for each in rounds],
+        "peak_bytes": min(each["peak_bytes"] for each in rounds),
+        "threads": rounds[0]["threads"],
+        "versions": rounds[0]["versions"],
+    }
+
+
+def line(result: dict[str, Any]) -> str:
+    times, peaks = [], []
+    for side in SIDES:
+        measured = result[side]
+        missing = f"no {measured['missing']}" if "missing" in measured else None
+        times.append(missing or f"{1e3 * median(measured['medians']):.2f}")
+        peaks.append(missing or f"{measured['peak_bytes'] / 1e6:.0f}")
+    ratios = result.get("ratios")
+    compared = [f"{median(ratios):.2f}", f"{min(ratios):.2f}-{max(ratios):.2f}"] if ratios else ["", ""]
+    return TABLE.format(result["title"], result["batch"], *times, *compared, *peaks)
+
+
+if __name__ == "__main__":
+    main()

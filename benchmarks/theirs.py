@@ -1,0 +1,62 @@
+"""The rows on PyTorch's side, with captum for guided backprop. Each returns the call to time."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any
+
+import torch
+from torch.nn.functional import cross_entropy
+
+from tests.peers.torch_models import VGG16, LeNet5, SqueezeNet
+
+VERSIONS = {"torch": version("torch")}
+
+torch.manual_seed(0)
+
+
+def count_threads() -> int:
+    return torch.get_num_threads()
+
+
+def forward(model: torch.nn.Module, x: torch.Tensor) -> Callable[[], Any]:
+    model.eval()
+
+    def call() -> Any:
+        with torch.inference_mode():
+            return model(x)
+
+    return call
+
+
+def vgg16_forward(batch: int) -> Callable[[], Any]:
+    return forward(VGG16(), torch.randn(batch, 3, 224, 224))
+
+
+def vgg16_guided_backprop(batch: int) -> Callable[[], Any]:
+    from captum.attr import GuidedBackprop
+
+    VERSIONS["captum"] = version("captum")
+    warnings.filterwarnings("ignore", "Setting backward hooks on ReLU activations")
+    method = GuidedBackprop(VGG16().eval())
+    x = torch.randn(batch, 3, 224, 224, requires_grad=True)
+    return lambda: method.attribute(x, target=0)
+
+
+def squeezenet_forward(batch: int) -> Callable[[], Any]:
+    return forward(SqueezeNet(), torch.randn(batch, 3, 227, 227))
+
+
+def lenet5_training_step(batch: int) -> Callable[[], Any]:
+    model, x = LeNet5(), torch.randn(batch, 1, 28, 28)
+    labels = torch.arange(batch) % 10
+    optimiser = torch.optim.Adam(model.parameters())
+
+    def step() -> None:
+        optimiser.zero_grad()
+        cross_entropy(model(x), labels).backward()
+        optimiser.step()
+
+    return step
