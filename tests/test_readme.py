@@ -1,0 +1,60 @@
+"""The README's code runs as it stands there, and its pictures are there."""
+
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import minixai as mx
+from minixai.cli import main
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+TEN_LINES, OWN_RULE = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.fixture
+def cat(data_dir, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(mx.data.photo("chelsea")).save("cat.jpg", quality=95)
+
+
+@pytest.mark.usefixtures("cat")
+def test_ten_lines(capsys):
+    names: dict = {}
+    exec(TEN_LINES, names)
+    assert names["e"].target == [285]
+    assert "[285]" in capsys.readouterr().out
+    assert all(Path(name).stat().st_size > 10_000 for name in ("guided.png", "deconvnet.png"))
+
+
+@pytest.mark.usefixtures("cat")
+def test_the_rule_in_ten_lines_is_guided_backprop():
+    model = mx.models.squeezenet1_0(weights="imagenet").eval()
+    image = model.preprocess(mx.data.photo("cat.jpg"))
+    names: dict = {"model": model, "image": image}
+    exec(OWN_RULE, names)
+    np.testing.assert_array_equal(names["map_"], mx.methods.guided_backprop(model, image, target=285).map)
+
+
+@pytest.mark.usefixtures("cat")
+def test_commands(capsys):
+    commands = [line.split("#")[0] for line in README.splitlines() if line.startswith("minixai ")]
+    with_files = [shlex.split(command)[1:] for command in commands if "--save" in command]
+    assert len(with_files) == 4
+    for arguments in with_files:
+        assert main(arguments) == 0, capsys.readouterr().err
+        assert Path(arguments[arguments.index("--save") + 1]).stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)#:]+)\)", README))))
+def test_links_and_pictures_are_there(link):
+    assert (ROOT / link).exists()
+
+
+def test_the_table_names_all_methods():
+    table = README.partition("<!-- methods -->")[2].partition("<!-- /methods -->")[0]
+    assert re.findall(r"^\| `(\w+)`", table, re.MULTILINE) == list(mx.methods.METHODS)
