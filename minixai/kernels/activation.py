@@ -13,7 +13,7 @@ from minixai.typing import Array
 __all__ = ["relu", "relu_vjp"]
 
 
-BLOCK = 1 << 17  # entries
+BLOCK = 1 << 19  # entries: less is done before a second thread has woken up
 
 
 @njit(cache=True, nogil=True)

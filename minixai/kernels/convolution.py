@@ -22,7 +22,7 @@ __all__ = ["Geometry", "conv2d", "conv2d_direct", "conv2d_vjp_bias", "conv2d_vjp
 
 Pair = tuple[int, int]
 
-BLOCK_BYTES = 1 << 20  # columns of one block: fits a core's second-level cache
+BLOCK_BYTES = 1 << 21  # columns of one block
 VJP_PARTS = 8  # that threads share, where there are fewer images
 
 
@@ -169,7 +169,7 @@ def _slices(size: int, step: int) -> list[slice]:
 def _blocks(n: int, out_h: int, bytes_per_row: int) -> tuple[list[slice], list[slice]]:
     """Cut n images of out_h rows into blocks of about BLOCK_BYTES: several images, or rows of one."""
     rows = max(1, min(out_h, BLOCK_BYTES // bytes_per_row))
-    images = max(1, min(BLOCK_BYTES // (bytes_per_row * out_h), n // 16))  # but enough for many threads
+    images = max(1, min(BLOCK_BYTES // (bytes_per_row * out_h), n // 8))  # but enough for some threads
     return _slices(n, images), _slices(out_h, rows)
 
 

@@ -29,7 +29,7 @@ __all__ = [
 Switches = np.ndarray[Any, np.dtype[np.int32]]
 Pair = tuple[int, int]
 
-BLOCK = 1 << 16  # entries of the larger array
+BLOCK = 1 << 18  # entries of the larger array
 
 
 class Windows(NamedTuple):
@@ -68,22 +68,30 @@ class Windows(NamedTuple):
 def _max_pool(x, y, switches, kernel, stride, padding, dilation):
     planes, h, w = x.shape
     for p in range(planes):
+        plane = x[p].reshape(-1)
         for i in range(y.shape[1]):
+            top = i * stride[0] - padding[0]
+            bottom = min(top + kernel[0] * dilation[0], h)
+            while top < 0:
+                top += dilation[0]
             for j in range(y.shape[2]):
-                place = -1
-                best = x[p, 0, 0]
-                for u in range(kernel[0]):
-                    row = i * stride[0] + u * dilation[0] - padding[0]
-                    if row < 0 or row >= h:
-                        continue
-                    for v in range(kernel[1]):
-                        column = j * stride[1] + v * dilation[1] - padding[1]
-                        if column < 0 or column >= w:
-                            continue
-                        value = x[p, row, column]
-                        if place < 0 or value > best or np.isnan(value):
-                            best = value
-                            place = row * w + column
+                left = j * stride[1] - padding[1]
+                right = min(left + kernel[1] * dilation[1], w)
+                while left < 0:
+                    left += dilation[1]
+                place = top * w + left
+                best = plane[np.uint64(place)]
+                row = top
+                while row < bottom:  # a range whose step is not known costs a division
+                    at = row * w + left
+                    end = row * w + right
+                    while at < end:
+                        value = plane[np.uint64(at)]
+                        better = (value > best) | np.isnan(value)
+                        best = value if better else best  # no branch: which is larger cannot be foreseen
+                        place = at if better else place
+                        at += dilation[1]
+                    row += dilation[0]
                 y[p, i, j] = best
                 switches[p, i, j] = place
 
