@@ -42,44 +42,36 @@ ROWS = [
     Row("LeNet-5 training step", "lenet5_training_step", 64),
 ]
 FULL, QUICK = Effort(rounds=5, seconds=2), Effort(rounds=1, seconds=0.5)
-TABLE = "{:<24}{:>6}{:>14}{:>14}{:>8}{:>16}{:>14}{:>14}"
+TABLE = "{:<24}{:>6}{:>14}{:>14}{:>8}{:>14}{:>14}{:>14}"
+HEADINGS = ("row", "batch", "minixai ms", "PyTorch ms", "ratio", "its range", "minixai MB", "PyTorch MB")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks", description="minixai beside PyTorch and captum"
-    )
+    parser = argparse.ArgumentParser("python -m benchmarks", description="minixai beside PyTorch and captum")
     parser.add_argument("--quick", action="store_true", help="one round; the ratios are then rough")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all that was measured to a file")
     options = parser.parse_args()
-    report: dict[str, Any] = {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": describe_machine(),
-        "rows": [],
-    }
-    print(", ".join(f"{key} {value}" for key, value in report["machine"].items()))
-    print(
-        TABLE.format(
-            "row", "batch", "minixai ms", "PyTorch ms", "ratio", "its range", "minixai MB", "PyTorch MB"
-        )
-    )
+    if options.json and not options.json.parent.is_dir():
+        parser.error(f"--json: there is no folder {options.json.parent}")
+    date, machine = datetime.now(UTC).isoformat(timespec="seconds"), describe_machine()
+    print(f"{date}, {machine['cores']} cores, {machine['cpu']}, {machine['system']}")
+    print(TABLE.format(*HEADINGS))
+    rows = []
     for row in ROWS:
-        report["rows"].append(measured(row, QUICK if options.quick else FULL))
-        print(line(report["rows"][-1]), flush=True)
-    sides = [each[side] for each in report["rows"] for side in SIDES if "missing" not in each[side]]
-    report["versions"] = {package: version for side in sides for package, version in side["versions"].items()}
-    print(", ".join(f"{package} {version}" for package, version in report["versions"].items()))
+        rows.append(measured(row, QUICK if options.quick else FULL))
+        print(line(rows[-1]), flush=True)
+    for side, name in SIDES.items():
+        print(f"{name}: {setup([row[side] for row in rows])}")
     if options.json:
-        options.json.write_text(json.dumps(report, indent=2) + "\n")
+        report = {"date": date, "machine": machine, "rows": rows}
+        options.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 
 def measured(row: Row, effort: Effort) -> dict[str, Any]:
     """What each side gave in each round, and the ratio of their times, round by round."""
     rounds = [{side: run_worker(side, row, effort.seconds) for side in SIDES} for _ in range(effort.rounds)]
-    result: dict[str, Any] = {
-        **row._asdict(),
-        **{side: summary([each[side] for each in rounds]) for side in SIDES},
-    }
+    result = row._asdict()
+    result |= {side: summary([each[side] for each in rounds]) for side in SIDES}
     if all("missing" not in result[side] for side in SIDES):
         pairs = zip(*(result[side]["medians"] for side in SIDES), strict=True)
         result["ratios"] = [ours / theirs for ours, theirs in pairs]
@@ -104,13 +96,21 @@ def summary(rounds: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def setup(summaries: list[dict[str, Any]]) -> str:
+    """The versions of a side's packages, and how many threads they used."""
+    present = [each for each in summaries if "missing" not in each]
+    versions = {package: version for each in present for package, version in each["versions"].items()}
+    threads = {f"{each['threads']} threads" for each in present}
+    return ", ".join([*(" ".join(item) for item in versions.items()), *threads]) or "not installed"
+
+
 def line(result: dict[str, Any]) -> str:
-    times, peaks = [], []
-    for side in SIDES:
-        measured = result[side]
-        missing = f"no {measured['missing']}" if "missing" in measured else None
-        times.append(missing or f"{1e3 * median(measured['medians']):.2f}")
-        peaks.append(missing or f"{measured['peak_bytes'] / 1e6:.0f}")
+    sides = [result[side] for side in SIDES]
+    times = [
+        f"no {each['missing']}" if "missing" in each else f"{1e3 * median(each['medians']):.2f}"
+        for each in sides
+    ]
+    peaks = ["" if "missing" in each else f"{each['peak_bytes'] / 1e6:.0f}" for each in sides]
     ratios = result.get("ratios")
     compared = [f"{median(ratios):.2f}", f"{min(ratios):.2f}-{max(ratios):.2f}"] if ratios else ["", ""]
     return TABLE.format(result["title"], result["batch"], *times, *compared, *peaks)

@@ -13,11 +13,12 @@ from PIL import Image
 from minixai.cli import main
 
 FOLDER = Path(__file__).parent
-WIDTH = 1100  # pixels
+WIDTH = 1200  # pixels
 PICTURES = {
     "distractor_demo": ["demo"],
-    "compare_chelsea": ["compare", "chelsea", "--percentile", "99.5"],
-    "compare_coffee": ["compare", "coffee", "--percentile", "99.5"],
+    "compare_chelsea": ["compare", "chelsea", "--quick", "--percentile", "99.5"],
+    "compare_coffee": ["compare", "coffee", "--quick", "--percentile", "99.5"],
+    "compare_astronaut": ["compare", "astronaut", "--target", "812", "--percentile", "99.5"],
 }
 
 

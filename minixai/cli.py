@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import io
 import sys
 import tempfile
@@ -73,7 +74,10 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--method", choices=METHODS, default="guided_backprop", help="(%(default)s)")
     command.add_argument("--layer", metavar="NAME", help="explain this layer in place of a class")
     command.add_argument(
-        "--neuron", type=_neuron, metavar="C,R,Q", help="one unit of the layer: C,R,Q or C,max or I"
+        "--neuron",
+        type=_neuron,
+        metavar="C,R,Q",
+        help="one unit of the layer: C,R,Q, C,max or I; or a map: C",
     )
     command.add_argument("--seed", choices=("one", "value"), help="where the way back starts")
     command.set_defaults(run=_explain)
@@ -83,7 +87,11 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--layer", metavar="NAME", help="the layer whose strongest unit is explained below the class"
     )
+    command.add_argument("--quick", action="store_true", help="only the methods that take one walk back")
     command.set_defaults(run=_compare)
+
+    command = commands.add_parser("methods", help="list all methods: what they show, where they fail")
+    command.set_defaults(run=_methods)
     return parser
 
 
@@ -140,7 +148,7 @@ class _Task:
     def explain(self, method: str, **options: Any) -> Explanation:
         """Explain, and say on stderr where a map is zero."""
         with warnings.catch_warnings(action="ignore", category=ZeroMapWarning):
-            e = METHODS[method](self.model, self.x, **options)
+            e = METHODS[method].function(self.model, self.x, **options)
         if e.zero.any():
             print(
                 f"minixai: note: {e.method} of {e.unit} is zero everywhere: nothing came back to the input",
@@ -163,6 +171,8 @@ def _explain(args: argparse.Namespace) -> int:
     title = task.top()
     options = {"target": task.target, "layer": args.layer, "neuron": args.neuron, "seed": args.seed}
     given = {name: value for name, value in options.items() if value is not None}
+    for name in given.keys() - inspect.signature(METHODS[args.method].function).parameters.keys():
+        raise ValueError(f"--{name}: {args.method} takes none")
     return task.save([task.explain(args.method, **given)], title)
 
 
@@ -171,9 +181,18 @@ def _compare(args: argparse.Namespace) -> int:
     title = task.top()
     layer = args.layer or NETWORKS[args.model].inner
     neuron = _strongest_unit(task.model, task.x, layer)
-    explanations = [task.explain(method, target=task.target) for method in METHODS]
-    explanations += [task.explain(method, layer=layer, neuron=neuron) for method in METHODS]
+    quick = [name for name, method in METHODS.items() if method.quick]
+    explanations = [task.explain(name, target=task.target) for name in (quick if args.quick else METHODS)]
+    explanations += [task.explain(name, layer=layer, neuron=neuron) for name in quick]
     return task.save(explanations, f"{title}. Below: the strongest unit of {layer}")
+
+
+def _methods(args: argparse.Namespace) -> int:
+    for name, method in METHODS.items():
+        print(f"{name} ({method.paper})")
+        for heading, text in (("shows", method.shows), ("needs", method.needs), ("fails", method.fails)):
+            print(f"    {heading}: {text}")
+    return 0
 
 
 def _output_path(name: str, photo: str) -> Path:

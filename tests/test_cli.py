@@ -84,20 +84,20 @@ def test_explain_prints_the_top_five_and_draws_the_map(data_dir, here, capsys, p
     ("photo", "top"), [("chelsea", "0.663   285  Egyptian cat"), ("coffee", "0.988   967  espresso")]
 )
 def test_compare_draws_all_methods(data_dir, here, capsys, pictures, photo, top):
-    assert cli.main(["compare", photo, "--save", "all.png"]) == 0
+    assert cli.main(["compare", photo, "--quick", "--save", "all.png"]) == 0
     out, err = capsys.readouterr()
     assert out.splitlines()[0] == top
     assert err == "minixai: note: DeConvNet of logit is zero everywhere: nothing came back to the input\n"
     shown = words(pictures[0])
-    for title in ("gradient", "input × gradient", "DeConvNet", "guided backprop"):
+    for title in ("gradient", "input × gradient", "DeConvNet", "guided backprop", "LRP", "deep Taylor"):
         assert shown.count(title) == 2
     assert shown.count(maps.ZERO) == 1
     assert "features.12" in shown
     assert Path("all.png").stat().st_size > 100_000
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_every_method_explains_an_inner_unit(data_dir, here, capsys, pictures, method):
+@pytest.mark.parametrize("method", [name for name, method in METHODS.items() if method.quick])
+def test_every_quick_method_explains_an_inner_unit(data_dir, here, capsys, pictures, method):
     argv = ["explain", "chelsea", "--method", method, "--layer", "features.5", "--neuron", "3,max"]
     assert cli.main(argv) == 0
     assert f"saved chelsea_{method}.png" in capsys.readouterr().out
@@ -180,7 +180,18 @@ def test_a_network_with_weights_from_a_file(here, capsys, pictures):
     assert [int(line[1]) for line in printed] == np.argsort(-p)[:5].tolist()
     np.testing.assert_allclose([float(line[0]) for line in printed], np.sort(p)[:-6:-1], atol=5e-4)
     assert "saved digit_compare.png" in out
-    assert "features.4" in words(pictures[0])
+    shown = words(pictures[0])
+    assert "features.4" in shown
+    for title in ("integrated gradients", "SmoothGrad", "VarGrad", "occlusion", "RISE"):
+        assert shown.count(title) == 1
+
+
+def test_methods_are_listed(capsys):
+    assert cli.main(["methods"]) == 0
+    out, _ = capsys.readouterr()
+    for name, method in METHODS.items():
+        assert f"{name} ({method.paper})\n    shows: {method.shows}\n" in out
+    assert out.count("    fails: ") == len(METHODS)
 
 
 def test_compare_takes_a_layer(here, pictures):
@@ -214,6 +225,8 @@ ERRORS = [
     ("explain digit.png LENET --percentile 101", "percentile is 101.0, expected a number"),
     ("explain digit.png LENET --layer features.99", NO_LAYER),
     ("compare digit.png LENET --layer features.99", NO_LAYER),
+    ("explain digit.png LENET --method rise --layer features.4", "--layer: rise takes none"),
+    ("explain digit.png LENET --method occlusion --seed one", "--seed: occlusion takes none"),
     ("explain digit.png LENET --layer features.3 --neuron 99,0,0", "neuron is (99, 0, 0)"),
     ("explain digit.png LENET --layer features.3 --target 1", "expected only one of them"),
     ("explain digit.png LENET --neuron 1,max", "layer is not given"),

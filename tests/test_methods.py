@@ -193,7 +193,7 @@ def test_a_map_of_zeros_is_said():
         ({"neuron": (0, 0, 0)}, ValueError, "layer is not given"),
         ({"layer": "1", "neuron": (4, 0, 0)}, ValueError, r"neuron is \(4, 0, 0\)"),
         ({"layer": "1", "neuron": (0, 8, 0)}, ValueError, "inside 1 of shape"),
-        ({"layer": "1", "neuron": (0,)}, ValueError, r"expected \(channel, row, column\)"),
+        ({"layer": "1", "neuron": (0, 1)}, ValueError, r"expected \(channel, row, column\)"),
         ({"layer": "1", "neuron": (0, "min")}, ValueError, "neuron"),
         ({"layer": "7", "neuron": (3,)}, ValueError, r"expected \(index,\)"),
         ({"seed": "two"}, ValueError, "seed is 'two'"),

@@ -1,18 +1,49 @@
 """Explanations: every method takes (model, x, target=None, …) and returns an Explanation."""
 
-from minixai.methods.backprop import deconvnet, gradient, guided_backprop, input_x_gradient
-from minixai.methods.explanation import Explanation, ZeroMapWarning, side_by_side
+from typing import Any
 
-METHODS = {method.__name__: method for method in (gradient, input_x_gradient, deconvnet, guided_backprop)}
-"""All methods by name, in the order in which `minixai compare` shows them."""
+from minixai.methods.backprop import deconvnet, gradient, guided_backprop, input_x_gradient
+from minixai.methods.catalogue import METHODS, catalogued
+from minixai.methods.explanation import Explanation, ZeroMapWarning, side_by_side
+from minixai.methods.invariance import InvarianceCurves, correspondence, invariance_curves
+from minixai.methods.ledger import Ledger
+from minixai.methods.path import integrated_gradients, smoothgrad, vargrad
+from minixai.methods.perturbation import occlusion, rise
+from minixai.methods.projection import TopActivations, project, top_activations
+from minixai.methods.relevance import deep_taylor, lrp
+from minixai.methods.sensitivity import OcclusionSensitivity, occlusion_sensitivity
 
 __all__ = [
     "METHODS",
     "Explanation",
+    "InvarianceCurves",
+    "Ledger",
+    "OcclusionSensitivity",
+    "TopActivations",
     "ZeroMapWarning",
+    "catalogued",
+    "correspondence",
     "deconvnet",
+    "deep_taylor",
     "gradient",
     "guided_backprop",
     "input_x_gradient",
+    "integrated_gradients",
+    "invariance_curves",
+    "lrp",
+    "occlusion",
+    "occlusion_sensitivity",
+    "project",
+    "rise",
     "side_by_side",
+    "smoothgrad",
+    "top_activations",
+    "vargrad",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """A method that is in the catalogue, but has no line here."""
+    if name in METHODS:
+        return METHODS[name].function
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

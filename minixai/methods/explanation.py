@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Explanation", "ZeroMapWarning", "side_by_side"]
 
+COLUMNS = 6  # maps beside a photo
+
 
 class ZeroMapWarning(UserWarning):
     """A map is zero everywhere: nothing came back to the input."""
@@ -40,6 +42,7 @@ class Explanation:
     score: Array  # (n,): its value
     preprocess: Preprocess | None = None  # how the model's input is made from photos
     ledger: Any = None
+    gap: Array | None = None  # (n,): Σ map less the change of the score; of integrated gradients
 
     def __post_init__(self) -> None:
         dark = np.flatnonzero(self.zero)
@@ -135,7 +138,7 @@ def side_by_side(
     overlay: bool = False,
     title: str = "",
 ) -> Picture:
-    """Draw explanations of the same x in one sheet: those of the same unit side by side in a row.
+    """Draw explanations of the same x in one sheet: those of the same unit side by side in rows of six.
 
     Every method has a scale of its own in each row, and its key below the map. The other arguments and
     errors are those of `Explanation.plot`; ValueError where there is nothing to draw, or x differs.
@@ -157,6 +160,7 @@ def side_by_side(
             [row[0]._heading(i, classes) for i in range(len(first.x))],
             [maps.Maps(e.method, e.kind, e._images(e.map), e.kind == "signal") for e in row],
         )
-        for row in units.values()
+        for unit in units.values()
+        for row in (unit[i : i + COLUMNS] for i in range(0, len(unit), COLUMNS))
     ]
     return maps.sheet(first._photos(photo), groups, title, percentile, overlay)

@@ -17,7 +17,7 @@ Neuron = tuple[int | str, ...] | int
 
 
 class Unit(NamedTuple):
-    """A unit of a layer's output, one per image, or the whole layer (then `place` is None)."""
+    """A unit of a layer's output, one per image; or the whole layer or feature map (then `place` is None)."""
 
     tensor: Tensor  # (n, …)
     place: np.ndarray[Any, np.dtype[np.intp]] | None  # (n,) in the flattened output of each image
@@ -29,12 +29,12 @@ class Unit(NamedTuple):
 
     @property
     def target(self) -> np.ndarray[Any, np.dtype[np.intp]]:
-        """The index of the unit for every image, −1 for a whole layer."""
+        """The index of the unit for every image, −1 for a whole layer or feature map."""
         return np.full(len(self._values), -1) if self.place is None else self.place
 
     @property
     def score(self) -> Array:
-        """The value of the unit for every image, or the sum over the layer."""
+        """The value of the unit for every image, or the sum over the layer or feature map."""
         values = self._values
         return values.sum(axis=1) if self.place is None else values[np.arange(len(values)), self.place]
 
@@ -68,6 +68,9 @@ def select_unit(
     tensor, name = _layer_output(layers, layer)
     if neuron is None:
         return Unit(tensor, None, name)
+    if tensor.ndim == 4 and isinstance(neuron, tuple) and len(neuron) == 1:
+        (channel,) = _inside(neuron, tensor.shape[1:2], neuron, name, tensor.shape[1:])
+        return Unit(tensor[:, channel : channel + 1], None, f"{name}, feature map {channel}")
     return Unit(tensor, _neuron_index(tensor.value, neuron, name), f"{name}, neuron {neuron}")
 
 
@@ -118,6 +121,7 @@ def _inside(place: Any, sizes: Any, neuron: Neuron, name: str, shape: tuple[int,
         isinstance(p, int | np.integer) and 0 <= p < size for p, size in zip(place, sizes, strict=True)
     )
     if not fits:
-        forms = "(channel, row, column) or (channel, 'max')" if len(shape) == 3 else "(index,)"
+        maps = "(channel, row, column), (channel, 'max') or (channel,)"
+        forms = maps if len(shape) == 3 else "(index,)"
         raise ValueError(f"neuron is {neuron!r}, expected {forms} inside {name} of shape {shape}")
     return tuple(int(p) for p in place)

@@ -1,6 +1,7 @@
 """Layers, networks and their training, with PyTorch's names, shapes and state-dict keys."""
 
 from minixai.nn import init
+from minixai.nn.fields import receptive_field
 from minixai.nn.layers import (
     AdaptiveAvgPool2d,
     AvgPool2d,
@@ -12,12 +13,14 @@ from minixai.nn.layers import (
     LeakyReLU,
     Linear,
     MaxPool2d,
+    PNormPool2d,
     ReLU,
     Sigmoid,
     Softmax,
     Softplus,
     Tanh,
 )
+from minixai.nn.merge import merge_batch_norm
 from minixai.nn.module import Module, Parameter, Sequential
 from minixai.nn.optimisers import SGD, Adam
 from minixai.nn.training import Epoch, fit
@@ -37,6 +40,7 @@ __all__ = [
     "Linear",
     "MaxPool2d",
     "Module",
+    "PNormPool2d",
     "Parameter",
     "ReLU",
     "Sequential",
@@ -46,4 +50,6 @@ __all__ = [
     "Tanh",
     "fit",
     "init",
+    "merge_batch_norm",
+    "receptive_field",
 ]

@@ -24,6 +24,7 @@ __all__ = [
     "LeakyReLU",
     "Linear",
     "MaxPool2d",
+    "PNormPool2d",
     "ReLU",
     "Sigmoid",
     "Softmax",
@@ -186,6 +187,24 @@ class AvgPool2d(Module):
     def forward(self, x: Tensor) -> Tensor:
         """x: (n, c, h, w)."""
         return ops.avg_pool2d(x, **self.settings)
+
+
+class PNormPool2d(Module):
+    """(Σ |x|^p)^(1/p) over each window; p = inf is the largest magnitude."""
+
+    def __init__(
+        self, kernel_size: Size, p: float = 2.0, stride: Size | None = None, padding: Size = 0
+    ) -> None:
+        if not p >= 1:
+            raise ValueError(f"PNormPool2d: p is {p}, expected at least 1, or inf")
+        self.p = p
+        self.settings: dict[str, Any] = {"kernel_size": kernel_size, "stride": stride, "padding": padding}
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (n, c, h, w)."""
+        if self.p == math.inf:
+            return ops.max_pool2d(x * np.where(x.value < 0, -1, 1), **self.settings)
+        return ops.p_norm_pool2d(x, p=self.p, **self.settings)
 
 
 class AdaptiveAvgPool2d(Module):

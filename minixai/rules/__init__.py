@@ -1,6 +1,42 @@
 """Tables of rules: operation → what the way back does there in place of the gradient."""
 
 from minixai.rules.backprop import deconvnet, guided_backprop
+from minixai.rules.relevance import (
+    Shares,
+    alpha_beta,
+    box,
+    composite,
+    epsilon,
+    epsilon_alpha2_beta1,
+    epsilon_gamma_box,
+    epsilon_plus,
+    flat,
+    gamma,
+    norm,
+    pass_through,
+    w_square,
+    z_plus,
+)
+from minixai.rules.switches import unpooling
 from minixai.rules.table import Rules
 
-__all__ = ["Rules", "deconvnet", "guided_backprop"]
+__all__ = [
+    "Rules",
+    "Shares",
+    "alpha_beta",
+    "box",
+    "composite",
+    "deconvnet",
+    "epsilon",
+    "epsilon_alpha2_beta1",
+    "epsilon_gamma_box",
+    "epsilon_plus",
+    "flat",
+    "gamma",
+    "guided_backprop",
+    "norm",
+    "pass_through",
+    "unpooling",
+    "w_square",
+    "z_plus",
+]

@@ -1,0 +1,146 @@
+"""Occlusion sensitivity: what a grey square does, wherever it lies (Zeiler and Fergus 2014, section 4.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from minixai import ops
+from minixai.errors import ShapeError
+from minixai.methods.explanation import Explanation
+from minixai.methods.projection import project
+from minixai.methods.unit import Layer, select_unit
+from minixai.nn import Module
+from minixai.ops.sizes import Size, pair
+from minixai.tape import Array, Tensor
+
+if TYPE_CHECKING:
+    from minixai.plot.picture import Picture
+
+__all__ = ["OcclusionSensitivity", "occlusion_sensitivity"]
+
+Classes = np.ndarray[Any, np.dtype[np.intp]]
+
+
+@dataclass(frozen=True, eq=False)
+class OcclusionSensitivity:
+    """What was measured with the square at each of r × q places, row by row from the upper left."""
+
+    channel: int  # the feature map that is strongest without the square
+    target: int  # the class
+    activation: Array  # (r, q): Σ over the feature map
+    probability: Array  # (r, q): of the class
+    best: Classes  # (r, q): the most probable class
+    projection: Explanation  # of the feature map, without the square
+    patch: tuple[int, int]  # the square's height and width, in pixels
+    stride: tuple[int, int]  # the steps between its places
+
+    def plot(self, classes: Sequence[str] | None = None, title: str = "") -> Picture:
+        """Draw the paper's five panels: image, activation, projection, probability, most probable class.
+
+        classes: the names of the model's classes.
+        """
+        from minixai.plot.sensitivity import five_panels
+
+        e = self.projection
+
+        def name(number: int) -> str:
+            return f"class {number}" if classes is None else classes[number]
+
+        return five_panels(
+            e._photos(None)[0],
+            self.activation,
+            e._images(e.map)[0],
+            self.probability,
+            self.best,
+            e.unit,
+            name(self.target),
+            {int(number): name(number) for number in np.unique(self.best)},
+            self.patch,
+            self.stride,
+            title,
+        )
+
+
+def occlusion_sensitivity(
+    model: Module,
+    x: Any,
+    layer: Layer,
+    target: int | None = None,
+    patch: Size | None = None,
+    stride: Size | None = None,
+    fill: float = 0.0,
+    batch_size: int = 8,
+    progress: bool = True,
+) -> OcclusionSensitivity:
+    """Slide a square over an image; record a feature map's sum, the class's probability and the best class.
+
+    The feature map is the one of the layer with the largest sum in the image as it is, and the square is
+    always wholly inside the image. Zeiler and Fergus 2014, figure 7.
+
+    x: (1, c, h, w), the model's input. layer: a module's name, or (name, call), with maps.
+    target: the class; None means the most probable one of the image as it is.
+    patch: the square's side or (height, width), in pixels; None means a quarter of the image.
+    stride: the step between places; None means a quarter of patch.
+    fill: the square's value, in the model's input. batch_size: images at a time; bounds the memory.
+    Raises ShapeError for more than one image or a layer without maps, ValueError for a patch that does
+    not fit.
+    """
+    from tqdm.auto import tqdm
+
+    call = "occlusion_sensitivity"
+    x = model.check_input(call, x)
+    if x.ndim != 4 or len(x) != 1:
+        raise ShapeError(f"{call}: x has shape {x.shape}, expected one image (1, c, h, w)")
+    h, w = x.shape[2:]
+    size = pair(call, "patch", (max(h // 4, 1), max(w // 4, 1)) if patch is None else patch)
+    step = pair(call, "stride", (max(size[0] // 4, 1), max(size[1] // 4, 1)) if stride is None else stride)
+    if size[0] > h or size[1] > w:
+        raise ValueError(f"{call}: patch is {size}, expected at most the image, {(h, w)}")
+    if batch_size < 1:
+        raise ValueError(f"{call}: batch_size is {batch_size}, expected at least 1")
+    sums, p = _measure(model, x, layer)
+    channel = int(sums[0].argmax())
+    target = int(p[0].argmax()) if target is None else target
+    if not 0 <= target < p.shape[1]:
+        raise ValueError(f"{call}: target is {target}, expected a class in [0, {p.shape[1]})")
+
+    tops, lefts = range(0, h - size[0] + 1, step[0]), range(0, w - size[1] + 1, step[1])
+    places = [(top, left) for top in tops for left in lefts]
+    starts = range(0, len(places), batch_size)
+    measured = []
+    for start in tqdm(starts, "occlusion", unit="batch", disable=not progress, leave=False):
+        batch = places[start : start + batch_size]
+        covered = np.repeat(x, len(batch), axis=0)
+        for image, (top, left) in zip(covered, batch, strict=True):
+            image[:, top : top + size[0], left : left + size[1]] = fill
+        measured.append(_measure(model, covered, layer))
+    sums, p = (np.concatenate(each) for each in zip(*measured, strict=True))
+    grid = len(tops), len(lefts)
+    return OcclusionSensitivity(
+        channel,
+        target,
+        sums[:, channel].reshape(grid),
+        p[:, target].reshape(grid),
+        p.argmax(axis=1).reshape(grid),
+        project(model, x, layer, (channel,)),
+        size,
+        step,
+    )
+
+
+def _measure(model: Module, x: Array, layer: Layer) -> tuple[Array, Array]:
+    """The sum of every feature map, (n, k), and the probability of every class, (n, classes)."""
+    with model.evaluating():  # with a tape, which tells a final softmax from logits
+        output, layers = model.trace(Tensor(x))
+    model.check_output("occlusion_sensitivity", output.value)
+    maps = select_unit(output, layers, layer=layer).tensor.value
+    if maps.ndim != 4:
+        raise ShapeError(
+            f"occlusion_sensitivity: layer {layer!r} gives {maps.shape}, expected maps (n, k, h, w)"
+        )
+    logits = select_unit(output, layers).tensor.value
+    return maps.sum(axis=(2, 3)), ops.softmax.forward(logits.reshape(len(x), -1))

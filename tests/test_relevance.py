@@ -1,0 +1,490 @@
+"""Relevance rules against a matrix-form oracle, tables, LRP and deep Taylor on whole networks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+import minixai as mx
+from minixai import ops
+from minixai.errors import RuleError
+from minixai.methods.relevance import deep_taylor, lrp
+from minixai.nn.merge import merge_batch_norm
+from minixai.rules import Rules
+from minixai.rules import relevance as rules
+from minixai.rules.relevance import Shares
+from tests.oracles import relevance as oracle
+
+RULES: dict[str, tuple[Any, str, dict[str, Any]]] = {
+    "epsilon": (rules.epsilon(0.1), "epsilon", {"eps": 0.1}),
+    "zero": (rules.epsilon(0), "epsilon", {"eps": 0}),
+    "gamma": (rules.gamma(0.25), "gamma", {"g": 0.25}),
+    "alpha2_beta1": (rules.alpha_beta(2, 1), "alpha_beta", {"alpha": 2, "beta": 1}),
+    "joint": (
+        rules.alpha_beta(1.5, 0.5, "joint"),
+        "alpha_beta",
+        {"alpha": 1.5, "beta": 0.5, "bias": "joint"},
+    ),
+    "ignore": (rules.alpha_beta(2, 1, "ignore"), "alpha_beta", {"alpha": 2, "beta": 1, "bias": "ignore"}),
+    "z_plus": (rules.z_plus(), "alpha_beta", {"alpha": 1, "beta": 0}),
+    "w_square": (rules.w_square(), "w_square", {}),
+    "flat": (rules.flat(), "flat", {}),
+    "box": (rules.box(-3, 4), "box", {"low": -3, "high": 4}),
+    "norm": (rules.norm(), "norm", {}),
+}
+
+
+def walk(y: mx.Tensor, r: np.ndarray, x: mx.Tensor, rule: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """The relevance of x, and the leaks, with one rule for y's own operation."""
+    seen: list[Shares] = []
+
+    def keeping(g: np.ndarray, node: Any) -> Shares:
+        seen.append(rule(g, node))
+        return seen[-1]
+
+    assert y.node is not None
+    relevance = mx.backward(y, r, Rules({y.node.op: keeping}, strict=True), wrt=[x])[x]
+    return relevance, seen[0].leaks
+
+
+def assert_as_oracle(name: str, y: Any, x: Any, matrix: Any, linked: Any, b: Any, seed: int) -> None:
+    """Relevance and leaks of every image, to rounding: |error| ≤ 1e-9 · Σ|q/z·R|."""
+    rule, kind, settings = RULES[name]
+    r = np.random.default_rng(seed).standard_normal(y.shape)
+    relevance, leaks = walk(y, r, x, rule)
+    for i in range(len(r)):
+        args = x.value[i].ravel(), matrix, linked, b, r[i].ravel()
+        expected, lost = oracle.share(kind, *args, **settings)
+        scale = 1 + np.abs(expected).max() + sum(map(abs, lost.values()))
+        np.testing.assert_allclose(relevance[i].ravel(), expected, atol=1e-9 * scale)
+        for key in lost:
+            np.testing.assert_allclose(leaks[key][i], lost[key], atol=1e-9 * scale, err_msg=key)
+        np.testing.assert_allclose(
+            relevance[i].sum() + sum(leak[i] for leak in leaks.values()), r[i].sum(), atol=1e-8 * scale
+        )
+
+
+signs = st.sampled_from(["negative too", "positive", "sparse"])
+
+
+def inputs(kind: str, shape: Any, rng: np.random.Generator) -> mx.Tensor:
+    """Between −3 and 4; "sparse" has whole patches of zeros, so that denominators are zero."""
+    x = np.clip(rng.standard_normal(shape), -3, 4)
+    return mx.Tensor({"negative too": x, "positive": abs(x), "sparse": np.where(x > 0.8, x, 0)}[kind])
+
+
+@pytest.mark.parametrize("name", RULES)
+@given(data=st.data())
+def test_rules_of_a_convolution(name: str, data: st.DataObject) -> None:
+    draw = data.draw
+    groups = draw(st.sampled_from([1, 2]))
+    kernel = draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
+    pairs = {key: draw(st.tuples(st.integers(least, 2), st.integers(least, 2)))
+             for key, least in (("stride", 1), ("padding", 0), ("dilation", 1))}  # fmt: skip
+    size = draw(st.tuples(st.integers(2, 5), st.integers(2, 5)))
+    assume(all(size[a] + 2 * pairs["padding"][a] > pairs["dilation"][a] * (kernel[a] - 1) for a in (0, 1)))
+    seed = draw(st.integers(0, 999))
+    rng = np.random.default_rng(seed)
+    x = inputs(draw(signs), (2, 2 * groups, *size), rng)
+    w = rng.standard_normal((2 * groups, 2, *kernel))
+    b = rng.standard_normal(2 * groups) if draw(st.booleans()) else None
+    y = ops.conv2d(x, w, b, **pairs, groups=groups)
+    matrix, linked = oracle.conv_matrix(w, x.shape[1:], **pairs, groups=groups)
+    places = y.shape[2] * y.shape[3]
+    biases = np.zeros(len(matrix)) if b is None else np.repeat(b, places)
+    assert_as_oracle(name, y, x, matrix, linked, biases, seed)
+
+
+@pytest.mark.parametrize("name", RULES)
+@given(n=st.integers(1, 3), j=st.integers(1, 6), k=st.integers(1, 5), bias=st.booleans(),
+       kind=signs, seed=st.integers(0, 999))  # fmt: skip
+def test_rules_of_a_dense_layer(name: str, n: int, j: int, k: int, bias: bool, kind: str, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    x, w, b = inputs(kind, (n, j), rng), rng.standard_normal((k, j)), rng.standard_normal(k)
+    dense = ops.linear(x, w, b) if bias else ops.matmul(x, w.T)
+    assert_as_oracle(name, dense, x, w, np.ones_like(w, bool), b if bias else 0 * b, seed)
+
+
+@pytest.mark.parametrize("kind", ["negative too", "positive", "sparse"])
+@pytest.mark.parametrize("pool", [
+    lambda x: ops.avg_pool2d(x, 2),
+    lambda x: ops.avg_pool2d(x, 3, 2, 1),
+    lambda x: ops.adaptive_avg_pool2d(x, (2, 3)),
+    lambda x: ops.adaptive_avg_pool2d(x, 1),
+])  # fmt: skip
+@pytest.mark.parametrize("name", RULES)
+def test_rules_of_average_pooling(name: str, pool: Any, kind: str) -> None:
+    """Pooling is a linear layer; its matrix is found by pooling each unit vector."""
+    x = inputs(kind, (2, 2, 5, 6), np.random.default_rng(7))
+    size = int(np.prod(x.shape[1:]))
+    matrix = pool(mx.Tensor(np.eye(size).reshape(size, *x.shape[1:]))).value.reshape(size, -1).T
+    y = pool(x)
+    assert_as_oracle(name, y, x, matrix, matrix != 0, np.zeros(len(matrix)), 3)
+
+
+def test_the_cotangent_of_the_bias_is_what_leaked_to_it() -> None:
+    rng = np.random.default_rng(0)
+    x, w, b = (mx.Tensor(rng.standard_normal(shape)) for shape in ((3, 2, 5, 5), (4, 2, 3, 3), (4,)))
+    y = ops.conv2d(x, w, b)
+    g = mx.backward(y, None, Rules({ops.conv2d: rules.epsilon(0.01)}, strict=True))
+    assert g[b].shape == (4,)
+    _, leaks = walk(y, np.ones(y.shape), x, rules.epsilon(0.01))
+    np.testing.assert_allclose(g[b].sum(), leaks["bias"].sum())
+    per_channel = (b.value[:, None, None] / (y.value + 0.01 * np.sign(y.value))).sum((0, 2, 3))
+    np.testing.assert_allclose(g[b], per_channel)
+
+
+def test_a_zero_output_counts_as_positive_for_epsilon_and_is_dropped_without_it() -> None:
+    x, w = mx.Tensor(np.array([[1.0, 1.0]])), np.array([[2.0, -2.0]])
+    y = ops.linear(x, w)
+    relevance, leaks = walk(y, np.array([[3.0]]), x, rules.epsilon(0.5))
+    np.testing.assert_allclose(relevance, [[12.0, -12.0]])
+    assert leaks["epsilon"] == [3.0]
+    relevance, leaks = walk(y, np.array([[3.0]]), x, rules.epsilon(0))
+    assert not relevance.any()
+    assert (leaks["zero"], leaks["epsilon"]) == ([3.0], [0.0])
+
+
+def test_a_neuron_without_negative_contributions_passes_on_alpha_times_its_relevance() -> None:
+    x = mx.Tensor(np.array([[1.0, 3.0]]))
+    y = ops.linear(x, np.array([[1.0, 1.0]]))
+    relevance, leaks = walk(y, np.array([[4.0]]), x, rules.alpha_beta(2, 1))
+    np.testing.assert_allclose(relevance, [[2.0, 6.0]])
+    assert leaks["zero"] == [-4.0]
+
+
+def test_wrong_parameters_of_rules_are_refused() -> None:
+    with pytest.raises(ValueError, match="alpha − beta = 1"):
+        rules.alpha_beta(2, 0.5)
+    with pytest.raises(ValueError, match="beta >= 0"):
+        rules.alpha_beta(0.5, -0.5)
+    with pytest.raises(ValueError, match="bias is 'both'"):
+        rules.alpha_beta(2, 1, "both")  # type: ignore[arg-type]
+    for rule in (rules.epsilon, rules.gamma):
+        with pytest.raises(ValueError, match=f"{rule.__name__} is -1, expected at least 0"):
+            rule(-1)
+    x = mx.Tensor(np.array([[1.0, 300.0]]))
+    with pytest.raises(ValueError, match=r"box: x is in \[1, 300\]"):
+        walk(ops.linear(x, np.ones((1, 2))), np.ones((1, 1)), x, rules.box(0, 255))
+
+
+# Operations without weights
+
+
+def table_walk(y: mx.Tensor, x: mx.Tensor, r: Any = None) -> np.ndarray:
+    return mx.backward(y, r, rules.composite(), wrt=[x])[x]
+
+
+def test_a_sum_shares_in_proportion() -> None:
+    x = mx.Tensor(np.array([[3.0, 2.0, 1.0]]))
+    y = x * np.array([[1.0, 2.0, 1.0]]) + x * np.array([[2.0, -2.0, 0.0]])  # 3+6, 4−4, 1+0
+    np.testing.assert_allclose(table_walk(y, x), [[1.0, 0.0, 1.0]])
+    left, right = mx.Tensor(np.array([[3.0, -1.0]])), mx.Tensor(np.array([[1.0, 2.0]]))
+    g = mx.backward(left + right, np.array([[8.0, 5.0]]), rules.composite())
+    np.testing.assert_allclose(g[left], [[6.0, -5.0]])
+    np.testing.assert_allclose(g[right], [[2.0, 10.0]])
+
+
+def test_entries_that_move_keep_their_relevance() -> None:
+    rng = np.random.default_rng(0)
+    x = mx.Tensor(rng.standard_normal((2, 3, 4, 4)))
+    y = ops.concat(x.transpose(0, 1, 3, 2), ops.relu(x))[:, 1:].reshape(2, -1)
+    y = ops.pad(y * 3.0, ((0, 0), (1, 0)))
+    r = rng.standard_normal(y.shape)
+    inner = r[:, 1:].reshape(2, 5, 4, 4)
+    expected = inner[:, 2:].copy()
+    expected[:, 1:] += inner[:, :2].transpose(0, 1, 3, 2)
+    np.testing.assert_allclose(table_walk(y, x, r), expected)
+
+
+def test_max_pooling_gives_all_to_the_first_maximum() -> None:
+    x = mx.Tensor(np.array([[[[1.0, 5.0], [5.0, 2.0]]]]))
+    np.testing.assert_array_equal(table_walk(ops.max_pool2d(x, 2), x), [[[[0, 1], [0, 0]]]])
+
+
+class Net(mx.nn.Module):
+    def __init__(self, function: Any) -> None:
+        self.conv, self.norm, self.function = mx.nn.Conv2d(3, 4, 3, rng=0), mx.nn.BatchNorm2d(4), function
+
+    def forward(self, x: mx.Tensor) -> mx.Tensor:
+        return ops.flatten(self.function(self, self.conv(x)))
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (lambda net, x: ops.softplus(x), r"no rule for softplus \(layer ''\)"),
+        (lambda net, x: mx.nn.Module.__call__(net.norm, x), r"batch_norm \(layer 'norm'\): merge it"),
+        (lambda net, x: x * x, r"multiply \(layer ''\): a product of two tensors"),
+        (lambda net, x: ops.conv2d(x, x[:1]), r"conv2d \(layer ''\): expected an input x, and weights"),
+        (lambda net, x: x[:, :1] * np.ones((1, 2, 1, 1), int), r"multiply \(layer ''\): the constant makes"),
+    ],
+)
+def test_what_has_no_rule_is_refused_by_name(function: Any, message: str) -> None:
+    with pytest.raises(RuleError, match=message):
+        lrp(Net(function), np.random.default_rng(0).standard_normal((1, 3, 5, 5)))
+
+
+def test_a_table_that_is_not_strict_is_taken_as_strict() -> None:
+    with pytest.raises(RuleError, match="no rule for reshape"):
+        lrp(Net(lambda net, x: x), np.ones((1, 3, 5, 5)), rules=Rules({ops.conv2d: rules.flat()}))
+
+
+def test_rules_that_do_not_fit_their_operation_are_refused() -> None:
+    x = np.random.default_rng(0).standard_normal((1, 3, 5, 5))
+    with pytest.raises(RuleError, match=r"conv2d \(layer 'conv'\): pass_through: output"):
+        lrp(Net(lambda net, x: x), x, rules=rules.composite(conv=rules.pass_through()))
+    table = rules.composite()
+    table[ops.relu] = rules.epsilon()
+    with pytest.raises(RuleError, match=r"relu \(layer ''\): the rule is for convolutions"):
+        lrp(Net(lambda net, x: ops.relu(x)), x, rules=table)
+
+
+# Tables
+
+
+class Branched(mx.nn.Module):
+    """Two first layers, a residual sum, a concat, a reused convolution and a dense layer."""
+
+    def __init__(self, bias: bool) -> None:
+        conv, rng = mx.nn.Conv2d, np.random.default_rng(5)
+        self.left = conv(3, 4, 3, padding=1, bias=bias, rng=rng)
+        self.right = conv(3, 4, 1, bias=bias, rng=rng)
+        self.twice = conv(4, 4, 3, stride=1, padding=1, bias=bias, rng=rng)
+        self.pool = mx.nn.AvgPool2d(2)
+        self.dense = mx.nn.Linear(4 * 2 * 9, 5, bias=bias, rng=rng)
+
+    def forward(self, x: mx.Tensor) -> mx.Tensor:
+        left, right = ops.relu(self.left(x)), ops.relu(self.right(x))
+        inner = ops.relu(self.twice(left + right))
+        inner = ops.relu(self.twice(inner) + left)
+        return self.dense(ops.flatten(self.pool(ops.concat(inner, right))))
+
+
+def float64(model: mx.nn.Module) -> mx.nn.Module:
+    model.load_state_dict({key: a.astype(float) if a.dtype.kind == "f" else a
+                           for key, a in model.state_dict().items()})  # fmt: skip
+    return model
+
+
+IMAGES = np.random.default_rng(1).standard_normal((3, 3, 6, 6))
+
+
+def test_first_means_no_layer_with_weights_before() -> None:
+    met: dict[str, list[Any]] = {"first": [], "conv": [], "dense": [], "pool": []}
+
+    def noting(place: str) -> Any:
+        def rule(g: np.ndarray, node: Any) -> Any:
+            met[place].append(node.layer)
+            return rules.epsilon()(g, node)
+
+        return rule
+
+    lrp(float64(Branched(True)), IMAGES, rules=rules.composite(**{place: noting(place) for place in met}))
+    assert sorted(met.pop("first")) == ["left", "right"]
+    assert met == {"conv": ["twice", "twice"], "dense": ["dense"], "pool": ["pool"]}
+    met = {"first": [], "conv": [], "dense": [], "pool": []}
+    dense = mx.nn.Sequential(mx.nn.Flatten(), mx.nn.Linear(108, 3, rng=0), mx.nn.ReLU(), mx.nn.Linear(3, 2))
+    lrp(dense, IMAGES, target=0, rules=rules.composite(first=noting("first"), dense=noting("dense")))
+    assert (met["first"], met["dense"]) == (["1"], ["3"])
+
+
+@pytest.mark.parametrize(
+    ("table", "parts"),
+    [
+        (rules.composite(), {}),
+        (rules.epsilon_plus(), {"conv": rules.z_plus(), "dense": rules.epsilon(1e-6)}),
+        (rules.epsilon_alpha2_beta1(), {"conv": rules.alpha_beta(2, 1), "dense": rules.epsilon(1e-6)}),
+        (
+            rules.epsilon_gamma_box(-5, 5),
+            {"first": rules.box(-5, 5), "conv": rules.gamma(0.25), "dense": rules.epsilon(1e-6)},
+        ),
+    ],
+)
+def test_presets(table: Rules, parts: dict[str, Any]) -> None:
+    """The map is what their rules give, layer by layer, with the tape of a small network unrolled by hand."""
+    conv, dense = mx.nn.Conv2d(3, 4, 3, rng=0), mx.nn.Linear(16, 3, rng=1)
+    inner = mx.nn.Conv2d(4, 4, 3, rng=2)
+    net = float64(mx.nn.Sequential(conv, mx.nn.ReLU(), inner, mx.nn.ReLU(), mx.nn.Flatten(), dense))
+    e = lrp(net, IMAGES, rules=table)
+    x = mx.Tensor(IMAGES)
+    first = ops.relu(conv(x))
+    second = ops.relu(inner(mx.Tensor(first.value)))
+    logits = dense(mx.Tensor(second.value.reshape(3, -1)))
+    r = np.where(logits.value == logits.value.max(1, keepdims=True), logits.value, 0)
+    r, _ = walk(logits, r, logits.inputs[0], parts.get("dense", rules.epsilon()))
+    r, _ = walk(second.inputs[0], r.reshape(second.shape), second.inputs[0].inputs[0],
+                parts.get("conv", rules.z_plus()))  # fmt: skip
+    r, _ = walk(first.inputs[0], r, x, parts.get("first", parts.get("conv", rules.z_plus())))
+    np.testing.assert_allclose(e.map, r, atol=1e-12)
+    np.testing.assert_allclose(e.score, logits.value.max(1))
+
+
+# Conservation
+
+
+CONSERVING = {
+    "LRP-0": rules.composite(conv=rules.epsilon(0), dense=rules.epsilon(0)),
+    "z_plus": rules.composite(conv=rules.z_plus(), dense=rules.z_plus()),
+    "gamma": rules.composite(conv=rules.gamma(), dense=rules.gamma()),
+}
+
+
+def stack(bias: bool) -> mx.nn.Module:
+    """Padding, stride, maximum and average pooling, and a dense layer."""
+    return float64(
+        mx.nn.Sequential(
+            mx.nn.Conv2d(3, 8, 3, padding=1, bias=bias, rng=0),
+            mx.nn.ReLU(),
+            mx.nn.MaxPool2d(2),
+            mx.nn.Conv2d(8, 6, 3, stride=2, padding=1, bias=bias, rng=1),
+            mx.nn.ReLU(),
+            mx.nn.AvgPool2d(2),
+            mx.nn.Flatten(),
+            mx.nn.Linear(6, 4, bias=bias, rng=2),
+        )
+    )
+
+
+@pytest.mark.parametrize("name", CONSERVING)
+@pytest.mark.parametrize("make", [stack, Branched])
+def test_networks_without_bias_conserve(name: str, make: Any) -> None:
+    e = lrp(float64(make(False)), IMAGES, rules=CONSERVING[name])
+    np.testing.assert_allclose(e.map.sum((1, 2, 3)), e.score, rtol=1e-9)
+
+
+@pytest.mark.parametrize("rule", [rules.flat(), rules.w_square()])
+def test_rules_of_the_weights_alone_conserve_with_bias_and_padding(rule: Any) -> None:
+    e = lrp(stack(True), IMAGES, rules=rules.composite(conv=rule, dense=rule, pool=rule))
+    np.testing.assert_allclose(e.map.sum((1, 2, 3)), e.score, rtol=1e-9)
+
+
+@pytest.mark.parametrize("bounds", [{}, {"low": 0}, {"low": 0, "high": 5}])
+def test_deep_taylor_without_positive_bias_conserves(bounds: dict[str, float]) -> None:
+    for bias in (False, True):
+        net = stack(bias)
+        state = net.state_dict()
+        state["7.weight"] = abs(state["7.weight"])  # the score is positive
+        net.load_state_dict({key: -abs(a) / 10 if "bias" in key else a for key, a in state.items()})
+        e = deep_taylor(net, abs(IMAGES), **bounds)
+        assert e.score.min() > 0
+        np.testing.assert_allclose(e.map.sum((1, 2, 3)), e.score, rtol=1e-9)
+        assert e.map.min() >= 0
+
+
+def test_deep_taylor_is_z_plus_inside_and_the_domain_chooses_the_first_rule() -> None:
+    net, x = float64(Branched(True)), abs(IMAGES)
+    inside = {"conv": rules.z_plus(), "dense": rules.z_plus()}
+    for bounds, first in (
+        ({}, rules.w_square()),
+        ({"low": 0}, None),
+        ({"low": 0, "high": 5}, rules.box(0, 5)),
+    ):
+        e = deep_taylor(net, x, **bounds)  # type: ignore[arg-type]
+        expected = lrp(net, x, rules=rules.composite(first, **inside))
+        np.testing.assert_array_equal(e.map, expected.map)
+    for wrong in ({"high": 1}, {"low": 1}):
+        with pytest.raises(ValueError, match="deep_taylor: low is"):
+            deep_taylor(net, x, **wrong)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="low is 0, but x has values down to"):
+        deep_taylor(net, IMAGES, low=0)
+    with pytest.raises(ValueError, match="box: x is in"):
+        deep_taylor(net, x, low=0, high=0.5)
+
+
+def test_lrp_0_is_input_times_gradient_without_bias() -> None:
+    for net in (stack(False), float64(Branched(False))):
+        e = lrp(net, IMAGES, rules=CONSERVING["LRP-0"])
+        np.testing.assert_allclose(e.map, mx.methods.input_x_gradient(net, IMAGES).map, rtol=1e-6, atol=1e-9)
+
+
+def test_a_reused_layer_is_the_same_as_two_layers() -> None:
+    reused = float64(Branched(True))
+
+    class Unrolled(Branched):
+        def __init__(self) -> None:
+            super().__init__(True)
+            self.again = self.twice
+
+        def forward(self, x: mx.Tensor) -> mx.Tensor:
+            left, right = ops.relu(self.left(x)), ops.relu(self.right(x))
+            copy = mx.nn.Conv2d(4, 4, 3, padding=1)
+            copy.load_state_dict(self.twice.state_dict())
+            inner = ops.relu(copy(ops.relu(self.twice(left + right))) + left)
+            return self.dense(ops.flatten(self.pool(ops.concat(inner, right))))
+
+    unrolled = float64(Unrolled())
+    for table in (rules.epsilon_plus(), rules.epsilon_alpha2_beta1(), rules.epsilon_gamma_box(-5, 5)):
+        np.testing.assert_array_equal(
+            lrp(reused, IMAGES, rules=table).map, lrp(unrolled, IMAGES, rules=table).map
+        )
+
+
+def test_inner_units_and_seeds() -> None:
+    net = stack(True)
+    inner = lrp(net, IMAGES, layer="1", neuron=(2, "max"))
+    assert inner.kind == "attribution"
+    np.testing.assert_allclose(inner.ledger.start, inner.score)
+    one = lrp(net, IMAGES, seed="one")
+    np.testing.assert_allclose(one.map * one.score[:, None, None, None], lrp(net, IMAGES).map, atol=1e-12)
+    np.testing.assert_array_equal(one.ledger.start, 1)
+
+
+# Batch norm merged
+
+
+class Norms(mx.nn.Module):
+    def __init__(self, bias: bool = True, affine: bool = True) -> None:
+        self.body = mx.nn.Sequential(
+            mx.nn.Conv2d(3, 4, 3, bias=bias, rng=0), mx.nn.BatchNorm2d(4, affine=affine), mx.nn.ReLU()
+        )
+        self.norm, self.conv = mx.nn.BatchNorm2d(6), mx.nn.Conv2d(4, 6, 3, padding=1, groups=2, rng=1)
+
+    def forward(self, x: mx.Tensor) -> mx.Tensor:
+        return ops.flatten(self.norm(self.conv(self.body(x))))
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("affine", [True, False])
+def test_merging_batch_norm_changes_no_output_and_not_the_model(bias: bool, affine: bool) -> None:
+    net, rng = float64(Norms(bias, affine)), np.random.default_rng(3)
+    state = net.state_dict()
+    for key in state:
+        if "norm" in key or key.startswith("body.1"):
+            state[key] = np.asarray(rng.uniform(0.5, 2, state[key].shape)).astype(state[key].dtype)
+    net.load_state_dict(state)
+    merged = merge_batch_norm(net, IMAGES[:1])
+    np.testing.assert_allclose(merged.predict(IMAGES), net.predict(IMAGES), rtol=1e-12, atol=1e-12)
+    assert not any(isinstance(module, mx.nn.BatchNorm2d) for _, module in merged.named_modules())
+    assert all(np.array_equal(a, state[key]) for key, a in net.state_dict().items())
+    assert isinstance(net.body[1], mx.nn.BatchNorm2d)
+    e = lrp(merged, IMAGES)
+    np.testing.assert_allclose(e.score, net.predict(IMAGES).max(1))
+    with pytest.raises(RuleError, match=r"batch_norm \(layer 'norm'\): merge it"):
+        lrp(net, IMAGES)
+
+
+@pytest.mark.parametrize(
+    "forward",
+    [
+        lambda net, x: net.norm(ops.relu(net.conv(x))),
+        lambda net, x: net.norm(net.conv(net.norm(net.conv(x)))),
+        lambda net, x: (y := net.conv(x)) + net.norm(y),
+        lambda net, x: net.norm(x),
+    ],
+    ids=["after a ReLU", "twice", "the output is used elsewhere", "first"],
+)
+def test_batch_norm_that_cannot_be_merged_is_named(forward: Any) -> None:
+    class Odd(mx.nn.Module):
+        def __init__(self) -> None:
+            self.conv, self.norm = mx.nn.Conv2d(3, 3, 3, padding=1, rng=0), mx.nn.BatchNorm2d(3)
+
+        def forward(self, x: mx.Tensor) -> mx.Tensor:
+            return forward(self, x)
+
+    with pytest.raises(ValueError, match="merge_batch_norm: layer 'norm' does not follow a convolution"):
+        merge_batch_norm(Odd(), IMAGES[:1])
