@@ -2,7 +2,9 @@
 
 Every measurement is a process of its own, and the two sides take turns: within one process the
 idle threads of one side would slow the other down, and a change of the machine's pace from one
-minute to the next strikes both sides.
+minute to the next strikes both sides. Other work on the machine falsifies the ratios, for it slows
+PyTorch, whose threads wait for each other at every step, by far more than its share: so every
+measurement waits for a quiet machine, and "busy" is what others took of it all the same.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
+
+import psutil
 
 from benchmarks.machine import describe_machine
 
@@ -42,8 +46,8 @@ ROWS = [
     Row("LeNet-5 training step", "lenet5_training_step", 64),
 ]
 FULL, QUICK = Effort(rounds=5, seconds=2), Effort(rounds=1, seconds=0.5)
-TABLE = "{:<24}{:>6}{:>14}{:>14}{:>8}{:>14}{:>14}{:>14}"
-HEADINGS = ("row", "batch", "minixai ms", "PyTorch ms", "ratio", "its range", "minixai MB", "PyTorch MB")
+TABLE = "{:<24}{:>6}{:>14}{:>14}{:>8}{:>14}{:>6}{:>14}{:>14}"
+HEADINGS = ["row", "batch", "minixai ms", "PyTorch ms", "ratio", "range", "busy", "minixai MB", "PyTorch MB"]
 
 
 def main() -> None:
@@ -79,9 +83,17 @@ def measured(row: Row, effort: Effort) -> dict[str, Any]:
 
 
 def run_worker(side: str, row: Row, seconds: float) -> dict[str, Any]:
+    wait_for_quiet()
     command = [sys.executable, "-m", "benchmarks.worker", side, row.function, str(row.batch), str(seconds)]
     output = subprocess.run(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True, check=True).stdout
     return json.loads(output)
+
+
+def wait_for_quiet(seconds: int = 30) -> None:
+    """Until others take less than a tenth of the machine for a second, or the seconds are over."""
+    for _ in range(seconds):
+        if psutil.cpu_percent(interval=1) < 10:
+            break
 
 
 def summary(rounds: list[dict[str, Any]]) -> dict[str, Any]:
@@ -90,6 +102,7 @@ def summary(rounds: list[dict[str, Any]]) -> dict[str, Any]:
         return rounds[0]
     return {
         "medians": [median(each["seconds"]) for each in rounds],
+        "busy": median(each["busy"] for each in rounds),
         "peak_bytes": min(each["peak_bytes"] for each in rounds),
         "threads": rounds[0]["threads"],
         "versions": rounds[0]["versions"],
@@ -113,7 +126,8 @@ def line(result: dict[str, Any]) -> str:
     peaks = ["" if "missing" in each else f"{each['peak_bytes'] / 1e6:.0f}" for each in sides]
     ratios = result.get("ratios")
     compared = [f"{median(ratios):.2f}", f"{min(ratios):.2f}-{max(ratios):.2f}"] if ratios else ["", ""]
-    return TABLE.format(result["title"], result["batch"], *times, *compared, *peaks)
+    busy = f"{max(each.get('busy', 0) for each in sides):.0%}"
+    return TABLE.format(result["title"], result["batch"], *times, *compared, busy, *peaks)
 
 
 if __name__ == "__main__":

@@ -12,20 +12,27 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import psutil
+
 WARM_UP = 3  # calls
 LEAST = 3  # timed calls, however long they take
 
 
 def measure(side: str, row: str, batch: int, seconds: float) -> dict[str, Any]:
-    """Seconds of each call, and the most memory that the process ever had."""
+    """Seconds of each call, the share of all cores that others took, the most memory that the process had."""
     try:
         module = importlib.import_module(f"benchmarks.{side}")
         call = getattr(module, row)(batch)
     except ModuleNotFoundError as error:
         return {"missing": error.name}
+    for _ in range(WARM_UP):
+        call()
+    before = busy_time() - time.process_time()
     times = time_calls(call, seconds)
+    by_others = busy_time() - time.process_time() - before
     return {
         "seconds": times,
+        "busy": by_others / sum(times) / psutil.cpu_count(),
         "peak_bytes": peak_memory(),
         "threads": module.count_threads(),
         "versions": module.VERSIONS,
@@ -33,8 +40,6 @@ def measure(side: str, row: str, batch: int, seconds: float) -> dict[str, Any]:
 
 
 def time_calls(call: Callable[[], Any], seconds: float) -> list[float]:
-    for _ in range(WARM_UP):
-        call()
     times: list[float] = []
     while len(times) < LEAST or sum(times) < seconds:
         start = time.perf_counter()
@@ -43,11 +48,15 @@ def time_calls(call: Callable[[], Any], seconds: float) -> list[float]:
     return times
 
 
+def busy_time() -> float:
+    """The seconds that all cores together have worked since the machine was started."""
+    times = psutil.cpu_times()
+    return times.user + times.system + getattr(times, "nice", 0.0)
+
+
 def peak_memory() -> int:
     """The high-water mark of this process's resident memory in bytes."""
     if sys.platform == "win32":
-        import psutil
-
         return psutil.Process().memory_info().peak_wset
     import resource
 
