@@ -19,6 +19,7 @@ from minixai.errors import FileFormatError, RuleError, WeightsNotFoundError
 from minixai.methods import METHODS, Explanation, ZeroMapWarning, side_by_side
 from minixai.methods.unit import select_unit
 from minixai.nn import Module
+from minixai.signal import Patterns
 from minixai.tape import Array, Tensor, no_tape
 
 __all__ = ["main"]
@@ -103,6 +104,9 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
         "--weights", metavar="FILE", help=".npz or .safetensors; only squeezenet has weights of its own"
     )
     parser.add_argument(
+        "--patterns", metavar="FILE", help="fitted patterns, for PatternNet and PatternAttribution"
+    )
+    parser.add_argument(
         "--target", metavar="CLASS", help="a class number or a part of its name (the largest logit)"
     )
     parser.add_argument(
@@ -129,7 +133,9 @@ class _Task:
         self.args = args
         self.photo_name = Path(args.photo).stem
         self.path = _output_path(args.save or f"{self.photo_name}_{name}.png", args.photo)
-        self.model = _model(args.model, args.weights)
+        self.model = model = _model(args.model, args.weights)
+        if args.patterns is not None:
+            model.patterns = Patterns.load(args.patterns)
         self.x = self.model.check_input(name, _input(self.model, photo))
         self.logits = self.model.predict(self.x)[0].astype(np.float64)
         self.names = _class_names(len(self.logits))
@@ -181,8 +187,14 @@ def _compare(args: argparse.Namespace) -> int:
     title = task.top()
     layer = args.layer or NETWORKS[args.model].inner
     neuron = _strongest_unit(task.model, task.x, layer)
-    quick = [name for name, method in METHODS.items() if method.quick]
-    explanations = [task.explain(name, target=task.target) for name in (quick if args.quick else METHODS)]
+    methods = METHODS
+    if getattr(task.model, "patterns", None) is None:
+        methods = {name: method for name, method in METHODS.items() if not method.takes_patterns}
+        print(
+            f"without {', '.join(sorted(METHODS.keys() - methods.keys()))}: name fitted patterns with --patterns"
+        )
+    quick = [name for name, method in methods.items() if method.quick]
+    explanations = [task.explain(name, target=task.target) for name in (quick if args.quick else methods)]
     explanations += [task.explain(name, layer=layer, neuron=neuron) for name in quick]
     return task.save(explanations, f"{title}. Below: the strongest unit of {layer}")
 
@@ -211,7 +223,7 @@ def _output_path(name: str, photo: str) -> Path:
     return path
 
 
-def _model(name: str, weights: str | None) -> Module:
+def _model(name: str, weights: str | None) -> Any:
     network = NETWORKS[name]
     weights = weights or network.weights
     if weights is None:

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
 __all__ = ["write_whole"]
 
 
-def write_whole(call: str, path: Path, content: bytes) -> None:
+def write_whole(call: str, path: Path, content: bytes | Callable[[Path], object]) -> None:
     """Write beside `path`, then rename: `path` holds all of the content, or what it held before.
 
+    content: the bytes, or a function that writes them to a file of a given name.
     Raises OSError, of the kind that the system gives, with the call and the path in its message.
     """
-    unfinished = path.with_name(f".{uuid4().hex}.tmp")
+    unfinished = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
     try:
         with unfinished.open("xb") as file:
-            file.write(content)
-            file.flush()
+            if isinstance(content, bytes):
+                file.write(content)
+        if not isinstance(content, bytes):
+            content(unfinished)
+        with unfinished.open("r+b") as file:
             os.fsync(file.fileno())  # the bytes must be on the disk before the name points to them
         unfinished.replace(path)
     except OSError as error:

@@ -96,7 +96,9 @@ def test_compare_draws_all_methods(data_dir, here, capsys, pictures, photo, top)
     assert Path("all.png").stat().st_size > 100_000
 
 
-@pytest.mark.parametrize("method", [name for name, method in METHODS.items() if method.quick])
+@pytest.mark.parametrize(
+    "method", [name for name, method in METHODS.items() if method.quick and not method.takes_patterns]
+)
 def test_every_quick_method_explains_an_inner_unit(data_dir, here, capsys, pictures, method):
     argv = ["explain", "chelsea", "--method", method, "--layer", "features.5", "--neuron", "3,max"]
     assert cli.main(argv) == 0

@@ -31,7 +31,7 @@ FLOORS = {
     "nn": 3, "rules": 3,
     "ops": 2, "gradcheck": 2, "signal": 2,
     "tape": 1, "kernels": 1, "data": 1, "plot": 1, "files": 0, "typing": 1,
-    "errors": 0,
+    "errors": 0, "columns": 0, "bootstrap": 1,
 }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from minixai.data.idx import read_idx
 from minixai.data.labels import imagenet_labels
 from minixai.data.photos import photo
 from minixai.data.preprocessing import CAFFE_SQUEEZENET, TORCHVISION, Preprocess
+from minixai.data.sealed import read_sealed, write_sealed
 from minixai.data.signal_distractor import ToySample, toy
 
 __all__ = [
@@ -22,6 +23,8 @@ __all__ = [
     "read_arrays",
     "read_deep_compression",
     "read_idx",
+    "read_sealed",
     "toy",
     "write_arrays",
+    "write_sealed",
 ]

@@ -8,6 +8,7 @@ from minixai.methods.explanation import Explanation, ZeroMapWarning, side_by_sid
 from minixai.methods.invariance import InvarianceCurves, correspondence, invariance_curves
 from minixai.methods.ledger import Ledger
 from minixai.methods.path import integrated_gradients, smoothgrad, vargrad
+from minixai.methods.patterns import pattern_attribution, pattern_net
 from minixai.methods.perturbation import occlusion, rise
 from minixai.methods.projection import TopActivations, project, top_activations
 from minixai.methods.relevance import deep_taylor, lrp
@@ -33,6 +34,8 @@ __all__ = [
     "lrp",
     "occlusion",
     "occlusion_sensitivity",
+    "pattern_attribution",
+    "pattern_net",
     "project",
     "rise",
     "side_by_side",

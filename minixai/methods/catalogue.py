@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
@@ -25,6 +26,11 @@ class Method(NamedTuple):
     def quick(self) -> bool:
         """Whether it takes one walk back."""
         return self.needs.startswith("one walk")
+
+    @property
+    def takes_patterns(self) -> bool:
+        """Whether it needs fitted patterns."""
+        return "patterns" in inspect.signature(self.function).parameters
 
 
 METHODS: dict[str, Method] = {}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minixai.columns import aligned
 from minixai.rules import Rules
 from minixai.rules.relevance import Shares, per_image
 from minixai.tape import Array, Node, Rule
@@ -18,30 +19,32 @@ if TYPE_CHECKING:
 
 __all__ = ["Ledger", "Row"]
 
-LEAKS = {"bias": "bias", "epsilon": "ε", "zero": "zero denominators"}
-HEADER = ("layer", "operation", "relevance in", "passed on", *LEAKS.values())
+LEAKS = {
+    "bias": "bias",
+    "epsilon": "ε",
+    "zero": "zero denominators",
+    "gate": "gate",
+    "padding": "padding",
+    "pattern": "pattern",
+}
+HEADER = ("layer", "operation", "relevance in", "passed on")
 
 
 @dataclass(frozen=True, eq=False)
 class Row:
     """What one operation did with the relevance that came; the arrays are (n,), float64.
 
-    came = passed_on + bias + epsilon + zero. bias: to the bias, or another constant. epsilon: to the
-    stabiliser ε. zero: dropped, because the denominator was zero.
+    came = passed_on + all leaks, which stand by their reason:
+    bias: to the bias, or another constant. epsilon: to the stabiliser ε. zero: dropped, because the
+    denominator was zero. gate: at a ReLU that was not active. padding: to pixels outside the image.
+    pattern: at units with wᵀa other than 1.
     """
 
     layer: str | None
     op: str
     came: Array
     passed_on: Array
-    bias: Array
-    epsilon: Array
-    zero: Array
-
-    @property
-    def sums(self) -> list[float]:
-        """The five entries, each summed over the images."""
-        return [float(a.sum()) for a in (self.came, self.passed_on, self.bias, self.epsilon, self.zero)]
+    leaks: dict[str, Array]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -57,9 +60,10 @@ class Ledger:
 
     @property
     def leaks(self) -> dict[str, Array]:
-        """The sums over the rows, each (n,), by reason: bias, epsilon and zero."""
+        """The sums over the rows, each (n,), by the reasons that the rows know."""
         nothing = np.zeros_like(self.start)
-        return {key: sum((getattr(row, key) for row in self.rows), start=nothing) for key in LEAKS}
+        sums = {key: [row.leaks[key] for row in self.rows if key in row.leaks] for key in LEAKS}
+        return {key: sum(leaks, start=nothing) for key, leaks in sums.items() if leaks}
 
     @property
     def gap(self) -> Array:
@@ -67,22 +71,13 @@ class Ledger:
         return self.start - self.arrived - sum(self.leaks.values())
 
     def __repr__(self) -> str:
-        table = [HEADER, *self._cells()]
-        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        lines = [
-            "  ".join(
-                cell.ljust(width) if k < 2 else cell.rjust(width)
-                for k, (cell, width) in enumerate(zip(line, widths, strict=True))
-            ).rstrip()
-            for line in table
-        ]
-        return "\n".join([*lines, "", self._balance()])
+        return "\n".join([aligned([self._header(), *self._cells()], left=(0, 1)), "", self._balance()])
 
     def _repr_html_(self) -> str:
-        style = ("text-align: left", "text-align: left", *["text-align: right"] * (len(HEADER) - 2))
+        style = ("text-align: left", "text-align: left", *["text-align: right"] * len(self._header()[2:]))
         lines = [
             "".join(f'<{tag} style="{s}">{escape(c)}</{tag}>' for c, s in zip(cells, style, strict=True))
-            for tag, cells in [("th", HEADER), *(("td", cells) for cells in self._cells())]
+            for tag, cells in [("th", self._header()), *(("td", cells) for cells in self._cells())]
         ]
         rows = "".join(f"<tr>{line}</tr>" for line in lines)
         return f"<table>{rows}</table><p>{escape(self._balance())}</p>"
@@ -92,15 +87,19 @@ class Ledger:
         from minixai.plot.waterfall import Step, waterfall
 
         steps = [
-            Step(row.layer or row.op, LEAKS[key], float(getattr(row, key).sum()))
+            Step(row.layer or row.op, LEAKS[key], float(leak.sum()))
             for row in self.rows
-            for key in LEAKS
+            for key, leak in row.leaks.items()
         ]
         return waterfall(float(self.start.sum()), steps, float(self.arrived.sum()), title, self._batch())
 
+    def _header(self) -> tuple[str, ...]:
+        return *HEADER, *(LEAKS[key] for key in self.leaks)
+
     def _cells(self) -> Iterator[tuple[str, ...]]:
         for row in self.rows:
-            yield (row.layer or "", row.op, *map(_number, row.sums))
+            sums = [row.came, row.passed_on, *(row.leaks.get(key, np.zeros(1)) for key in self.leaks)]
+            yield (row.layer or "", row.op, *(_number(float(a.sum())) for a in sums))
 
     def _balance(self) -> str:
         parts = [f"input {_number(self.arrived.sum())}"]
@@ -131,8 +130,7 @@ def _row(g: Array, node: Node, shares: Any) -> Row:
     nothing = np.zeros(len(g))
     passed = (per_image(r) for r, need in zip(shares, node.needs, strict=True) if need and r is not None)
     leaks = shares.leaks if isinstance(shares, Shares) else {}
-    booked = {key: leaks.get(key, nothing) for key in LEAKS}
-    return Row(node.layer, node.op.name, per_image(g), sum(passed, start=nothing), **booked)
+    return Row(node.layer, node.op.name, per_image(g), sum(passed, start=nothing), leaks)
 
 
 def _number(value: float) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from minixai.columns import aligned
 from minixai.errors import ShapeError
 from minixai.tape import Array, Tensor, current_layer, no_tape
 
@@ -213,11 +214,7 @@ class Module:
                 shape = " ".join(str(output.shape[1:]) for output in outputs.get(name, []))
                 rows.append((name, type(module).__name__, shape, f"{_count(module):,}"))
         rows.append(("total", "", "", f"{_count(self):,}"))
-        widths = [max(len(row[column]) for row in rows) for column in range(4)]
-        return "\n".join(
-            f"{name:<{widths[0]}}  {kind:<{widths[1]}}  {shape:<{widths[2]}}  {count:>{widths[3]}}"
-            for name, kind, shape, count in rows
-        )
+        return aligned(rows, left=(0, 1, 2))
 
     def __repr__(self) -> str:
         lines = [f"({name}): {child!r}" for name, child in self.named_children()]

@@ -1,6 +1,7 @@
 """Tables of rules: operation → what the way back does there in place of the gradient."""
 
 from minixai.rules.backprop import deconvnet, guided_backprop
+from minixai.rules.patterns import pattern_attribution, pattern_net
 from minixai.rules.relevance import (
     Shares,
     alpha_beta,
@@ -36,6 +37,8 @@ __all__ = [
     "guided_backprop",
     "norm",
     "pass_through",
+    "pattern_attribution",
+    "pattern_net",
     "unpooling",
     "w_square",
     "z_plus",

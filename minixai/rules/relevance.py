@@ -33,7 +33,9 @@ __all__ = [
     "norm",
     "pass_through",
     "per_image",
+    "vjp_with_weight",
     "w_square",
+    "with_weight",
     "z_plus",
 ]
 
@@ -49,7 +51,8 @@ MOVES = (ops.max_pool2d, ops.reshape, ops.transpose, ops.slice, ops.concat, ops.
 class Shares(list[Array | None]):
     """The relevance of every input, and in `leaks` what was lost for each image, (n,), by its reason.
 
-    bias: to the bias, or to another constant. epsilon: to ε. zero: to denominators that are zero.
+    bias: to the bias, or to another constant. epsilon: to ε. zero: to denominators that are zero. gate,
+    padding, pattern: see `minixai.rules.patterns`.
     """
 
     def __init__(self, shares: Iterable[Array | None], **leaks: Array) -> None:
@@ -298,10 +301,10 @@ def _share(g: Array, node: Node, *terms: Term, epsilon: float = 0.0) -> Shares:
     to_epsilon, dropped = np.zeros_like(g), np.zeros_like(g)
     for scale, parts, b in terms:
         some = [(x, w) for x, w in parts if np.any(x)]  # after a ReLU there is no x⁻
-        z = sum((_forward(node, x, w) for x, w in some), start=np.zeros_like(g)) + b
+        z = sum((with_weight(node, x, w) for x, w in some), start=np.zeros_like(g)) + b
         offset = (epsilon * np.where(z >= 0, 1, -1)).astype(z.dtype)
         s, zero = _quotient(scale * g, z + offset)
-        relevance += sum(x * _vjp(node, s, w) for x, w in some)
+        relevance += sum(x * vjp_with_weight(node, s, w) for x, w in some)
         to_bias += b * s
         to_epsilon += offset * s
         dropped += zero
@@ -320,14 +323,14 @@ def _quotient(g: Array, z: Array) -> tuple[Array, Array]:
     return np.where(finite, s, 0), np.where(finite, 0, g)
 
 
-def _forward(node: Node, x: Array, w: Array) -> Array:
+def with_weight(node: Node, x: Array, w: Array) -> Array:
     """Σ_i x_i·w_ij."""
     if node.op in POOLS:
         return w * node.op.forward(x, **node.params)
     return node.op.forward(x, w, **node.params)
 
 
-def _vjp(node: Node, s: Array, w: Array) -> Array:
+def vjp_with_weight(node: Node, s: Array, w: Array) -> Array:
     """Σ_j w_ij·s_j."""
     if node.op in POOLS:
         return w * np.asarray(node.op.vjp(s, node)[0])

@@ -7,5 +7,17 @@ from minixai.signal.estimators import (
     SignalEstimator,
     ridge,
 )
+from minixai.signal.fitting import fit_patterns
+from minixai.signal.patterns import LayerPatterns, Patterns, pattern_of
 
-__all__ = ["FilterEstimator", "IdentityEstimator", "LinearEstimator", "SignalEstimator", "ridge"]
+__all__ = [
+    "FilterEstimator",
+    "IdentityEstimator",
+    "LayerPatterns",
+    "LinearEstimator",
+    "Patterns",
+    "SignalEstimator",
+    "fit_patterns",
+    "pattern_of",
+    "ridge",
+]

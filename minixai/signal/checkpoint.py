@@ -1,0 +1,77 @@
+"""A fit that can be killed: its sums in a file, and what tells whether the file belongs to the fit."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from minixai import data
+from minixai.data.sealed import digest
+from minixai.signal.moments import Moments
+from minixai.tape import Array
+
+__all__ = ["Checkpoint"]
+
+FORMAT = "minixai checkpoint 1"
+
+
+class Checkpoint:
+    """The sums after some batches, and a chain of digests of these batches.
+
+    path: a `.safetensors` file. settings: of the fit, such as the digest of the model; a file with other
+    settings is refused.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], settings: dict[str, str]) -> None:
+        self.path, self.settings = Path(path), settings
+        self.chain = ""
+        self.batches, self.expected = 0, ""
+        self.moments: dict[str, Moments] = {}
+        for unfinished in self.path.parent.glob(f".{self.path.name}.*.tmp"):
+            unfinished.unlink()  # what a killed process left
+        if self.path.exists():
+            self._read()
+
+    def _read(self) -> None:
+        arrays, about = data.read_sealed(self.path, FORMAT)
+        for key, value in self.settings.items():
+            if about.get(key) != value:
+                raise ValueError(
+                    f"fit_patterns: checkpoint {self.path} is of a fit with {key} {about.get(key)}, "
+                    f"this one has {value}; take another file, or delete it"
+                )
+        self.batches, self.expected = int(about["batches"]), about["chain"]
+        for name, count in json.loads(about["counts"]).items():
+            own = {key.removeprefix(f"{name}/"): a for key, a in arrays.items() if key.startswith(f"{name}/")}
+            self.moments[name] = Moments.from_arrays(count, own)
+
+    def covers(self, number: int, x: Array) -> bool:
+        """Take note of batch `number`, from 1; whether the file's sums have it already.
+
+        Raises ValueError where the batches are not those of the file.
+        """
+        self.chain = digest({"batch": x}, {"chain": self.chain})
+        if number == self.batches and self.chain != self.expected:
+            raise ValueError(
+                f"fit_patterns: checkpoint {self.path} is of other data: its first {self.batches} batches "
+                "are not these; take another file, or delete it"
+            )
+        return number <= self.batches
+
+    def finish(self, batches: int, moments: dict[str, Moments]) -> None:
+        """Save after the last batch, unless the file has it."""
+        if batches < self.batches:
+            raise ValueError(
+                f"fit_patterns: checkpoint {self.path} is of {self.batches} batches, these are {batches}"
+            )
+        if batches > self.batches:
+            self.save(batches, moments)
+
+    def save(self, batches: int, moments: dict[str, Moments]) -> None:
+        """Write the sums after so many batches."""
+        arrays = {f"{name}/{key}": a for name, m in moments.items() for key, a in m.arrays()}
+        counts = json.dumps({name: m.count for name, m in moments.items()})
+        about = {"format": FORMAT, **self.settings, "batches": str(batches), "chain": self.chain}
+        data.write_sealed(self.path, arrays, {**about, "counts": counts})
+        self.batches = batches

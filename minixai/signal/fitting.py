@@ -1,0 +1,128 @@
+"""Fitting patterns: one pass over the data, batch by batch, for every layer and kind."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from typing import Any
+
+from minixai.data.sealed import digest
+from minixai.signal.checkpoint import Checkpoint
+from minixai.signal.layers import Batch, Kinds, LinearLayer, images_of, linear_calls, linear_layers
+from minixai.signal.moments import Moments, moments_of
+from minixai.signal.patterns import Patterns
+
+__all__ = ["fit_patterns"]
+
+
+def fit_patterns(
+    model: Any,
+    batches: Iterable[Batch],
+    kinds: Kinds = ("linear", "positive", "negative"),
+    layers: Sequence[str] | None = None,
+    progress: bool = True,
+    checkpoint: str | os.PathLike[str] | None = None,
+    save_every: int = 100,
+    client: Any = None,
+) -> Patterns:
+    """Fit the patterns of all convolutions and dense layers in one pass over the data.
+
+    For a unit y = wᵀx + b, over all samples (rows x of a dense layer's input; patches x of a convolution's,
+    zero outside the image):  a = Σ x·(y − ȳ) / wᵀΣ x·(y − ȳ), the sums over all samples, or over those with
+    y > 0, or over the others (see `pattern_of`). Only one batch and the sums are in memory, the sums in
+    float64: 24 bytes a weight, or 8 where only "linear" is asked for.
+
+    model: a `Module`; it runs in eval mode.
+    batches: any iterable of images (n, …), cast to the model's dtype; or of (images, labels, …); or of
+        functions without arguments that return either, called where the batch is worked on.
+    kinds: of patterns, for layers with a ReLU behind them; the others get "linear". As a dict, such as
+        {"default": kinds, "8": kinds}, it says for a named layer what it gets.
+    layers: the names of those to fit; None means all.
+    progress: print what memory the sums take, and show a bar.
+    checkpoint: a `.safetensors` file, to which the sums are saved every `save_every` batches and at the
+        end. If it is there, the fit goes on where it ended: the batches up to there are read again and
+        compared, and the result is that of an uninterrupted fit, bit for bit.
+    client: a `dask.distributed.Client`: its workers share the batches and merge the sums in pairs; the
+        result is the same to rounding.
+
+    Raises ValueError for no batches, NaN, unknown names, a batch normalisation behind a layer, or a
+    checkpoint of another model, other data or other settings; ShapeError for a wrong shape;
+    FileFormatError for a damaged checkpoint.
+    Kindermans et al. 2017, arXiv 1705.05598, section 4.
+    """
+    if save_every < 1:
+        raise ValueError(f"fit_patterns: save_every is {save_every}, expected at least 1")
+    if client is not None and checkpoint is not None:
+        raise ValueError("fit_patterns: checkpoint is for a fit in one process, expected None with a client")
+    source = iter(batches)
+    first = next(source, None)
+    if first is None:
+        raise ValueError("fit_patterns: batches is empty, expected at least one")
+    fitted = linear_layers("fit_patterns", model, images_of("fit_patterns", model, first)[:1], kinds, layers)
+    if progress:
+        print(_estimate(fitted))
+    model_digest = digest(model.state_dict())
+    total = len(batches) if isinstance(batches, Sized) else None
+    all_batches = _with_bar(itertools.chain([first], source), total, progress)
+    if client is not None:
+        from minixai.signal.cluster import fit_on_cluster
+
+        moments = fit_on_cluster(client, model, all_batches, fitted)
+    else:
+        by_sign = json.dumps({name: layer.by_sign for name, layer in fitted.items()})
+        saved = Checkpoint(checkpoint, {"model": model_digest, "layers": by_sign}) if checkpoint else None
+        moments = _fit(model, all_batches, fitted, saved, save_every)
+    weights = {name: layer.weight for name, layer in fitted.items()}
+    kinds_by_layer = {name: layer.kinds for name, layer in fitted.items()}
+    return Patterns.from_moments(moments, weights, kinds_by_layer, model_digest)
+
+
+def add_batch(
+    moments: dict[str, Moments], model: Any, batch: Batch, layers: Mapping[str, LinearLayer]
+) -> dict[str, Moments]:
+    """Add what a batch gives to the moments of every layer, and return them."""
+    calls = linear_calls("fit_patterns", model, images_of("fit_patterns", model, batch))
+    for name, layer in layers.items():
+        for node in calls.get(name, []):
+            of_call = moments_of(node, layer.by_sign)
+            if name in moments:
+                moments[name].add(of_call)
+            else:
+                moments[name] = of_call.copy()
+    return moments
+
+
+def _fit(
+    model: Any,
+    batches: Iterable[Batch],
+    layers: Mapping[str, LinearLayer],
+    checkpoint: Checkpoint | None,
+    save_every: int,
+) -> dict[str, Moments]:
+    moments, number = checkpoint.moments if checkpoint else {}, 0
+    for number, batch in enumerate(batches, start=1):
+        x = images_of("fit_patterns", model, batch)
+        if checkpoint and checkpoint.covers(number, x):
+            continue
+        add_batch(moments, model, x, layers)
+        if checkpoint and number % save_every == 0:
+            checkpoint.save(number, moments)
+    if checkpoint:
+        checkpoint.finish(number, moments)
+    return moments
+
+
+def _with_bar(batches: Iterable[Batch], total: int | None, progress: bool) -> Iterator[Batch]:
+    from tqdm.auto import tqdm
+
+    with tqdm(batches, "fit_patterns", total, disable=not progress, unit="batch") as bar:
+        yield from bar
+
+
+def _estimate(layers: Mapping[str, LinearLayer]) -> str:
+    """What is fitted, and what memory it takes."""
+    weights = sum(layer.weight.size for layer in layers.values())
+    size = sum(layer.weight.size * (24 if layer.by_sign else 8) for layer in layers.values())
+    return f"fit_patterns: {len(layers)} layers with {weights:,} weights; the sums take {size / 1e6:,.1f} MB"

@@ -1,0 +1,131 @@
+"""Moments of the input x and the output y of linear units, over samples that come batch by batch.
+
+A sample is what a unit sees at once: a row of a dense layer's input, or a patch of a convolution's, at
+every place. All that a pattern needs are sums over samples of some number times x, and such a sum is the
+operation's own VJP with respect to its weight: one path for any stride, padding, dilation and groups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from minixai import kernels
+from minixai.errors import ShapeError
+from minixai.tape import Array, Node, Tensor
+
+__all__ = ["Moments", "moments_of"]
+
+
+@dataclass
+class Moments:
+    """Sums for k linear units over all samples (x, y); float64, those of a single batch may be float32.
+
+    count: the number of samples. mean_y: (k,), ȳ. square_y: (k,), Σ (y − ȳ)².
+    positive_count: (k,), the number of samples with y > 0. positive_y: (k,), Σ (y − ȳ) over them.
+    sum_x: (groups, …), Σ x, the same for all units of a group.
+    cross: Σ x·(y − ȳ), of the weight's shape: {"linear": over all samples}, or {"positive": over those
+        with y > 0, "negative": over the others}.
+    positive_x: Σ x over the samples with y > 0, of the weight's shape; None where cross is "linear".
+    """
+
+    count: int
+    mean_y: Array
+    square_y: Array
+    positive_count: Array
+    positive_y: Array
+    sum_x: Array
+    cross: dict[str, Array]
+    positive_x: Array | None = None
+
+    def arrays(self) -> Iterator[tuple[str, Array]]:
+        """All arrays by name, those of `cross` as "cross.linear" and so on."""
+        for name, value in vars(self).items():
+            if name == "cross":
+                yield from ((f"cross.{kind}", array) for kind, array in value.items())
+            elif isinstance(value, np.ndarray):
+                yield name, value
+
+    @staticmethod
+    def from_arrays(count: int, arrays: Mapping[str, Array]) -> Moments:
+        """Put together again what `arrays` gave; float64 copies."""
+        cross: dict[str, Array] = {}
+        rest: dict[str, Any] = {}
+        for name, array in arrays.items():
+            place = cross if name.startswith("cross.") else rest
+            place[name.removeprefix("cross.")] = np.array(array, np.float64, order="C")
+        return Moments(count, cross=cross, **rest)
+
+    def copy(self) -> Moments:
+        """The same in float64, sharing no memory."""
+        return Moments.from_arrays(self.count, dict(self.arrays()))
+
+    def add(self, other: Moments) -> None:
+        """Take in another's samples, by the update of Chan, Golub and LeVeque (1979).
+
+        ȳ moves, and a sum of x·(y − ȳ) by that move times Σ x: nothing large is ever subtracted.
+        Raises ShapeError where the shapes or the kinds differ.
+        """
+        mine, its = ({name: array.shape for name, array in m.arrays()} for m in (self, other))
+        if mine != its:
+            raise ShapeError(f"Moments.add: other has arrays {its}, expected {mine}")
+        count = self.count + other.count
+        step = other.mean_y - self.mean_y
+        mean = self.mean_y + step * (other.count / count)
+        shift, other_shift = self.mean_y - mean, other.mean_y - mean
+        add = kernels.moments.add_linear if self.positive_x is None else kernels.moments.add_by_sign
+        add(self._sums(), other._sums(), shift, other_shift)
+        self.sum_x += other.sum_x
+        self.square_y += other.square_y + step**2 * (self.count * other.count / count)
+        self.positive_y += other.positive_y + self.positive_count * shift + other.positive_count * other_shift
+        self.positive_count += other.positive_count
+        self.count, self.mean_y = count, mean
+
+    def merge(self, other: Moments) -> Moments:
+        """The moments of the samples of both."""
+        both = self.copy()
+        both.add(other)
+        return both
+
+    def _sums(self) -> tuple[Array, ...]:
+        """The sums of vectors, each vector laid out flat."""
+        if self.positive_x is None:
+            rows = [self.cross["linear"], self.sum_x]
+        else:
+            rows = [self.cross["positive"], self.cross["negative"], self.positive_x, self.sum_x]
+        return tuple(row.reshape(len(row), -1) for row in rows)
+
+
+def moments_of(node: Node, by_sign: bool = True) -> Moments:
+    """The moments of one call of a convolution or a dense layer, of its dtype."""
+    y = node.value.reshape(*node.value.shape[:2], -1)
+    n, k, places = y.shape
+    groups = node.params.get("groups", 1)
+    mean = y.mean(axis=(0, 2), dtype=np.float64)
+    rows, (positive_count, positive_y, square_y) = kernels.moments.centred_by_sign(y, mean)
+    if not by_sign:
+        rows = (y - mean.astype(y.dtype)[:, None])[:, None]
+    # The rows of a group stand together, and behind them one of ones, for Σ x.
+    of_group = rows.reshape(n, -1, groups, k // groups, places).swapaxes(1, 2).reshape(n, groups, -1, places)
+    ones = np.ones((n, groups, 1, places), y.dtype)
+    sums = _weight_vjp(np.concatenate([of_group, ones], axis=2), node)
+
+    shape = node.arrays[1].shape
+    kinds = ("positive_x", "positive", "negative") if by_sign else ("linear",)
+    sums = sums.reshape(groups, len(kinds) * k // groups + 1, *shape[1:])
+    by_kind = sums[:, :-1].reshape(groups, len(kinds), k // groups, *shape[1:]).swapaxes(0, 1)
+    cross = {kind: part.reshape(shape) for kind, part in zip(kinds, by_kind, strict=True)}
+    positive_x = cross.pop("positive_x", None)
+    return Moments(n * places, mean, square_y, positive_count, positive_y, sums[:, -1], cross, positive_x)
+
+
+def _weight_vjp(g: Array, node: Node) -> Array:
+    """Σ g·x, by the VJP of the operation with a weight for all the rows of g (n, groups, rows, places)."""
+    w, outputs = node.arrays[1], g.shape[1] * g.shape[2]
+    stand_in = Tensor(np.broadcast_to(np.zeros((), w.dtype), (outputs, *w.shape[1:])))
+    wider = replace(node, inputs=(node.inputs[0], stand_in), needs=(False, True))
+    gw = node.op.vjp(g.reshape(len(g), outputs, *node.value.shape[2:]), wider)[1]
+    return np.asarray(gw)

@@ -1,0 +1,240 @@
+"""Patterns: for every unit of a network, the direction of the signal that it reads."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from minixai import data
+from minixai.columns import aligned
+from minixai.signal.moments import Moments
+from minixai.tape import Array
+
+__all__ = ["KINDS", "Kind", "LayerPatterns", "Patterns", "pattern_of"]
+
+Kind = str | Mapping[str, str]
+
+KINDS = ("linear", "positive", "negative", "positive_centred", "negative_centred")
+TOLERANCE = 64  # in units of the dtype's rounding; what is smaller beside its own terms counts as zero
+FORMAT = "minixai patterns 1"
+
+
+def pattern_of(moments: Moments, w: Array, kind: str = "linear") -> Array:
+    """The pattern of every unit: a = Σ x·(y − m) / wᵀΣ x·(y − m), so that wᵀa = 1.
+
+    kind, which says what is summed over and what m is:
+        "linear": all samples, ȳ. Then a = cov[x, y] / var[y].
+        "positive", "negative": those with y > 0, or the others; m is ȳ of *all* samples, as in the paper.
+        "positive_centred", "negative_centred": the same with the mean of y over these samples. Then a is
+        their own cov[x, y] / var[y]; a mean of x that is no signal has no influence on it.
+    w: the weight. A unit gets the pattern 0 where its output is constant, where it has no such samples,
+    or where the denominator is zero beside its terms, by 64 roundings of w's dtype.
+    Returns an array of w's shape and dtype.
+    Kindermans et al. 2017, arXiv 1705.05598, eq. 4 and the equation of S_{a±}.
+    """
+    numerator = _numerator(moments, kind).reshape(len(w), -1)
+    weight = w.reshape(len(w), -1)
+    terms = weight * numerator
+    denominator, size = terms.sum(axis=1), np.abs(terms).sum(axis=1)
+    tolerance = TOLERANCE * np.finfo(w.dtype).eps
+    varies = np.sqrt(moments.square_y / moments.count) > tolerance * np.abs(moments.mean_y)
+    defined = varies & (np.abs(denominator) > tolerance * size)
+    scale = np.divide(1, denominator, out=np.zeros_like(denominator), where=defined)
+    return (numerator * scale[:, None]).reshape(w.shape).astype(w.dtype)
+
+
+def _numerator(moments: Moments, kind: str) -> Array:
+    """Σ x·(y − m) over the samples of a kind."""
+    if kind == "linear":
+        return sum(moments.cross.values(), start=np.zeros(()))
+    sign, _, centred = kind.partition("_")
+    if kind not in KINDS or moments.positive_x is None:
+        raise ValueError(f"pattern_of: kind is {kind!r}, expected one of {', '.join(_kinds_in(moments))}")
+    if not centred:
+        return moments.cross[sign]
+    positive = sign == "positive"
+    count = moments.positive_count if positive else moments.count - moments.positive_count
+    step = (1 if positive else -1) * moments.positive_y / np.maximum(count, 1)  # from ȳ to their own mean
+    units = len(step) // len(moments.sum_x)
+    every = np.repeat(moments.sum_x, units, axis=0).reshape(moments.positive_x.shape)
+    sum_x = moments.positive_x if positive else every - moments.positive_x
+    return moments.cross[sign] - sum_x * step.reshape(-1, *[1] * (sum_x.ndim - 1))
+
+
+def _kinds_in(moments: Moments) -> tuple[str, ...]:
+    return KINDS if moments.positive_x is not None else ("linear",)
+
+
+@dataclass(frozen=True, eq=False)
+class LayerPatterns:
+    """The patterns of one layer.
+
+    by_kind: {kind: array of the weight's shape and dtype}.
+    wa: {kind: (k,)}, wᵀa of every unit: 1, or 0 where the pattern is 0.
+    count: the number of samples. positive_count: (k,), the number of those with y > 0.
+    """
+
+    by_kind: dict[str, Array]
+    wa: dict[str, Array]
+    count: int
+    positive_count: Array
+
+    def of(self, kind: str) -> Array:
+        """The pattern of this kind; ValueError where it was not fitted."""
+        if kind not in self.by_kind:
+            raise ValueError(f"patterns: kind is {kind!r}, this layer has {', '.join(self.by_kind)}")
+        return self.by_kind[kind]
+
+    linear = property(lambda self: self.of("linear"), doc="S_a: cov[x, y] / var[y].")
+    positive = property(lambda self: self.of("positive"), doc="a₊ of S_a±.")
+    negative = property(lambda self: self.of("negative"), doc="a₋ of S_a±.")
+
+
+class Patterns(Mapping[str, LayerPatterns]):
+    """Fitted patterns by layer: `p["features.0"].positive` has the shape of the layer's weight.
+
+    They print as a table. Made by `fit_patterns`, or read by `Patterns.load`.
+
+    layers: {name: LayerPatterns}. model: the SHA-256 of the model's state.
+    weights, moments: what the patterns were computed from, by layer, which `merge` needs; None where the
+        file was saved without.
+    """
+
+    def __init__(
+        self,
+        layers: Mapping[str, LayerPatterns],
+        model: str,
+        weights: Mapping[str, Array] | None = None,
+        moments: Mapping[str, Moments] | None = None,
+    ) -> None:
+        self.layers, self.model = dict(layers), model
+        self.weights, self.moments = weights, moments
+
+    @classmethod
+    def from_moments(
+        cls,
+        moments: Mapping[str, Moments],
+        weights: Mapping[str, Array],
+        kinds: Mapping[str, tuple[str, ...]],
+        model: str,
+    ) -> Patterns:
+        """Compute the patterns of these kinds; moments, weights and kinds by layer."""
+        layers = {}
+        for name, m in moments.items():
+            w = weights[name]
+            by_kind = {kind: pattern_of(m, w, kind) for kind in kinds[name]}
+            wa = {kind: units_dot(w, a) for kind, a in by_kind.items()}
+            layers[name] = LayerPatterns(by_kind, wa, m.count, m.positive_count)
+        return cls(layers, model, weights, moments)
+
+    def __getitem__(self, layer: str) -> LayerPatterns:
+        if layer not in self.layers:
+            raise KeyError(f"patterns: no layer {layer!r}, expected one of {', '.join(self.layers)}")
+        return self.layers[layer]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.layers)
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def choose(self, kind: Kind = "positive") -> dict[str, tuple[Array, Array]]:
+        """{layer: (its patterns of one kind, their wᵀa)}.
+
+        kind: one kind for all layers, where it makes sense (a layer with no ReLU behind it has the linear
+            pattern alone), or by layer, {"default": kind, "8": kind}, where a named layer must have its
+            kind.
+        Raises ValueError for an unknown kind or layer, or a kind that was not fitted.
+        """
+        named = {"default": kind} if isinstance(kind, str) else dict(kind)
+        default = named.pop("default", "positive")
+        for name in named:
+            if name not in self.layers:
+                raise ValueError(f"patterns: kind names layer {name!r}, expected {', '.join(self.layers)}")
+        for each in (default, *named.values()):
+            if each not in KINDS:
+                raise ValueError(f"patterns: kind is {each!r}, expected one of {', '.join(KINDS)}")
+        chosen = {}
+        for name, layer in self.layers.items():
+            only_linear = set(layer.by_kind) == {"linear"}
+            of_layer = named.get(name, "linear" if only_linear else default)
+            chosen[name] = layer.of(of_layer), layer.wa[of_layer]
+        return chosen
+
+    def merge(self, other: Patterns) -> Patterns:
+        """The patterns of both sets of data together, as if fitted in one pass, to rounding.
+
+        Raises ValueError for another model or other layers, or where one of them has no moments.
+        """
+        if self.moments is None or other.moments is None or self.weights is None:
+            raise ValueError("Patterns.merge: one was saved with moments=False, so it cannot be merged")
+        if self.model != other.model or list(self) != list(other):
+            raise ValueError("Patterns.merge: the other patterns are of another model, or of other layers")
+        kinds = {name: tuple(layer.by_kind) for name, layer in self.layers.items()}
+        if any(tuple(other[name].by_kind) != of_layer for name, of_layer in kinds.items()):
+            raise ValueError("Patterns.merge: the other patterns are of other kinds")
+        both = {name: m.merge(other.moments[name]) for name, m in self.moments.items()}
+        return Patterns.from_moments(both, self.weights, kinds, self.model)
+
+    def save(self, path: str | os.PathLike[str], moments: bool = True, dtype: Any = None) -> None:
+        """Save as .safetensors, whole or not at all, with a digest that notices an altered bit.
+
+        moments: with what `merge` needs, in float64. Without them the file is small, and final.
+        dtype: of the patterns in the file, such as np.float16; None as they are.
+        """
+        arrays: dict[str, np.ndarray] = {}
+        for name, layer in self.layers.items():
+            for kind, a in layer.by_kind.items():
+                arrays[f"{name}/{kind}"] = a if dtype is None else a.astype(dtype)
+                arrays[f"{name}/wa.{kind}"] = layer.wa[kind]
+            arrays[f"{name}/positive_count"] = layer.positive_count
+            if moments and self.moments is not None and self.weights is not None:
+                arrays[f"{name}/weight"] = self.weights[name]
+                arrays |= {f"{name}/moments.{key}": a for key, a in self.moments[name].arrays()}
+        counts = {name: layer.count for name, layer in self.layers.items()}
+        described = {"format": FORMAT, "model": self.model, "counts": json.dumps(counts)}
+        data.write_sealed(path, arrays, described)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Patterns:
+        """Read what `save` wrote; FileFormatError says where a file is altered, or something else."""
+        arrays, described = data.read_sealed(path, FORMAT)
+        layers, weights, moments = {}, {}, {}
+        for name, count in json.loads(described["counts"]).items():
+            own = {key.removeprefix(f"{name}/"): a for key, a in arrays.items() if key.startswith(f"{name}/")}
+            by_kind = {kind: own[kind] for kind in KINDS if kind in own}
+            by_kind = {kind: a.astype(np.result_type(a, np.float32)) for kind, a in by_kind.items()}
+            wa = {kind: own[f"wa.{kind}"] for kind in by_kind}
+            layers[name] = LayerPatterns(by_kind, wa, count, own["positive_count"])
+            if "weight" in own:
+                weights[name] = own["weight"]
+                sums = {key: a for key, a in own.items() if key.startswith("moments.")}
+                moments[name] = Moments.from_arrays(
+                    count, {key.removeprefix("moments."): a for key, a in sums.items()}
+                )
+        return cls(layers, described["model"], weights or None, moments or None)
+
+    def __repr__(self) -> str:
+        rows = [("layer", "units", "samples", "never fired", "always fired", "wᵀa")]
+        for name, layer in self.layers.items():
+            fired = layer.positive_count
+            never, always = int((fired == 0).sum()), int((fired == layer.count).sum())
+            wa = "; ".join(f"{kind} {_ones_and_zeros(of_kind)}" for kind, of_kind in layer.wa.items())
+            rows.append((name, str(len(fired)), f"{layer.count:,}", str(never), str(always), wa))
+        return aligned(rows, left=(0, 5))
+
+
+def units_dot(w: Array, a: Array) -> Array:
+    """(k,): wᵀa of every unit, in float64."""
+    return np.einsum("kd,kd->k", w.reshape(len(w), -1), a.reshape(len(a), -1), dtype=np.float64)
+
+
+def _ones_and_zeros(wa: Array) -> str:
+    """How many units have wᵀa = 1; the others have no pattern."""
+    ones = int(np.isclose(wa, 1, atol=0.01).sum())
+    return f"1 in {ones}, 0 in {len(wa) - ones}" if ones < len(wa) else "1"

@@ -1,0 +1,388 @@
+"""Patterns are those of explicit samples, however the samples come."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import minixai as mx
+from minixai import ops
+from minixai.errors import FileFormatError, ShapeError
+from minixai.signal import Patterns, fit_patterns, pattern_of
+from minixai.signal.moments import Moments, moments_of
+from minixai.signal.patterns import KINDS
+from tests.oracles import patterns as oracle
+
+CONVOLUTIONS = {
+    "plain": {},
+    "padding": {"padding": (1, 2)},
+    "stride": {"stride": (2, 3), "padding": (1, 1)},
+    "dilation": {"dilation": (2, 1), "padding": (2, 0)},
+    "groups": {"groups": 2, "padding": (1, 1)},
+    "depthwise": {"groups": 4, "stride": (2, 2)},
+}
+
+
+def rng_of(seed: int) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def conv_case(settings: dict, k: int = 8, seed: int = 0):
+    """Images, weight and bias; unit 0 never fires, unit 1 always does, unit 3 has no weight."""
+    rng = rng_of(seed)
+    x = rng.normal(0.5, 1, (5, 4, 9, 8))
+    w = rng.normal(size=(k, 4 // settings.get("groups", 1), 3, 2))
+    b = rng.normal(size=k)
+    b[0], b[1] = -1e3, 1e3
+    w[3] = 0
+    return x, w, b
+
+
+def close(a: np.ndarray, b: np.ndarray, tolerance: float = 1e-9) -> None:
+    np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", CONVOLUTIONS)
+def test_convolutions_have_the_patterns_of_their_patches(name: str, kind: str) -> None:
+    settings = CONVOLUTIONS[name]
+    x, w, b = conv_case(settings)
+    node = ops.conv2d(mx.Tensor(x), mx.Tensor(w), mx.Tensor(b), **settings).node
+    a = pattern_of(moments_of(node), w, kind)
+    full = {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1), "groups": 1, **settings}
+    for k, (samples, y) in enumerate(oracle.conv_samples(x, w, b, **full)):
+        close(a[k].reshape(-1), oracle.pattern(samples, y, w[k].reshape(-1), kind))
+    wa = np.einsum("kcuv,kcuv->k", w, a)
+    undefined = {"positive": [0, 3], "negative": [1]}.get(kind.removesuffix("_centred"), [3])
+    assert set(np.flatnonzero(np.abs(wa) < 0.5)) == {*undefined, 3}
+    close(wa[np.abs(wa) > 0.5], 1)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_dense_layers_have_the_patterns_of_their_rows(kind: str) -> None:
+    rng = rng_of(1)
+    x, w, b = rng.normal(1, 2, (40, 7)), rng.normal(size=(6, 7)), rng.normal(size=6)
+    node = ops.linear(mx.Tensor(x), mx.Tensor(w), mx.Tensor(b)).node
+    a = pattern_of(moments_of(node), w, kind)
+    for k in range(6):
+        close(a[k], oracle.pattern(x, x @ w[k] + b[k], w[k], kind))
+
+
+def test_only_linear_moments_give_the_same_linear_pattern() -> None:
+    x, w, b = conv_case({})
+    node = ops.conv2d(mx.Tensor(x), mx.Tensor(w), mx.Tensor(b)).node
+    alone = moments_of(node, by_sign=False)
+    assert alone.positive_x is None
+    close(pattern_of(alone, w), pattern_of(moments_of(node), w))
+    with pytest.raises(ValueError, match="kind is 'positive', expected one of linear"):
+        pattern_of(alone, w, "positive")
+
+
+def test_a_constant_unit_has_no_pattern() -> None:
+    """In floating point its denominator is not zero, and would give wᵀa = 1."""
+    x = np.full((50, 3), 0.1)
+    w = rng_of(0).normal(size=(4, 3))
+    for dtype in (np.float32, np.float64):
+        node = ops.linear(mx.Tensor(x.astype(dtype)), mx.Tensor(w.astype(dtype))).node
+        for kind in KINDS:
+            assert not pattern_of(moments_of(node), w.astype(dtype), kind).any()
+
+
+def test_float32_comes_close_to_float64() -> None:
+    x, w, b = conv_case({"padding": (1, 1)})
+    exact = pattern_of(moments_of(ops.conv2d(x, w, b, padding=1).node), w, "positive")
+    x, w, b = (array.astype(np.float32) for array in (x, w, b))
+    single = pattern_of(moments_of(ops.conv2d(x, w, b, padding=1).node), w, "positive")
+    assert single.dtype == np.float32
+    close(single[2:], exact[2:], 1e-4)
+
+
+def batches_of(x: np.ndarray, cuts: list[int]) -> list[np.ndarray]:
+    return [part for part in np.split(x, sorted(cuts)) if len(part)]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    cuts=st.lists(st.integers(0, 12), max_size=5),
+    shift=st.sampled_from([0.0, 1.0, -1e4]),
+    by_sign=st.booleans(),
+)
+def test_moments_do_not_depend_on_the_batches(cuts: list[int], shift: float, by_sign: bool) -> None:
+    rng = rng_of(len(cuts))
+    x = rng.normal(size=(12, 5)) + shift
+    w = rng.normal(size=(3, 5))
+    b = -w.sum(axis=1) * shift
+
+    def moments(x: np.ndarray) -> Moments:
+        return moments_of(ops.linear(mx.Tensor(x), mx.Tensor(w), mx.Tensor(b)).node, by_sign)
+
+    whole = dict(moments(x).arrays())
+    parts = [moments(part) for part in batches_of(x, cuts)]
+    total = parts[0].copy()
+    for part in parts[1:]:
+        total.add(part)
+    backwards = parts[-1].copy()
+    for part in parts[-2::-1]:
+        backwards = part.merge(backwards)
+    scale = max(1.0, abs(shift))
+    for merged in (total, backwards):
+        assert merged.count == 12
+        for name, array in merged.arrays():
+            np.testing.assert_allclose(array, whole[name], rtol=1e-9, atol=1e-10 * scale, err_msg=name)
+
+
+def test_a_large_mean_does_not_cancel() -> None:
+    """A sum of x·y less the product of sums would lose all digits here."""
+    rng = rng_of(3)
+    signal, other = rng.normal(size=(2, 4000))
+    x = np.stack([signal + other, other], axis=1)
+    w = np.array([[1.0, -1.0]])
+    node = ops.linear(x, w, np.array([1e9])).node
+    total = None
+    for part in np.split(x, 8):
+        m = moments_of(ops.linear(part, w, np.array([1e9])).node)
+        total = m.copy() if total is None else total.merge(m)
+    y = node.value[:, 0]
+    expected = oracle.pattern(x, y - 1e9, w[0], "linear")
+    np.testing.assert_allclose(pattern_of(total, w)[0], expected, rtol=1e-6)
+
+
+def test_moments_of_other_shapes_do_not_add() -> None:
+    few, many = (moments_of(ops.linear(np.ones((2, d)), np.ones((3, d))).node) for d in (2, 5))
+    with pytest.raises(ShapeError, match=r"Moments.add: other has arrays"):
+        few.add(many)
+
+
+# ---------------------------------------------------------------- whole networks
+
+
+def network(dtype: type = np.float64, seed: int = 0) -> mx.nn.Module:
+    nn = mx.nn
+    net = nn.Sequential(
+        nn.Conv2d(2, 6, 3, padding=1, rng=seed),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(6, 4, 3, groups=2, rng=seed + 1),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(16, 5, rng=seed + 2),
+        nn.ReLU(),
+        nn.Dropout(0.5),
+        nn.Linear(5, 3, rng=seed + 3),
+    )
+    net.load_state_dict({key: a.astype(dtype) for key, a in net.state_dict().items()})
+    return net
+
+
+def images(n: int = 30, seed: int = 9) -> np.ndarray:
+    return rng_of(seed).random((n, 2, 8, 8))
+
+
+def fit(net: mx.nn.Module, batches, **options) -> Patterns:
+    return fit_patterns(net, batches, progress=False, **options)
+
+
+def assert_same(a: Patterns, b: Patterns, tolerance: float = 0.0) -> None:
+    assert list(a) == list(b)
+    for name in a:
+        assert list(a[name].by_kind) == list(b[name].by_kind)
+        for kind in a[name].by_kind:
+            np.testing.assert_allclose(
+                a[name].of(kind), b[name].of(kind), rtol=tolerance, atol=tolerance, err_msg=f"{name} {kind}"
+            )
+        np.testing.assert_array_equal(a[name].positive_count, b[name].positive_count)
+
+
+def test_fit_patterns_fits_every_layer_to_what_it_sees() -> None:
+    net, x = network(), images()
+    p = fit(net, [x[:7], x[7:8], x[8:]])
+    assert list(p) == ["0", "3", "6", "9"]
+    assert list(p["0"].by_kind) == list(p["6"].by_kind) == ["linear", "positive", "negative"]
+    assert list(p["9"].by_kind) == ["linear"]  # no ReLU behind it
+    assert p["0"].positive.shape == net[0].weight.shape
+    hidden = net.eval().trace(mx.Tensor(x))[1]
+    for name, before in (("6", "5"), ("9", "7")):
+        samples, w = hidden[before][0].value, dict(net.named_parameters())[f"{name}.weight"].value
+        y = hidden[name][0].value
+        for k, kind in itertools.product(range(len(w)), p[name].by_kind):
+            close(p[name].of(kind)[k], oracle.pattern(samples, y[:, k], w[k], kind))
+
+
+def test_batches_may_have_labels_or_be_functions_or_a_generator() -> None:
+    net, x = network(), images()
+    expected = fit(net, [x[:10], x[10:]])
+    assert_same(fit(net, [(x[:10], None), [x[10:], np.zeros(20)]]), expected)
+    assert_same(fit(net, [lambda: x[:10], lambda: (x[10:], 0)]), expected)
+    assert_same(fit(net, (part for part in (x[:10], x[10:]))), expected)
+
+
+def test_the_model_is_left_as_it_was_and_integers_are_cast() -> None:
+    net = network(np.float32).train()
+    before = net.state_dict()
+    p = fit(net, [np.arange(2 * 2 * 64).reshape(2, 2, 8, 8)])
+    assert net.training
+    assert p["0"].linear.dtype == np.float32
+    for key, array in net.state_dict().items():
+        np.testing.assert_array_equal(array, before[key])
+
+
+def test_kinds_and_layers_can_be_chosen() -> None:
+    net, x = network(), images()
+    p = fit(net, [x], kinds=("linear",), layers=["0", "6"])
+    assert {name: list(layer.by_kind) for name, layer in p.items()} == {"0": ["linear"], "6": ["linear"]}
+    assert p.moments["0"].positive_x is None  # a third of the memory
+    p = fit(net, [x], kinds={"default": ("positive",), "9": KINDS})
+    assert list(p["3"].by_kind) == ["positive"]
+    assert list(p["9"].by_kind) == list(KINDS)
+    assert set(p.choose({"default": "positive", "9": "negative"})) == {"0", "3", "6", "9"}
+    with pytest.raises(ValueError, match="this layer has positive"):
+        p["3"].negative  # noqa: B018
+
+
+class Twice(mx.nn.Module):
+    """One layer, called twice."""
+
+    def __init__(self) -> None:
+        self.dense = mx.nn.Linear(4, 4, rng=0)
+        self.relu = mx.nn.ReLU()
+
+    def forward(self, x: mx.Tensor) -> mx.Tensor:
+        return self.relu(self.dense(self.relu(self.dense(x))))
+
+
+def test_a_layer_called_twice_pools_its_samples() -> None:
+    net, x = Twice(), rng_of(2).normal(size=(50, 4)).astype(np.float32)
+    p = fit(net, [x])
+    w, b = net.dense.weight.value.astype(float), net.dense.bias.value
+    samples = np.concatenate([x, np.maximum(x @ w.T + b, 0)])
+    assert p["dense"].count == 100
+    for k in range(4):
+        close(p["dense"].positive[k], oracle.pattern(samples, samples @ w[k] + b[k], w[k], "positive"), 1e-4)
+
+
+def test_they_print_as_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+    net = network()
+    net[0].bias.value[:2] = -1e3, 1e3
+    p = fit_patterns(net, [images()])
+    printed = capsys.readouterr()
+    assert "fit_patterns: 4 layers with 311 weights; the sums take 0.0 MB" in printed.out
+    lines = repr(p).splitlines()
+    assert lines[0].split() == ["layer", "units", "samples", "never", "fired", "always", "fired", "wᵀa"]
+    assert lines[1].split()[:5] == ["0", "6", "1,920", "1", "1"]
+    assert "positive 1 in 5, 0 in 1" in lines[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"batches": []}, "batches is empty"),
+        ({"batches": [np.zeros((2, 3, 8, 8))]}, "x has 3 channels, weight expects 2"),
+        ({"batches": [np.full((1, 2, 8, 8), np.nan)]}, "x holds NaN or inf"),
+        ({"batches": [np.zeros((0, 2, 8, 8))]}, "expected a batch"),
+        ({"kinds": ("positif",)}, r"kinds has \('positif',\), expected one or more of linear"),
+        ({"kinds": ()}, r"kinds has \(\)"),
+        ({"kinds": {"17": ("linear",)}}, "kinds names '17', expected some of 0, 3, 6, 9"),
+        ({"layers": ["1"]}, "layers names '1', expected some of 0, 3, 6, 9"),
+        ({"save_every": 0}, "save_every is 0"),
+        ({"client": object(), "checkpoint": "x.safetensors"}, "expected None with a client"),
+    ],
+)
+def test_bad_arguments(arguments: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        fit(network(), **{"batches": [images()], **arguments})
+
+
+def test_batch_normalisation_must_be_merged_first() -> None:
+    nn = mx.nn
+    net = nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3), nn.ReLU())
+    with pytest.raises(ValueError, match="a batch normalisation follows '0'; merge it first"):
+        fit(net, [images()])
+    merged = nn.merge_batch_norm(net, images()[:1].astype(np.float32))
+    assert list(fit(merged, [images()])["0"].by_kind) == ["linear", "positive", "negative"]
+
+
+def test_an_unknown_layer_is_named() -> None:
+    p = fit(network(), [images()])
+    with pytest.raises(KeyError, match="no layer '1', expected one of 0, 3, 6, 9"):
+        p["1"]
+    with pytest.raises(ValueError, match="kind names layer '1', expected 0, 3, 6, 9"):
+        p.choose({"1": "linear"})
+    with pytest.raises(ValueError, match="kind is 'positif', expected one of"):
+        p.choose("positif")
+
+
+# ---------------------------------------------------------------- merging and files
+
+
+def test_merging_gives_what_one_pass_gives() -> None:
+    net, x = network(), images(30)
+    a, b, c = (fit(net, [part]) for part in np.split(x, [5, 20]))
+    whole = fit(net, [x])
+    for merged in (a.merge(b).merge(c), a.merge(b.merge(c)), c.merge(a).merge(b)):
+        assert_same(merged, whole, 1e-9)
+    assert_same(a, fit(net, [x[:5]]))  # unchanged
+
+
+def test_only_patterns_of_one_model_merge(tmp_path: Path) -> None:
+    a = fit(network(), [images()])
+    with pytest.raises(ValueError, match="of another model"):
+        a.merge(fit(network(seed=5), [images()]))
+    with pytest.raises(ValueError, match="of other layers"):
+        a.merge(fit(network(), [images()], layers=["0"]))
+    with pytest.raises(ValueError, match="of other kinds"):
+        a.merge(fit(network(), [images()], kinds=("linear", "positive")))
+    a.save(tmp_path / "small.safetensors", moments=False)
+    with pytest.raises(ValueError, match="saved with moments=False"):
+        a.merge(Patterns.load(tmp_path / "small.safetensors"))
+
+
+def test_files_bring_everything_back(tmp_path: Path) -> None:
+    net, x = network(), images()
+    a, b = fit(net, [x[:11]]), fit(net, [x[11:]])
+    for name, p in (("a", a), ("b", b)):
+        p.save(tmp_path / f"{name}.safetensors")
+    loaded = Patterns.load(tmp_path / "a.safetensors")
+    assert_same(loaded, a)
+    assert repr(loaded) == repr(a)
+    assert_same(loaded.merge(Patterns.load(tmp_path / "b.safetensors")), a.merge(b))
+    loaded.save(tmp_path / "again.safetensors")
+    assert (tmp_path / "again.safetensors").stat().st_size == (tmp_path / "a.safetensors").stat().st_size
+
+
+def test_small_files(tmp_path: Path) -> None:
+    a = fit(network(), [images()])
+    a.save(tmp_path / "small.safetensors", moments=False, dtype=np.float16)
+    loaded = Patterns.load(tmp_path / "small.safetensors")
+    assert_same(loaded, a, 2e-3)
+    assert loaded["0"].linear.dtype == np.float32
+    arrays, _ = mx.data.read_sealed(tmp_path / "small.safetensors", "minixai patterns 1")
+    assert not any("moments" in name or "weight" in name for name in arrays)
+
+
+def test_altered_truncated_and_other_files_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "p.safetensors"
+    fit(network(), [images()]).save(path, moments=False)
+    whole = path.read_bytes()
+    rng = rng_of(0)
+    for place in [*rng.integers(0, len(whole), 200), 0, 8, len(whole) - 1]:
+        altered = bytearray(whole)
+        altered[place] ^= 1 << rng.integers(8)
+        path.write_bytes(altered)
+        with pytest.raises(FileFormatError):
+            Patterns.load(path)
+    for size in (0, 7, 100, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:size])
+        with pytest.raises(FileFormatError):
+            Patterns.load(path)
+    mx.data.write_arrays(path, {"a": np.zeros(2)})
+    with pytest.raises(FileFormatError, match="expected 'minixai patterns 1'"):
+        Patterns.load(path)
+    with pytest.raises(FileNotFoundError):
+        Patterns.load(tmp_path / "none.safetensors")
+    with pytest.raises(ValueError, match=r"ends in '.npz'"):
+        fit(network(), [images()]).save(tmp_path / "p.npz")
