@@ -190,9 +190,8 @@ def _compare(args: argparse.Namespace) -> int:
     methods = METHODS
     if getattr(task.model, "patterns", None) is None:
         methods = {name: method for name, method in METHODS.items() if not method.takes_patterns}
-        print(
-            f"without {', '.join(sorted(METHODS.keys() - methods.keys()))}: name fitted patterns with --patterns"
-        )
+        missing = ", ".join(sorted(METHODS.keys() - methods.keys()))
+        print(f"without {missing}: name fitted patterns with --patterns")
     quick = [name for name, method in methods.items() if method.quick]
     explanations = [task.explain(name, target=task.target) for name in (quick if args.quick else methods)]
     explanations += [task.explain(name, layer=layer, neuron=neuron) for name in quick]

@@ -36,8 +36,9 @@ def write_sealed(
     if path.suffix != ".safetensors":
         raise ValueError(f"write_sealed: {path} ends in {path.suffix!r}, expected '.safetensors'")
     contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-    about = {**about, "sha256": digest(contiguous, about)}
-    write_whole("write_sealed", path, lambda unfinished: save_file(contiguous, unfinished, about))
+    # In one string, since the library writes several in any order, and equal content should be equal bytes.
+    metadata = {"about": json.dumps({**about, "sha256": digest(contiguous, about)}, sort_keys=True)}
+    write_whole("write_sealed", path, lambda unfinished: save_file(contiguous, unfinished, metadata))
 
 
 def read_sealed(path: str | os.PathLike[str], format: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
@@ -51,7 +52,7 @@ def read_sealed(path: str | os.PathLike[str], format: str) -> tuple[dict[str, np
 
     path = Path(path)
     with path.open("rb"), one_error("read_sealed", path), safe_open(path, "numpy") as file:
-        about = dict(file.metadata() or {})
+        about = json.loads((file.metadata() or {}).get("about", "{}"))
         if about.get("format") != format:
             came = repr(about.get("format", "another format"))
             raise FileFormatError(f"read_sealed: {path} is of {came}, expected {format!r}")

@@ -28,6 +28,8 @@ class Checkpoint:
         self.chain = ""
         self.batches, self.expected = 0, ""
         self.moments: dict[str, Moments] = {}
+        if self.path.suffix != ".safetensors" or not self.path.parent.is_dir():
+            raise ValueError(f"fit_patterns: checkpoint is {path}, expected a .safetensors file in a folder")
         for unfinished in self.path.parent.glob(f".{self.path.name}.*.tmp"):
             unfinished.unlink()  # what a killed process left
         if self.path.exists():

@@ -1,0 +1,218 @@
+"""PatternNet and PatternAttribution: the gradient with other weights, and a ledger that adds up."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import minixai as mx
+from minixai import nn, ops, rules
+from minixai.errors import RuleError
+from minixai.methods import ZeroMapWarning, gradient, pattern_attribution, pattern_net
+from minixai.signal import Patterns, fit_patterns
+
+
+def float64(net: mx.nn.Module) -> mx.nn.Module:
+    net.load_state_dict({key: array.astype(np.float64) for key, array in net.state_dict().items()})
+    return net
+
+
+class Branched(nn.Module):
+    """Padding, stride, groups, an average pool with padding, a concatenation, a pad, a layer called twice."""
+
+    def __init__(self) -> None:
+        self.first = nn.Conv2d(2, 6, 3, stride=2, padding=2, rng=0)
+        self.left = nn.Conv2d(6, 4, 3, padding=1, groups=2, rng=1)
+        self.right = nn.Conv2d(6, 4, 1, rng=2)
+        self.twice = nn.Conv2d(8, 8, 3, padding=1, rng=3)
+        self.dense = nn.Linear(8, 3, rng=4)
+        self.relu = nn.ReLU()
+
+    def forward(self, x: mx.Tensor) -> mx.Tensor:
+        x = self.relu(self.first(x))
+        x = ops.max_pool2d(ops.pad(x, ((0, 0), (0, 0), (1, 0), (0, 1))), 2)
+        x = ops.concat(self.relu(self.left(x)), self.relu(self.right(x)))
+        x = self.relu(self.twice(self.relu(self.twice(x))))
+        x = ops.avg_pool2d(x, 3, stride=2, padding=1)
+        return self.dense(ops.flatten(ops.adaptive_avg_pool2d(x, 1)))
+
+
+X = np.random.default_rng(5).random((3, 2, 9, 10))
+DATA = [np.random.default_rng(seed).random((20, 2, 9, 10)) for seed in (1, 2)]
+
+
+@pytest.fixture(scope="module")
+def net() -> mx.nn.Module:
+    return float64(Branched())
+
+
+@pytest.fixture(scope="module")
+def patterns(net: mx.nn.Module) -> Patterns:
+    return fit_patterns(net, DATA, progress=False)
+
+
+def weights_of(net: mx.nn.Module) -> dict[str, np.ndarray]:
+    return {k.removesuffix(".weight"): v for k, v in net.state_dict().items() if k.endswith(".weight")}
+
+
+@pytest.mark.parametrize("seed", ["one", "value"])
+def test_with_a_equal_to_w_pattern_net_is_the_gradient(net: mx.nn.Module, seed: str) -> None:
+    expected = gradient(net, X, seed=seed)
+    e = pattern_net(net, X, seed=seed, patterns=weights_of(net))
+    np.testing.assert_array_equal(e.map, expected.map)
+    assert (e.method, e.kind, e.ledger) == ("PatternNet", "signal", None)
+
+
+def test_with_a_equal_to_one_pattern_attribution_is_the_gradient(net: mx.nn.Module) -> None:
+    ones = {name: np.ones_like(w) for name, w in weights_of(net).items()}
+    e = pattern_attribution(net, X, seed="one", patterns=ones)
+    np.testing.assert_allclose(e.map, gradient(net, X).map, rtol=1e-12)
+
+
+def test_patterns_take_the_place_of_weights(net: mx.nn.Module, patterns: Patterns) -> None:
+    """The gradient of a network that has patterns for weights, and the gates of the first."""
+    gates = iter([np.maximum(t.value, 0) > 0 for t in relu_outputs(net, X)])
+    other = float64(Branched())
+    state = net.state_dict() | {f"{k}.weight": a for k, (a, _) in patterns.choose("positive").items()}
+    other.load_state_dict(state)
+    other.relu.forward = lambda x: x * next(gates).astype(x.dtype)
+    leaf = mx.Tensor(X)
+    target = net.predict(X).argmax(axis=1)
+    seeds = np.eye(3)[target] * net.predict(X)
+    expected = mx.backward(rerouted(other.eval()(leaf), net, X), seeds, wrt=[leaf])[leaf]
+    np.testing.assert_allclose(pattern_net(net, X, patterns=patterns).map, expected, rtol=1e-9, atol=1e-12)
+
+
+def relu_outputs(net: mx.nn.Module, x: np.ndarray) -> list[mx.Tensor]:
+    return net.eval().trace(mx.Tensor(x))[1]["relu"]
+
+
+def rerouted(output: mx.Tensor, net: mx.nn.Module, x: np.ndarray) -> mx.Tensor:
+    """The same output, with the switches of the net's own max pooling."""
+    from minixai.tape import tape_of
+
+    mine, its = (
+        [t.node for t in tape_of(out) if t.node and t.node.op is ops.max_pool2d]
+        for out in (output, net.eval()(mx.Tensor(x)))
+    )
+    for node, original in zip(mine, its, strict=True):
+        object.__setattr__(node, "saved", original.saved)
+    return output
+
+
+@pytest.mark.parametrize("kind", ["positive", "linear", "negative", {"first": "linear"}])
+def test_the_ledger_adds_up(net: mx.nn.Module, patterns: Patterns, kind: str) -> None:
+    e = pattern_attribution(net, X, patterns=patterns, kind=kind)
+    assert list(e.ledger.leaks) == ["bias", "gate", "padding", "pattern"]
+    for row in e.ledger.rows:
+        np.testing.assert_allclose(row.passed_on + sum(row.leaks.values()), row.came, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(e.ledger.start, e.score, rtol=1e-12)
+    np.testing.assert_allclose(e.ledger.gap, 0, atol=1e-9 * np.abs(e.score).max())
+    for reason in ("gate", "padding"):
+        assert np.abs(e.ledger.leaks[reason]).min() > 1e-9, reason
+    assert "gate" in repr(e.ledger)
+    assert len(e.ledger.rows) == 17  # one for each operation
+
+
+def test_units_without_a_pattern_leak_all_that_comes(net: mx.nn.Module, patterns: Patterns) -> None:
+    silent = {name: a.copy() for name, (a, _) in patterns.choose().items()}
+    silent["first"][:] = 0
+    with pytest.warns(ZeroMapWarning):
+        e = pattern_attribution(net, X, patterns=silent)
+    assert not e.map.any()
+    row = e.ledger.rows[-1]
+    np.testing.assert_allclose(row.leaks["pattern"], row.came)
+    np.testing.assert_allclose(e.ledger.gap, 0, atol=1e-9 * np.abs(e.score).max())
+
+
+def test_padding_is_what_lies_outside(net: mx.nn.Module, patterns: Patterns) -> None:
+    """Without padding, wᵀa = 1 lets nothing leak at a convolution."""
+    plain = float64(nn.Sequential(nn.Conv2d(2, 4, 3, rng=0), nn.ReLU(), nn.Conv2d(4, 3, 3, rng=1)))
+    p = fit_patterns(plain, DATA, progress=False)
+    e = pattern_attribution(plain, X, layer="2", neuron=(0, "max"), patterns=p)
+    assert abs(e.ledger.leaks["padding"]).max() < 1e-12
+    assert abs(e.ledger.leaks["pattern"]).max() < 1e-12
+    np.testing.assert_allclose(e.map.sum(axis=(1, 2, 3)) + e.ledger.leaks["gate"], e.score)
+
+
+@pytest.mark.parametrize("method", [pattern_net, pattern_attribution])
+def test_projection_keeps_the_direction(method, net: mx.nn.Module, patterns: Patterns) -> None:
+    """Where all relevance goes one way, projection changes the map's length only."""
+    plain = float64(nn.Sequential(nn.Conv2d(2, 4, 3, padding=1, rng=0), nn.ReLU(), nn.Conv2d(4, 3, 3, rng=1)))
+    p = fit_patterns(plain, DATA, progress=False)
+    free, projected = (method(plain, X, layer="2", neuron=(0, "max"), patterns=p, project=f) for f in (0, 1))
+    for a, b in zip(free.map, projected.map, strict=True):
+        np.testing.assert_allclose(a / np.abs(a).max(), b, rtol=1e-9, atol=1e-12)
+    assert projected.ledger is None
+
+
+def test_overflow_is_never_silent(net: mx.nn.Module) -> None:
+    deep = nn.Sequential(*(nn.Linear(3, 3, bias=False, rng=0) for _ in range(30)))
+    state = {key: np.eye(3, dtype=np.float32) for key in deep.state_dict()}
+    deep.load_state_dict(state)
+    large = {name: np.eye(3) * 100 for name in weights_of(deep)}
+    x = np.ones((2, 3), np.float32)
+    for method in (pattern_net, pattern_attribution):
+        with np.errstate(all="ignore"), pytest.raises(OverflowError, match="try project=True"):
+            method(deep, x, patterns=large)
+        assert np.isfinite(method(deep, x, patterns=large, project=True).map).all()
+
+
+def test_one_kind_for_a_layer(net: mx.nn.Module, patterns: Patterns) -> None:
+    mixed = {
+        name: layer.of("linear" if name in ("first", "dense") else "positive")
+        for name, layer in patterns.items()
+    }
+    a = pattern_net(net, X, patterns=patterns, kind={"default": "positive", "first": "linear"})
+    np.testing.assert_array_equal(a.map, pattern_net(net, X, patterns=mixed).map)
+
+
+@pytest.mark.parametrize("method", [pattern_net, pattern_attribution])
+def test_bad_patterns(method, net: mx.nn.Module, patterns: Patterns) -> None:
+    with pytest.raises(ValueError, match="patterns is NoneType, and the model came with none"):
+        method(net, X)
+    with pytest.raises(ValueError, match=r"patterns is 3, expected what signal.fit_patterns returns"):
+        method(net, X, patterns=3)
+    chosen = {name: a for name, (a, _) in patterns.choose().items()}
+    del chosen["left"]
+    with pytest.raises(RuleError, match="none for layer 'left', expected one; there are first"):
+        method(net, X, patterns=chosen)
+    with pytest.raises(RuleError, match=r"layer 'first' has shape \(3,\), its weight \(6, 2, 3, 3\)"):
+        method(net, X, patterns={**chosen, "left": patterns["left"].linear, "first": np.ones(3)})
+    other = float64(Branched())
+    other.first.weight.value *= -1.5
+    with pytest.raises(RuleError, match="those of layer 'first' were fitted to other weights"):
+        method(other, X, patterns=patterns)
+
+
+def test_operations_without_a_rule_are_refused(patterns: Patterns) -> None:
+    class Residual(Branched):
+        def forward(self, x: mx.Tensor) -> mx.Tensor:
+            y = self.relu(self.first(x))
+            return ops.flatten(ops.adaptive_avg_pool2d(y + self.relu(y), 1))
+
+    net = float64(Residual())
+    p = fit_patterns(net, DATA, progress=False)
+    with pytest.raises(RuleError, match="no rule for add"):
+        pattern_attribution(net, X, patterns=p)
+    assert pattern_net(net, X, patterns=p).map.any()  # a sum has a gradient
+    sigmoid = float64(
+        nn.Sequential(nn.Flatten(), nn.Linear(180, 3, rng=0), nn.Sigmoid(), nn.Linear(3, 2, rng=0))
+    )
+    p = fit_patterns(sigmoid, DATA, progress=False)
+    for method in (pattern_net, pattern_attribution):
+        with pytest.raises(RuleError, match="no rule for sigmoid"):
+            method(sigmoid, X, patterns=p)
+
+
+def test_patterns_that_the_model_came_with(net: mx.nn.Module, patterns: Patterns) -> None:
+    with_its_own = float64(Branched())
+    with_its_own.patterns = patterns
+    np.testing.assert_array_equal(
+        pattern_net(with_its_own, X).map, pattern_net(net, X, patterns=patterns).map
+    )
+
+
+def test_the_tables_are_public() -> None:
+    assert rules.pattern_net({}).strict
+    assert rules.pattern_attribution({}).strict
