@@ -9,7 +9,10 @@ import numpy as np
 
 import minixai as mx
 from minixai.kernels import threads
+from minixai.signal.fitting import add_batch
+from minixai.signal.layers import linear_layers
 
+KINDS = ("linear", "positive", "negative")
 VERSIONS = {"minixai": mx.__version__, "numpy": np.__version__}
 
 
@@ -46,3 +49,22 @@ def lenet5_training_step(batch: int) -> Callable[[], Any]:
         optimiser.step(mx.backward(loss, wrt=optimiser.parameters))
 
     return step
+
+
+def vgg16_pattern_fit(batch: int) -> Callable[[], Any]:
+    return pattern_fit(mx.models.vgg16(), images(batch, 3, 224, 224))
+
+
+def allcnn_pattern_fit(batch: int) -> Callable[[], Any]:
+    return pattern_fit(mx.models.allcnn(), images(batch, 3, 32, 32))
+
+
+def pattern_fit(model: mx.nn.Module, x: np.ndarray) -> Callable[[], Any]:
+    """A call adds one more batch to the sums of all layers; the weights keep activations of one size."""
+    rng = np.random.default_rng(0)
+    for parameter in model.parameters():
+        if parameter.ndim > 1:
+            parameter.value = mx.nn.init.kaiming_normal(parameter.shape, rng)
+    layers = linear_layers("benchmark", model, x[:1], KINDS, None)
+    moments: dict[str, Any] = {}
+    return lambda: add_batch(moments, model, x, layers)

@@ -8,8 +8,10 @@ from importlib.metadata import version
 from typing import Any
 
 import torch
+from torch import nn
 from torch.nn.functional import cross_entropy
 
+from tests.peers.pytorch_patterns import PatternFit
 from tests.peers.torch_models import VGG16, LeNet5, SqueezeNet
 
 VERSIONS = {"torch": version("torch")}
@@ -60,3 +62,40 @@ def lenet5_training_step(batch: int) -> Callable[[], Any]:
         optimiser.step()
 
     return step
+
+
+def vgg16_pattern_fit(batch: int) -> Callable[[], Any]:
+    return pattern_fit(VGG16(), torch.randn(batch, 3, 224, 224))
+
+
+def allcnn_pattern_fit(batch: int) -> Callable[[], Any]:
+    return pattern_fit(all_cnn_c(), torch.randn(batch, 3, 32, 32))
+
+
+def pattern_fit(model: nn.Module, x: torch.Tensor) -> Callable[[], Any]:
+    """A call adds one more batch to the sums of all layers; the weights keep activations of one size."""
+    for parameter in model.parameters():
+        if parameter.ndim > 1:
+            nn.init.kaiming_normal_(parameter)
+        else:
+            nn.init.zeros_(parameter)
+    fitting = PatternFit(model)
+    return lambda: fitting.add(x)
+
+
+def all_cnn_c() -> nn.Module:
+    """Springenberg et al. (2014), table 2, without dropout."""
+    maps = [
+        (3, 96, 3, 1),
+        (96, 96, 3, 1),
+        (96, 96, 3, 2),
+        (96, 192, 3, 1),
+        (192, 192, 3, 1),
+        (192, 192, 3, 2),
+    ]
+    maps += [(192, 192, 3, 1), (192, 192, 1, 1), (192, 10, 1, 1)]
+    layers: list[nn.Module] = []
+    for number, (channels, width, kernel, stride) in enumerate(maps):
+        padding = kernel // 2 if number < 6 else 0
+        layers += [nn.Conv2d(channels, width, kernel, stride, padding), nn.ReLU()]
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())

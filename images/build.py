@@ -1,4 +1,4 @@
-"""`python images/build.py`: draw the pictures of README.md, small enough for a web page.
+"""`python images/build.py`: draw the pictures of README.md and the slides, small enough for a web page.
 
 They need the weights of SqueezeNet, and the photos of scikit-image (the extra `lessons` or `test`).
 """
@@ -6,11 +6,14 @@ They need the weights of SqueezeNet, and the photos of scikit-image (the extra `
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
+import toy
 from PIL import Image
 
 from minixai.cli import main
+from minixai.plot import Picture
 
 FOLDER = Path(__file__).parent
 WIDTH = 1200  # pixels
@@ -20,6 +23,7 @@ PICTURES = {
     "compare_coffee": ["compare", "coffee", "--quick", "--percentile", "99.5"],
     "compare_astronaut": ["compare", "astronaut", "--target", "812", "--percentile", "99.5"],
 }
+DRAWN: dict[str, Callable[[], Picture]] = {"toy_quality": toy.quality, "toy_patterns": toy.patterns}
 
 
 def build(name: str, command: list[str]) -> None:
@@ -29,11 +33,18 @@ def build(name: str, command: list[str]) -> None:
         if main([*command, "--save", str(path)]):
             raise SystemExit(1)
         with Image.open(path) as image:
-            size = (WIDTH, WIDTH * image.height // image.width)
-            small = image.convert("RGB").resize(size, Image.Resampling.LANCZOS)
+            keep(name, image.convert("RGB"))
+
+
+def keep(name: str, image: Image.Image) -> None:
+    """Write a smaller copy of a picture beside this file."""
+    size = (WIDTH, WIDTH * image.height // image.width)
+    small = image.resize(size, Image.Resampling.LANCZOS)
     small.save(FOLDER / f"{name}.jpg", quality=85, subsampling=0, optimize=True)
 
 
 if __name__ == "__main__":
     for name, command in PICTURES.items():
         build(name, command)
+    for name, draw in DRAWN.items():
+        keep(name, Image.fromarray(draw().pixels()))

@@ -95,7 +95,8 @@ def check_pattern(pattern):
     hand_x, hand_y = np.array([[2.0, 1.0], [-1.0, 3.0]]), np.array([1.0, -1.0])
     check("4.2 by hand", pattern(hand_x, hand_y), [1.5, -1.0], {})
     rng = np.random.default_rng(2)
-    x, y = rng.normal([1, -2, 3], 1, (50, 3)), rng.normal(2, 3, 50)
+    x = rng.normal([1, -2, 3], 1, (50, 3))
+    y = x @ [2.0, 1.0, -1.0] + 3
     cov = [sum((x[i, d] - x[:, d].mean()) * (y[i] - y.mean()) for i in range(50)) / 50 for d in range(3)]
     mistakes = {
         "the means are not subtracted": x.T @ y / (y @ y),
@@ -292,7 +293,8 @@ check_pattern(pattern)
 # > grey bar)? What does the cloud of $S_w(x)$ look like?
 
 # %%
-check_pattern(lambda x, y: LinearEstimator(np.zeros(x.shape[1])).fit(x, y).pattern)
+# It takes the filter, too: here the one whose output is y.
+check_pattern(lambda x, y: LinearEstimator(*ridge(x, y)).fit(x, y).pattern)
 
 output = sample.x @ w + b
 estimators = {"S_x": IdentityEstimator(w, b), "S_w": FilterEstimator(w, b), "S_a": LinearEstimator(w, b)}

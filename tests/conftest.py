@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-PEERS = ("torch", "captum", "h5py")
+PEERS = ("torch", "captum", "h5py", "mne")
 
 settings.register_profile("minixai", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("minixai")

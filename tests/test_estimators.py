@@ -3,25 +3,42 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from minixai.data import toy
 from minixai.errors import ShapeError
-from minixai.signal import FilterEstimator, IdentityEstimator, LinearEstimator, ridge
+from minixai.signal.estimators import (
+    FilterEstimator,
+    IdentityEstimator,
+    LinearEstimator,
+    RandomEstimator,
+    SignalEstimator,
+    TwoComponentEstimator,
+    ridge,
+)
 from tests.oracles import signal_distractor as oracle
 
-A_S = np.array([1.0, 0.0])
+A_S, A_D = np.array([1.0, 0.0]), np.array([1.0, 1.0])
+CentredEstimator = partial(TwoComponentEstimator, centred=True)
+PAPER_FILTER = np.array([1.0, -1.0])
 
 
 def exact(
-    noise: float = 0.0, mu: float = 0.0, a_d: tuple[float, float] = (1, 1)
+    noise: float = 0.0, mu: float = 0.0, a_d: tuple[float, float] = (1, 1), sigma: float = 1.0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The toy model on 16 points whose first two moments are exactly those of the whole distribution."""
-    signs = np.array(list(itertools.product([-1, 1], repeat=4)))
-    y = signs[:, 0] / np.sqrt(3)
-    x = np.outer(y, A_S) + np.outer(mu + signs[:, 1], a_d) + noise * signs[:, 2:]
+    """The toy model on 32 points, whose first two moments are exactly those of the whole distribution.
+
+    So are those of y > 0 and y < 0: the mean of |y| is 1/2, and of y² 1/3.
+    """
+    signs = np.array(list(itertools.product([-1, 1], repeat=5)))
+    y = signs[:, 0] * (1 / 2 + signs[:, 4] / np.sqrt(12))
+    x = np.outer(y, A_S) + np.outer(mu + sigma * signs[:, 1], a_d) + noise * signs[:, 2:4]
     return x, y
 
 
@@ -102,8 +119,7 @@ def test_l2_turns_the_pattern_of_the_output_towards_the_distractor() -> None:
     w, a = fit(x, y, l2=len(x))
     assert angle(w) == pytest.approx(np.degrees(np.arctan2(-1, 2)))
     np.testing.assert_allclose(a[1] / a[0], 0.6)  # 31°: Cw ∝ (5, 3)
-    of_labels = LinearEstimator(w).fit(x, y).pattern
-    np.testing.assert_allclose(of_labels, A_S, atol=1e-12)
+    assert angle(LinearEstimator(w).fit(x, y).pattern) == pytest.approx(0, abs=1e-9)  # of the labels
 
 
 @pytest.mark.parametrize("mu", [-2.0, 0.0, 0.7, 2.0])
@@ -146,11 +162,11 @@ def test_what_each_estimator_calls_signal() -> None:
     np.testing.assert_allclose(along_a.signal(x), [[0.9, -0.6], [-2.1, 1.4]])
 
 
-@pytest.mark.parametrize("kind", [FilterEstimator, LinearEstimator])
+@pytest.mark.parametrize(
+    "kind", [RandomEstimator, FilterEstimator, LinearEstimator, TwoComponentEstimator, CentredEstimator]
+)
 @pytest.mark.parametrize("l2", [0.0, 100.0])
-def test_the_signal_has_the_output_of_the_point(
-    kind: type[FilterEstimator | LinearEstimator], l2: float
-) -> None:
+def test_the_signal_has_the_output_of_the_point(kind: Callable[..., SignalEstimator], l2: float) -> None:
     sample = toy(n=100, mu=0.5, noise=0.3)
     w, b = ridge(sample.x, sample.y, l2)
     y = sample.x @ w + b
@@ -160,8 +176,194 @@ def test_the_signal_has_the_output_of_the_point(
 def test_constant_outputs_have_no_signal() -> None:
     x = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 0.1]])
     np.testing.assert_array_equal(FilterEstimator(np.zeros(2), 3.0).signal(x), np.zeros((3, 2)))
+    np.testing.assert_array_equal(RandomEstimator(np.zeros(2), 3.0).signal(x), np.zeros((3, 2)))
     almost = np.array([0.3, 0.1 + 0.2, 0.3])  # constant but for rounding
     np.testing.assert_array_equal(LinearEstimator(np.ones(2)).fit(x, almost).pattern, [0, 0])
+    both = TwoComponentEstimator(np.ones(2)).fit(x, almost)
+    np.testing.assert_array_equal([both.positive, both.negative], np.zeros((2, 2)))
+
+
+@pytest.mark.parametrize("centred", [False, True])
+def test_a_regime_without_points_has_no_pattern(centred: bool) -> None:
+    x = exact()[0] + [5, 0]
+    y = x @ PAPER_FILTER  # all positive
+    estimator = TwoComponentEstimator(PAPER_FILTER, centred=centred)
+    np.testing.assert_array_equal(estimator.fit(x, y).negative, [0, 0])
+    np.testing.assert_array_equal(estimator.fit(-x, -y).positive, [0, 0])
+
+
+# The paper's numbers
+
+
+@pytest.mark.parametrize("mu", [-2.0, 0.0, 0.7])
+def test_the_two_patterns_take_the_mean_of_the_distractor_for_signal(mu: float) -> None:
+    x, y = exact(mu=mu)
+    np.testing.assert_allclose(x @ PAPER_FILTER, y, atol=1e-12)
+    paper = TwoComponentEstimator(PAPER_FILTER).fit(x, y)
+    np.testing.assert_allclose(paper.positive, A_S + 1.5 * mu * A_D, atol=1e-12)  # (2.05, 1.05) at 0.7
+    np.testing.assert_allclose(paper.negative, A_S - 1.5 * mu * A_D, atol=1e-12)
+    centred = TwoComponentEstimator(PAPER_FILTER, centred=True).fit(x, y)
+    np.testing.assert_allclose([centred.positive, centred.negative], [A_S, A_S], atol=1e-12)
+
+
+def test_the_two_patterns_of_sampled_points() -> None:
+    sample = toy(n=200_000, mu=0.7)
+    paper = TwoComponentEstimator(PAPER_FILTER).fit(sample.x, sample.y)
+    centred = TwoComponentEstimator(PAPER_FILTER, centred=True).fit(sample.x, sample.y)
+    np.testing.assert_allclose(paper.positive, [2.05, 1.05], atol=0.02)
+    np.testing.assert_allclose(paper.negative, [-0.05, -1.05], atol=0.02)
+    np.testing.assert_allclose([centred.positive, centred.negative], [A_S, A_S], atol=0.05)
+
+
+def test_the_quality_of_the_filter_s_signal_at_1() -> None:
+    x, y = exact()
+    assert oracle.rho(x, FilterEstimator(PAPER_FILTER).signal(x), y) == pytest.approx(0.723, abs=5e-4)
+
+
+@pytest.mark.parametrize("sigma", [0.25, 1.0, 3.0])
+def test_the_quality_of_the_filter_s_signal(sigma: float) -> None:
+    sigma_y = 1 / np.sqrt(3)
+    expected = 1 - (sigma_y / 2) / np.sqrt(sigma**2 + sigma_y**2 / 4)
+    x, y = exact(sigma=sigma)
+    assert oracle.rho(x, FilterEstimator(PAPER_FILTER).signal(x), y) == pytest.approx(expected, abs=1e-12)
+    sample = toy(n=200_000, sigma=sigma)
+    signal = FilterEstimator(PAPER_FILTER).signal(sample.x)
+    assert oracle.rho(sample.x, signal, sample.y) == pytest.approx(expected, abs=0.01)
+
+
+@pytest.mark.parametrize("kind", [LinearEstimator, TwoComponentEstimator, CentredEstimator])
+def test_the_quality_of_fitted_patterns_is_1_even_where_they_are_wrong(
+    kind: Callable[..., SignalEstimator],
+) -> None:
+    x, y = exact(mu=0.7)
+    assert oracle.rho(x, kind(PAPER_FILTER).fit(x, y).signal(x), y) == pytest.approx(1, abs=1e-12)
+
+
+# Both components
+
+
+@pytest.mark.parametrize("centred", [False, True])
+def test_the_two_patterns_equal_the_plain_formulas(centred: bool) -> None:
+    rng = np.random.default_rng(3)
+    x, w, b = rng.normal([3, -2, 0, 1], [1, 4, 1, 2], (60, 4)), rng.normal(size=4), 0.4
+    y = x @ w + b
+    fitted = TwoComponentEstimator(w, b, centred).fit(x, y)
+    for positive, a in ((True, fitted.positive), (False, fitted.negative)):
+        expected = oracle.regime_pattern(x.tolist(), y.tolist(), w.tolist(), positive, centred)
+        np.testing.assert_allclose(a, expected, rtol=1e-9)
+    signal = [(fitted.positive if of_point > 0 else fitted.negative) * of_point for of_point in y]
+    np.testing.assert_allclose(fitted.signal(x), signal, rtol=1e-12)
+
+
+@pytest.mark.parametrize("b", [0.0, 0.8, -1.5])
+def test_what_a_bias_leaves_of_the_output_in_the_distractor(b: float) -> None:
+    rng = np.random.default_rng(4)
+    x, w = rng.normal([0.5, -1, 2], [1, 2, 3], (500, 3)) ** 2, np.array([1.0, -2.0, 0.5])
+    y = x @ w + b
+    fitted = TwoComponentEstimator(w, b).fit(x, y)
+    left = ((x - fitted.signal(x)) * (y - y.mean())[:, None]).mean(axis=0)
+    share = np.mean(y > 0)
+    expected = -b * share * (y[y > 0].mean() - y.mean()) * (fitted.positive - fitted.negative)
+    np.testing.assert_allclose(left, expected, atol=1e-10)
+    assert (np.abs(expected).max() > 0.1) == (b != 0)
+
+
+def test_random_directions_are_those_of_the_seed() -> None:
+    w = np.array([1.0, -2.0, 0.5])
+    patterns = [RandomEstimator(w, seed=seed).pattern for seed in (0, 0, 1)]
+    np.testing.assert_array_equal(patterns[0], patterns[1])
+    assert not np.allclose(patterns[0], patterns[2])
+    np.testing.assert_allclose(patterns @ w, [1, 1, 1])
+
+
+# Batches
+
+
+def patterns_of(estimator: LinearEstimator | TwoComponentEstimator) -> np.ndarray:
+    if isinstance(estimator, LinearEstimator):
+        return estimator.pattern
+    return np.stack([estimator.positive, estimator.negative])
+
+
+FITTED = [LinearEstimator, TwoComponentEstimator, CentredEstimator]
+
+
+@pytest.mark.parametrize("kind", FITTED)
+@given(cuts=st.sets(st.integers(1, 49)), offset=st.floats(-1e4, 1e4), order=st.permutations(range(50)))
+def test_batches_in_any_split_and_order_give_one_fit(
+    kind: Callable[..., LinearEstimator | TwoComponentEstimator],
+    cuts: set[int],
+    offset: float,
+    order: list[int],
+) -> None:
+    rng = np.random.default_rng(5)
+    w = rng.normal(size=3)
+    x = rng.normal(offset, 1, (50, 3))
+    b = -np.median(x @ w)
+    y = x @ w + b
+    once, batches = kind(w, b).fit(x, y), kind(w, b)
+    for batch in np.split(np.array(order), sorted(cuts)):
+        batches.partial_fit(x[batch], y[batch])
+    expected = patterns_of(once)
+    np.testing.assert_allclose(patterns_of(batches), expected, rtol=0, atol=1e-10 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("kind", FITTED)
+def test_fit_forgets_and_bad_input_changes_nothing(
+    kind: Callable[..., LinearEstimator | TwoComponentEstimator],
+) -> None:
+    (x, y), (other, other_y) = exact(mu=0.7), exact(mu=-3, sigma=0.1)
+    expected = patterns_of(kind(PAPER_FILTER).fit(x, y))
+    again = kind(PAPER_FILTER).fit(other, other_y).fit(x, y)
+    for call in (again.fit, again.partial_fit):
+        with pytest.raises(ValueError, match=f"Estimator.{call.__name__}: y holds NaN"):
+            call(x, y * np.nan)
+    np.testing.assert_array_equal(patterns_of(again), expected)
+
+
+@pytest.mark.parametrize("kind", [IdentityEstimator, RandomEstimator, FilterEstimator])
+def test_estimators_that_learn_nothing_stay_as_they_are(kind: type[SignalEstimator]) -> None:
+    x, y = exact()
+    expected = kind(PAPER_FILTER, 0.5).signal(x)
+    fitted = kind(PAPER_FILTER, 0.5).fit(x, y).partial_fit(x + 7, y)
+    np.testing.assert_array_equal(fitted.signal(x), expected)
+
+
+# Other coordinates
+
+SCALES = st.floats(0.1, 10) | st.floats(-10, -0.1)
+
+
+@pytest.mark.parametrize("kind", FITTED)
+@given(scales=st.tuples(SCALES, SCALES, SCALES), factor=st.floats(0.1, 10))
+def test_patterns_turn_with_the_points(
+    kind: Callable[..., LinearEstimator | TwoComponentEstimator],
+    scales: tuple[float, ...],
+    factor: float,
+) -> None:
+    rng = np.random.default_rng(6)
+    x, w = rng.normal(1, 1, (40, 3)), rng.normal(size=3)
+    matrix = rng.normal(size=(3, 3)) * scales  # x → Mx and y → factor·y, so that w → factor·M⁻ᵀw
+    w_turned = factor * np.linalg.solve(matrix.T, w)
+    expected = patterns_of(kind(w).fit(x, x @ w)) @ matrix.T / factor
+    turned = patterns_of(kind(w_turned).fit(x @ matrix.T, factor * (x @ w)))
+    np.testing.assert_allclose(turned, expected, rtol=0, atol=1e-9 * np.abs(expected).max())
+
+
+@given(shift=st.tuples(*[st.floats(-100, 100)] * 3))
+def test_a_shift_moves_the_paper_s_two_patterns_alone(shift: tuple[float, ...]) -> None:
+    rng = np.random.default_rng(7)
+    x, w, b = rng.normal(1, 1, (40, 3)), rng.normal(size=3), 0.3
+    y = x @ w + b
+    moved = x + shift
+    for kind in (LinearEstimator, CentredEstimator):
+        before, after = (patterns_of(kind(w, b).fit(points, y)) for points in (x, moved))
+        np.testing.assert_allclose(after, before, rtol=0, atol=1e-9)
+    across = shift - np.dot(w, shift) / (w @ w) * w  # the part of the shift that the filter does not see
+    before, after = (TwoComponentEstimator(w, b).fit(points, y).positive for points in (x, x + across))
+    own = y[y > 0]
+    step = (own.mean() - y.mean()) / np.mean((own - b) * (own - y.mean()))
+    np.testing.assert_allclose(after, before + across * step, rtol=0, atol=1e-9)
 
 
 X, Y = np.ones((3, 2)), np.ones(3)
@@ -194,7 +396,10 @@ X, Y = np.ones((3, 2)), np.ones(3)
         ),
         (lambda: LinearEstimator(Y).fit(X, Y), ShapeError, r"LinearEstimator.fit: x has shape \(3, 2\)"),
         (lambda: LinearEstimator(Y[:2]).fit(X, X), ShapeError, "LinearEstimator.fit: y has shape"),
-        (lambda: LinearEstimator(Y[:2]).signal(X), RuntimeError, "there is no pattern yet, call fit"),
+        (lambda: LinearEstimator(Y[:2]).signal(X), RuntimeError, "LinearEstimator: there is no pattern yet"),
+        (lambda: TwoComponentEstimator(Y[:2]).signal(X), RuntimeError, "there is no pattern yet, call fit"),
+        (lambda: RandomEstimator(Y[:2]).fit(X, X), ShapeError, "RandomEstimator.fit: y has shape"),
+        (lambda: LinearEstimator(Y[:2]).partial_fit(X[:0], Y[:0]), ShapeError, "with n of at least 1"),
     ],
 )
 def test_bad_input(call, error, message) -> None:  # type: ignore[no-untyped-def]

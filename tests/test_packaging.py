@@ -94,7 +94,7 @@ def test_a_dependency_has_one_lower_bound_in_all_extras():
 def test_the_extras_exist():
     assert set(PROJECT["optional-dependencies"]) == {"lessons", "distributed", "test", "peers", "bench"}
     peers = " ".join(PROJECT["optional-dependencies"]["peers"])
-    assert all(name in peers for name in ("torch", "captum", "h5py"))
+    assert all(name in peers for name in ("torch", "captum", "h5py", "mne"))
     assert "torch" not in " ".join(PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"])
 
 

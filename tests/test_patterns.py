@@ -93,6 +93,19 @@ def test_a_constant_unit_has_no_pattern() -> None:
             assert not pattern_of(moments_of(node), w.astype(dtype), kind).any()
 
 
+@pytest.mark.parametrize("kind", ["positive_centred", "negative_centred"])
+def test_a_unit_that_is_constant_where_it_is_active_has_no_centred_pattern(kind: str) -> None:
+    """What remains when its mean is taken away is rounding."""
+    for seed in range(20):
+        rng = rng_of(seed)
+        low, high = rng.normal(size=(2, 3))
+        w = (high - low)[None] * rng.uniform(0.5, 2)
+        x = np.stack([low, high])[rng.integers(0, 2, 40)]
+        b = -w @ (low + high) / 2
+        node = ops.linear(x, w, b).node
+        assert not pattern_of(moments_of(node), w, kind).any()
+
+
 def test_float32_comes_close_to_float64() -> None:
     x, w, b = conv_case({"padding": (1, 1)})
     exact = pattern_of(moments_of(ops.conv2d(x, w, b, padding=1).node), w, "positive")

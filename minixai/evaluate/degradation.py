@@ -23,6 +23,7 @@ import numpy as np
 
 from minixai import ops
 from minixai.bootstrap import mean_interval
+from minixai.columns import aligned
 from minixai.errors import ShapeError
 from minixai.methods import Explanation
 from minixai.methods.probe import Numbers, Probe, whole_number
@@ -111,10 +112,8 @@ class DegradationComparison:
         for name, curve in self.curves.items():
             change = "" if curve is first else _interval(curve.area - first.area, "+.3f")
             rows.append((name, _interval(curve.area, ".3f"), change))
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        table = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
         reach = f"{first.steps[-1]} of {first.patches}; {_images(first)}"
-        return "\n".join([f"{self.heading}; {reach}", *table])
+        return f"{self.heading}; {reach}\n{aligned(rows, left=(0, 1, 2))}"
 
     def plot(self, title: str = "") -> Picture:
         """Draw the mean of each curve over the images in a band, its bootstrap interval."""

@@ -40,18 +40,22 @@ def _add_by_sign(above, below, above_x, x, b_above, b_below, b_above_x, b_x, shi
         above_x[j] += b_above_x[j]
 
 
-def centred_by_sign(y: Array, mean: Array) -> tuple[Array, Array]:
+def centred_by_sign(y: Array, mean: Array, groups: int) -> tuple[Array, Array]:
     """Split y − mean, unit by unit, by the sign of y.
 
     y: (n, k, places). mean: (k,) float64.
-    Returns (n, 3, k, places) of y's dtype: 1 where y > 0, y − mean there, y − mean elsewhere, else 0;
-    and (3, k) float64: the count of y > 0, Σ (y − mean) over them, and Σ (y − mean)² over all.
+    Returns (n, groups, 3·k/groups + 1, places) of y's dtype: for the units of a group, 1 where y > 0 else 0;
+    y − mean where y > 0, else 0; y − mean where y ≤ 0, else 0; and one row of ones. And (3, k) float64: the
+    count of y > 0, Σ (y − mean) over them, and Σ (y − mean)² over all.
     """
     n, k, places = y.shape
-    rows, sums = np.empty((n, 3, k, places), y.dtype), np.zeros((k, 3))
+    units = k // groups
+    rows, sums = np.empty((n, groups, 3 * units + 1, places), y.dtype), np.zeros((k, 3))
+    rows[:, :, -1] = 1
 
     def fill(unit: int) -> None:
-        active, above, below = (rows[:, row, unit] for row in range(3))
+        group, place = divmod(unit, units)
+        active, above, below = (rows[:, group, place + units * part] for part in range(3))
         _centred_by_sign(y[:, unit], mean[unit], active, above, below, sums[unit])
 
     for_each(fill, k)

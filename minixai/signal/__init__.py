@@ -4,7 +4,9 @@ from minixai.signal.estimators import (
     FilterEstimator,
     IdentityEstimator,
     LinearEstimator,
+    RandomEstimator,
     SignalEstimator,
+    TwoComponentEstimator,
     ridge,
 )
 from minixai.signal.fitting import fit_patterns
@@ -16,7 +18,9 @@ __all__ = [
     "LayerPatterns",
     "LinearEstimator",
     "Patterns",
+    "RandomEstimator",
     "SignalEstimator",
+    "TwoComponentEstimator",
     "fit_patterns",
     "pattern_of",
     "ridge",

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from typing import Self
 
 import numpy as np
 
+from minixai import ops
 from minixai.errors import ShapeError
+from minixai.signal.moments import Moments, moments_of
+from minixai.signal.patterns import pattern_of
+from minixai.tape import Tensor
 
-CONSTANT = 1e-12  # an output that varies by less than this share of its size is constant
+__all__ = [
+    "FilterEstimator",
+    "IdentityEstimator",
+    "LinearEstimator",
+    "RandomEstimator",
+    "SignalEstimator",
+    "TwoComponentEstimator",
+    "ridge",
+]
 
 
 def ridge(x: np.ndarray, y: np.ndarray, l2: float = 0.0) -> tuple[np.ndarray, float]:
@@ -32,7 +45,7 @@ def ridge(x: np.ndarray, y: np.ndarray, l2: float = 0.0) -> tuple[np.ndarray, fl
         ShapeError: x is not (n, d) with n ≥ 2, or y is not (n,).
         ValueError: x or y is not finite, or λ is negative or not finite.
     """
-    x, y = _samples("ridge", x, y)
+    x, y = _samples("ridge", x, y, least=2)
     if not (np.isfinite(l2) and l2 >= 0):
         raise ValueError(f"ridge: l2 is {l2}, expected a finite number of at least 0")
     mean_x, mean_y = x.mean(axis=0), y.mean()
@@ -46,7 +59,10 @@ def ridge(x: np.ndarray, y: np.ndarray, l2: float = 0.0) -> tuple[np.ndarray, fl
 class SignalEstimator(ABC):
     """A signal estimator S of the linear filter y = wᵀx + b: x = S(x) + distractor.
 
-    `fit` learns what S needs from points and the filter's own output on them; `signal` applies S.
+    `fit` learns what S needs from points and the filter's own output on them; `signal` applies S. Where S
+    lies along a pattern a with wᵀa = 1, wᵀS(x) = y: the output is that of the signal alone, and what the
+    filter makes of the distractor, wᵀ(x − S(x)) = −b, is constant, as the bias cancels its mean. The paper
+    has no bias.
 
     Args:
         w: (d,), the filter.
@@ -54,6 +70,8 @@ class SignalEstimator(ABC):
 
     Raises:
         ShapeError: w is not (d,).
+
+    Kindermans et al. 2017, arXiv 1705.05598, section 3.
     """
 
     def __init__(self, w: np.ndarray, b: float = 0.0) -> None:
@@ -67,12 +85,28 @@ class SignalEstimator(ABC):
         return self._points("output", x) @ self.w + self.b
 
     def fit(self, x: np.ndarray, y: np.ndarray) -> Self:
-        """Learn from points x (n, d) and the filter's output y (n,) on them; returns the estimator."""
+        """Learn from points x (n, d) and the filter's own output y (n,) on them, and from them alone.
+
+        Returns the estimator.
+
+        Raises:
+            ShapeError: x is not (n, d) with n ≥ 1, or y is not (n,).
+            ValueError: x or y is not finite.
+        """
+        self._learn(*self._checked("fit", x, y), more=False)
+        return self
+
+    def partial_fit(self, x: np.ndarray, y: np.ndarray) -> Self:
+        """Learn from more points, as `fit` does: batches give what one `fit` to all gives, to rounding."""
+        self._learn(*self._checked("partial_fit", x, y), more=True)
         return self
 
     @abstractmethod
     def signal(self, x: np.ndarray) -> np.ndarray:
         """The signal S(x): (n, d) float64 for points x (n, d)."""
+
+    def _learn(self, x: np.ndarray, y: np.ndarray, more: bool) -> None:  # noqa: B027 (some learn nothing)
+        """Learn from checked points, more of them or others."""
 
     def _points(self, call: str, x: np.ndarray) -> np.ndarray:
         x, d = np.asarray(x, dtype=np.float64), len(self.w)
@@ -81,9 +115,12 @@ class SignalEstimator(ABC):
             raise ShapeError(f"{call}: x has shape {x.shape}, expected (n, {d}) as w is ({d},)")
         return x
 
+    def _checked(self, call: str, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return _samples(f"{type(self).__name__}.{call}", self._points(call, x), y)
+
 
 class IdentityEstimator(SignalEstimator):
-    """All of x is signal: S_x(x) = x, which has no one direction.
+    """All of x is signal: S_x(x) = x, which has no one direction. Nothing is learned.
 
     Kindermans et al. 2017, arXiv 1705.05598.
     """
@@ -104,9 +141,26 @@ class _AlongPattern(SignalEstimator):
         Raises:
             RuntimeError: the pattern is not fitted yet.
         """
-        if not hasattr(self, "pattern"):
-            raise RuntimeError(f"{type(self).__name__}.signal: there is no pattern yet, call fit(x, y) first")
         return np.outer(self.output(x), self.pattern)
+
+
+class RandomEstimator(_AlongPattern):
+    """The signal lies anywhere: S(x) = u·(wᵀx + b) / (wᵀu), u ~ N(0, I). Nothing is learned.
+
+    The baseline: a filter of d weights and a random direction tell next to nothing of each other. A filter
+    of zeros has the pattern 0.
+
+    Args:
+        w: (d,), the filter.
+        b: its bias.
+        seed: of u.
+
+    Kindermans et al. 2017, arXiv 1705.05598.
+    """
+
+    def __init__(self, w: np.ndarray, b: float = 0.0, seed: int = 0) -> None:
+        super().__init__(w, b)
+        self.pattern = _scaled(np.random.default_rng(seed).standard_normal(self.w.shape), self.w)
 
 
 class FilterEstimator(_AlongPattern):
@@ -119,39 +173,109 @@ class FilterEstimator(_AlongPattern):
 
     def __init__(self, w: np.ndarray, b: float = 0.0) -> None:
         super().__init__(w, b)
-        norm2 = self.w @ self.w
-        self.pattern = self.w / norm2 if norm2 else np.zeros_like(self.w)
+        self.pattern = _scaled(self.w, self.w)
 
 
-class LinearEstimator(_AlongPattern):
+class _Fitted(SignalEstimator):
+    """An estimator whose patterns come from moments of the points and their outputs."""
+
+    by_sign: bool
+    _moments: Moments | None = None
+
+    def _learn(self, x: np.ndarray, y: np.ndarray, more: bool) -> None:
+        node = ops.linear(Tensor(x), Tensor(self.w[None])).node
+        assert node is not None
+        moments = moments_of(replace(node, value=y[:, None]), self.by_sign)
+        if more and self._moments is not None:
+            self._moments.add(moments)
+        else:
+            self._moments = moments.copy()
+
+    def _pattern(self, kind: str) -> np.ndarray:
+        if self._moments is None:
+            raise RuntimeError(f"{type(self).__name__}: there is no pattern yet, call fit(x, y) first")
+        return pattern_of(self._moments, self.w[None], kind)[0]
+
+
+class LinearEstimator(_Fitted, _AlongPattern):
     """The signal is what varies with the output: S_a(x) = a·(wᵀx + b), a = cov[x, y] / var[y].
 
-    y is the filter's own output, so wᵀa = 1. The pattern of the labels that w was fitted to has the same
-    direction after plain least squares, another after an L2 penalty. A constant output has the pattern 0.
+    y is the filter's own output, so wᵀa = 1 and var[y] = wᵀcov[x, y], which is what cov[x, y] is divided by
+    (see `pattern_of`). Given the labels that w was fitted to in y's place, the pattern has the same direction
+    after plain least squares, another after an L2 penalty. A constant output has the pattern 0.
 
-    Kindermans et al. 2017, arXiv 1705.05598; Haufe et al. 2014, NeuroImage 87, theorem 1.
+    Kindermans et al. 2017, arXiv 1705.05598, eq. 4; Haufe et al. 2014, NeuroImage 87, theorem 1.
     """
 
-    def fit(self, x: np.ndarray, y: np.ndarray) -> Self:
-        """Learn the pattern a = cov[x, y] / var[y] from points x (n, d) and the filter's output y (n,).
+    by_sign = False
+
+    @property
+    def pattern(self) -> np.ndarray:  # type: ignore[override]
+        """The pattern a (d,) float64; RuntimeError before the first fit."""
+        return self._pattern("linear")
+
+
+class TwoComponentEstimator(_Fitted):
+    """One pattern where the output is positive, one elsewhere: S_a±(x) = a₊·y for y > 0, else a₋·y.
+
+    a₊ = (E₊[xy] − E₊[x]·m) / wᵀ(E₊[xy] − E₊[x]·m), E₊ the mean over the points with y > 0; a₋ alike, over
+    the others. m is E[y] over *all* points, as in the paper, or with `centred` E₊[y] and E₋[y], so that each
+    pattern is its own cov[x, y] / var[y].
+
+    They differ where the distractor has a mean. In the toy model x = a_s·y + a_d·ε with E[ε] = μ and
+    y ~ U(−1, 1), the paper's are a₊ = a_s + 1.5μ·a_d and a₋ = a_s − 1.5μ·a_d, which is a_s for μ = 0 only;
+    the centred ones are a_s for every μ.
+
+    Here y = wᵀx + b, both where the points are parted and as the pattern's factor, so the signal passes
+    through 0 where the output does. The paper has no bias, and its patterns leave nothing of y in the
+    distractor; with a bias they leave cov[x − S(x), y] = −b·π₊(E₊[y] − E[y])·(a₊ − a₋), π₊ being the share
+    of the points with y > 0; `quality` therefore takes wᵀx for the factor. A regime without points has the
+    pattern 0 (see `pattern_of`).
+
+    Args:
+        w: (d,), the filter.
+        b: its bias.
+        centred: take the mean of y over each regime instead of over all points.
+
+    Kindermans et al. 2017, arXiv 1705.05598, the equation of S_a±.
+    """
+
+    by_sign = True
+
+    def __init__(self, w: np.ndarray, b: float = 0.0, centred: bool = False) -> None:
+        super().__init__(w, b)
+        self.centred = centred
+
+    @property
+    def positive(self) -> np.ndarray:
+        """The pattern a₊ (d,) float64 of outputs y > 0; RuntimeError before the first fit."""
+        return self._pattern("positive_centred" if self.centred else "positive")
+
+    @property
+    def negative(self) -> np.ndarray:
+        """The pattern a₋ (d,) float64 of outputs y ≤ 0; RuntimeError before the first fit."""
+        return self._pattern("negative_centred" if self.centred else "negative")
+
+    def signal(self, x: np.ndarray) -> np.ndarray:
+        """The signal a₊·max(y, 0) + a₋·min(y, 0), y = wᵀx + b: (n, d) float64 for points x (n, d).
 
         Raises:
-            ShapeError: x is not (n, d) with n ≥ 2, or y is not (n,).
-            ValueError: x or y is not finite.
+            RuntimeError: the patterns are not fitted yet.
         """
-        x, y = _samples("LinearEstimator.fit", self._points("fit", x), y)
-        centred = y - y.mean()
-        if np.abs(centred).max() <= CONSTANT * np.abs(y).max():
-            self.pattern = np.zeros_like(self.w)
-        else:
-            self.pattern = (x - x.mean(axis=0)).T @ centred / (centred @ centred)
-        return self
+        y = self.output(x)
+        return np.outer(np.maximum(y, 0), self.positive) + np.outer(np.minimum(y, 0), self.negative)
 
 
-def _samples(call: str, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _scaled(u: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """u / (wᵀu), or 0 where wᵀu is 0."""
+    y = w @ u
+    return u / y if y else np.zeros_like(u)
+
+
+def _samples(call: str, x: np.ndarray, y: np.ndarray, least: int = 1) -> tuple[np.ndarray, np.ndarray]:
     x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    if x.ndim != 2 or len(x) < 2:
-        raise ShapeError(f"{call}: x has shape {x.shape}, expected (n, d) with n of at least 2")
+    if x.ndim != 2 or len(x) < least:
+        raise ShapeError(f"{call}: x has shape {x.shape}, expected (n, d) with n of at least {least}")
     if y.shape != (len(x),):
         raise ShapeError(f"{call}: y has shape {y.shape}, expected ({len(x)},) as x is {x.shape}")
     for name, array in (("x", x), ("y", y)):

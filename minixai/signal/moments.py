@@ -105,17 +105,17 @@ def moments_of(node: Node, by_sign: bool = True) -> Moments:
     n, k, places = y.shape
     groups = node.params.get("groups", 1)
     mean = y.mean(axis=(0, 2), dtype=np.float64)
-    rows, (positive_count, positive_y, square_y) = kernels.moments.centred_by_sign(y, mean)
+    # For each group its units' rows, kind after kind, and behind them one of ones, for Σ x.
+    rows, (positive_count, positive_y, square_y) = kernels.moments.centred_by_sign(y, mean, groups)
+    kinds: tuple[str, ...] = ("positive_x", "positive", "negative")
     if not by_sign:
-        rows = (y - mean.astype(y.dtype)[:, None])[:, None]
-    # The rows of a group stand together, and behind them one of ones, for Σ x.
-    of_group = rows.reshape(n, -1, groups, k // groups, places).swapaxes(1, 2).reshape(n, groups, -1, places)
-    ones = np.ones((n, groups, 1, places), y.dtype)
-    sums = _weight_vjp(np.concatenate([of_group, ones], axis=2), node)
+        units = k // groups  # y − ȳ, over y > 0 and over the others, is one or the other
+        rows[:, :, units : 2 * units] += rows[:, :, 2 * units : -1]
+        rows, kinds = np.delete(rows, [*range(units), *range(2 * units, 3 * units)], axis=2), ("linear",)
+    sums = _weight_vjp(rows, node)
 
     shape = node.arrays[1].shape
-    kinds = ("positive_x", "positive", "negative") if by_sign else ("linear",)
-    sums = sums.reshape(groups, len(kinds) * k // groups + 1, *shape[1:])
+    sums = sums.reshape(groups, -1, *shape[1:])
     by_kind = sums[:, :-1].reshape(groups, len(kinds), k // groups, *shape[1:]).swapaxes(0, 1)
     cross = {kind: part.reshape(shape) for kind, part in zip(kinds, by_kind, strict=True)}
     positive_x = cross.pop("positive_x", None)

@@ -37,10 +37,10 @@ def pattern_of(moments: Moments, w: Array, kind: str = "linear") -> Array:
     Returns an array of w's shape and dtype.
     Kindermans et al. 2017, arXiv 1705.05598, eq. 4 and the equation of S_{a±}.
     """
-    numerator = _numerator(moments, kind).reshape(len(w), -1)
+    numerator, size_of_terms = (a.reshape(len(w), -1) for a in _numerator(moments, kind))
     weight = w.reshape(len(w), -1)
-    terms = weight * numerator
-    denominator, size = terms.sum(axis=1), np.abs(terms).sum(axis=1)
+    denominator = (weight * numerator).sum(axis=1)
+    size = (np.abs(weight) * size_of_terms).sum(axis=1)
     tolerance = TOLERANCE * np.finfo(w.dtype).eps
     varies = np.sqrt(moments.square_y / moments.count) > tolerance * np.abs(moments.mean_y)
     defined = varies & (np.abs(denominator) > tolerance * size)
@@ -48,22 +48,25 @@ def pattern_of(moments: Moments, w: Array, kind: str = "linear") -> Array:
     return (numerator * scale[:, None]).reshape(w.shape).astype(w.dtype)
 
 
-def _numerator(moments: Moments, kind: str) -> Array:
-    """Σ x·(y − m) over the samples of a kind."""
+def _numerator(moments: Moments, kind: str) -> tuple[Array, Array]:
+    """Σ x·(y − m) over the samples of a kind, and how large the terms are that it is the difference of."""
     if kind == "linear":
-        return sum(moments.cross.values(), start=np.zeros(()))
+        total = sum(moments.cross.values(), start=np.zeros(()))
+        return total, np.abs(total)
     sign, _, centred = kind.partition("_")
     if kind not in KINDS or moments.positive_x is None:
         raise ValueError(f"pattern_of: kind is {kind!r}, expected one of {', '.join(_kinds_in(moments))}")
+    about_all = moments.cross[sign]
     if not centred:
-        return moments.cross[sign]
+        return about_all, np.abs(about_all)
     positive = sign == "positive"
     count = moments.positive_count if positive else moments.count - moments.positive_count
     step = (1 if positive else -1) * moments.positive_y / np.maximum(count, 1)  # from ȳ to their own mean
     units = len(step) // len(moments.sum_x)
     every = np.repeat(moments.sum_x, units, axis=0).reshape(moments.positive_x.shape)
     sum_x = moments.positive_x if positive else every - moments.positive_x
-    return moments.cross[sign] - sum_x * step.reshape(-1, *[1] * (sum_x.ndim - 1))
+    change = sum_x * step.reshape(-1, *[1] * (sum_x.ndim - 1))
+    return about_all - change, np.abs(about_all) + np.abs(change)
 
 
 def _kinds_in(moments: Moments) -> tuple[str, ...]:

@@ -1,14 +1,16 @@
-"""Ridge regression and the linear pattern in two dimensions, by the formulas, one point at a time."""
+"""Ridge regression, patterns and the quality criterion, by the formulas."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 Points = Sequence[Sequence[float]]
 
 
 def ridge(x: Points, y: Sequence[float], l2: float) -> tuple[tuple[float, float], float]:
-    """w = (XᵀX + λI)⁻¹Xᵀy of the centred data, by Cramer's rule, and b = ȳ − wᵀx̄."""
+    """w = (XᵀX + λI)⁻¹Xᵀy of the centred data, d = 2, by Cramer's rule, and b = ȳ − wᵀx̄."""
     n = len(x)
     m1, m2, my = sum(p[0] for p in x) / n, sum(p[1] for p in x) / n, sum(y) / n
     g11 = g12 = g22 = c1 = c2 = 0.0
@@ -27,7 +29,7 @@ def ridge(x: Points, y: Sequence[float], l2: float) -> tuple[tuple[float, float]
 
 
 def linear_pattern(x: Points, y: Sequence[float]) -> tuple[float, float]:
-    """a = (E[xy] − E[x]E[y]) / (E[y²] − E[y]²)."""
+    """a = (E[xy] − E[x]E[y]) / (E[y²] − E[y]²), d = 2."""
     n = len(x)
     mean_y = sum(y) / n
     variance = sum(v * v for v in y) / n - mean_y**2
@@ -36,3 +38,25 @@ def linear_pattern(x: Points, y: Sequence[float]) -> tuple[float, float]:
         mean_xy = sum(p[d] * v for p, v in zip(x, y, strict=True)) / n
         a.append((mean_xy - sum(p[d] for p in x) / n * mean_y) / variance)
     return a[0], a[1]
+
+
+def regime_pattern(
+    x: Points, y: Sequence[float], w: Sequence[float], positive: bool, centred: bool
+) -> list[float]:
+    """a₊ or a₋: (E±[xy] − E±[x]·m) / wᵀ(E±[xy] − E±[x]·m), m = E[y], or E±[y] where centred."""
+    own = [i for i in range(len(y)) if (y[i] > 0) == positive]
+    m = sum(y[i] for i in own) / len(own) if centred else sum(y) / len(y)
+    numerator = []
+    for d in range(len(w)):
+        mean_xy = sum(x[i][d] * y[i] for i in own) / len(own)
+        numerator.append(mean_xy - sum(x[i][d] for i in own) / len(own) * m)
+    denominator = sum(w[d] * numerator[d] for d in range(len(w)))
+    return [value / denominator for value in numerator]
+
+
+def rho(x: np.ndarray, signal: np.ndarray, y: np.ndarray) -> float:
+    """ρ = 1 − max_v corr(y, vᵀ(x − S)): the best v is the least-squares fit of y, the correlation its R."""
+    rest = x - signal
+    rest, y = rest - rest.mean(axis=0), y - y.mean()
+    fitted = rest @ np.linalg.lstsq(rest, y, rcond=1e-9)[0]
+    return float(1 - np.sqrt(fitted @ fitted / (y @ y)))
