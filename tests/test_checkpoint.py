@@ -16,6 +16,7 @@ import pytest
 import minixai as mx
 from minixai.errors import FileFormatError
 from minixai.signal import Patterns, fit_patterns
+from minixai.signal.moments import Moments
 from tests.test_patterns import assert_same, network
 
 BATCHES = [np.random.default_rng(seed).random((4, 2, 8, 8)) for seed in range(12)]
@@ -64,10 +65,8 @@ def test_only_batches_behind_the_checkpoint_are_computed(path: Path, monkeypatch
     with pytest.raises(KilledError):
         fit(until(7), path)
     computed = []
-    from minixai.signal import fitting
-
-    of_node = fitting.moments_of
-    monkeypatch.setattr(fitting, "moments_of", lambda *a: computed.append(1) or of_node(*a))
+    add_call = Moments.add_call
+    monkeypatch.setattr(Moments, "add_call", lambda *a: computed.append(1) or add_call(*a))
     fit(BATCHES, path)
     assert len(computed) == 4 * (12 - 6)  # layers, batches
 

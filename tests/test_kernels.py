@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from minixai.kernels import activation, convolution, pooling, product, threads
@@ -44,6 +44,7 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 def cut_into_small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(activation, "BLOCK", 16)
     monkeypatch.setattr(convolution, "BLOCK_BYTES", 512)
+    monkeypatch.setattr(convolution, "SLICE_ROWS", 8)
     monkeypatch.setattr(pooling, "BLOCK", 16)
     monkeypatch.setattr(product, "BLOCK", 4)
 
@@ -138,8 +139,18 @@ def convolutions(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
+MOSTLY_PADDING = {  # a column of the kernel that sees no pixel, in a row as wide as the output's
+    "x_shape": (2, 3, 2, 2),
+    "w_shape": (2, 3, 3, 3),
+    "geometry": convolution.Geometry((1, 1), (3, 3), (3, 3)),
+    "seed": 0,
+    "small": False,
+}
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @settings(max_examples=150)
+@example(case=MOSTLY_PADDING)
 @given(case=convolutions())
 def test_conv2d_and_its_vjps_equal_the_loops(dtype: Any, case: dict[str, Any]) -> None:
     x_shape, w_shape, geometry = case["x_shape"], case["w_shape"], case["geometry"]
@@ -215,6 +226,16 @@ def test_the_bias_vjp_is_added_up_in_float64() -> None:
     g = np.full((1, 1, 30, 100), np.float32(0.1))
     g[0, 0, 0, 0] = 2.0**24  # in float32 the others, a tenth each, would be lost beside it
     assert convolution.conv2d_vjp_bias(g)[0] == np.float32(2.0**24 + 2999 * float(np.float32(0.1)))
+
+
+@pytest.mark.parametrize("parts", [1, 8])
+def test_the_weight_vjp_adds_up_the_blocks_in_float64(parts: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(convolution, "BLOCK_BYTES", 1)  # every image is a block
+    monkeypatch.setattr(convolution, "PARTS", parts)
+    g, x = np.ones((3000, 1, 1, 1), np.float32), np.ones((3000, 1, 1, 1), np.float32)
+    g[0] = 2.0**24  # in float32 the ones would be lost beside it
+    gw = convolution.conv2d_vjp_weight(g, x, (1, 1, 1, 1), convolution.Geometry())
+    assert gw.item() == np.float32(2.0**24 + 2999)
 
 
 # ReLU

@@ -23,7 +23,8 @@ __all__ = ["Geometry", "conv2d", "conv2d_direct", "conv2d_vjp_bias", "conv2d_vjp
 Pair = tuple[int, int]
 
 BLOCK_BYTES = 1 << 21  # columns of one block
-VJP_PARTS = 8  # that threads share, where there are fewer images
+PARTS = 8  # that threads share, where the work is large enough
+SLICE_ROWS = 512  # of the columns, in one task of the weight VJP; more, and its sums fall out of the cache
 
 
 class Geometry(NamedTuple):
@@ -44,11 +45,10 @@ class Geometry(NamedTuple):
 
 
 @njit(cache=True, nogil=True)
-def _columns_inside(v, w, stride, padding, dilation, out_w):
-    """The range of output columns whose input column, under kernel column v, lies inside the image."""
-    first = max(0, (padding - v * dilation + stride - 1) // stride)
-    last = min(out_w, (w - 1 + padding - v * dilation) // stride + 1)
-    return min(first, out_w), max(last, min(first, out_w))
+def _inside(offset, size, stride, out_size):
+    """The range of outputs, along one axis, whose input (output · stride + offset) lies inside the image."""
+    first = min(out_size, max(0, (stride - 1 - offset) // stride))
+    return first, max(first, min(out_size, (size - 1 - offset) // stride + 1))
 
 
 @njit(cache=True, nogil=True)
@@ -83,49 +83,81 @@ def _clear(target, first, last):
 
 
 @njit(cache=True, nogil=True)
-def _im2col(x, cols, first_row, out_w, kernel, stride, padding, dilation):
-    """cols[i, (c, u, v), (r, q)] = x[i, c, (first_row + r)·sh + u·dh − ph, q·sw + v·dw − pw], 0 outside."""
-    n, c, h, w = x.shape
-    kh, kw = kernel
+def _im2col(x, cols, begin, out_w, kernel, stride, padding, dilation):
+    """cols[(c, u, v), i, (r, q)] = x[i, c, r·sh + u·dh − ph, q·sw + v·dw − pw], 0 outside.
+
+    `begin` holds the first i, c and r; the shape of cols tells how many there are.
+    """
+    channels, h, w = x.shape[1:]
     rows = cols.shape[2] // out_w
+    in_one_run = stride == (1, 1) and out_w == w  # rows follow each other in cols as they do in x
     source, target = x.reshape(-1), cols.reshape(-1)
-    start = 0  # of the row of cols that is filled next
-    for plane in range(n * c):
-        for u in range(kh):
-            for v in range(kw):
-                first, last = _columns_inside(v, w, stride[1], padding[1], dilation[1], out_w)
-                left = first * stride[1] + v * dilation[1] - padding[1]
-                for r in range(rows):
-                    y = (first_row + r) * stride[0] + u * dilation[0] - padding[0]
-                    if y < 0 or y >= h:
-                        _clear(target, start, start + out_w)
-                    else:
-                        _clear(target, start, start + first)
-                        s = (plane * h + y) * w + left
-                        _copy(source, s, stride[1], target, start + first, last - first)
-                        _clear(target, start + last, start + out_w)
-                    start += out_w
+    start = 0  # in cols, of the places of one image
+    for c in range(begin[1], begin[1] + cols.shape[0] // (kernel[0] * kernel[1])):
+        for u in range(kernel[0]):
+            down = begin[2] * stride[0] + u * dilation[0] - padding[0]
+            top, bottom = _inside(down, h, stride[0], rows)
+            for v in range(kernel[1]):
+                right = v * dilation[1] - padding[1]
+                first, last = _inside(right, w, stride[1], out_w)
+                for i in range(begin[0], begin[0] + cols.shape[1]):
+                    s = ((i * channels + c) * h + top * stride[0] + down) * w + first * stride[1] + right
+                    t = start + top * out_w
+                    _clear(target, start, t)
+                    if in_one_run and first < last:
+                        _copy(source, s, 1, target, t + first, (bottom - top - 1) * w + last - first)
+                    for _ in range(top, bottom):
+                        if not in_one_run:
+                            _copy(source, s, stride[1], target, t + first, last - first)
+                        _clear(target, t, t + first)
+                        _clear(target, t + last, t + out_w)
+                        s += stride[0] * w
+                        t += out_w
+                    start += cols.shape[2]
+                    _clear(target, t, start)
 
 
 @njit(cache=True, nogil=True)
-def _add_col2im(cols, gx, first_row, out_w, kernel, stride, padding, dilation):
-    """The transpose of `_im2col`: every entry of cols is added to the pixel that it was copied from."""
-    n, c, h, w = gx.shape
-    kh, kw = kernel
+def _add_col2im(cols, gx, begin, out_w, kernel, stride, padding, dilation):
+    """The transpose of `_im2col`: every entry of cols is added to the pixel that it was copied from.
+
+    The entries outside the image may be cleared.
+    """
+    channels, h, w = gx.shape[1:]
     rows = cols.shape[2] // out_w
+    in_one_run = stride == (1, 1) and out_w == w
     source, target = cols.reshape(-1), gx.reshape(-1)
-    start = 0  # of the row of cols that is added next
-    for plane in range(n * c):
-        for u in range(kh):
-            for v in range(kw):
-                first, last = _columns_inside(v, w, stride[1], padding[1], dilation[1], out_w)
-                left = first * stride[1] + v * dilation[1] - padding[1]
-                for r in range(rows):
-                    y = (first_row + r) * stride[0] + u * dilation[0] - padding[0]
-                    if 0 <= y < h:
-                        t = (plane * h + y) * w + left
-                        _add(source, start + first, target, t, stride[1], last - first)
-                    start += out_w
+    start = 0
+    for c in range(begin[1], begin[1] + cols.shape[0] // (kernel[0] * kernel[1])):
+        for u in range(kernel[0]):
+            down = begin[2] * stride[0] + u * dilation[0] - padding[0]
+            top, bottom = _inside(down, h, stride[0], rows)
+            for v in range(kernel[1]):
+                right = v * dilation[1] - padding[1]
+                first, last = _inside(right, w, stride[1], out_w)
+                for i in range(begin[0], begin[0] + cols.shape[1]):
+                    s = start + top * out_w
+                    t = ((i * channels + c) * h + top * stride[0] + down) * w + first * stride[1] + right
+                    if in_one_run and first < last:
+                        for r in range(top, bottom):
+                            _clear(source, start + r * out_w, start + r * out_w + first)
+                            _clear(source, start + r * out_w + last, start + (r + 1) * out_w)
+                        _add(source, s + first, target, t, 1, (bottom - top - 1) * w + last - first)
+                    else:
+                        for _ in range(top, bottom):
+                            _add(source, s + first, target, t, stride[1], last - first)
+                            s += out_w
+                            t += stride[0] * w
+                    start += cols.shape[2]
+
+
+@njit(cache=True, nogil=True)
+def _accumulate(total, product):
+    """total += product, in total's dtype."""
+    for group in range(total.shape[0]):
+        for k in range(total.shape[1]):
+            for row in range(total.shape[2]):
+                total[group, k, row] += product[group, k, row]
 
 
 @njit(cache=True, nogil=True)
@@ -166,55 +198,57 @@ def _slices(size: int, step: int) -> list[slice]:
     return [slice(i, min(i + step, size)) for i in range(0, size, step)]
 
 
-def _blocks(n: int, out_h: int, bytes_per_row: int) -> tuple[list[slice], list[slice]]:
-    """Cut n images of out_h rows into blocks of about BLOCK_BYTES: several images, or rows of one."""
-    rows = max(1, min(out_h, BLOCK_BYTES // bytes_per_row))
-    images = max(1, min(BLOCK_BYTES // (bytes_per_row * out_h), n // 8))  # but enough for some threads
-    return _slices(n, images), _slices(out_h, rows)
+def _length(run: slice) -> int:
+    return run.stop - run.start
 
 
-def _is_pointwise(w: Array, geometry: Geometry) -> bool:
-    return w.shape[2:] == (1, 1) and geometry.stride == (1, 1) and geometry.padding == (0, 0)
+def _blocks(n: int, out_h: int, bytes_per_row: int, parts: int) -> tuple[list[slice], list[slice]]:
+    """Cut n images of out_h rows into blocks of up to BLOCK_BYTES: several images, or rows of one.
+
+    There are at least so many blocks as parts, if there are so many rows.
+    """
+    rows = max(1, min(BLOCK_BYTES // bytes_per_row, -(-n * out_h // parts)))
+    return _slices(n, max(1, rows // out_h)), _slices(out_h, min(rows, out_h))
 
 
-def _patches(x: Array, rows: slice, out_w: int, w: Array, geometry: Geometry) -> Array:
-    """The patches under some rows of the output, as columns: (n, groups, c/groups·kh·kw, places)."""
-    n, c = x.shape[:2]
-    places = (rows.stop - rows.start) * out_w
-    if _is_pointwise(w, geometry):
-        cols = x[:, :, rows].reshape(n, c, places)
-    else:
-        cols = workspace((n, c * w.shape[2] * w.shape[3], places), x.dtype)
-        _im2col(x, cols, rows.start, out_w, w.shape[2:], *geometry[:3])
-    return cols.reshape(n, geometry.groups, -1, places)
+def _side_by_side(images: Array) -> Array:
+    """(n, rows, places) as one matrix (rows, n·places): a view where it lies so in memory."""
+    return images.swapaxes(0, 1).reshape(images.shape[1], -1)
 
 
-def _grouped(array: Array, groups: int) -> Array:
-    """Split the channels by groups and lay the image out flat: (n, groups, channels, places)."""
-    n, channels = array.shape[:2]
-    return array.reshape(n, groups, channels // groups, -1)
+def _patches(
+    x: Array, images: slice, channels: slice, rows: slice, kernel: Pair, geometry: Geometry
+) -> Array:
+    """The patches under some rows of the output, as columns: (images, channels·kh·kw, places)."""
+    out_w = geometry.output_size(x.shape[2:], kernel)[1]
+    shape = _length(channels) * kernel[0] * kernel[1], _length(images), _length(rows) * out_w
+    if kernel == (1, 1) and geometry.stride == (1, 1) and geometry.padding == (0, 0):
+        return x[images, channels, rows].reshape(shape[1], shape[0], shape[2])
+    cols = workspace(shape, x.dtype)
+    _im2col(x, cols, (images.start, channels.start, rows.start), out_w, kernel, *geometry[:3])
+    return cols.swapaxes(0, 1)
 
 
 def conv2d(x: Array, w: Array, b: Array | None, geometry: Geometry) -> Array:
     """y[i, k] = Σ_c x[i, c] ⋆ w[k, c] + b[k], where ⋆ is the cross-correlation."""
-    x = np.ascontiguousarray(x)
+    x, groups = np.ascontiguousarray(x), geometry.groups
     n, c = x.shape[:2]
     k, _, kh, kw = w.shape
     out_h, out_w = geometry.output_size(x.shape[2:], (kh, kw))
-    y = np.empty((n, k, out_h, out_w), x.dtype)
-    y_grouped = _grouped(y, geometry.groups)
-    w_grouped = w.reshape(geometry.groups, k // geometry.groups, -1)
-    blocks = list(product(*_blocks(n, out_h, c * kh * kw * out_w * x.itemsize)))
+    y = np.empty((n, groups, k // groups, out_h * out_w), x.dtype)
+    w_grouped = w.reshape(groups, k // groups, -1)
+    blocks = list(product(*_blocks(n, out_h, c * kh * kw * out_w * x.itemsize, min(n, PARTS) or 1)))
 
     def fill(number: int) -> None:
         images, rows = blocks[number]
-        out = y_grouped[images, :, :, rows.start * out_w : rows.stop * out_w]
-        np.matmul(w_grouped, _patches(x[images], rows, out_w, w, geometry), out=out)
+        patches = _patches(x, images, slice(0, c), rows, (kh, kw), geometry)
+        y_block = y[images, :, :, rows.start * out_w : rows.stop * out_w]
+        np.matmul(w_grouped, patches.reshape(len(patches), groups, -1, patches.shape[2]), out=y_block)
         if b is not None:
-            out += b.reshape(geometry.groups, -1, 1)
+            y_block += b.reshape(groups, -1, 1)
 
     for_each(fill, len(blocks))
-    return y
+    return y.reshape(n, k, out_h, out_w)
 
 
 def conv2d_vjp_input(g: Array, w: Array, input_shape: tuple[int, ...], geometry: Geometry) -> Array:
@@ -222,47 +256,66 @@ def conv2d_vjp_input(g: Array, w: Array, input_shape: tuple[int, ...], geometry:
     g, groups = np.ascontiguousarray(g), geometry.groups
     n, k, out_h, out_w = g.shape
     _, in_group, kh, kw = w.shape
+    g_flat = g.reshape(n, k, out_h * out_w)
     gx = np.zeros(input_shape, g.dtype)
-    g_grouped = _grouped(g, groups)
-    w_transposed = w.reshape(groups, k // groups, -1).transpose(0, 2, 1)
-    parts = min(in_group, VJP_PARTS) if groups == 1 and n < VJP_PARTS else 1  # of the channels
-    channels = _slices(gx.shape[1], -(-gx.shape[1] // parts))
-    images, blocks_of_rows = _blocks(n, out_h, gx.shape[1] // parts * kh * kw * out_w * g.itemsize)
-    tasks = list(product(images if parts == 1 else _slices(n, 1), channels))
+    w_transposed = w.reshape(groups, k // groups, -1).swapaxes(1, 2)
+    step = -(-in_group // -(-PARTS // max(n, 1))) if groups == 1 else gx.shape[1]  # of the channels
+    images, blocks_of_rows = _blocks(n, out_h, step * kh * kw * out_w * g.itemsize, min(n, PARTS) or 1)
+    tasks = list(product(images, _slices(gx.shape[1], step)))
 
     def fill(number: int) -> None:  # no two tasks add to the same pixel
         images, channels = tasks[number]
         w_part = w_transposed[:, channels.start * kh * kw : channels.stop * kh * kw]
         for rows in blocks_of_rows:
-            g_block = g_grouped[images, :, :, rows.start * out_w : rows.stop * out_w]
-            cols = workspace((len(g_block), groups, w_part.shape[1], g_block.shape[3]), g.dtype)
-            np.matmul(w_part, g_block, out=cols)
-            cols = cols.reshape(len(g_block), -1, g_block.shape[3])
-            _add_col2im(cols, gx[images, channels], rows.start, out_w, (kh, kw), *geometry[:3])
+            g_block = _side_by_side(g_flat[images, :, rows.start * out_w : rows.stop * out_w])
+            cols = workspace((groups, w_part.shape[1], g_block.shape[1]), g.dtype)
+            np.matmul(w_part, g_block.reshape(groups, k // groups, -1), out=cols)
+            cols = cols.reshape(-1, _length(images), _length(rows) * out_w)
+            begin = images.start, channels.start, rows.start
+            _add_col2im(cols, gx, begin, out_w, (kh, kw), *geometry[:3])
 
     for_each(fill, len(tasks))
     return gx
 
 
 def conv2d_vjp_weight(g: Array, x: Array, w_shape: tuple[int, ...], geometry: Geometry) -> Array:
-    """gw[k, c] = Σ_i x[i, c] ⋆ g[i, k]: every patch, times the cotangent of the output computed from it."""
+    """gw[k, c] = Σ_i x[i, c] ⋆ g[i, k]: every patch, times the cotangent of the output computed from it.
+
+    The products of the blocks are added up in float64.
+    """
     g, x = np.ascontiguousarray(g), np.ascontiguousarray(x)
     n, k, out_h, out_w = g.shape
     _, in_group, kh, kw = w_shape
-    groups = geometry.groups
-    g_grouped = _grouped(g, groups)
-    w = np.empty(w_shape, g.dtype)
-    blocks = list(product(*_blocks(n, out_h, x.shape[1] * kh * kw * out_w * g.itemsize)))
-    parts = np.zeros((min(VJP_PARTS, len(blocks)), groups, k // groups, in_group * kh * kw), g.dtype)
+    groups, size = geometry.groups, kh * kw
+    g_flat = g.reshape(n, k, out_h * out_w)
+    step = x.shape[1]  # channels of one task
+    while groups == 1 and step > 1 and step * size > SLICE_ROWS:
+        step = -(-step // 2)
+    slices = _slices(x.shape[1], step)
+    widest = max(step * size, min(k, SLICE_ROWS))  # g is copied too, where images lie side by side
+    parts = -(-PARTS // len(slices))  # of the blocks: a sum each
+    blocks = list(product(*_blocks(n, out_h, widest * out_w * g.itemsize, parts)))
+    parts = min(parts, len(blocks))
+    sums = np.empty((parts, groups, k // groups, in_group * size), g.dtype if parts == 1 else np.float64)
+    tasks = list(product(range(parts), slices))
 
     def fill(number: int) -> None:
-        for images, rows in blocks[number :: len(parts)]:
-            g_block = g_grouped[images, :, :, rows.start * out_w : rows.stop * out_w]
-            patches = _patches(x[images], rows, out_w, w, geometry)
-            parts[number] += np.matmul(g_block, patches.swapaxes(2, 3)).sum(axis=0)
+        part, channels = tasks[number]
+        total = np.zeros((groups, k // groups, _length(channels) * size // groups))
+        for images, rows in blocks[part::parts]:
+            g_block = _side_by_side(g_flat[images, :, rows.start * out_w : rows.stop * out_w])
+            patches = _side_by_side(_patches(x, images, channels, rows, (kh, kw), geometry))
+            g_block = g_block.reshape(groups, total.shape[1], -1)
+            patches = patches.reshape(groups, total.shape[2], -1)
+            if total.shape[1] < total.shape[2]:  # OpenBLAS wants the larger one first
+                _accumulate(total, np.matmul(patches, g_block.swapaxes(1, 2)).swapaxes(1, 2))
+            else:
+                _accumulate(total, np.matmul(g_block, patches.swapaxes(1, 2)))
+        sums[part, :, :, channels.start * size // groups : channels.stop * size // groups] = total
 
-    for_each(fill, len(parts))
-    return parts.sum(axis=0).reshape(w_shape)
+    for_each(fill, len(tasks))
+    gw = sums[0] if parts == 1 else sums.sum(axis=0).astype(g.dtype)
+    return gw.reshape(w_shape)
 
 
 def conv2d_vjp_bias(g: Array) -> Array:

@@ -11,7 +11,7 @@ from typing import Any
 from minixai.data.sealed import digest
 from minixai.signal.checkpoint import Checkpoint
 from minixai.signal.layers import Batch, Kinds, LinearLayer, images_of, linear_calls, linear_layers
-from minixai.signal.moments import Moments, moments_of
+from minixai.signal.moments import Moments
 from minixai.signal.patterns import Patterns
 
 __all__ = ["fit_patterns"]
@@ -86,11 +86,10 @@ def add_batch(
     calls = linear_calls("fit_patterns", model, images_of("fit_patterns", model, batch))
     for name, layer in layers.items():
         for node in calls.get(name, []):
-            of_call = moments_of(node, layer.by_sign)
-            if name in moments:
-                moments[name].add(of_call)
-            else:
-                moments[name] = of_call.copy()
+            if name not in moments:
+                shape, groups = layer.weight.shape, node.params.get("groups", 1)
+                moments[name] = Moments.empty(shape, groups, layer.by_sign)
+            moments[name].add_call(node)
     return moments
 
 

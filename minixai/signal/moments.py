@@ -19,6 +19,8 @@ from minixai.tape import Array, Node, Tensor
 
 __all__ = ["Moments", "moments_of"]
 
+BLOCK = 1 << 20  # weights of a dense layer whose sums are made at a time: they stay in the cache
+
 
 @dataclass
 class Moments:
@@ -50,13 +52,25 @@ class Moments:
                 yield name, value
 
     @staticmethod
+    def empty(weight_shape: tuple[int, ...], groups: int = 1, by_sign: bool = True) -> Moments:
+        """Those of no sample, to which others are added."""
+        of_units = (np.zeros(weight_shape[0]) for _ in range(4))
+        sum_x = np.zeros((groups, *weight_shape[1:]))
+        kinds = ("positive", "negative") if by_sign else ("linear",)
+        cross = {kind: np.zeros(weight_shape) for kind in kinds}
+        return Moments(0, *of_units, sum_x, cross, np.zeros(weight_shape) if by_sign else None)
+
+    @staticmethod
     def from_arrays(count: int, arrays: Mapping[str, Array]) -> Moments:
         """Put together again what `arrays` gave; float64 copies."""
-        cross: dict[str, Array] = {}
-        rest: dict[str, Any] = {}
-        for name, array in arrays.items():
-            place = cross if name.startswith("cross.") else rest
-            place[name.removeprefix("cross.")] = np.array(array, np.float64, order="C")
+        return Moments._put_together(
+            count, {name: np.array(array, np.float64, order="C") for name, array in arrays.items()}
+        )
+
+    @staticmethod
+    def _put_together(count: int, arrays: Mapping[str, Array]) -> Moments:
+        cross = {name.removeprefix("cross."): a for name, a in arrays.items() if name.startswith("cross.")}
+        rest: dict[str, Any] = {name: a for name, a in arrays.items() if not name.startswith("cross.")}
         return Moments(count, cross=cross, **rest)
 
     def copy(self) -> Moments:
@@ -82,7 +96,22 @@ class Moments:
         self.square_y += other.square_y + step**2 * (self.count * other.count / count)
         self.positive_y += other.positive_y + self.positive_count * shift + other.positive_count * other_shift
         self.positive_count += other.positive_count
-        self.count, self.mean_y = count, mean
+        self.mean_y[:] = mean
+        self.count = count
+
+    def add_call(self, node: Node) -> None:
+        """Take in one call of a layer, some units at a time where it has many weights."""
+        step = len(self.mean_y) if node.value.ndim > 2 else max(1, BLOCK // node.arrays[0][0].size)
+        for first in range(0, len(self.mean_y), step):
+            units = slice(first, first + step)
+            part = self._of(units)
+            part.add(moments_of(node, self.positive_x is not None, units))
+        self.count, self.sum_x = part.count, part.sum_x
+
+    def _of(self, units: slice) -> Moments:
+        """Views of the sums of some units, and a copy of those that all share."""
+        arrays = {name: array if name == "sum_x" else array[units] for name, array in self.arrays()}
+        return Moments._put_together(self.count, {**arrays, "sum_x": self.sum_x.copy()})
 
     def merge(self, other: Moments) -> Moments:
         """The moments of the samples of both."""
@@ -99,9 +128,13 @@ class Moments:
         return tuple(row.reshape(len(row), -1) for row in rows)
 
 
-def moments_of(node: Node, by_sign: bool = True) -> Moments:
-    """The moments of one call of a convolution or a dense layer, of its dtype."""
-    y = node.value.reshape(*node.value.shape[:2], -1)
+def moments_of(node: Node, by_sign: bool = True, units: slice = slice(None)) -> Moments:
+    """The moments of one call of a convolution or a dense layer, of its dtype.
+
+    units: of a layer without groups, those that are asked for.
+    """
+    y = node.value[:, units]
+    y = y.reshape(*y.shape[:2], -1)
     n, k, places = y.shape
     groups = node.params.get("groups", 1)
     mean = y.mean(axis=(0, 2), dtype=np.float64)
@@ -109,12 +142,12 @@ def moments_of(node: Node, by_sign: bool = True) -> Moments:
     rows, (positive_count, positive_y, square_y) = kernels.moments.centred_by_sign(y, mean, groups)
     kinds: tuple[str, ...] = ("positive_x", "positive", "negative")
     if not by_sign:
-        units = k // groups  # y − ȳ, over y > 0 and over the others, is one or the other
-        rows[:, :, units : 2 * units] += rows[:, :, 2 * units : -1]
-        rows, kinds = np.delete(rows, [*range(units), *range(2 * units, 3 * units)], axis=2), ("linear",)
+        of_group = k // groups  # y − ȳ over y > 0 and over the others: one of the two is zero
+        rows[:, :, 2 * of_group : -1] += rows[:, :, of_group : 2 * of_group]
+        rows, kinds = rows[:, :, 2 * of_group :], ("linear",)
     sums = _weight_vjp(rows, node)
 
-    shape = node.arrays[1].shape
+    shape = (k, *node.arrays[1].shape[1:])
     sums = sums.reshape(groups, -1, *shape[1:])
     by_kind = sums[:, :-1].reshape(groups, len(kinds), k // groups, *shape[1:]).swapaxes(0, 1)
     cross = {kind: part.reshape(shape) for kind, part in zip(kinds, by_kind, strict=True)}
