@@ -3,7 +3,7 @@
 import importlib
 from typing import Any
 
-_HOME = {"Picture": "minixai.plot.picture"}
+_HOME = {"Picture": "minixai.plot.picture", "draw_tape": "minixai.plot.tape"}
 __all__ = sorted(_HOME)
 
 

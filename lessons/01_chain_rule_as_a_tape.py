@@ -1,0 +1,691 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 1 · The chain rule as a tape
+#
+# How much does the output of a network change if one of its numbers, somewhere deep inside, changes a
+# little? One walk back along the computation answers that for *all* numbers at once. Training rests on this
+# walk, and so does every explanation in this course.
+#
+# **You will do:** write the walk for single numbers, write the rules for whole arrays, catch a wrong rule,
+# and measure how much of the error reaches the first of twenty layers.
+#
+# **You will learn:** what a tape, a cotangent and a vector-Jacobian product (VJP) are; how to test a
+# gradient; what the slope of an activation function does to a deep network.
+#
+# **You need:** derivatives, the chain rule, products of matrices; NumPy.
+#
+# **Time:** 90 minutes, of which the cells run about 10 seconds. Nothing to fetch: the images are
+# scikit-learn's digits. Code BSD-3-Clause, text CC BY 4.0.
+
+# %%
+import inspect
+import itertools
+import math
+from functools import partial
+
+import matplotlib
+import numpy as np
+from sklearn.datasets import load_digits
+
+import minixai as mx
+from minixai import nn, ops
+from minixai.checks import tell
+from minixai.checks.autodiff import (
+    check_layer_factor,
+    check_matmul_vjp,
+    check_product_vjp,
+    check_rules,
+    check_softmax_vjp,
+    check_tanh_vjp,
+    check_walk,
+)
+from minixai.gradcheck import check_vjp
+from minixai.plot import Picture, style
+from minixai.plot.tape import draw_tape
+from minixai.tape import Op, tape_of
+
+matplotlib.rcParams.update(style.RC)
+np.set_printoptions(precision=3, suppress=True)
+
+# %% [markdown]
+# ## 1.1 One number after the other
+#
+# A neuron has two inputs, and we want its output to be 1. Its loss is the squared error:
+#
+# $$z = x_1w_1 + x_2w_2 + b,\qquad y=\tanh z,\qquad e = y-1,\qquad L = e\cdot e.$$
+#
+# A computer takes one step at a time, and of each step we know the derivative: the **slope** of a sum is 1
+# for both numbers, that of a product is the *other* factor, that of $\tanh$ is $1-y^2$. So let every number
+# remember from which numbers it was computed, and the slopes. That is all there is to record. The list of
+# these records, in the order in which they were made, is the **tape**.
+
+
+# %%
+class Scalar:
+    """A number, the scalars that it was computed from, and the slope with respect to each of them."""
+
+    count = itertools.count()
+
+    def __init__(self, value, inputs=(), slopes=(), name=""):
+        self.value, self.inputs, self.slopes, self.name = value, inputs, slopes, name
+        self.number = next(Scalar.count)
+
+    def __add__(self, other):
+        return Scalar(self.value + other.value, (self, other), (1.0, 1.0), "sum")
+
+    def __mul__(self, other):
+        return Scalar(self.value * other.value, (self, other), (other.value, self.value), "product")
+
+    def tanh(self):
+        y = math.tanh(self.value)
+        return Scalar(y, (self,), (1 - y * y,), "tanh")
+
+
+def scalar_tape(output):
+    """All scalars that output was computed from, in the order in which they were made, itself last."""
+    found, todo = {output}, [output]
+    while todo:
+        new = set(todo.pop().inputs) - found
+        found |= new
+        todo.extend(new)
+    return sorted(found, key=lambda scalar: scalar.number)
+
+
+VALUES = {"x1": 2.0, "w1": 0.5, "x2": -1.0, "w2": 1.5, "b": 0.25, "-target": -1.0}
+x1, w1, x2, w2, b, minus_target = (Scalar(value, name=name) for name, value in VALUES.items())
+error = (x1 * w1 + x2 * w2 + b).tanh() + minus_target
+loss = error * error
+numbers = {scalar: k for k, scalar in enumerate(scalar_tape(loss))}
+for scalar, k in numbers.items():
+    record = f"{k:3} {scalar.name:8}{scalar.value:7.3f}"
+    for each, slope in zip(scalar.inputs, scalar.slopes, strict=True):
+        record += f"   from {numbers[each]:2}, slope {slope:6.3f}"
+    print(record)
+
+# %% [markdown]
+# Read the last line: the loss is the product of number 11 with itself, so there are two slopes.
+#
+# Now walk back. Let $g_k$ be the derivative of the *last* number with respect to number $k$, its
+# **cotangent**. The last one has $g=1$. If number $k$ was computed from $i$ with slope $s$, a part
+# $g_k\cdot s$ of what happens at the end goes through $k$ to $i$. If $i$ was used several times, the parts
+# add up. That is the chain rule:
+#
+# $$g_i=\sum_{k\text{ computed from }i} g_k\cdot s_{k,i}.$$
+#
+# ### Exercise 1.1 — the walk
+# *Difficulty 2/5 · importance 5/5 · at most 20 minutes*
+#
+# Write `walk(tape)`. The tape is a list of scalars, each with `.inputs` and `.slopes` (tuples of one
+# length); inputs stand before what was computed from them. Return a dict from every scalar on the tape to
+# its cotangent, a float.
+#
+# Worked example, $(a+b)\cdot a$ with $a=3$, $b=2$. The tape has $a$, $b$, the sum $5$ and the product $15$.
+# The product gets 1. It has slope 3 for the sum and slope 5 for $a$. The sum has the slopes 1 and 1. So
+# the sum gets 3, $b$ gets $3\cdot1=3$, and $a$ gets $5+3\cdot1=8$.
+#
+# <details><summary>Hint 1</summary>
+#
+# Go through the tape from last to first. When you come to a number, all that was computed from it is
+# behind you, so its cotangent is complete.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `g = dict.fromkeys(tape, 0.0)`, then set the last one to 1. Two nested loops, one line within.
+#
+# </details>
+# <details><summary>Solution</summary>
+#
+# ```python
+# def walk(tape):
+#     g = dict.fromkeys(tape, 0.0)
+#     g[tape[-1]] = 1.0
+#     for scalar in reversed(tape):
+#         for each, slope in zip(scalar.inputs, scalar.slopes):
+#             g[each] += g[scalar] * slope
+#     return g
+# ```
+#
+# </details>
+
+
+# %%
+def walk(tape):
+    """A dict from every scalar of the tape to the derivative of the last one with respect to it."""
+    return None  # your lines
+
+
+tell(check_walk, walk)
+if (found := walk(scalar_tape(loss))) is not None:
+    print({scalar.name: round(found[scalar], 3) for scalar in (x1, w1, x2, w2, b)})
+
+# %% [markdown]
+# **Checkpoint.** From here on we use minixai's own tape, so you can go on whatever became of your `walk`.
+#
+# > **Predict 1.** The neuron's output is far too small. Which of $w_1$, $w_2$, $b$ must go up to make the
+# > loss smaller, and which must go down? A small change of which of the five numbers changes the loss most?
+# > Do it in your head: $x_1=2$, $w_1=0.5$, $x_2=-1$, $w_2=1.5$, $b=0.25$.
+
+# %%
+leaves = {name: mx.Tensor(np.float64(value)) for name, value in VALUES.items()}
+y = ops.tanh(leaves["x1"] * leaves["w1"] + leaves["x2"] * leaves["w2"] + leaves["b"])
+error = y + leaves["-target"]
+loss = error * error
+cotangents = mx.backward(loss, wrt=tape_of(loss))
+source = inspect.getsource(mx.backward)
+print(source[source.index("    arrived, found") :])
+draw_tape(loss, {tensor: name for name, tensor in leaves.items()}, cotangents, "A neuron, and its loss")
+
+# %% [markdown]
+# From left to right, the values, in black. From right to left, the cotangents, in orange. Two arrows lead
+# into the last box, so the error's cotangent is twice the error. At $\tanh$ it is multiplied by $1-y^2$. At
+# a product, each factor gets it times the other one: $w_1$ gets most, since $x_1=2$ is the largest factor,
+# and the sign for $w_2$ is turned by $x_2=-1$. A step *against* the cotangents makes the loss smaller: $w_1$
+# and $b$ go up, $w_2$ goes down.
+#
+# Above the picture stands the heart of minixai's `backward`. It is your walk, with arrays in place of
+# numbers:
+#
+# | your tape | minixai's |
+# |---|---|
+# | `Scalar` | `Tensor`: an array, and the node that made it |
+# | its name and inputs | `Node`: the operation, its inputs, its value, its settings |
+# | `g · slope` | `rule_for(node, rules)(g, node)`: a **rule**, by default the operation's VJP |
+# | `scalar_tape` | `tape_of` |
+#
+# ## 1.2 Arrays: slopes become vector-Jacobian products
+#
+# An operation on arrays has many slopes: $J_{ki}=\partial y_k/\partial x_i$, the Jacobian. For
+# $y=\tanh x$ with a batch of 64 images of 4 096 numbers it would have 262 144² entries, nearly all of them
+# zero. Nobody stores it, because nobody needs it. The walk only asks for the product with the cotangent
+# that arrived,
+#
+# $$g^x_i=\sum_k g^y_k\,\frac{\partial y_k}{\partial x_i},$$
+#
+# the **vector-Jacobian product**. It has the shape of $x$, and often it is one line. Each operation of
+# `minixai.ops` stands with its VJP directly below it.
+#
+# ### Exercise 1.2 — three VJPs
+# *Difficulty 3/5 · importance 5/5 · at most 25 minutes*
+#
+# All arrays are float64. `g` has the shape of the output, and each answer the shape of its input.
+#
+# - `tanh_vjp(g, y)`: $y=\tanh x$, entry by entry; you get the *output*. Returns `gx`. Worked example:
+#   `g = [[2, -4]]`, `y = [[0.5, 0]]` give `[[1.5, -4]]`.
+# - `product_vjp(g, x, y)`: $x\cdot y$, entry by entry. Returns the tuple `(gx, gy)`. Worked example:
+#   `g = [[1, 10]]`, `x = [[2, 3]]`, `y = [[5, 7]]` give `[[5, 70]]` and `[[2, 30]]`.
+# - `matmul_vjp(g, x, y)`: the product of matrices $xy$, of shapes (m, j) and (j, n). Returns `(gx, gy)`.
+#   Worked example: `g = [[1, 0], [0, 2]]`, `x = [[1, 2], [3, 4]]`, `y = [[5, 6], [7, 8]]` give
+#   `[[5, 7], [12, 16]]` and `[[1, 6], [2, 8]]`.
+#
+# <details><summary>Hint for the matrices</summary>
+#
+# $(xy)_{mn}=\sum_j x_{mj}y_{jn}$. So $x_{mj}$ takes part in row $m$ of the output only, at column $n$ with
+# the slope $y_{jn}$: $g^x_{mj}=\sum_n g_{mn}y_{jn}$. Which product of matrices is that? The shapes leave
+# one choice only: (m, n) and (j, n) are to give (m, j).
+#
+# </details>
+# <details><summary>Solution</summary>
+#
+# ```python
+# def tanh_vjp(g, y):
+#     return g * (1 - y**2)
+#
+#
+# def product_vjp(g, x, y):
+#     return g * y, g * x
+#
+#
+# def matmul_vjp(g, x, y):
+#     return g @ y.T, x.T @ g
+# ```
+#
+# </details>
+
+
+# %%
+def tanh_vjp(g, y):
+    """The cotangent of x, for y = tanh(x)."""
+    return None  # your line
+
+
+def product_vjp(g, x, y):
+    """The cotangents of x and y, for x·y entry by entry."""
+    return None  # your line
+
+
+def matmul_vjp(g, x, y):
+    """The cotangents of x (m, j) and y (j, n), for x @ y."""
+    return None  # your line
+
+
+tell(check_tanh_vjp, tanh_vjp)
+tell(check_product_vjp, product_vjp)
+tell(check_matmul_vjp, matmul_vjp)
+
+# %% [markdown]
+# `backward` takes a **table of rules**: for an operation, what to answer in place of its VJP. A rule gets
+# the cotangent and the node and returns a cotangent for every input. So your three answers can carry a
+# whole network:
+
+# %%
+rules = {
+    ops.tanh: lambda g, node: [tanh_vjp(g, node.value)],
+    ops.multiply: lambda g, node: product_vjp(g, *node.arrays),
+    ops.matmul: lambda g, node: matmul_vjp(g, *node.arrays),
+}
+tell(check_rules, rules)
+
+rng = np.random.default_rng(0)
+shapes = {"x": (5, 64), "w": (64, 32), "s": (5, 32), "v": (32, 10)}
+leaves = {name: mx.Tensor(rng.normal(size=shape) / 8) for name, shape in shapes.items()}
+output = (ops.tanh(leaves["x"] @ leaves["w"]) * leaves["s"]) @ leaves["v"]
+loss = ops.cross_entropy(output, np.arange(5))
+cotangents = mx.backward(loss, wrt=tape_of(loss))
+draw_tape(loss, {tensor: name for name, tensor in leaves.items()}, cotangents, "The same with arrays")
+
+# %% [markdown]
+# The boxes now have shapes, and a cotangent has the shape of its array; the picture gives its norm. One
+# walk found the derivatives with respect to all entries of all nine arrays.
+#
+# ## 1.3 Is a gradient right?
+#
+# A wrong VJP raises no error. The network then learns a little worse, or the explanation shows a little
+# something else, and nobody notices. So compare with the definition. Two candidates, for a small $h$:
+#
+# $$\text{one-sided } \frac{f(x+h)-f(x)}{h},\qquad \text{central } \frac{f(x+h)-f(x-h)}{2h}.$$
+#
+# > **Predict 2.** We take the neuron's loss as a function of $w_1$ and make $h$ smaller and smaller, from
+# > $10^{-1}$ to $10^{-14}$. Does the error always fall? Where is it smallest, for which of the two?
+
+
+# %%
+def neuron_loss(w1, dtype=np.float64):
+    """The loss of 1.1 at another w1."""
+    v = {name: dtype(value) for name, value in VALUES.items()}
+    return (np.tanh(v["x1"] * dtype(w1) + v["x2"] * v["w2"] + v["b"]) + v["-target"]) ** 2
+
+
+def central(w1, h, dtype=np.float64):
+    return float(neuron_loss(w1 + h, dtype) - neuron_loss(w1 - h, dtype)) / (2 * h)
+
+
+w1 = mx.Tensor(np.float64(VALUES["w1"]))
+error = ops.tanh(w1 * VALUES["x1"] + VALUES["x2"] * VALUES["w2"] + VALUES["b"]) - 1
+exact = float(mx.backward(error * error, wrt=[w1])[w1])
+at = VALUES["w1"]
+steps = 10.0 ** np.arange(-1, -14.1, -0.25)
+candidates = {
+    "central, float32": ([central(at, h, np.float32) for h in steps], style.FAINT, "s"),
+    "one-sided, float64": ([(neuron_loss(at + h) - neuron_loss(at)) / h for h in steps], style.FILTER, "^"),
+    "central, float64": ([central(at, h) for h in steps], style.PATTERN, "o"),
+}
+picture = Picture(figsize=(9, 5), dpi=80, layout="constrained")
+axes = picture.subplots()
+for name, (found, colour, marker) in candidates.items():
+    errors = np.abs(np.array(found) - exact) / abs(exact)
+    best = np.argmin(errors)
+    print(f"{name:18}: smallest relative error {errors[best]:.0e} at h = {steps[best]:.0e}, "
+          f"at h = 1e-06 {errors[np.isclose(steps, 1e-6)][0]:.0e}")  # fmt: skip
+    axes.loglog(steps, np.maximum(errors, 1e-16), marker, color=colour, label=name, linestyle="-", ms=5)
+axes.set(
+    xlabel="step $h$",
+    ylabel="relative error",
+    title="Derivative from differences: a smaller $h$ is not always better",
+)
+axes.set(xlim=(2e-1, 5e-15), ylim=(1e-13, 20))
+axes.legend(frameon=False)
+picture
+
+# %% [markdown]
+# Two errors are at work. The formula's own falls with $h$ (with $h^2$ for the central one, which is why it
+# is the better one). The rounding of $f$, divided by $h$, grows as $h$ shrinks. Where they meet, the error
+# is smallest; further right the curves are chance. At $h=10^{-6}$, which is good in float64, float32 is off
+# by some per cent, and a little further by everything: **check in float64**.
+#
+# An operation has many outputs, and differences need a single number. So we multiply the output with a
+# cotangent $c$ and check $f(x)=\sum_k c_k\,y_k(x)$. Which $c$? The obvious choice is ones. We try it on
+# softmax, $y_i=e^{x_i}/\sum_j e^{x_j}$.
+#
+# > **Predict 3.** Somebody writes a VJP of softmax that returns *zeros*, whatever arrives. Does it pass a
+# > check with a cotangent of ones? (The answer is in the cell after the exercise.)
+#
+# ### Exercise 1.3 — the VJP of softmax
+# *Difficulty 4/5 · importance 3/5 · at most 15 minutes*
+#
+# Write `softmax_vjp(g, y)`: `g` and the output `y` are float64 (n, k), softmax goes along the rows, the
+# result is (n, k). Here every output depends on every input of its row:
+# $\partial y_j/\partial x_i=y_j(\delta_{ij}-y_i)$, where $\delta_{ij}$ is 1 if $i=j$ and else 0.
+#
+# Worked example, two rows: `g = [[1, 0], [2, 4]]`, `y = [[0.25, 0.75], [0.5, 0.5]]` give
+# `[[0.1875, -0.1875], [-0.5, 0.5]]`.
+#
+# <details><summary>Hint</summary>
+#
+# Put the derivative into $g^x_i=\sum_j g_j\,\partial y_j/\partial x_i$ and split the sum in two. The first
+# has one term only. The second is $y_i$ times a number that is the same for the whole row.
+#
+# </details>
+# <details><summary>Solution</summary>
+#
+# $g^x_i=g_iy_i-y_i\sum_jg_jy_j$:
+#
+# ```python
+# def softmax_vjp(g, y):
+#     return y * (g - (g * y).sum(axis=-1, keepdims=True))
+# ```
+#
+# </details>
+
+
+# %%
+def softmax_vjp(g, y):
+    """The cotangent of x (n, k), for y = softmax(x) along the rows."""
+    return None  # your line
+
+
+tell(check_softmax_vjp, softmax_vjp)
+
+# %%
+# The VJP of Predict 3, at one entry of x.
+broken = Op(ops.softmax.forward)
+broken.define_vjp(lambda g, node: [np.zeros_like(g)])
+
+x = rng.normal(size=(2, 4))
+for name, c in {"ones": np.ones((2, 4)), "random": rng.normal(size=(2, 4))}.items():
+    tensor, h = mx.Tensor(x), np.zeros((2, 4))
+    h[0, 1] = 1e-6
+    difference = np.sum(c * (ops.softmax.forward(x + h) - ops.softmax.forward(x - h))) / 2e-6
+    vjp = mx.backward(broken(tensor), c)[tensor][0, 1]
+    difference = round(difference, 6) + 0.0  # + 0.0: no minus zero
+    print(f"cotangent of {name:6}: the broken VJP gives {vjp:.6f}, differences give {difference:.6f}")
+
+for name, op in {"the package's": ops.softmax, "the broken one": broken}.items():
+    try:
+        check_vjp(op, x)
+        print(f"{name}: right")
+    except AssertionError as error:
+        print(f"{name}: {error}")
+
+# %% [markdown]
+# It passes. The outputs of softmax add up to 1 whatever $x$ is, so with ones the true answer *is* zero.
+# minixai's `check_vjp` draws its cotangents at random, and finds it. All operations of the package are
+# tested that way, and so is `check_vjp` itself, with wrong VJPs.
+#
+# ## 1.4 Activation functions
+#
+# What the walk does at an activation function is one product: the cotangent times the slope
+# $\varphi'(z)$. So the slopes decide what gets through.
+#
+# > **Predict 4.** Five functions: a step, sigmoid, tanh, ReLU, and softplus $\log(1+e^z)$. Sketch their
+# > derivatives. Which is nowhere larger than $\tfrac14$? Which are near zero on both sides? Which one lets
+# > nothing through at all? And is one of the *derivatives* a function from the list?
+
+# %%
+FUNCTIONS = {
+    "step": ops.step,
+    "sigmoid": ops.sigmoid,
+    "tanh": ops.tanh,
+    "ReLU": ops.relu,
+    "softplus": ops.softplus,
+}
+z = mx.Tensor(np.linspace(-5, 5, 1001))
+picture = Picture(figsize=(15, 5.4), dpi=64, layout="constrained")
+panels = picture.subplots(2, 5, sharex=True, sharey="row")
+for (name, function), top, bottom in zip(FUNCTIONS.items(), *panels, strict=True):
+    y = function(z)
+    slope = mx.backward(y)[z]
+    top.plot(z.value, y.value, color=style.INK, linewidth=3)
+    bottom.plot(z.value, slope, color=style.FILTER, linewidth=3)
+    top.set(title=name, ylim=(-1.3, 3.3))
+    bottom.set(ylim=(-0.1, 1.15), xlabel="$z$", yticks=[0, 0.25, 0.5, 1])
+    for axes in (top, bottom):
+        axes.axhline(0, color=style.FAINT, linewidth=1, zorder=0)
+    print(f"{name:8}: largest slope {slope.max():.3f}, at z = 4 {slope[900]:.4f}, at z = -4 {slope[100]:.4f}")
+panels[0, 0].set_ylabel(r"$\varphi(z)$")
+panels[1, 0].set_ylabel(r"$\varphi'(z)$")
+picture
+
+# %% [markdown]
+# The step lets nothing through: no walk tells the layers before it what they did wrong. The perceptrons of
+# 1958 were made of steps, and only their last layer was trained. The sigmoid lets a quarter through at best,
+# tanh everything at 0 and little far from it, ReLU all or nothing. The slope of softplus is the sigmoid.
+#
+# ## 1.5 Credit through depth
+#
+# A walk through twenty layers multiplies twenty slopes, and twenty weight matrices. How large is what
+# arrives at the first layer? A back-of-the-envelope answer: let the $n$ weights of each of the $n$ units of
+# a layer be independent, with mean 0 and variance $\text{gain}^2/n$. From the output of a layer back to its
+# input, the squared norm of a cotangent is then multiplied, on average, by
+#
+# $$\text{gain}^2\cdot\text{mean of }\varphi'(z)^2\text{ over the units}.$$
+#
+# ### Exercise 1.4 — the factor of one layer
+# *Difficulty 1/5 · importance 4/5 · at most 5 minutes*
+#
+# Write `layer_factor(gain, slopes)`: by which factor does one layer change the *norm* of a cotangent? `gain`
+# is a float, `slopes` float64 (n,), the result a float. Worked example: `layer_factor(3.0, [1, 0, 0, 1])`
+# is $3\sqrt{1/2}\approx2.121$.
+#
+# Then use it. ReLU has slope 1 for about half of its units, else 0. Which gain keeps the norm? And which
+# one would the sigmoid need, at least?
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# def layer_factor(gain, slopes):
+#     return gain * np.sqrt(np.mean(np.square(slopes)))
+# ```
+#
+# For ReLU the mean of the squares is $\tfrac12$, so gain $\sqrt2$ keeps the norm: the initialisation of He
+# et al. The sigmoid's slopes are $\tfrac14$ at most, so it needs a gain of 4 or more; but with such weights
+# $z$ is large, and the slopes are much smaller than $\tfrac14$.
+#
+# </details>
+
+
+# %%
+def layer_factor(gain, slopes):
+    """The factor of a cotangent's norm from the output of a layer to its input."""
+    return None  # your line
+
+
+tell(check_layer_factor, layer_factor)
+
+# %% [markdown]
+# Now measure it: 19 hidden layers of 64 units, 256 digits, three ways to draw the first weights. Each is a
+# function of `nn.init`, and each stands for a gain: PyTorch's default for a layer
+# ($1/\sqrt3\approx0.58$), Xavier (1), He ($\sqrt2$).
+#
+# > **Predict 5.** On a logarithmic axis, how will the curves look: straight, bent, with a threshold? For
+# > which of the nine pairs will the gradient at layer 1 be about as large as at layer 19? By how many powers
+# > of ten will sigmoid shrink it with PyTorch's default?
+
+
+# %%
+def network(activation, init, depth, seed=0):
+    """depth linear layers, 64 units each but 10 in the last, with an activation between."""
+    rng = np.random.default_rng(seed)
+    hidden = [layer for _ in range(depth - 1) for layer in (nn.Linear(64, 64), activation())]
+    model = nn.Sequential(*hidden, nn.Linear(64, 10))
+    for parameter in model.parameters():
+        zeros = np.zeros_like(parameter.value)
+        parameter.value = init(parameter.shape, rng) if parameter.ndim == 2 else zeros
+    return model
+
+
+def through_depth(model, x, labels):
+    """Norms of the loss' gradient at the activations' outputs, and the slopes of the activations."""
+    output, layers = model.trace(mx.Tensor(x))
+    hidden = [layers[str(k)][0] for k in range(1, len(model), 2)]
+    g = mx.backward(ops.cross_entropy(output, labels), wrt=hidden)
+    slopes = [mx.backward(each, wrt=each.inputs)[each.inputs[0]] for each in hidden]
+    return [np.linalg.norm(g[each]) for each in hidden], slopes
+
+
+images, labels = load_digits(return_X_y=True)
+x = (images / 8 - 1).astype(np.float32)  # from -1, white, to 1, black
+x = x - x.mean(axis=0)
+ACTIVATIONS = {
+    "ReLU": (nn.ReLU, style.DISTRACTOR),
+    "tanh": (nn.Tanh, style.PATTERN),
+    "sigmoid": (nn.Sigmoid, style.FILTER),
+}
+INITS = {
+    "PyTorch's default": (partial(nn.init.kaiming_uniform, gain=1 / np.sqrt(3)), 1 / np.sqrt(3)),
+    "Xavier": (nn.init.xavier_uniform, 1.0),
+    "He": (nn.init.kaiming_normal, np.sqrt(2)),
+}
+layer = np.arange(1, 20)
+picture = Picture(figsize=(15, 5), dpi=64, layout="constrained")
+for axes, (how, (init, gain)) in zip(picture.subplots(1, 3, sharey=True), INITS.items(), strict=True):
+    for name, (activation, colour) in ACTIVATIONS.items():
+        norms, slopes = through_depth(network(activation, init, 20), x[:256], labels[:256])
+        factors = [gain * np.sqrt(np.mean(each**2)) for each in slopes[1:]]
+        formula = norms[-1] * np.append(np.cumprod(factors[::-1])[::-1], 1)
+        axes.semilogy(layer, norms, "o", color=colour, label=name)
+        axes.semilogy(layer, formula, color=colour, linewidth=2, alpha=0.5)
+        measured = (norms[0] / norms[-1]) ** (1 / 18)
+        expected = np.prod(factors) ** (1 / 18)
+        print(f"{how:17} {name:8}: a layer's factor {measured:.3f}, by the formula {expected:.3f}, "
+              f"all 18: {norms[0] / norms[-1]:.0e}")  # fmt: skip
+    axes.set(title=f"{how}, gain {gain:.2f}", xlabel="layer (the input is left)", xticks=[1, 5, 10, 15, 19])
+picture.axes[0].set_ylabel("norm of the gradient")
+picture.axes[0].legend(title="dots: measured\nlines: by the formula", frameon=False, loc="lower right")
+picture
+
+# %% [markdown]
+# Straight lines: a factor per layer, so exponential in the depth. This is the **vanishing gradient**. Your
+# formula predicts each of the nine. ReLU keeps the gradient's size with He's weights, tanh nearly so with
+# Xavier's and with He's, and the sigmoid loses most of it in every layer, with each of the three. (A factor
+# above 1 makes an *exploding* gradient.)
+#
+# The gradient is how training assigns **credit**: it tells every weight its share of the error. What if
+# the share is $10^{-15}$?
+#
+# > **Predict 6.** We train four networks with ten layers for a few epochs of plain gradient descent, with
+# > He's weights, and look how far the layers 1, 4, 7 and 10 moved from their first weights. Which of step,
+# > sigmoid, tanh and ReLU will learn the digits? In the others, which layers will move?
+
+
+# %%
+class Step(nn.Module):
+    def forward(self, x):
+        return ops.step(x)
+
+
+order = np.random.default_rng(0).permutation(len(x))
+train, test = order[:1300], order[1300:]
+trained = {}
+print("moved, relative to the first weights:")
+for name, activation in {"step": Step, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "ReLU": nn.ReLU}.items():
+    model = trained[name] = network(activation, nn.init.kaiming_normal, 10)
+    first = model.state_dict()
+    sgd = nn.SGD(model.parameters(), lr=0.05)
+    history = nn.fit(model, x[train], labels[train], epochs=5, optimiser=sgd,
+                     validation=(x[test], labels[test]), progress=False)  # fmt: skip
+    last = model.state_dict()
+    moved = ""
+    for number in (1, 4, 7, 10):
+        key = f"{2 * (number - 1)}.weight"
+        share = np.linalg.norm(last[key] - first[key]) / np.linalg.norm(first[key])
+        moved += f"layer {number} {share:.0e}   "
+    print(f"{name:8} {moved}right on the test digits: {history[-1].validation_accuracy:.0%}")
+
+# %% [markdown]
+# Step and sigmoid do no better than guessing. With the step nothing moves but the last layer. With the
+# sigmoid the credit shrinks from layer to layer, and so does the way that the layers go. The two that keep
+# the gradient's size move all layers by a similar share, and read the digits.
+#
+# ## 1.6 Outlook: another answer at a node
+#
+# The rest of this course is about one idea: **give a node another rule, and the same walk answers another
+# question**. Here are two rules for ReLU. They keep what is positive of the cotangent that arrives; the
+# second one also keeps the gradient's own gate. Neither is a derivative of anything.
+
+# %%
+RULES = {
+    "gradient": {},
+    "deconvnet": {ops.relu: lambda g, node: [np.maximum(g, 0)]},
+    "guided_backprop": {ops.relu: lambda g, node: [np.maximum(g, 0) * (node.value > 0)]},
+}
+digit, model = x[test[:1]], trained["ReLU"]
+leaf = mx.Tensor(digit)
+logits = model(leaf)
+target = int(logits.value.argmax())
+picture = Picture(figsize=(13, 3.8), dpi=64, layout="constrained")
+first, *panels = picture.subplots(1, 4)
+first.imshow(images[test[0]].reshape(8, 8), cmap="Greys")
+first.set(title=f"the network says {target}", xticks=[], yticks=[])
+for axes, (name, rules) in zip(panels, RULES.items(), strict=True):
+    map_ = mx.backward(logits, np.eye(10)[[target]], rules=rules)[leaf]
+    package = np.asarray(getattr(mx.methods, name)(model, digit, target=target))
+    print(f"{name:15}: largest difference to mx.methods.{name} {np.abs(map_ - package).max()}")
+    largest = np.abs(map_).max()
+    axes.imshow(map_.reshape(8, 8), cmap="RdBu_r", vmin=-largest, vmax=largest)
+    axes.set(title=name, xticks=[], yticks=[])
+picture
+
+# %% [markdown]
+# One line changed, and the map is another one (red: positive, blue: negative, each map on its own scale).
+# These are DeConvNet and guided backprop, as published and as the package has them. Which of the three is
+# right? That depends on the question, and the other lessons are about it.
+#
+# ## 1.7 Where it fails
+#
+# **At a kink.** ReLU has no derivative at 0. minixai takes 0, central differences give the mean of both
+# sides, and a check that hits the kink complains about a right VJP. Check at points away from it.
+#
+# **Where the function is flat.** A gradient is about *small* changes. A neuron that is very sure of itself
+# lies where the sigmoid is flat:
+
+# %%
+try:
+    check_vjp(ops.relu, np.array([-1.0, 0.0, 2.0]))
+except AssertionError as error:
+    print(error)
+
+x_sure = mx.Tensor(np.array([3.0]))
+y_sure = ops.sigmoid(5.0 * x_sure)
+print(f"the output is {y_sure.value[0]:.7f}, its derivative {mx.backward(y_sure)[x_sure][0]:.1e}, "
+      f"but without the input the output is {ops.sigmoid.forward(np.zeros(1))[0]}")  # fmt: skip
+
+# %% [markdown]
+# The input made the output what it is, and the gradient is nearly zero. It does not lie: a *little* more or
+# less of this input changes nothing. But that was not what we wanted to know. **A gradient that vanishes
+# does not mean an input that does not matter.** With steps it is zero everywhere.
+#
+# **Open question.** The optimiser Adam divides every gradient by its own running size, so in the first
+# layers of the sigmoid network the weights *do* move. Replace `nn.SGD` by `nn.Adam` in 1.5 and try ten and
+# twenty layers. Is a credit of $10^{-10}$ that is scaled up still credit? How would you find out whether
+# its *direction* is right?
+#
+# ## References
+# - F. Rosenblatt: *The perceptron: a probabilistic model for information storage and organization in the
+#   brain*, Psychological Review 65(6), 1958, 386–408. Learning with steps.
+# - R. E. Wengert: *A simple automatic derivative evaluation program*, Communications of the ACM 7(8), 1964,
+#   463–464. The list of elementary steps, which we call the tape.
+# - S. Linnainmaa: *Taylor expansion of the accumulated rounding error*, BIT 16, 1976, 146–160. The walk
+#   back.
+# - D. E. Rumelhart, G. E. Hinton, R. J. Williams: *Learning representations by back-propagating errors*,
+#   Nature 323, 1986, 533–536. The same for neural networks.
+# - S. Hochreiter: *Untersuchungen zu dynamischen neuronalen Netzen*, diploma thesis, TU München, 1991. The
+#   vanishing gradient.
+# - X. Glorot, Y. Bengio: *Understanding the difficulty of training deep feedforward neural networks*,
+#   AISTATS 2010, 249–256. Xavier's weights.
+# - K. He, X. Zhang, S. Ren, J. Sun: *Delving deep into rectifiers*, ICCV 2015,
+#   [arXiv 1502.01852](https://arxiv.org/abs/1502.01852). The factor $\sqrt2$ for ReLU.
+# - A. G. Baydin, B. A. Pearlmutter, A. A. Radul, J. M. Siskind: *Automatic differentiation in machine
+#   learning: a survey*, Journal of Machine Learning Research 18(153), 2018. To read on.
+# - A. Karpathy: [micrograd](https://github.com/karpathy/micrograd). A tape for scalars in a hundred lines.
