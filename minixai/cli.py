@@ -37,6 +37,8 @@ NETWORKS = {
     "squeezenet": Network(models.squeezenet1_0, "imagenet", "features.12"),
     "vgg16": Network(models.vgg16, None, "features.29"),
     "lenet5": Network(models.lenet5, None, "features.4"),
+    "cifar10_allcnn": Network(models.pretrained, "cifar10_allcnn", "features.13"),
+    "cifar10_maxpool": Network(models.pretrained, "cifar10_maxpool", "features.10"),
 }
 
 
@@ -138,7 +140,7 @@ class _Task:
             model.patterns = Patterns.load(args.patterns)
         self.x = self.model.check_input(name, _input(self.model, photo))
         self.logits = self.model.predict(self.x)[0].astype(np.float64)
-        self.names = _class_names(len(self.logits))
+        self.names = list(getattr(model, "classes", ())) or _class_names(len(self.logits))
         self.target = None if args.target is None else _class_number(args.target, self.names)
 
     def top(self) -> str:

@@ -23,7 +23,9 @@ def write_whole(call: str, path: Path, content: bytes | Callable[[Path], object]
             if isinstance(content, bytes):
                 file.write(content)
         if not isinstance(content, bytes):
+            mode = unfinished.stat().st_mode
             content(unfinished)
+            unfinished.chmod(mode)  # which the function may have changed
         with unfinished.open("r+b") as file:
             os.fsync(file.fileno())  # the bytes must be on the disk before the name points to them
         unfinished.replace(path)

@@ -367,6 +367,12 @@ def test_files_bring_everything_back(tmp_path: Path) -> None:
     assert (tmp_path / "again.safetensors").stat().st_size == (tmp_path / "a.safetensors").stat().st_size
 
 
+def test_others_may_read_the_file(tmp_path: Path) -> None:
+    fit(network(), [images()]).save(tmp_path / "p.safetensors")
+    (tmp_path / "other").touch()
+    assert (tmp_path / "p.safetensors").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
 def test_small_files(tmp_path: Path) -> None:
     a = fit(network(), [images()])
     a.save(tmp_path / "small.safetensors", moments=False, dtype=np.float16)

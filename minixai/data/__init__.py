@@ -1,6 +1,7 @@
 """Readers that return arrays (weights, MNIST, photos, labels), and the toy model."""
 
 from minixai.data.arrays import read_arrays, write_arrays
+from minixai.data.cifar import cifar10
 from minixai.data.deep_compression import read_deep_compression
 from minixai.data.digits import mnist
 from minixai.data.downloads import fetch
@@ -16,6 +17,7 @@ __all__ = [
     "TORCHVISION",
     "Preprocess",
     "ToySample",
+    "cifar10",
     "fetch",
     "imagenet_labels",
     "mnist",

@@ -75,7 +75,7 @@ def fetch(name: str) -> Path:
     if name not in _SOURCES:
         raise ValueError(f"fetch: no file {name!r} is known, expected one of {', '.join(_SOURCES)}")
     source = _SOURCES[name]
-    for folder in _folders():
+    for folder in folders():
         path = folder / name
         if path.is_file():
             _check(path, source)
@@ -83,7 +83,7 @@ def fetch(name: str) -> Path:
     return _download(name, source)
 
 
-def _folders() -> Iterator[Path]:
+def folders() -> Iterator[Path]:
     """Where files are looked for; pooch is imported only when the first place lacks the file."""
     if named := os.environ.get("MINIXAI_DATA"):
         yield Path(named).expanduser()

@@ -6,15 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from minixai import kernels
 from minixai.errors import ShapeError
 from minixai.tape import Array, Node, Op
 
 __all__ = ["batch_norm", "dropout"]
-
-
-def _per_channel(values: Array, x: Array) -> Array:
-    """Give (c,) the shape that broadcasts over x (n, c, …)."""
-    return values.reshape(-1, *[1] * (x.ndim - 2))
 
 
 @Op
@@ -37,24 +33,56 @@ def batch_norm(
     if (w is None) != (b is None) or (mean is None) != (variance is None):
         raise ValueError("batch_norm: expected w and b, and mean and variance, both or none")
     if mean is None:
-        axes = (0, *range(2, x.ndim))
-        mean, variance = x.mean(axes), x.var(axes)
+        mean, variance = channel_moments(x)
     mean, scale = (np.asarray(array, x.dtype) for array in (mean, 1 / np.sqrt(np.asarray(variance) + eps)))
-    normal = (x - _per_channel(mean, x)) * _per_channel(scale, x)
-    y = normal if w is None or b is None else normal * _per_channel(w, x) + _per_channel(b, x)
-    return y, (normal, scale)
+    y = np.empty(x.shape, x.dtype)
+    channels, out = _channels(x), _channels(y)
+    slope, shift = scale if w is None else scale * w, 0 * mean if b is None else b
+
+    def fill(k: int) -> None:
+        np.subtract(channels[k], mean[k], out=out[k])
+        out[k] *= slope[k]
+        out[k] += shift[k]
+
+    kernels.threads.for_each(fill, len(channels))
+    return y, (mean, scale)
 
 
 @batch_norm.define_vjp
 def _batch_norm_vjp(g: Array, node: Node) -> tuple[Array | None, ...]:
-    (x, *affine), (normal, scale) = node.arrays, node.saved
-    axes = (0, *range(2, x.ndim))
-    gw = (g * normal).sum(axes) if any(node.needs[1:]) else None
-    gb = g.sum(axes) if any(node.needs[1:]) else None
-    gn = g * _per_channel(affine[0], x) if affine else g
-    if node.params["mean"] is None:  # the batch's own mean and variance depend on x too
-        gn = gn - _per_channel(gn.mean(axes), x) - normal * _per_channel((gn * normal).mean(axes), x)
-    return (gn * _per_channel(scale, x), gw, gb)[: len(node.inputs)]
+    (x, *affine), (mean, scale) = node.arrays, node.saved
+    w = affine[0] if affine else np.ones_like(scale)
+    gx, gw, gb = np.empty(x.shape, x.dtype), np.empty_like(scale), np.empty_like(scale)
+    channels, out, cotangents = _channels(x), _channels(gx), _channels(g)
+
+    def fill(k: int) -> None:
+        normal, gk = (channels[k] - mean[k]) * scale[k], cotangents[k]
+        gw[k], gb[k] = np.vdot(gk, normal), gk.sum()
+        if node.params["mean"] is None:  # the batch's own mean and variance depend on x too
+            gk = gk - gb[k] / gk.size - normal * (gw[k] / gk.size)
+        out[k] = gk * (w[k] * scale[k])
+
+    kernels.threads.for_each(fill, len(channels))
+    return (gx, gw, gb)[: len(node.inputs)]
+
+
+def channel_moments(x: Array) -> tuple[Array, Array]:
+    """The mean and the variance of each channel of x (n, c, …): (c,) each."""
+    channels = _channels(x)
+    mean, variance = np.empty((2, len(channels)), x.dtype)
+
+    def fill(k: int) -> None:
+        mean[k] = channels[k].mean()
+        centred = channels[k] - mean[k]
+        variance[k] = np.vdot(centred, centred) / centred.size
+
+    kernels.threads.for_each(fill, len(channels))
+    return mean, variance
+
+
+def _channels(x: Array) -> Array:
+    """A view (c, n, places) of x (n, c, …): one channel's numbers stay in the cache while they are used."""
+    return x.reshape(*x.shape[:2], -1).swapaxes(0, 1)
 
 
 @Op

@@ -28,7 +28,7 @@ from minixai.tape import Array, Node
 
 __all__ = ["pattern_attribution", "pattern_net"]
 
-TOLERANCE = 0.01  # of wᵀa, which float16 changes by a thousandth; other weights change it altogether
+ROUNDING = 0.002  # of the terms of wᵀa, in float16; with other weights it is altogether different
 
 
 def pattern_net(
@@ -103,9 +103,12 @@ def _finder(patterns: Patterns | Mapping[str, Array], kind: Kind) -> Callable[[N
         a, wa = chosen[name]
         if a.shape != w.shape:
             raise RuleError(f"patterns: that of layer {name!r} has shape {a.shape}, its weight {w.shape}")
-        if wa is not None and not np.allclose(units_dot(w, a), wa, atol=TOLERANCE):
+        a = a.astype(w.dtype, copy=False)
+        if wa is not None and np.any(
+            np.abs(units_dot(w, a) - wa) > ROUNDING * (1 + units_dot(abs(w), abs(a)))
+        ):
             raise RuleError(f"patterns: those of layer {name!r} were fitted to other weights, as wᵀa shows")
-        return a.astype(w.dtype, copy=False)
+        return a
 
     return pattern
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from glob import escape
 from pathlib import Path
 
 from minixai import data
@@ -30,7 +31,7 @@ class Checkpoint:
         self.moments: dict[str, Moments] = {}
         if self.path.suffix != ".safetensors" or not self.path.parent.is_dir():
             raise ValueError(f"fit_patterns: checkpoint is {path}, expected a .safetensors file in a folder")
-        for unfinished in self.path.parent.glob(f".{self.path.name}.*.tmp"):
+        for unfinished in self.path.parent.glob(f".{escape(self.path.name)}.*.tmp"):
             unfinished.unlink()  # what a killed process left
         if self.path.exists():
             self._read()

@@ -1,0 +1,840 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 2 · Convolution by hand
+#
+# A convolutional layer is six nested loops around one multiplication. This lesson does them with pencil and
+# paper, then in Python, then fast. It does the same for max pooling. What later lessons do with
+# convolutional networks is these loops walked backwards.
+#
+# **You will do:** compute a published example by hand; write convolution, `im2col`, max pooling with
+# switches and unpooling; measure what numba and BLAS make of the loops.
+#
+# **You will learn:** what stride, padding, dilation and 1×1 kernels do; why the "convolution" of networks is
+# a cross-correlation; why the backward pass of max pooling is unpooling; what makes a convolution fast.
+#
+# **You need:** NumPy, and what a vector-Jacobian product (VJP) is: the gradient of $\sum_i g_i\,y_i$ with
+# respect to the input, for given numbers $g$. Nothing is fetched: the photos come with scikit-image.
+#
+# **Time:** 90 minutes, of which the cells run about 10 seconds. Code BSD-3-Clause, text CC BY 4.0.
+
+# %%
+import time
+from functools import partial
+
+import ipywidgets
+import matplotlib
+import numpy as np
+from IPython.display import display
+from matplotlib.colors import to_rgba_array
+from matplotlib.patches import Rectangle
+from numba import njit
+from threadpoolctl import threadpool_limits
+
+import minixai as mx
+from minixai.checks import convolution as checks
+from minixai.checks import tell
+from minixai.data import photo
+from minixai.kernels import threads
+from minixai.plot import Picture, style
+
+matplotlib.rcParams.update(style.RC)
+np.set_printoptions(precision=3, suppress=True)
+WINDOW, ZEROS = to_rgba_array(["#FFC48A", "#E4E4E4"])
+
+
+def canvas(width, height, cell):
+    """A picture of width × height cells, each `cell` inches wide, with (0, 0) at its top left."""
+    picture = Picture(figsize=(width * cell, height * cell), dpi=72)
+    axes = picture.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(0, width), ylim=(height, 0))
+    axes.axis("off")
+    return picture, axes
+
+
+def table(axes, values, left, top, title="", faces=None, size=13):
+    """A matrix (rows, columns) as numbers on cells of colour `faces`; NaN stays blank."""
+    for (r, q), value in np.ndenumerate(values):
+        face = "white" if faces is None else faces[r, q]
+        axes.add_patch(Rectangle((left + q, top + r), 1, 1, facecolor=face, edgecolor=style.FAINT))
+        if not np.isnan(value):
+            number = f"{value:g}".replace("-", "−")
+            fit = size if len(number) < 3 else 0.8 * size
+            axes.text(left + q + 0.5, top + r + 0.53, number, ha="center", va="center", size=fit)
+    axes.text(left + values.shape[1] / 2, top - 0.35, title, ha="center", size=style.HEADING_SIZE)
+
+
+def frame(axes, left, top, colour=style.FILTER):
+    """A thick frame around one cell."""
+    axes.add_patch(Rectangle((left, top), 1, 1, fill=False, edgecolor=colour, linewidth=4))
+
+
+def padded_faces(side, padding):
+    """Colours of a padded image: white, its zeros grey."""
+    faces = np.tile(ZEROS, (side, side, 1))
+    faces[padding : side - padding, padding : side - padding] = 1
+    return faces
+
+
+def tint(values, limit):
+    """Colours of numbers: blue below 0, red above, pale near 0."""
+    return matplotlib.colormaps["RdBu_r"](0.5 + 0.3 * np.clip(np.nan_to_num(values) / limit, -1, 1))
+
+
+# %% [markdown]
+# ## 2.1 One window
+#
+# The example comes from the notes of Stanford's course CS231n, where it is an animation. The input $x$ has 3
+# channels of 5×5 pixels. There are two filters, $w_0$ and $w_1$. Each has a 3×3 kernel for *every* channel,
+# and a bias. Around $x$ lies one ring of zeros (padding 1), and the window moves two pixels at a time
+# (stride 2):
+#
+# $$y_{k,r,q} = b_k + \sum_{c,u,v} x_{c,\;2r+u-1,\;2q+v-1}\; w_{k,c,u,v},\qquad x = 0 \text{ outside.}$$
+#
+# The picture below shows how one number of $y$ is made. Above are the padded channels, with the window in
+# orange. Below are the kernel of each channel and its products with the pixels in the window. The products
+# and the bias add up to the framed number. What comes later is still blank.
+#
+# After it comes the same with sliders. Move `place` to run the window along the rows. Then change the stride
+# and the padding, and watch the size of $y$. With dilation 2 there is a gap of one pixel between those that
+# the window sees.
+#
+# > **Predict 1.** How many multiplications make one number of $y$? How many numbers does $y$ have?
+
+
+# %%
+x, w, b, published = checks.example()  # published: the y that the course shows
+y = mx.ops.conv2d(mx.Tensor(x[None]), mx.Tensor(w), mx.Tensor(b), stride=2, padding=1).value[0]
+print("x", x.shape, " w", w.shape, " b", b, " y", y.shape)
+print(f"one number takes {w[0].size} multiplications, and y has {y.size} numbers")
+print("all are as published:", np.array_equal(y, published))
+
+
+def window(k=0, place=0, stride=2, padding=1, dilation=1):
+    """One step of the convolution of x with filter k; places are counted along the rows of y."""
+    x_pad = np.pad(x, ((0, 0), (padding, padding), (padding, padding)))
+    tensors = mx.Tensor(x[None]), mx.Tensor(w[k : k + 1]), mx.Tensor(b[k : k + 1])
+    y = mx.ops.conv2d(*tensors, stride=stride, padding=padding, dilation=dilation).value[0, 0]
+    place = min(place, y.size - 1)
+    r, q = divmod(place, y.shape[1])
+    seen = np.ix_(*(stride * at + dilation * np.arange(3) for at in (r, q)))
+
+    side, room = x_pad.shape[1], 9.4  # for each channel
+    picture, axes = canvas(3 * room + 8.4, 15.2, 0.37)
+    faces = padded_faces(side, padding)
+    faces[seen] = WINDOW
+    sums = {}
+    for c in range(3):
+        middle = (c + 0.5) * room
+        products = x_pad[c][seen] * w[k, c] + 0.0  # + 0.0: no minus zero
+        sums[f"channel {c}"] = products.sum()
+        table(axes, x_pad[c], middle - side / 2, 5 - side / 2, f"$x_{c}$", faces)
+        table(axes, w[k, c], middle - 3.9, 11.3, f"$w_{{{k},{c}}}$", tint(w[k, c], 2))
+        table(axes, products, middle + 0.9, 11.3, "products", tint(products, 2))
+        axes.text(middle, 12.8, "→", ha="center", va="center", size=20)
+
+    left, top = 3 * room + 4 - y.shape[1] / 2, 5 - y.shape[0] / 2
+    known = np.where(np.arange(y.size).reshape(y.shape) <= place, y, np.nan)
+    table(axes, known, left, top, f"$y_{k}$", tint(known, 10))
+    frame(axes, left + q, top + r)
+    sums |= {"bias": b[k], f"$y_{{{k},{r},{q}}}$": y[r, q]}
+    for line, (name, number) in enumerate(sums.items()):
+        axes.text(3 * room + 1.5, 10.6 + line, name, size=15)
+        axes.text(3 * room + 6.5, 10.6 + line, f"{number:g}".replace("-", "−"), size=15, ha="right")
+    axes.plot([3 * room + 1.5, 3 * room + 6.5], [13.75, 13.75], color=style.INK)
+    return picture
+
+
+window(k=0, place=2)
+
+# %%
+start = {"k": 0, "place": 0, "stride": 2, "padding": 1, "dilation": 1}
+ends = {"k": (0, 1), "place": (0, 24), "stride": (1, 3), "padding": (0, 1), "dilation": (1, 2)}
+sliders = {
+    name: ipywidgets.IntSlider(start[name], *ends[name], description=name, continuous_update=False)
+    for name in start
+}
+shown = ipywidgets.interactive_output(lambda **values: display(window(**values)), sliders)
+shown.layout.height = "430px"  # a fixed height does not flicker
+ipywidgets.VBox([ipywidgets.HBox(list(sliders.values()), layout={"flex_flow": "row wrap"}), shown])
+
+# %% [markdown]
+# ### Exercise 2.1 — one number by hand
+# *Difficulty 1/5 · importance 4/5 · at most 10 minutes*
+#
+# With pencil and paper: $y_{0,2,0}$, in the last row and first column of the first filter's output. Read $x$
+# and $w_0$ off the picture above the sliders. Worked example: the number framed there is $y_{0,0,2}$; its
+# channels give $-4$, $2$ and $0$, the bias is $1$, so it is $-1$.
+#
+# <details><summary>Hint</summary>
+#
+# The window begins at row $2\cdot2-1=3$ and column $2\cdot0-1=-1$ of $x$, so its first column and its last
+# row lie in the zeros. Four pixels of each channel remain.
+#
+# </details>
+# <details><summary>Solution</summary>
+#
+# The four pixels are in rows 3 and 4, columns 0 and 1 of $x$. They meet rows 0 and 1, columns 1 and 2 of the
+# kernel:
+#
+# $$\begin{aligned}
+# \text{channel 0:}&\quad 2\cdot(-1)+0\cdot(-1)+2\cdot0+0\cdot0=-2\\
+# \text{channel 1:}&\quad 2\cdot0+0\cdot(-1)+1\cdot1+0\cdot(-1)=1\\
+# \text{channel 2:}&\quad 2\cdot0+2\cdot(-1)+2\cdot0+2\cdot0=-2
+# \end{aligned}$$
+#
+# With the bias: $-2+1-2+1=-2$.
+#
+# </details>
+
+# %%
+y_020 = None  # your number
+
+tell(checks.check_one_output, y_020)
+
+# %% [markdown]
+# ## 2.2 Stride, padding, dilation, 1×1
+#
+# Five ways to lay windows over the same 5×5 pixels. Orange is what the first window sees, a dot is what the
+# second one sees, to the right of it.
+#
+# > **Predict 2.** Cover the titles. How large is each output?
+#
+# Below is the same on a photo. A 1×1 kernel sees one pixel and mixes its channels: here red minus the mean
+# of green and blue. The 3×3 kernel subtracts the left column of its window from the right one, so it responds
+# to vertical edges. With dilation the same nine weights respond to wider edges. With a stride fewer numbers
+# are computed.
+
+# %%
+layouts = {
+    "plain": (3, {}),
+    "stride 2": (3, {"stride": 2}),
+    "padding 1": (3, {"padding": 1}),
+    "dilation 2, padding 1": (3, {"padding": 1, "dilation": 2}),
+    "1×1 kernel": (1, {}),
+}
+picture, axes = canvas(43, 9.4, 0.33)
+for number, (name, (side_w, layout)) in enumerate(layouts.items()):
+    ones = mx.Tensor(np.ones((1, 1, 5, 5))), mx.Tensor(np.ones((1, 1, side_w, side_w)))
+    rows, columns = mx.ops.conv2d(*ones, **layout).shape[2:]
+    padding, taps = layout.get("padding", 0), layout.get("dilation", 1) * np.arange(side_w)
+    side = 5 + 2 * padding
+    faces = padded_faces(side, padding)
+    faces[np.ix_(taps, taps)] = WINDOW
+    left, top = 8.6 * number + 4.3 - side / 2, 5.5 - side / 2
+    title = f"{name}: {rows}×{columns}"
+    table(axes, np.full((side, side), np.nan), left, top, title, faces)
+    second_r, second_q = np.meshgrid(taps, taps + layout.get("stride", 1))
+    axes.scatter(left + second_q + 0.5, top + second_r + 0.5, s=60, color=style.PATTERN)
+display(picture)
+
+cup = photo("coffee")[:400, 100:500].reshape(200, 2, 200, 2, 3).mean(axis=(1, 3))
+cup = cup.transpose(2, 0, 1) / 255.0  # (3, 200, 200), 0 to 1
+red = np.array([1.0, -0.5, -0.5]).reshape(1, 3, 1, 1)
+sobel = np.array([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]]) / 4
+edge = np.tile(sobel / 3, (1, 3, 1, 1))  # the mean of the three channels
+filtered = {
+    "1×1, red − others": (red, {}),
+    "vertical edges": (edge, {}),
+    "dilation 4": (edge, {"dilation": 4}),
+    "stride 3": (edge, {"stride": 3}),
+}
+picture = Picture(figsize=(15, 3.9), dpi=58, layout="constrained")
+panels = picture.subplots(1, 5)
+panels[0].imshow(cup.transpose(1, 2, 0))
+panels[0].set_title("photo\n3×200×200")
+for axes, (title, (weight, layout)) in zip(panels[1:], filtered.items(), strict=True):
+    out = mx.ops.conv2d(mx.Tensor(cup[None]), mx.Tensor(weight), **layout).value[0]
+    drawn = axes.imshow(out[0], cmap="RdBu_r", vmin=-0.6, vmax=0.6)
+    axes.set_title(f"{title}\n{'×'.join(map(str, out.shape))}")
+picture.colorbar(drawn, ax=panels, shrink=0.8, pad=0.01)
+for axes in panels:
+    axes.set_axis_off()
+picture
+
+# %% [markdown]
+# In words: a kernel of $k$ weights with dilation $d$ reaches over $d(k-1)+1$ pixels. It must fit into the
+# padded image, which is $n+2p$ pixels wide. From one place to the next it moves by the stride $s$.
+#
+# ### Exercise 2.2 — the size of the output
+# *Difficulty 1/5 · importance 5/5 · at most 5 minutes*
+#
+# Write `output_size(size, kernel, stride, padding, dilation)`: `int` in, `int` out. Worked example:
+# `output_size(5, 3, 2, 1, 1)` is 3, for the windows of our example begin at $-1$, $1$ and $3$.
+#
+# <details><summary>Hint</summary>
+#
+# How many pixels can the window move until it hits the end? A division by the stride, rounded down, makes
+# steps of that. The first place takes no step.
+#
+# </details>
+# <details><summary>Solution</summary>
+#
+# ```python
+# def output_size(size, kernel, stride=1, padding=0, dilation=1):
+#     return (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
+# ```
+#
+# </details>
+
+
+# %%
+def output_size(size, kernel, stride=1, padding=0, dilation=1):
+    """The number of places, along one axis, at which the kernel lies inside the padded image."""
+    return None  # your line
+
+
+tell(checks.check_output_size, output_size)
+
+# %% [markdown]
+# ### Exercise 2.3 — six loops
+# *Difficulty 2/5 · importance 5/5 · at most 20 minutes*
+#
+# Write `conv2d(x, w, b, stride, padding)` for one image, without dilation: `x` (c, h, w), `w` (k, c, kh, kw)
+# and `b` (k,); the result is float64 of shape (k, h', w'). Worked example: `x = [[[1, 2], [3, 4]]]`,
+# `w = [[[[0.5, 1], [0, 0]]]]` and `b = [1]` give `[[[3.5]]]`, for
+# $1\cdot\tfrac12+2\cdot1+3\cdot0+4\cdot0+1=3.5$.
+#
+# <details><summary>Hint 1</summary>
+#
+# Lay the zeros around the image first, with `np.pad(x, ((0, 0), (p, p), (p, p)))`. Then no index falls
+# outside.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Three loops run over the output, `k, r, q`, and three over the weights of a filter, `c, u, v`.
+#
+# </details>
+# <details><summary>Solution</summary>
+#
+# ```python
+# def conv2d(x, w, b, stride=1, padding=0):
+#     x = np.pad(x, ((0, 0), (padding, padding), (padding, padding)))
+#     filters, channels, kh, kw = w.shape
+#     rows = (x.shape[1] - kh) // stride + 1
+#     columns = (x.shape[2] - kw) // stride + 1
+#     y = np.zeros((filters, rows, columns))
+#     for k in range(filters):
+#         for r in range(rows):
+#             for q in range(columns):
+#                 y[k, r, q] = b[k]
+#                 for c in range(channels):
+#                     for u in range(kh):
+#                         for v in range(kw):
+#                             y[k, r, q] += x[c, stride * r + u, stride * q + v] * w[k, c, u, v]
+#     return y
+# ```
+#
+# </details>
+
+
+# %%
+def conv2d(x, w, b, stride=1, padding=0):
+    """y (k, h', w') from x (c, h, w), w (k, c, kh, kw) and b (k,)."""
+    return None  # your lines
+
+
+tell(checks.check_conv2d, conv2d)
+print("the published y:", *published.astype(int), sep="\n")
+
+# %% [markdown]
+# If it says *right*, your loops have made these 18 numbers: the check ends with the example of 2.1.
+#
+# **Checkpoint.** From here on we take `mx.ops.conv2d`, so you can go on whatever became of your loops.
+#
+# ## 2.3 Cross-correlation and convolution
+#
+# In mathematics the convolution has a minus. Networks compute the cross-correlation, with a plus:
+#
+# $$(w * x)_{r,q}=\sum_{u,v} w_{u,v}\;x_{r-u,\,q-v}\qquad\text{and}\qquad
+# (w \star x)_{r,q}=\sum_{u,v} w_{u,v}\;x_{r+u,\,q+v}.$$
+#
+# One is the other with the kernel turned by 180°. For learning it makes no difference: the network learns
+# the turned kernel.
+#
+# > **Predict 3.** The input is a single 1 among zeros. Which of the two returns the kernel as it is? And the
+# > VJP of the cross-correlation, if the cotangent $g$ is that single 1?
+
+# %%
+dot = np.zeros((1, 1, 5, 5))
+dot[..., 2, 2] = 1
+kernel = np.arange(1.0, 10).reshape(1, 1, 3, 3)
+
+
+def correlate(x, w):
+    """What a layer with padding 1 computes."""
+    return mx.ops.conv2d(mx.Tensor(x), mx.Tensor(w), padding=1).value
+
+
+def convolve(x, w):
+    """The same with the kernel turned by 180°."""
+    return correlate(x, w[:, :, ::-1, ::-1])
+
+
+def vjp(g, w):
+    """The cotangent of the layer's input, from that of its output."""
+    x = mx.Tensor(np.zeros_like(g))
+    return mx.backward(mx.ops.conv2d(x, mx.Tensor(w), padding=1), g)[x]
+
+
+print("one row: np.correlate", np.correlate([0, 0, 1, 0, 0], [1, 2, 3], "same"))
+print("         np.convolve ", np.convolve([0, 0, 1, 0, 0], [1, 2, 3], "same"))
+rng = np.random.default_rng(0)
+g, weight = rng.normal(size=(1, 1, 5, 5)), rng.normal(size=(1, 1, 3, 3))
+print("random g and w: the VJP is the convolution:", np.allclose(vjp(g, weight), convolve(g, weight)))
+
+panels = {
+    "$x$ or $g$": dot,
+    "$w$": kernel,
+    "$w \\star x$, the layer": correlate(dot, kernel),
+    "$w * x$, convolution": convolve(dot, kernel),
+    "VJP of the layer at $g$": vjp(dot, kernel),
+}
+picture, axes = canvas(35, 7.2, 0.4)
+for number, (title, values) in enumerate(panels.items()):
+    side = values.shape[2]
+    table(axes, values[0, 0], 7 * number + 3.5 - side / 2, 4.2 - side / 2, title, tint(values[0, 0], 9))
+picture
+
+# %% [markdown]
+# The layer returns the kernel turned; the convolution and the VJP return it as it is. Forward, each output
+# reads the window around it. Backward, each output *adds* its cotangent, times the kernel, to the pixels that
+# it has read. So **a network correlates forward and convolves backward**. DeConvNet's "transposed filters"
+# (lesson 5) are this backward step.
+#
+# ## 2.4 One product of matrices
+#
+# `im2col` writes every window as a *column* of a matrix. With every filter as a *row* of another, the whole
+# convolution is one product of matrices. For that every computer has a fast library, a BLAS. Orange is the
+# window from the second row and last column of the output.
+
+# %%
+x_pad = np.pad(x, ((0, 0), (1, 1), (1, 1)))
+windows = np.lib.stride_tricks.sliding_window_view(x_pad, (3, 3), (1, 2))[:, ::2, ::2]  # (c, r, q, u, v)
+as_columns = windows.transpose(0, 3, 4, 1, 2).reshape(27, 9)
+as_rows = w.reshape(2, 27)
+product = as_rows @ as_columns + b[:, None]
+print("the product is the published y:", np.array_equal(product.reshape(2, 3, 3), published))
+
+r, q = 1, 2
+picture, axes = canvas(39, 34.4, 0.265)
+faces = padded_faces(7, 1)
+faces[2 * r : 2 * r + 3, 2 * q : 2 * q + 3] = WINDOW
+for c in range(3):
+    table(axes, x_pad[c], 14, 3 + 9 * c, f"$x_{c}$", faces, size=10)
+    axes.plot([28.3, 28.3], [2.2 + 9 * c, 10.8 + 9 * c], color=style.INK)
+    axes.text(27.8, 6.5 + 9 * c, f"$x_{c}$", size=12, ha="right", va="center")
+faces = np.ones((27, 9, 4))
+faces[:, 3 * r + q] = WINDOW
+table(axes, as_columns, 28.8, 2, "windows, 27×9", faces, size=10)
+table(axes, as_rows, 1, 31, "filters, 2×27", tint(as_rows, 2), size=10)
+table(axes, product, 28.8, 31, "$y$ with the bias, 2×9", tint(product, 10), size=10)
+for k in range(2):
+    frame(axes, 28.8 + 3 * r + q, 31 + k)
+picture
+
+# %% [markdown]
+# ### Exercise 2.4 — im2col
+# *Difficulty 3/5 · importance 4/5 · at most 15 minutes*
+#
+# Write `im2col(x, kh, kw, stride, padding)`: `x` (c, h, w), the result (c·kh·kw, h'·w') of the same dtype. A
+# row belongs to one weight's place $(c,u,v)$, a column to one output's place $(r,q)$; as in the picture, the
+# last index runs fastest. Worked example: `x = [[[0, 1, 2], [3, 4, 5]]]` and a 2×2 kernel give
+# `[[0, 1], [1, 2], [3, 4], [4, 5]]`.
+#
+# <details><summary>Hint</summary>
+#
+# Fill an array of shape (c, kh, kw, h', w'), and reshape it at the end. Loops over `u` and `v` are enough:
+# all pixels that one weight meets are a slice with a step.
+#
+# </details>
+# <details><summary>Solution</summary>
+#
+# ```python
+# def im2col(x, kh, kw, stride=1, padding=0):
+#     x = np.pad(x, ((0, 0), (padding, padding), (padding, padding)))
+#     rows = (x.shape[1] - kh) // stride + 1
+#     columns = (x.shape[2] - kw) // stride + 1
+#     cols = np.empty((len(x), kh, kw, rows, columns), x.dtype)
+#     for u in range(kh):
+#         for v in range(kw):
+#             cols[:, u, v] = x[:, u : u + stride * rows : stride, v : v + stride * columns : stride]
+#     return cols.reshape(len(x) * kh * kw, rows * columns)
+# ```
+#
+# </details>
+
+
+# %%
+def im2col(x, kh, kw, stride=1, padding=0):
+    """The windows of x (c, h, w) as columns: (c·kh·kw, h'·w')."""
+    return None  # your lines
+
+
+tell(checks.check_im2col, im2col)
+
+# %% [markdown]
+# ## 2.5 What numba and BLAS make of it
+#
+# The same numbers in several ways, with stride 1 and no padding:
+#
+# - **six loops**, the sum innermost, as in exercise 2.3;
+# - **six loops in another order**: the output's column $q$ is innermost;
+# - **im2col in loops**, and **BLAS** for the product;
+# - the same loops **compiled by numba**, without changing a character of them;
+# - **minixai's** `conv2d`: compiled im2col and BLAS, cut into blocks that the cores could share.
+#
+# All run on one core, to be fair to the loops.
+#
+# > **Predict 4.** How many times faster does numba make the six loops: 3, 30, 300 or more? Does the order of
+# > the loops matter in Python? Does it in numba?
+
+
+# %%
+def six_loops(x, w, y):
+    """y[k, r, q] = Σ_{c,u,v} x[c, r + u, q + v] · w[k, c, u, v]."""
+    for k in range(y.shape[0]):
+        for r in range(y.shape[1]):
+            for q in range(y.shape[2]):
+                y[k, r, q] = 0
+                for c in range(w.shape[1]):
+                    for u in range(w.shape[2]):
+                        for v in range(w.shape[3]):
+                            y[k, r, q] += x[c, r + u, q + v] * w[k, c, u, v]
+
+
+def another_order(x, w, y):
+    """The same with q innermost."""
+    for k in range(y.shape[0]):
+        for r in range(y.shape[1]):
+            y[k, r, :] = 0
+            for c in range(w.shape[1]):
+                for u in range(w.shape[2]):
+                    for v in range(w.shape[3]):
+                        for q in range(y.shape[2]):
+                            y[k, r, q] += x[c, r + u, q + v] * w[k, c, u, v]
+
+
+def copy_windows(x, cols):
+    """cols[c, u, v, r, q] = x[c, r + u, q + v]."""
+    for c in range(cols.shape[0]):
+        for u in range(cols.shape[1]):
+            for v in range(cols.shape[2]):
+                for r in range(cols.shape[3]):
+                    for q in range(cols.shape[4]):
+                        cols[c, u, v, r, q] = x[c, r + u, q + v]
+
+
+def through_columns(copy):
+    """A convolution by im2col, where `copy` fills the columns, and BLAS."""
+
+    def conv(x, w, y):
+        cols = np.empty((*w.shape[1:], *y.shape[1:]), x.dtype)
+        copy(x, cols)
+        np.matmul(w.reshape(len(w), -1), cols.reshape(w[0].size, -1), out=y.reshape(len(y), -1))
+
+    return conv
+
+
+def packaged(x, w, y):
+    """minixai's conv2d."""
+    y[:] = mx.ops.conv2d(mx.Tensor(x[None]), mx.Tensor(w)).value[0]
+
+
+def seconds(call):
+    """The processor time of a call, without other programs' share: the mean of all that fit into 0.2 s."""
+    calls, begin = 0, time.process_time()
+    while (spent := time.process_time() - begin) < 0.2:
+        call()
+        calls += 1
+    return spent / calls
+
+
+python = {
+    "six loops, Python": six_loops,
+    "another order, Python": another_order,
+    "im2col Python, BLAS": through_columns(copy_windows),
+}
+compiled = {
+    "six loops, numba": njit(six_loops),
+    "another order, numba": njit(another_order),
+    "im2col numba, BLAS": through_columns(njit(copy_windows)),
+    "minixai": packaged,
+}
+layers = {  # channels, filters, output's side, ways
+    "8 → 16 channels, 16×16 outputs": (8, 16, 16, python | compiled),
+    "64 → 64 channels, 28×28 outputs": (64, 64, 28, compiled),
+}
+cores = threads.get_num_threads()
+threads.set_num_threads(1)
+picture = Picture(figsize=(14, 4.4), dpi=72, layout="constrained")
+for axes, (title, (channels, filters, side, ways)) in zip(
+    picture.subplots(1, 2), layers.items(), strict=True
+):
+    image = rng.normal(size=(channels, side + 2, side + 2)).astype(np.float32)
+    weight = rng.normal(size=(filters, channels, 3, 3)).astype(np.float32)
+    outputs, times = {}, {}
+    for name, way in ways.items():
+        outputs[name] = np.empty((filters, side, side), np.float32)
+        arrays = image, weight, outputs[name]
+        with threadpool_limits(1, "blas"):
+            if name in compiled:
+                way(*arrays)  # untimed: numba compiles at the first call
+            times[name] = seconds(partial(way, *arrays))
+    difference = max(np.abs(out - outputs["minixai"]).max() for out in outputs.values())
+    count = weight[0].size * outputs["minixai"].size
+    print(f"{title}: {count:,} multiplications, the ways differ by {difference:.0e} at most")
+    ratios = np.array(list(times.values())) / min(times.values())
+    colours = [style.PATTERN if name in compiled else style.FILTER for name in ways]
+    bars = axes.barh(list(ways), ratios, color=colours)
+    axes.bar_label(bars, [f"{ratio:,.0f}" if ratio > 9.5 else f"{ratio:.1f}" for ratio in ratios], padding=4)
+    axes.set(xscale="log", xlim=(0.7, 8 * ratios.max()), title=title, xlabel="time, the fastest = 1")
+    axes.invert_yaxis()
+threads.set_num_threads(cores)
+picture
+
+# %% [markdown]
+# Orange bars are interpreted, blue ones compiled. Your numbers differ from ours with your machine and with
+# what else it does; the order of magnitude should not.
+#
+# - **numba takes the interpreter away.** The loops and their order are the same. What is gone is finding out,
+#   at each step, what `x[c, r + u, q + v]` means.
+# - **Then the order of the loops counts.** With the sum innermost, each addition waits for the one before.
+#   With $q$ innermost the additions do not depend on each other and run along the memory, so the processor
+#   does several at once. Python is too slow to notice.
+# - **im2col helps even in Python.** Its loops do not run over the filters; BLAS does.
+# - **BLAS beats the compiled loops.** It works in blocks that stay in the processor's nearest memory, and
+#   uses each number many times while it is there. The price is space: the columns hold each pixel up to
+#   nine times.
+#
+# So minixai's convolution is compiled copying around BLAS. For one image on one core it is slower than the
+# bare columns: it checks its arguments, writes the tape, and cuts the work into blocks.
+#
+# ## 2.6 Max pooling and its switches
+#
+# Max pooling keeps the largest number of each window, in each channel by itself. Where it was found is its
+# **switch**: the index in the plane, counted along the rows. **Unpooling** puts numbers back to where the
+# switches point.
+#
+# ### Exercise 2.5 — max pooling with switches
+# *Difficulty 2/5 · importance 5/5 · at most 15 minutes*
+#
+# Write `max_pool(x, size, stride)`: `x` (c, h, w); it returns `y` and `switches`, both (c, h', w'), the
+# latter integers. At a tie the *first* maximum along the rows counts. Worked example:
+# `x = [[[1, 2, 0, 0], [4, 3, 0, 0]]]` with size and stride 2 gives `y = [[[4, 0]]]` and
+# `switches = [[[4, 2]]]`.
+#
+# <details><summary>Hint</summary>
+#
+# `argmax` of a window is the first maximum's index in the flattened window. `divmod` by the size makes row
+# and column of it; add those of the window's corner.
+#
+# </details>
+# <details><summary>Solution</summary>
+#
+# ```python
+# def max_pool(x, size, stride):
+#     channels, height, width = x.shape
+#     y = np.empty((channels, (height - size) // stride + 1, (width - size) // stride + 1))
+#     switches = np.empty(y.shape, int)
+#     for c, r, q in np.ndindex(*y.shape):
+#         top, left = r * stride, q * stride
+#         window = x[c, top : top + size, left : left + size]
+#         u, v = divmod(window.argmax(), size)
+#         y[c, r, q] = window[u, v]
+#         switches[c, r, q] = (top + u) * width + left + v
+#     return y, switches
+# ```
+#
+# </details>
+#
+# ### Exercise 2.6 — unpooling
+# *Difficulty 2/5 · importance 5/5 · at most 10 minutes*
+#
+# Write `max_unpool(y, switches, h, w)`: `y` and `switches` (c, h', w'). The result (c, h, w) has `y` at the
+# switches and 0 elsewhere. Where windows overlap, two can share a switch: then their numbers add up. Worked
+# example: `y = [[[5, 6]]]` and `switches = [[[4, 2]]]` with h = 2, w = 4 give
+# `[[[0, 0, 6, 0], [5, 0, 0, 0]]]`.
+#
+# <details><summary>Hint</summary>
+#
+# In `plane[switches] += y` NumPy keeps the last one of equal indices. A loop adds them all.
+#
+# </details>
+# <details><summary>Solution</summary>
+#
+# ```python
+# def max_unpool(y, switches, h, w):
+#     x = np.zeros((len(y), h * w))
+#     for c, r, q in np.ndindex(*y.shape):
+#         x[c, switches[c, r, q]] += y[c, r, q]
+#     return x.reshape(len(y), h, w)
+# ```
+#
+# </details>
+
+
+# %%
+def max_pool(x, size, stride):
+    """The maxima of the windows of x (c, h, w) and their switches, both (c, h', w')."""
+    return None  # your lines
+
+
+def max_unpool(y, switches, h, w):
+    """y (c, h', w') at the switches of a plane (c, h, w), 0 elsewhere."""
+    return None  # your lines
+
+
+tell(checks.check_max_pool, max_pool)
+tell(checks.check_max_unpool, max_unpool)
+
+# %% [markdown]
+# **Checkpoint.** minixai has both, as `mx.ops.max_pool2d` with `mx.ops.switches`, and `mx.ops.max_unpool2d`.
+# They made the picture; its frames show where the maxima are. One window has two 7s and one two 5s: the first
+# counts.
+#
+# > **Predict 5.** Which inputs does the output of max pooling depend on? So what is its VJP at a cotangent
+# > $g$?
+
+# %%
+plane = mx.Tensor(rng.integers(-3, 8, size=(1, 1, 6, 6)).astype(float))
+maxima = mx.ops.max_pool2d(plane, 2)
+switches = mx.ops.switches(maxima)
+g = np.arange(1.0, 10).reshape(1, 1, 3, 3)
+unpooled = mx.ops.max_unpool2d(mx.Tensor(g), switches, (6, 6)).value
+print("VJP = unpooled g:", np.array_equal(mx.backward(maxima, g)[plane], unpooled))
+
+panels = {
+    "$x$": plane.value,
+    "maxima": maxima.value,
+    "switches": switches,
+    "$g$": g,
+    "$g$ unpooled": unpooled,
+}
+picture, axes = canvas(29, 7.6, 0.46)
+left = 0.5
+for title, values in panels.items():
+    numbers, side = values[0, 0].astype(float), values.shape[2]
+    table(axes, numbers, left, 4.3 - side / 2, title, None if title == "switches" else tint(numbers, 9))
+    if side == 6:
+        for cut in (2, 4):
+            axes.plot([left + cut, left + cut], [1.3, 7.3], color=style.INK, linewidth=3)
+            axes.plot([left, left + 6], [1.3 + cut, 1.3 + cut], color=style.INK, linewidth=3)
+        for switch in switches.ravel():
+            frame(axes, left + switch % 6, 1.3 + switch // 6)
+    left += side + 1.75
+picture
+
+# %% [markdown]
+# Only the maxima reach the output, and each reaches it unchanged. So each cotangent goes back to its switch,
+# and all other inputs get 0: **the VJP of max pooling is unpooling with switches.** The "unpooling" of
+# DeConvNet (lesson 5) is therefore what the gradient does, too.
+#
+# What do the switches carry? We take the edges of a photo, pool them by 3×3, and put the maxima back: to
+# their switches, all to the top left of their windows, or to the middle.
+#
+# > **Predict 6.** In which of the three pictures can you still follow the thin lines?
+
+# %%
+camera = photo("camera")[60:256, 130:326].mean(axis=2).reshape(98, 2, 98, 2).mean(axis=(1, 3)) / 255.0
+edges = mx.ops.relu(mx.ops.conv2d(mx.Tensor(camera[None, None]), mx.Tensor(sobel[None, None])))
+pooled = mx.ops.max_pool2d(edges, 3)
+print("edges", edges.shape, " pooled", pooled.shape)
+row, column = 3 * np.indices((32, 32))[:, None, None]
+places = {
+    "to the switches": mx.ops.switches(pooled),
+    "to the top left": row * 96 + column,
+    "to the middle": (row + 1) * 96 + column + 1,
+}
+shown = {"edges": edges.value, "pooled by 3×3": pooled.value}
+for title, there in places.items():
+    back = shown[title] = mx.ops.max_unpool2d(pooled, there, (96, 96)).value
+    cosine = np.sum(back * edges.value) / np.linalg.norm(back) / np.linalg.norm(edges.value)
+    print(f"{title}: cosine to the edges {cosine:.2f}")
+picture = Picture(figsize=(15, 3.3), dpi=72, layout="constrained")
+for axes, (title, values) in zip(picture.subplots(1, 5), shown.items(), strict=True):
+    axes.imshow(values[0, 0], cmap="gray_r", vmin=0, vmax=0.4)
+    axes.set(title=title, xticks=[], yticks=[])
+    axes.spines[:].set_visible(True)
+picture
+
+# %% [markdown]
+# The numbers are the same in all three, the places are all that differs. What comes back of the fine detail
+# is in the switches, not in the numbers. Remember that when an explanation looks sharp: its lines may come
+# from the switches of the forward pass, whatever was asked.
+#
+# ## 2.7 Where it fails
+#
+# **At a tie no switch is right.** The first maximum is a convention, and other programs have others. After a
+# ReLU ties are frequent, for many windows are all 0.
+#
+# **A stride sees the image through a grid.** Shift the input of a layer with stride 1 by a pixel, and its
+# output moves along. With stride 2 it would have to move by half a pixel.
+#
+# > **Predict 7.** Shift the photo by 1 and by 2 pixels. By how much, in per cent of its norm, does the output
+# > of a strided layer differ from the old one, moved to where it fits best?
+
+# %%
+blocks = edges.value[0, 0].reshape(48, 2, 48, 2).swapaxes(1, 2).reshape(-1, 4)
+tied = (blocks == blocks.max(axis=1, keepdims=True)).sum(axis=1) > 1
+print(f"2×2 windows of the edges: {tied.mean():.0%} with a tie, {(blocks == 0).all(axis=1).mean():.0%} all 0")
+
+
+def change(layer, stride, shift):
+    """What a shift to the left changes in the output but for moving it, in per cent of the norm."""
+    image = photo("camera")[:, :, 0] / 255.0
+    before, after = (
+        layer(mx.Tensor(image[None, None, 64:448, at : at + 384])).value for at in (64, 64 + shift)
+    )
+    width = before.shape[3] - 4
+    differences = [
+        np.linalg.norm(after[..., :width] - before[..., move : move + width]) / np.linalg.norm(before)
+        for move in range(4)
+    ]
+    return 100 * min(differences)
+
+
+strided = {
+    "edges, stride 1": (lambda image: mx.ops.conv2d(image, mx.Tensor(sobel[None, None])), 1),
+    "edges, stride 2": (lambda image: mx.ops.conv2d(image, mx.Tensor(sobel[None, None]), stride=2), 2),
+    "max pooling 2×2": (lambda image: mx.ops.max_pool2d(image, 2), 2),
+}
+for name, (layer, stride) in strided.items():
+    print(f"{name}: {change(layer, stride, 1):.1f} % by a shift of 1, {change(layer, stride, 2):.1f} % of 2")
+
+# %% [markdown]
+# A shift by the whole stride only moves the output. A shift by half of it makes other numbers: more so for
+# thin edges than for maxima. And networks stack such layers: after the five poolings of VGG16, one step is
+# $2^5=32$ pixels of the image.
+#
+# **Open question.** An explanation follows the switches and strides of one image. Shift that image by one
+# pixel, and others come into play, though nobody would say that the content has changed. Should an
+# explanation move along exactly? If so, is it the explanation that must change, or the network?
+#
+# ## References
+# - CS231n, Stanford: *Convolutional neural networks*, [course notes](https://cs231n.github.io/convolutional-networks/).
+#   The example, and more on layers and their sizes.
+# - V. Dumoulin, F. Visin: *A guide to convolution arithmetic for deep learning*, 2016,
+#   [arXiv 1603.07285](https://arxiv.org/abs/1603.07285). Strides, padding and transposes, drawn.
+# - M. Lin, Q. Chen, S. Yan: *Network in network*, 2013, [arXiv 1312.4400](https://arxiv.org/abs/1312.4400).
+#   1×1 kernels.
+# - F. Yu, V. Koltun: *Multi-scale context aggregation by dilated convolutions*, 2015,
+#   [arXiv 1511.07122](https://arxiv.org/abs/1511.07122).
+# - K. Chellapilla, S. Puri, P. Simard: *High performance convolutional neural networks for document
+#   processing*, 2006. Convolution as one product of matrices.
+# - M. D. Zeiler, R. Fergus: *Visualizing and understanding convolutional networks*, 2013,
+#   [arXiv 1311.2901](https://arxiv.org/abs/1311.2901). Switches and unpooling.
+# - R. Zhang: *Making convolutional networks shift-invariant again*, 2019,
+#   [arXiv 1904.11486](https://arxiv.org/abs/1904.11486). What strides do to shifts.
+# - Photos: *coffee* by Rachel Michetti and *camera* by Lav Varshney, both CC0, from scikit-image.

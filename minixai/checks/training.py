@@ -1,0 +1,181 @@
+"""Checks of lesson 3: least squares, cross entropy, a step of SGD, and XOR with one hidden unit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from minixai.checks.report import CheckError, compare
+
+__all__ = ["check_cross_entropy", "check_polynomial_fit", "check_sgd_step", "check_xor_weights"]
+
+
+def check_polynomial_fit(polynomial_fit: Callable[..., Any]) -> None:
+    """Check polynomial_fit(x (n,), y (n,), degree) -> coefficients (degree + 1,), the constant first."""
+    line = polynomial_fit(np.array([0.0, 1.0]), np.array([1.0, 3.0]), 1)
+    compare("3.1 by hand", line, [1, 2], {"the coefficients are the other way round": [2, 1]})
+
+    rng = np.random.default_rng(0)
+    x, degree = rng.uniform(-1, 1, 20), 3
+    y = np.cos(3 * x) + rng.normal(0, 0.3, 20)
+    sums = [[sum(value ** (j + k) for value in x) for k in range(degree + 1)] for j in range(degree + 1)]
+    right = [sum(t * value**j for value, t in zip(x, y, strict=True)) for j in range(degree + 1)]
+    some = slice(degree + 1)
+    powers = np.vander(x, degree + 1, increasing=True)
+    mistakes = {
+        "only the first degree + 1 points are used": np.linalg.solve(powers[some], y[some]),
+        "the constant is left out": np.r_[0, np.linalg.lstsq(powers[:, 1:], y)[0]],
+    }
+    compare("3.1 random", polynomial_fit(x, y, degree), np.linalg.solve(sums, right), mistakes)
+
+    x, y = np.linspace(-1, 1, 16), np.tile([1.0, -1.0], 8)
+    coefficients = np.asarray(polynomial_fit(x, y, 15))
+    miss = np.abs(np.vander(x, 16, increasing=True) @ coefficients - y).max()
+    if not miss < 1e-6:
+        raise CheckError(
+            f"3.1 degree 15 through 16 points: misses them by up to {miss:.1g}, expected 0 to rounding\n"
+            "    likely mistake: you solve AᵀA c = Aᵀy, which loses digits; np.linalg.lstsq does not"
+        )
+
+
+def check_cross_entropy(cross_entropy: Callable[..., Any]) -> None:
+    """Check cross_entropy(z (n, k), labels (n,)) -> the mean loss () and its gradient (n, k)."""
+    with np.errstate(all="ignore"):  # an answer that overflows is told so below
+        loss, gradient = _parts("3.2 by hand", cross_entropy(np.zeros((1, 2)), np.array([0])), 2)
+        compare("3.2 by hand, loss", loss, math.log(2), {"the sign: losses are positive": -math.log(2)})
+        compare("3.2 by hand, gradient", gradient, [[-0.5, 0.5]], {"the sign": [[0.5, -0.5]]})
+
+        z, labels = np.random.default_rng(0).normal(size=(4, 3)), np.array([2, 0, 0, 1])
+        softmax = np.array([[math.exp(a) / sum(math.exp(b) for b in row) for a in row] for row in z])
+        losses = [-math.log(row[label]) for row, label in zip(softmax, labels, strict=True)]
+        one_hot = np.array([[float(k == label) for k in range(3)] for label in labels])
+        loss, gradient = _parts("3.2 random", cross_entropy(z, labels), 2)
+        compare(
+            "3.2 random, loss",
+            loss,
+            sum(losses) / 4,
+            {
+                "the sum over the samples, not the mean": sum(losses),
+                "the mean over the classes too": sum(losses) / 12,
+                "the log is missing": -(softmax * one_hot).sum() / 4,
+                "the softmax is missing: that is the logit": -(z * one_hot).sum() / 4,
+            },
+        )
+        compare(
+            "3.2 random, gradient",
+            gradient,
+            (softmax - one_hot) / 4,
+            {
+                "not divided by n, as the loss is": softmax - one_hot,
+                "the one-hot label is not subtracted": softmax / 4,
+                "the sign: softmax − one-hot": (one_hot - softmax) / 4,
+            },
+        )
+
+        loss, gradient = cross_entropy(np.array([[1000.0, 0.0]]), np.array([1]))
+        if not (np.isfinite(loss) and np.isfinite(gradient).all()):
+            raise CheckError(
+                f"3.2 large logits: got the loss {loss}, expected 1000.0\n"
+                "    likely mistake: exp(1000) overflows; subtract each row's largest logit first"
+            )
+        compare("3.2 large logits, loss", loss, 1000)
+        compare("3.2 large logits, gradient", gradient, [[1, -1]])
+
+
+def check_sgd_step(sgd_step: Callable[..., Any]) -> None:
+    """Check sgd_step(p, v, g, lr, momentum) -> the new p and v, arrays of one shape."""
+    _check_step("3.3 by hand", sgd_step, np.array([1.0]), np.array([2.0]), np.array([3.0]), 0.1, 0.5)
+    p, v, g = np.random.default_rng(0).normal(size=(3, 2, 4))
+    _check_step("3.3 random", sgd_step, p, v, g, 0.03, 0.9)
+
+
+def _check_step(
+    exercise: str,
+    sgd_step: Callable[..., Any],
+    p: np.ndarray,
+    v: np.ndarray,
+    g: np.ndarray,
+    lr: float,
+    momentum: float,
+) -> None:
+    """Compare one step with loops over its numbers; the arrays given must stay as they are."""
+    right_p, right_v = np.empty_like(p), np.empty_like(v)
+    for i in np.ndindex(p.shape):
+        right_v[i] = momentum * v[i] + g[i]
+        right_p[i] = p[i] - lr * right_v[i]
+    given = p.copy(), v.copy(), g.copy()
+    new_p, new_v = _parts(exercise, sgd_step(*given, lr, momentum), 2)
+    compare(
+        f"{exercise}, v",
+        new_v,
+        right_v,
+        {
+            "the momentum is missing": g,
+            "lr is in the velocity (as in the PDP book); here it comes in with p": momentum * v + lr * g,
+            "lr, with a minus, is in the velocity; here it comes in with p": momentum * v - lr * g,
+            "g times (1 − momentum): that is a running mean, as in Adam": momentum * v + (1 - momentum) * g,
+        },
+    )
+    compare(
+        f"{exercise}, p",
+        new_p,
+        right_p,
+        {
+            "the sign: you walk uphill": p + lr * right_v,
+            "p follows g, not the velocity": p - lr * g,
+            "p follows the old velocity, not the new one": p - lr * v,
+            "lr is missing": p - right_v,
+        },
+    )
+    for name, now, before in zip("pvg", given, (p, v, g), strict=True):
+        if not np.array_equal(now, before):
+            raise CheckError(
+                f"{exercise}: your function changes the {name} it is given, expected new arrays\n"
+                "    likely mistake: v *= momentum works in place, momentum * v does not"
+            )
+
+
+def check_xor_weights(xor_weights: Callable[..., Any]) -> None:
+    """Check xor_weights() -> v (2,), c, d (2,), u, b, so that step(d·x + u·step(v·x + c) + b) is XOR."""
+    parts = _parts("3.4", xor_weights(), 5)
+    for name, part, shape in zip("vcdub", parts, ((2,), (), (2,), (), ()), strict=True):
+        part = np.asarray(part)
+        if part.shape != shape or part.dtype.kind not in "iuf":
+            raise CheckError(f"3.4: {name} has shape {part.shape}, {part.dtype}, expected numbers {shape}")
+    v, c, d, u, b = (np.asarray(part, np.float64) for part in parts)
+    x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+
+    output = np.heaviside(x @ d + u * np.heaviside(x @ v + c, 0) + b, 0)
+    mistakes = {
+        "that is OR: the hidden unit must push the output down at (1, 1)": [0, 1, 1, 1],
+        "that is AND: the hidden unit alone, perhaps": [0, 0, 0, 1],
+        "the output is turned round: change the signs of d, u and b": [1, 0, 0, 1],
+        "the output never fires: b is too low": [0, 0, 0, 0],
+        "the output always fires: b is too high": [1, 1, 1, 1],
+    }
+    compare("3.4 the four outputs", output, [0, 1, 1, 0], mistakes)
+
+    hidden = _steep_sigmoid(x @ v + c)
+    if np.abs(_steep_sigmoid(x @ d + u * hidden + b) - [0, 1, 1, 0]).max() > 0.01:
+        raise CheckError(
+            "3.4: right with steps, but not with steep sigmoids in their place\n"
+            "    likely mistake: a unit's sum is exactly 0 for some input; move its bias off the jump"
+        )
+
+
+def _steep_sigmoid(z: np.ndarray) -> np.ndarray:
+    """A smooth step: 1 / (1 + exp(−1000 z))."""
+    return (1 + np.tanh(500 * z)) / 2
+
+
+def _parts(exercise: str, answer: Any, number: int) -> tuple[Any, ...]:
+    """The parts of an answer that is a tuple."""
+    if answer is None:
+        raise CheckError(f"{exercise}: not done yet")
+    if not isinstance(answer, tuple) or len(answer) != number:
+        came = f"{len(answer)} values" if isinstance(answer, tuple) else type(answer).__name__
+        raise CheckError(f"{exercise}: got {came}, expected a tuple of {number} values")
+    return answer
