@@ -1,0 +1,91 @@
+"""The checks of All-CNN and guided backprop: p-norm pooling, what replaces a pool, the rules of ReLU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from minixai.checks.report import CheckError, compare
+
+__all__ = ["check_added_parameters", "check_p_norm_pool", "check_relu_rules"]
+
+
+def check_p_norm_pool(p_norm_pool: Callable[..., Any]) -> None:
+    """p_norm_pool(f, size, stride, p): f (c, h, w), size and stride numbers, p >= 1; (c, h', w')."""
+    rng = np.random.default_rng(0)
+    by_hand = np.array([[[3.0, 0, 6, -8], [-4, 0, 0, 0]]])  # p = 2 over 2×2 windows: [[[5, 10]]]
+    for case, f, size, stride, p in [
+        ("by hand", by_hand, 2, 2, 2.0),
+        ("by hand", by_hand, 2, 2, 1.0),
+        ("windows that overlap", rng.normal(size=(2, 5, 7)), 3, 2, 3.0),
+        ("a broken p", rng.normal(size=(3, 4, 5)), 2, 1, 2.5),
+    ]:
+        c, h, w = f.shape
+        shape = c, (h - size) // stride + 1, (w - size) // stride + 1
+        powers, values = np.zeros((2, *shape))
+        for channel, i, j in np.ndindex(*shape):
+            for row, column in np.ndindex(size, size):
+                value = f[channel, stride * i + row, stride * j + column]
+                powers[channel, i, j] += abs(value) ** p
+                values[channel, i, j] += value
+        mistakes = {
+            "the p-th root is forgotten": powers,
+            "the magnitudes are forgotten, |f| in place of f": values,
+            "that has the mean over the window, the formula has the sum": (powers / size**2) ** (1 / p),
+        }
+        compare(f"6.1 {case}, p = {p:g}", p_norm_pool(f, size, stride, p), powers ** (1 / p), mistakes)
+
+    f = rng.normal(size=(2, 4, 4))
+    largest = np.abs(f).reshape(2, 2, 2, 2, 2).max(axis=(2, 4))
+    compare("6.1 the limit, p = 200", p_norm_pool(f, 2, 2, 200.0), largest, rtol=4 ** (1 / 200) - 1)
+
+
+def check_added_parameters(added_parameters: Callable[..., Any]) -> None:
+    """added_parameters(maps, size): how many maps each pool has, k integers; a number."""
+    for maps, size in [((2,), 1), ((2, 3), 3), ((48, 96), 3), ((5, 7, 11), 2)]:
+        expected = sum(count * (size * size * count + 1) for count in maps)
+        mistakes = {
+            "the biases are forgotten, one for each map": expected - sum(maps),
+            "a filter has weights for every map of its input, not for one": sum(
+                count * (size * size + 1) for count in maps
+            ),
+            "a filter has size · size weights for each map of its input": sum(
+                count * (size * count + 1) for count in maps
+            ),
+            "only the first pool is replaced": maps[0] * (size * size * maps[0] + 1),
+        }
+        compare(f"6.2 maps {maps}, {size}×{size}", added_parameters(maps, size), expected, mistakes, rtol=0)
+
+
+def check_relu_rules(relu_rules: Callable[..., Any]) -> None:
+    """relu_rules(f, r): f and r of one shape; three arrays of that shape: gradient, DeConvNet, guided."""
+    rng = np.random.default_rng(1)
+    for case, f, r in [
+        ("by hand", np.array([1.0, -2.0, 3.0, -4.0]), np.array([5.0, 6.0, -7.0, -8.0])),
+        ("at zero", np.array([0.0, 0.0, 1.0]), np.array([2.0, -2.0, 0.0])),
+        ("random", rng.normal(size=(2, 3, 4)), rng.normal(size=(2, 3, 4))),
+    ]:
+        got = relu_rules(f, r)
+        if got is None:
+            raise CheckError(f"6.3 {case}: not done yet")
+        if not isinstance(got, tuple | list) or len(got) != 3:
+            raise CheckError(f"6.3 {case}: got {type(got).__name__}, expected three arrays")
+        answers = {
+            "gradient": (f > 0) * r,
+            "DeConvNet": (r > 0) * r,
+            "guided backprop": (f > 0) * (r > 0) * r,
+        }
+        mistakes = {
+            "that looks at f alone: it is the gradient": answers["gradient"],
+            "that looks at R alone: it is DeConvNet": answers["DeConvNet"],
+            "that asks for f > 0 and R > 0: it is guided backprop": answers["guided backprop"],
+            "either sign opens this gate, it should take both": ((f > 0) | (r > 0)) * r,
+            "the gate is open at f = 0 too": (f >= 0) * r,
+            "R is passed on as it is": r,
+            "f is rectified and passed on, R is what comes back": np.maximum(f, 0),
+            "the magnitude of R, not its positive part": np.abs(r),
+        }
+        for (name, expected), one in zip(answers.items(), got, strict=True):
+            compare(f"6.3 {name}, {case}", one, expected, mistakes)
