@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from minixai.kernels import activation, convolution, pooling, product, threads
+from minixai.kernels import activation, convolution, pooling, product, threads, winograd
 from tests.oracles import activation as activation_oracle
 from tests.oracles import convolution as convolution_oracle
 from tests.oracles import dense as dense_oracle
@@ -47,6 +47,8 @@ def cut_into_small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(convolution, "SLICE_ROWS", 8)
     monkeypatch.setattr(pooling, "BLOCK", 16)
     monkeypatch.setattr(product, "BLOCK", 4)
+    for name, value in {"BLOCK_BYTES": 1, "FILLED": 2, "ROWS": 2, "COLUMNS": 3}.items():
+        monkeypatch.setattr(winograd, name, value)
 
 
 def draw_arrays(seed: int, dtype: Any, *shapes: tuple[int, ...]) -> list[np.ndarray]:
@@ -82,6 +84,9 @@ def every_kernel(
 
     for case in geometries:
         add_convolution(case)
+
+    g32, x32 = (layout(rng.standard_normal((1, c, size, size + 1), np.float32)) for c in (5, 4))
+    calls["conv2d_vjp_weight by Winograd"] = lambda: winograd.conv2d_vjp_weight(g32, x32, (1, 1))
 
     x, g, p = array(images, 4, size, size + 1), array(images, 4, size, size + 1), 3.0
     windows = pooling.Windows((3, 2), (2, 1), (1, 1))
@@ -236,6 +241,84 @@ def test_the_weight_vjp_adds_up_the_blocks_in_float64(parts: int, monkeypatch: p
     g[0] = 2.0**24  # in float32 the ones would be lost beside it
     gw = convolution.conv2d_vjp_weight(g, x, (1, 1, 1, 1), convolution.Geometry())
     assert gw.item() == np.float32(2.0**24 + 2999)
+
+
+# Winograd
+
+
+@st.composite
+def convolutions_3x3(draw: st.DrawFn) -> dict[str, Any]:
+    padding = draw(pairs(0, 2))
+    size = [max(1, 3 - 2 * padding[a]) + draw(st.integers(0, 7)) for a in (0, 1)]
+    return {
+        "x_shape": (draw(st.integers(1, 3)), draw(st.integers(1, 3)), *size),
+        "k": draw(st.integers(1, 4)),
+        "padding": padding,
+        "seed": draw(st.integers(0, 99)),
+        "small": draw(st.booleans()),
+    }
+
+
+@settings(max_examples=100)
+@given(case=convolutions_3x3())
+def test_the_weight_vjp_by_winograd_equals_the_loops(case: dict[str, Any]) -> None:
+    x_shape, w_shape, padding = case["x_shape"], (case["k"], case["x_shape"][1], 3, 3), case["padding"]
+    y_shape = convolution_oracle.y_shape(x_shape, w_shape, (1, 1), padding, (1, 1))
+    g, x = draw_arrays(case["seed"], np.float32, y_shape, x_shape)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        if case["small"]:
+            cut_into_small_blocks(monkeypatch)
+        gw = winograd.conv2d_vjp_weight(g, x, padding)
+    assert_close(gw, convolution_oracle.conv2d_vjp_weight(g, x, w_shape, padding=padding), np.float32)
+
+
+@pytest.mark.parametrize("mean", [0, 5])
+def test_the_rounding_errors_of_winograd_are_small(mean: float) -> None:
+    rng = np.random.default_rng(0)
+    x, g = rng.standard_normal((2, 16, 30, 30)) + mean, rng.standard_normal((2, 16, 28, 28))
+    x = np.maximum(x, 0)
+    exact = convolution.conv2d_vjp_weight(g, x, (16, 16, 3, 3), convolution.Geometry())
+    gw = winograd.conv2d_vjp_weight(g.astype(np.float32), x.astype(np.float32), (0, 0))
+    assert np.abs(gw - exact).max() < 5e-6 * np.abs(exact).max()
+
+
+def test_winograd_adds_up_the_blocks_in_float64(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(winograd, "BLOCK_BYTES", 1)  # every image is a block
+    g, x = np.ones((9, 1, 1, 1), np.float32), np.ones((9, 1, 3, 3), np.float32)
+    g[0], g[8] = 2.0**30, -(2.0**30)  # in float32 the ones would be lost beside them
+    np.testing.assert_allclose(winograd.conv2d_vjp_weight(g, x, (0, 0)), 7, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("w_shape", "geometry", "dtype", "by_winograd"),
+    [
+        ((64, 64, 3, 3), convolution.Geometry(padding=(1, 1)), np.float32, True),
+        ((64, 64, 3, 3), convolution.Geometry(padding=(1, 1)), np.float64, False),
+        ((64, 64, 3, 3), convolution.Geometry((2, 2), (1, 1)), np.float32, False),
+        ((64, 64, 3, 3), convolution.Geometry((1, 1), (2, 2), (2, 2)), np.float32, False),
+        ((64, 32, 3, 3), convolution.Geometry(padding=(1, 1), groups=2), np.float32, False),
+        ((64, 64, 2, 3), convolution.Geometry(padding=(1, 1)), np.float32, False),
+        ((64, 2, 3, 3), convolution.Geometry(padding=(1, 1)), np.float32, False),
+    ],
+)
+def test_the_weight_vjp_is_by_winograd_where_that_can_be_and_pays(
+    w_shape: tuple,
+    geometry: convolution.Geometry,
+    dtype: Any,
+    by_winograd: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    x_shape = (1, w_shape[1] * geometry.groups, 16, 16)
+    x, g = draw_arrays(0, dtype, x_shape, convolution_oracle.y_shape(x_shape, w_shape, *geometry[:3]))
+    calls = []
+
+    def counting(*arguments: Any) -> np.ndarray:
+        calls.append(arguments)
+        return np.zeros(w_shape, dtype)
+
+    monkeypatch.setattr(winograd, "conv2d_vjp_weight", counting)
+    convolution.conv2d_vjp_weight(g, x, w_shape, geometry)
+    assert len(calls) == by_winograd
 
 
 # ReLU
@@ -414,9 +497,9 @@ def test_p_norm_pooling_neither_overflows_nor_vanishes() -> None:
 
 
 def test_every_kernel_is_among_the_calls() -> None:
-    modules = (activation, convolution, pooling, product)
+    modules = (activation, convolution, pooling, product, winograd)
     public = {name for module in modules for name in module.__all__ if name[0].islower()}
-    assert public - {"conv2d_direct"} == {name.split()[0] for name in every_kernel(np.float32)}
+    assert public - {"conv2d_direct", "pays"} == {name.split()[0] for name in every_kernel(np.float32)}
 
 
 @pytest.mark.parametrize("name", every_kernel(np.float32))
@@ -430,7 +513,7 @@ def test_any_number_of_threads_and_any_run_gives_the_same_bits(
         counts.append(count)
         threads.for_each(task, count)
 
-    for module in (activation, convolution, pooling, product):
+    for module in (activation, convolution, pooling, product, winograd):
         monkeypatch.setattr(module, "for_each", counting)
     for dtype in DTYPES:
         call = every_kernel(dtype)[name]

@@ -15,6 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from minixai.kernels import winograd
+from minixai.kernels.im2col import add_col2im, im2col
 from minixai.kernels.threads import for_each, workspace
 from minixai.typing import Array
 
@@ -42,113 +44,6 @@ class Geometry(NamedTuple):
             for a in (0, 1)
         )
         return rows, columns
-
-
-@njit(cache=True, nogil=True)
-def _inside(offset, size, stride, out_size):
-    """The range of outputs, along one axis, whose input (output · stride + offset) lies inside the image."""
-    first = min(out_size, max(0, (stride - 1 - offset) // stride))
-    return first, max(first, min(out_size, (size - 1 - offset) // stride + 1))
-
-
-@njit(cache=True, nogil=True)
-def _copy(source, s, step, target, t, count):
-    """target[t + q] = source[s + q·step]. Unsigned indices spare numba its test for negative ones."""
-    s, t = np.uint64(max(s, 0)), np.uint64(t)
-    if step == 1:  # a loop of its own: the compiler can vectorise it
-        for q in range(np.uint64(max(count, 0))):
-            target[t + q] = source[s + q]
-    else:
-        for q in range(np.uint64(max(count, 0))):
-            target[t + q] = source[s + q * np.uint64(step)]
-
-
-@njit(cache=True, nogil=True)
-def _add(source, s, target, t, step, count):
-    """target[t + q·step] += source[s + q]."""
-    s, t = np.uint64(s), np.uint64(max(t, 0))
-    if step == 1:
-        for q in range(np.uint64(max(count, 0))):
-            target[t + q] += source[s + q]
-    else:
-        for q in range(np.uint64(max(count, 0))):
-            target[t + q * np.uint64(step)] += source[s + q]
-
-
-@njit(cache=True, nogil=True)
-def _clear(target, first, last):
-    """target[first:last] = 0."""
-    for q in range(np.uint64(first), np.uint64(last)):
-        target[q] = 0
-
-
-@njit(cache=True, nogil=True)
-def _im2col(x, cols, begin, out_w, kernel, stride, padding, dilation):
-    """cols[(c, u, v), i, (r, q)] = x[i, c, r·sh + u·dh − ph, q·sw + v·dw − pw], 0 outside.
-
-    `begin` holds the first i, c and r; the shape of cols tells how many there are.
-    """
-    channels, h, w = x.shape[1:]
-    rows = cols.shape[2] // out_w
-    in_one_run = stride == (1, 1) and out_w == w  # rows follow each other in cols as they do in x
-    source, target = x.reshape(-1), cols.reshape(-1)
-    start = 0  # in cols, of the places of one image
-    for c in range(begin[1], begin[1] + cols.shape[0] // (kernel[0] * kernel[1])):
-        for u in range(kernel[0]):
-            down = begin[2] * stride[0] + u * dilation[0] - padding[0]
-            top, bottom = _inside(down, h, stride[0], rows)
-            for v in range(kernel[1]):
-                right = v * dilation[1] - padding[1]
-                first, last = _inside(right, w, stride[1], out_w)
-                for i in range(begin[0], begin[0] + cols.shape[1]):
-                    s = ((i * channels + c) * h + top * stride[0] + down) * w + first * stride[1] + right
-                    t = start + top * out_w
-                    _clear(target, start, t)
-                    if in_one_run and first < last:
-                        _copy(source, s, 1, target, t + first, (bottom - top - 1) * w + last - first)
-                    for _ in range(top, bottom):
-                        if not in_one_run:
-                            _copy(source, s, stride[1], target, t + first, last - first)
-                        _clear(target, t, t + first)
-                        _clear(target, t + last, t + out_w)
-                        s += stride[0] * w
-                        t += out_w
-                    start += cols.shape[2]
-                    _clear(target, t, start)
-
-
-@njit(cache=True, nogil=True)
-def _add_col2im(cols, gx, begin, out_w, kernel, stride, padding, dilation):
-    """The transpose of `_im2col`: every entry of cols is added to the pixel that it was copied from.
-
-    The entries outside the image may be cleared.
-    """
-    channels, h, w = gx.shape[1:]
-    rows = cols.shape[2] // out_w
-    in_one_run = stride == (1, 1) and out_w == w
-    source, target = cols.reshape(-1), gx.reshape(-1)
-    start = 0
-    for c in range(begin[1], begin[1] + cols.shape[0] // (kernel[0] * kernel[1])):
-        for u in range(kernel[0]):
-            down = begin[2] * stride[0] + u * dilation[0] - padding[0]
-            top, bottom = _inside(down, h, stride[0], rows)
-            for v in range(kernel[1]):
-                right = v * dilation[1] - padding[1]
-                first, last = _inside(right, w, stride[1], out_w)
-                for i in range(begin[0], begin[0] + cols.shape[1]):
-                    s = start + top * out_w
-                    t = ((i * channels + c) * h + top * stride[0] + down) * w + first * stride[1] + right
-                    if in_one_run and first < last:
-                        for r in range(top, bottom):
-                            _clear(source, start + r * out_w, start + r * out_w + first)
-                            _clear(source, start + r * out_w + last, start + (r + 1) * out_w)
-                        _add(source, s + first, target, t, 1, (bottom - top - 1) * w + last - first)
-                    else:
-                        for _ in range(top, bottom):
-                            _add(source, s + first, target, t, stride[1], last - first)
-                            s += out_w
-                            t += stride[0] * w
-                    start += cols.shape[2]
 
 
 @njit(cache=True, nogil=True)
@@ -225,7 +120,7 @@ def _patches(
     if kernel == (1, 1) and geometry.stride == (1, 1) and geometry.padding == (0, 0):
         return x[images, channels, rows].reshape(shape[1], shape[0], shape[2])
     cols = workspace(shape, x.dtype)
-    _im2col(x, cols, (images.start, channels.start, rows.start), out_w, kernel, *geometry[:3])
+    im2col(x, cols, (images.start, channels.start, rows.start), out_w, kernel, *geometry[:3])
     return cols.swapaxes(0, 1)
 
 
@@ -272,7 +167,7 @@ def conv2d_vjp_input(g: Array, w: Array, input_shape: tuple[int, ...], geometry:
             np.matmul(w_part, g_block.reshape(groups, k // groups, -1), out=cols)
             cols = cols.reshape(-1, _length(images), _length(rows) * out_w)
             begin = images.start, channels.start, rows.start
-            _add_col2im(cols, gx, begin, out_w, (kh, kw), *geometry[:3])
+            add_col2im(cols, gx, begin, out_w, (kh, kw), *geometry[:3])
 
     for_each(fill, len(tasks))
     return gx
@@ -286,6 +181,9 @@ def conv2d_vjp_weight(g: Array, x: Array, w_shape: tuple[int, ...], geometry: Ge
     g, x = np.ascontiguousarray(g), np.ascontiguousarray(x)
     n, k, out_h, out_w = g.shape
     _, in_group, kh, kw = w_shape
+    plain = (kh, kw) == (3, 3) and geometry == Geometry(padding=geometry.padding)
+    if plain and g.dtype == np.float32 and winograd.pays(g.shape, in_group):
+        return winograd.conv2d_vjp_weight(g, x, geometry.padding)
     groups, size = geometry.groups, kh * kw
     g_flat = g.reshape(n, k, out_h * out_w)
     step = x.shape[1]  # channels of one task
