@@ -28,7 +28,7 @@ __all__ = ["main"]
 class Network(NamedTuple):
     """What the command knows of a model."""
 
-    build: Callable[[str | None], Module]
+    build: Callable[[Any], Module]
     weights: str | None  # those it has without --weights
     inner: str  # the layer whose strongest unit `compare` explains, too
 

@@ -14,7 +14,7 @@ from minixai.methods.catalogue import METHODS, markdown_table
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-TEN_LINES, OWN_METHOD = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+TEN_LINES, OWN_METHOD, SHIPPED, OWN_PATTERNS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 @pytest.fixture
@@ -45,6 +45,22 @@ def test_the_method_in_ten_lines_is_guided_backprop():
         assert "`my_method`" in markdown_table()
     finally:
         METHODS.pop("my_method", None)
+
+
+@pytest.mark.usefixtures("cat")
+def test_patterns_that_come_with_a_network(capsys):
+    names: dict = {}
+    exec(SHIPPED, names)
+    assert "pattern" in capsys.readouterr().out
+    np.testing.assert_allclose(names["e"].ledger.gap, 0, atol=1e-4 * abs(names["e"].score).max())
+    assert Path("signal.png").stat().st_size > 10_000
+
+
+def test_patterns_of_ones_own(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    exec(OWN_PATTERNS, {})
+    assert "ρ over all samples" in capsys.readouterr().out
+    assert Path("patterns.safetensors").stat().st_size > 100_000
 
 
 @pytest.mark.usefixtures("cat")

@@ -54,11 +54,12 @@ class Moments:
     @staticmethod
     def empty(weight_shape: tuple[int, ...], groups: int = 1, by_sign: bool = True) -> Moments:
         """Those of no sample, to which others are added."""
-        of_units = (np.zeros(weight_shape[0]) for _ in range(4))
+        mean_y, square_y, positive_count, positive_y = np.zeros((4, weight_shape[0]))
         sum_x = np.zeros((groups, *weight_shape[1:]))
         kinds = ("positive", "negative") if by_sign else ("linear",)
         cross = {kind: np.zeros(weight_shape) for kind in kinds}
-        return Moments(0, *of_units, sum_x, cross, np.zeros(weight_shape) if by_sign else None)
+        positive_x = np.zeros(weight_shape) if by_sign else None
+        return Moments(0, mean_y, square_y, positive_count, positive_y, sum_x, cross, positive_x)
 
     @staticmethod
     def from_arrays(count: int, arrays: Mapping[str, Array]) -> Moments:
