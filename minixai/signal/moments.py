@@ -57,7 +57,7 @@ class Moments:
         mean_y, square_y, positive_count, positive_y = np.zeros((4, weight_shape[0]))
         sum_x = np.zeros((groups, *weight_shape[1:]))
         kinds = ("positive", "negative") if by_sign else ("linear",)
-        cross = {kind: np.zeros(weight_shape) for kind in kinds}
+        cross: dict[str, Array] = {kind: np.zeros(weight_shape) for kind in kinds}
         positive_x = np.zeros(weight_shape) if by_sign else None
         return Moments(0, mean_y, square_y, positive_count, positive_y, sum_x, cross, positive_x)
 
