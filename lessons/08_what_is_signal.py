@@ -1,0 +1,629 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 8 · What is signal? Estimators and the quality criterion ρ
+#
+# Lesson 4 split the input of a linear filter into signal and distractor. There we knew the true signal. In
+# a network nobody knows it. So how can we say that one estimator of the signal is better than another? The
+# paper of PatternNet proposes a number for that, ρ. This lesson computes it, and then asks what it measures.
+#
+# **You will do:** derive the two-component estimator $S_{a\pm}$; compute ρ by least squares; fit the patterns
+# of a convolution with one backward pass; measure ρ in every layer of a small network.
+#
+# **You will learn:** why ρ of $S_a$ and $S_{a\pm}$ is 1 on the data that they were fitted to; what changes on
+# other images; when $S_{a\pm}$ is wrong and ρ does not see it; what else ρ cannot see.
+#
+# **You need:** lesson 4; lessons 1 and 2 for the backward pass of a convolution; least squares.
+#
+# **Time:** 75 minutes, of which the cells run about 15 seconds. Everything runs offline, on points that we
+# draw and on scikit-learn's digits (1 797 images of 8×8, a copy of a UCI test set, not MNIST). Code
+# BSD-3-Clause, text CC BY 4.0.
+
+# %%
+import itertools
+
+import matplotlib
+import numpy as np
+from sklearn.datasets import load_digits
+
+import minixai as mx
+from minixai.checks import signal as checks
+from minixai.checks import tell
+from minixai.data import toy
+from minixai.plot import Picture, style
+
+matplotlib.rcParams.update(style.RC)
+np.set_printoptions(precision=3, suppress=True)
+POSITIVE, NEGATIVE = "#009E73", "#E69F00"
+ESTIMATORS = {  # as minixai calls them: name, colour, marker
+    "random": ("random", style.FAINT, "o"),
+    "filter": ("$S_w$", style.FILTER, "s"),
+    "linear": ("$S_a$", style.PATTERN, "D"),
+    "two_component": (r"$S_{a\pm}$", POSITIVE, "^"),
+    "two_component_centred": (r"$S_{a\pm}$ centred", style.DISTRACTOR, "v"),
+}
+
+# %% [markdown]
+# ## 8.1 Five answers
+#
+# A filter has the output $y=w^\top x$. (A bias is left out. It only moves $y$, and all that follows is about
+# what *varies* together.) A signal estimator splits $x=S(x)+\hat d$ into what $y$ speaks of and the rest.
+#
+# | | estimator | where it comes from |
+# |---|---|---|
+# | identity | $S_x(x)=x$ | all is signal, $\hat d=0$ |
+# | random | $\dfrac{u}{w^\top u}\,y$ | a random direction $u$: the baseline |
+# | filter | $S_w(x)=\dfrac{w}{w^\top w}\,y$ | the signal lies along the weights |
+# | linear | $S_a(x)=a\,y,\quad a=\dfrac{\mathrm{cov}[x,y]}{\mathrm{var}[y]}$ | $\mathrm{cov}[\hat d,y]=0$ |
+# | two-component | $S_{a\pm}(x)=a_+\,y$ if $y>0$, else $a_-\,y$ | the same, for each side of the ReLU |
+#
+# The last one is new. A ReLU passes on only what is active, so a network may code one thing where $y>0$, and
+# another where it is not. Let $E_+$ be the mean over the samples with $y>0$, and $\pi_+$ their share. Then
+# $\mathrm{cov}[\hat d,y]=0$ says
+#
+# $$\pi_+\left(E_+[xy]-E_+[x]\,E[y]\right)+\dots\;=\;\pi_+\,a_+\left(E_+[y^2]-E_+[y]\,E[y]\right)+\dots$$
+#
+# with the same for $y\le0$ behind the dots. Match the two sides regime by regime. As $w^\top x=y$, the
+# bracket on the right is $w^\top$ times that on the left:
+#
+# $$a_+=\frac{E_+[xy]-E_+[x]\,E[y]}{w^\top\left(E_+[xy]-E_+[x]\,E[y]\right)},\qquad w^\top a_+=1 .$$
+#
+# ### Exercise 8.1 — the pattern of the active samples
+# *Difficulty 2/5 · importance 5/5 · at most 10 minutes*
+#
+# Write `positive_pattern(x, y, w)`: float64 `x` (n, d), `y` (n,), `w` (d,); the result float64 (d,). Worked
+# example: `w = [1, -1]`, `x = [[3, 1], [1, 0], [0, 0]]`, `y = [2, 1, 0]`. Two samples are active, and
+# $E[y]=1$. The numerator is $\tfrac12[(3,1)(2-1)+(1,0)(1-1)]=(\tfrac32,\tfrac12)$, $w^\top$ of it is $1$, so
+# $a_+=(\tfrac32,\tfrac12)$.
+#
+# <details><summary>Hint</summary>
+#
+# $E_+[xy]-E_+[x]\,E[y]=E_+[x\,(y-E[y])]$: one mean, and one matrix product. $E[y]$ is the mean over *all*
+# samples. Any factor cancels in the quotient.
+#
+# </details>
+# <details><summary>Solution</summary>
+#
+# ```python
+# def positive_pattern(x, y, w):
+#     active = y > 0
+#     numerator = x[active].T @ (y[active] - y.mean())
+#     return numerator / (w @ numerator)
+# ```
+#
+# </details>
+
+
+# %%
+def positive_pattern(x, y, w):
+    """a₊ (d,) for samples x (n, d) with outputs y (n,) of the filter w (d,)."""
+    return None  # your lines
+
+
+tell(checks.check_positive_pattern, positive_pattern)
+
+# %% [markdown]
+# ## 8.2 A criterion: what can still be read from the rest?
+#
+# If $S$ is good, then all that has to do with $y$ is in $S(x)$. From the rest $\hat d=x-S(x)$ nothing of $y$
+# can be read any more. So let somebody try, with the best linear reader $v$:
+#
+# $$\rho(S)=1-\max_v\,\mathrm{corr}\left(y,\;v^\top\hat d\right).$$
+#
+# $\rho=1$: nothing is left. $\rho=0$: all of $y$ is still there. The best $v$ is no search: it is least
+# squares of $y$ from $\hat d$, with $\hat d$ and $y$ centred.
+#
+# ### Exercise 8.2 — ρ by hand
+# *Difficulty 2/5 · importance 5/5 · at most 10 minutes*
+#
+# Write `rho(d, y)`: `d` float64 (n, k), the rests; `y` float64 (n,); the result a number. Worked example with
+# one column: `d = [[1], [-1], [1], [-1]]`, `y = [7, 1, -1, -7]`. The reader is $v=3$, the covariance of $3d$
+# and $y$ is $9$, their standard deviations are $3$ and $5$, the correlation is $0.6$ and $\rho=0.4$.
+#
+# <details><summary>Hint</summary>
+#
+# `np.linalg.lstsq(d_centred, y_centred)[0]` is $v$, and `np.corrcoef(p, y)[0, 1]` a correlation.
+#
+# </details>
+# <details><summary>Solution</summary>
+#
+# ```python
+# def rho(d, y):
+#     v = np.linalg.lstsq(d - d.mean(axis=0), y - y.mean())[0]
+#     return 1 - np.corrcoef(d @ v, y)[0, 1]
+# ```
+#
+# </details>
+
+
+# %%
+def rho(d, y):
+    """1 − the best correlation of v·d with y, for the rests d (n, k) and the outputs y (n,)."""
+    return None  # your lines
+
+
+tell(checks.check_rho, rho)
+
+# %% [markdown]
+# **Checkpoint.** From here on we use minixai's estimators and `reference_rho`, so you can go on whatever
+# became of your functions.
+#
+# Back to the toy model of lesson 4: $x=a_s\,y+a_d\,\epsilon$ with $a_s=(1,0)$, $a_d=(1,1)$, $y\sim U(-1,1)$,
+# $\epsilon\sim N(\mu,1)$ and the filter $w=(1,-1)$. First $\mu=0$.
+#
+# > **Predict 1.** Which estimators get $\rho=1$? And $S_x$, for which all is signal: what is its ρ?
+
+
+# %%
+def reference_rho(d, y, d_test=None, y_test=None):
+    """ρ with v fitted to d (n, k), y (n,); on the same samples, or on others."""
+    v = np.linalg.lstsq(d - d.mean(axis=0), y - y.mean(), rcond=1e-10)[0]
+    d_test, y_test = (d, y) if d_test is None else (d_test, y_test)
+    return 1 - np.corrcoef(d_test @ v, y_test)[0, 1]
+
+
+def fitted(sample, w):
+    """The five estimators that have a ρ, fitted to a sample of the toy model."""
+    signal = mx.signal
+    estimators = signal.RandomEstimator(w, seed=3), signal.FilterEstimator(w), signal.LinearEstimator(w)
+    estimators += signal.TwoComponentEstimator(w), signal.TwoComponentEstimator(w, centred=True)
+    return dict(zip(ESTIMATORS, (each.fit(sample.x, sample.x @ w) for each in estimators), strict=True))
+
+
+tell(checks.check_rho, reference_rho)
+tell(checks.check_positive_pattern,
+     lambda x, y, w: mx.signal.TwoComponentEstimator(w, y[0] - x[0] @ w).fit(x, y).positive)  # fmt: skip
+
+w = np.array([1.0, -1.0])
+sample = toy(20_000, seed=0)
+picture = Picture(figsize=(14.5, 4.1), dpi=72, layout="constrained")
+panels = picture.subplots(1, 4, sharey=True)
+for axes, (name, estimator) in zip(panels, list(fitted(sample, w).items())[:4], strict=True):
+    label, colour, _ = ESTIMATORS[name]
+    rest = sample.x - estimator.signal(sample.x)
+    along = rest @ sample.a_d / 2  # in two dimensions all rests lie along a_d, as w·rest = 0
+    axes.scatter(along[:1500], sample.y[:1500], s=5, color=colour, alpha=0.4, linewidths=0)
+    ends = np.array([-3.2, 3.2])
+    axes.plot(ends, np.polyval(np.polyfit(along, sample.y, 1), ends), color=style.INK, linewidth=2)
+    axes.set(xlim=ends, ylim=(-1.05, 1.05), xlabel="rest, in units of $a_d$")
+    axes.set_title(f"{label}: ρ = {reference_rho(rest, sample.y):.3f}", color=colour, weight="bold", size=16)
+panels[0].set_ylabel("output $y$")
+variance = 1 / 3  # of y
+print(f"S_w by the formula 1 − (σ_y/2) / √(1 + σ_y²/4): {1 - np.sqrt(variance / 4 / (1 + variance / 4)):.3f}")
+picture
+
+# %% [markdown]
+# The black line is the reader. The rest of $S_w$ is $(\epsilon+\tfrac12y)\,a_d$, half of the signal is in
+# there, and the reader finds it. The random direction of this seed is hardly worse. From the rest of $S_a$
+# and $S_{a\pm}$ nothing can be read. And $S_x$? Its rest is 0. Nothing varies, there is no correlation, and ρ
+# is undefined. (The paper leaves it out of its figure, too.)
+#
+# The values of $S_a$ and $S_{a\pm}$ are not close to 1, they *are* 1, but for rounding. Look at where they
+# came from: $a$ was *made* so that $\mathrm{cov}[\hat d,y]=0$, and $a_\pm$ so that the two regimes add up to
+# the same. Then $v^\top\mathrm{cov}[\hat d,y]=0$ for every $v$. **On the samples that they were fitted to, ρ
+# of $S_a$ and $S_{a\pm}$ is 1 for any data and any filter, whether the signal is right or wrong.**
+#
+# ## 8.3 Wrong, and ρ = 1
+#
+# So let us look for a case in which one of them is wrong. We give the distractor a mean, $\mu=0.7$.
+#
+# > **Predict 2.** The true signal is still $(1,0)\,y$. Which of $a$, $a_+$, $a_-$ stay at $(1,0)$? Will ρ
+# > tell?
+
+# %%
+sample = toy(20_000, mu=0.7, seed=0)
+y, estimators = sample.y, fitted(sample, w)
+two = estimators["two_component"]
+patterns = {"a": estimators["linear"].pattern, "a_+": two.positive, "a_-": two.negative}
+for name, a in patterns.items():
+    print(f"{name:>3} = {a}")
+print(f"\n{'':>22}  ρ, all  ρ, y > 0  rms error of the signal")
+for name, estimator in estimators.items():
+    signal = estimator.signal(sample.x)
+    rest = sample.x - signal
+    error = np.sqrt(np.mean((signal - np.outer(y, sample.a_s)) ** 2))
+    print(
+        f"{name:>22} {reference_rho(rest, y):7.3f} {reference_rho(rest[y > 0], y[y > 0]):9.3f} {error:24.3f}"
+    )
+
+along = (sample.x - two.signal(sample.x)) @ sample.a_d / 2
+picture = Picture(figsize=(14.5, 4.6), dpi=72, layout="constrained")
+left, middle, right = picture.subplots(1, 3, width_ratios=[1, 1.25, 1.25])
+left.scatter(*sample.x[:1500].T, c=y[:1500], s=5, alpha=0.35, linewidths=0, cmap=style.OUTPUT_MAP)
+places = {"a": (1.5, -0.35), "a_+": (2.3, 1.45), "a_-": (0.5, -1.3)}
+for (name, a), colour in zip(patterns.items(), (style.PATTERN, POSITIVE, NEGATIVE), strict=True):
+    left.annotate("", a, (0, 0), arrowprops={"color": colour, "width": 3, "headwidth": 12, "shrink": 0})
+    left.text(*places[name], f"${name}$", color=colour, size=17, weight="bold", ha="center", va="center",
+              bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1})  # fmt: skip
+left.set(xlim=(-3, 3), ylim=(-3, 3), aspect="equal", xlabel="$x_1$", ylabel="$x_2$")
+left.set_title("signal (1, 0), μ = 0.7; colour: y")
+bins = np.linspace(-1, 1, 21)
+means = [along[(y >= low) & (y < high)].mean() for low, high in itertools.pairwise(bins)]
+for axes, chosen, low in ((middle, y >= -1, -1), (right, y > 0, 0)):
+    axes.scatter(y[chosen][:1500], along[chosen][:1500], s=5, color=POSITIVE, alpha=0.35, linewidths=0)
+    axes.plot((bins[:-1] + 0.05)[bins[:-1] > low - 0.01], np.array(means)[bins[:-1] > low - 0.01],
+              color=style.FILTER, linewidth=3, label="its mean")  # fmt: skip
+    ends = np.array([low, 1.0])
+    axes.plot(ends, np.polyval(np.polyfit(y[chosen], along[chosen], 1), ends), color=style.INK,
+              linewidth=2, linestyle="--", label="straight line")  # fmt: skip
+    value = reference_rho(along[chosen, None], y[chosen])
+    axes.set_title(f"rest of $S_{{a\\pm}}$, {'y > 0' if low == 0 else 'all'}: ρ = {value:.2f}", weight="bold")
+    axes.set(xlim=ends, ylim=(-3.2, 3.2), xlabel="output $y$", ylabel="rest, in units of $a_d$")
+    axes.legend(loc="lower left", frameon=True, framealpha=0.9, edgecolor="none")
+picture
+
+# %% [markdown]
+# $S_a$ finds the signal. $S_{a\pm}$ does not: it has taken the mean of the distractor for signal. Put
+# $x=a_s y+a_d\epsilon$ into the formula of 8.1, with $E[y]=0$:
+#
+# $$a_+=a_s+\mu\,a_d\,\frac{E_+[y]-E[y]}{E_+[y^2]-E_+[y]\,E[y]}=a_s+\mu\,a_d\,\frac{1/2}{1/3}
+# =a_s+1.5\,\mu\,a_d,\qquad a_-=a_s-1.5\,\mu\,a_d .$$
+#
+# The paper says that the two-component estimator solves the toy. **It does for $\mu=0$ only.** And ρ over
+# all samples does not see it. The middle panel shows why: the rest depends on $y$, as a roof, and a straight
+# line through a roof is level. ρ looks for *straight* lines only, through *all* samples.
+#
+# Over the active samples alone (right) there is a slope, and ρ falls. There is a cure, too: take $E_+[y]$
+# in place of $E[y]$ for $a_+$, which makes it the covariance *within* the regime. The table calls that
+# *centred*. The paper and both reference codes take the mean over all samples; in minixai the other is an
+# option.
+#
+# ## 8.4 Other samples
+#
+# On its own samples ρ is 1 by construction. On *other* samples it need not be. The paper takes three parts:
+# patterns from the first, $v$ from the second, ρ from the third.
+#
+# ### Exercise 8.3 — ρ held out
+# *Difficulty 3/5 · importance 5/5 · at most 15 minutes*
+#
+# Write `held_out_rho(w, x_a, x_v, x_test)` for $S_a$: `w` float64 (d,), three float64 arrays of samples (n,
+# d), the outputs are `x @ w`; the result a number. Worked example, `w = [1, -1]`:
+# `x_a = [[2, 1], [0, -1], [0, 1], [-2, -1]]` gives $a=(1,0)$, so the rest is $(x_2,x_2)$.
+# `x_v = [[0, 1], [0, -1]]` has $y=-x_2$: the reader learns a *negative* $v$.
+# `x_test = [[8, 1], [0, -1], [0, 1], [-8, -1]]` has the $y$ and the $d$ of 8.2, where the correlation is
+# $+0.6$. So $v$ reads it with the wrong sign: the correlation is $-0.6$ and $\rho=1.6$.
+#
+# <details><summary>Hint</summary>
+#
+# Three steps, and each takes its own part of the samples: the pattern $a$; the rest of `x_v` and the reader;
+# the rest of `x_test` and the correlation. As $w^\top\hat d=0$, the covariance of $\hat d$ is singular:
+# `np.linalg.lstsq(..., rcond=1e-10)` knows what to do, `np.linalg.solve` does not.
+#
+# </details>
+# <details><summary>Solution</summary>
+#
+# ```python
+# def held_out_rho(w, x_a, x_v, x_test):
+#     y = x_a @ w - (x_a @ w).mean()
+#     a = (x_a - x_a.mean(axis=0)).T @ y / (y @ y)
+#     y_v, y_test = x_v @ w, x_test @ w
+#     d_v, d_test = x_v - np.outer(y_v, a), x_test - np.outer(y_test, a)
+#     v = np.linalg.lstsq(d_v - d_v.mean(axis=0), y_v - y_v.mean(), rcond=1e-10)[0]
+#     return 1 - np.corrcoef(d_test @ v, y_test)[0, 1]
+# ```
+#
+# </details>
+
+
+# %%
+def held_out_rho(w, x_a, x_v, x_test):
+    """ρ of S_a of the filter w (d,) on x_test, with a from x_a and v from x_v, all (n, d)."""
+    return None  # your lines
+
+
+tell(checks.check_held_out_rho, held_out_rho)
+
+# %% [markdown]
+# Why can ρ exceed 1? The maximum over $v$ was taken on other samples, where the reader may have learned the
+# sign of an accident.
+#
+# ## 8.5 A network
+#
+# A convolution is a linear filter that looks at every patch, so its samples $x$ are the patches of all
+# images, at all places, zeros beyond the edge included. Must we cut them out? No. Lesson 2: the backward
+# pass of a convolution with respect to its weight, for a cotangent $g$, is $\sum g\cdot x$ over all
+# patches. Choose $g$: with $g=y-\bar y$ it is
+#
+# $$\sum x\,(y-\bar y)=N\,\mathrm{cov}[x,y].$$
+#
+# **One weight-VJP gives the patterns of a whole layer**, for any stride and padding. With $g=(y-\bar y)$
+# where $y>0$ and 0 elsewhere, it is the numerator of $a_+$.
+#
+# ### Exercise 8.4 — the patterns of a convolution
+# *Difficulty 3/5 · importance 5/5 · at most 15 minutes*
+#
+# Write `conv_pattern(x, w, stride, padding)`: float64 `x` (n, c, h, w) and weights `w` (k, c, kh, kw), two
+# ints; the result, $a$ of $S_a$ for each of the k units, has `w`'s shape. Worked example: one image, one
+# channel, one row `[1, 2, 4]` and one filter `[1, -1]`, stride 1, no padding. The patches are $(1,2)$ and
+# $(2,4)$, $y=(-1,-2)$, $\bar y=-1.5$. The sum is $0.5\,(1,2)-0.5\,(2,4)=(-0.5,-1)$, $w^\top$ of it $0.5$, and
+# $a=(-1,-2)$.
+#
+# <details><summary>Hint 1</summary>
+#
+# `weight = mx.Tensor(w)`, `y = mx.ops.conv2d(mx.Tensor(x), weight, stride=stride, padding=padding)`, then
+# `mx.backward(y, g, wrt=[weight])[weight]` with an array `g` of `y.value`'s shape.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# A unit is a channel of `y.value`: its mean is over images, rows and columns, `axis=(0, 2, 3)`. Its
+# denominator is over the last three axes of `w`. `keepdims=True` helps with both.
+#
+# </details>
+# <details><summary>Solution</summary>
+#
+# ```python
+# def conv_pattern(x, w, stride, padding):
+#     weight = mx.Tensor(w)
+#     y = mx.ops.conv2d(mx.Tensor(x), weight, stride=stride, padding=padding)
+#     g = y.value - y.value.mean(axis=(0, 2, 3), keepdims=True)
+#     numerator = mx.backward(y, g, wrt=[weight])[weight]
+#     return numerator / (w * numerator).sum(axis=(1, 2, 3), keepdims=True)
+# ```
+#
+# </details>
+
+
+# %%
+def conv_pattern(x, w, stride, padding):
+    """a = cov[x, y] / var[y] of every unit, over all patches, in the shape of w (k, c, kh, kw)."""
+    return None  # your lines
+
+
+tell(checks.check_conv_pattern, conv_pattern)
+
+# %% [markdown]
+# **Checkpoint.** Now a network: two convolutions and two dense layers, trained on 1 200 digits. 600 of them
+# are for the patterns, the other 600 for $v$, and the rest, which the network has not seen, is for ρ. The
+# cell fits the patterns with minixai, and compares those of `conv2` with the few lines of the solution. (The
+# layers have biases. A sample is active where $w^\top x+b>0$, as the ReLU sees it; the paper's equation has
+# no bias, and both reference codes do as we do.)
+
+
+# %%
+def batches(images):
+    return [images[i : i + 50] for i in range(0, len(images), 50)]
+
+
+def reference_conv_pattern(x, w, stride, padding):
+    weight = mx.Tensor(w)
+    y = mx.ops.conv2d(mx.Tensor(x), weight, stride=stride, padding=padding)
+    g = y.value - y.value.mean(axis=(0, 2, 3), keepdims=True)
+    numerator = mx.backward(y, g, wrt=[weight])[weight]
+    return numerator / (w * numerator).sum(axis=(1, 2, 3), keepdims=True)
+
+
+digits = load_digits()
+order = np.random.default_rng(0).permutation(len(digits.target))
+images = (digits.images[order, None] / 16).astype(np.float32)
+labels = digits.target[order]
+rng = np.random.default_rng(0)
+net = mx.nn.Sequential({
+    "conv1": mx.nn.Conv2d(1, 8, 3, padding=1, rng=rng), "relu1": mx.nn.ReLU(),
+    "conv2": mx.nn.Conv2d(8, 16, 3, padding=1, rng=rng), "relu2": mx.nn.ReLU(), "pool": mx.nn.MaxPool2d(2),
+    "flatten": mx.nn.Flatten(), "dense1": mx.nn.Linear(16 * 16, 32, rng=rng), "relu3": mx.nn.ReLU(),
+    "dense2": mx.nn.Linear(32, 10, rng=rng),
+})  # fmt: skip
+optimiser = mx.nn.Adam(net.parameters(), lr=2e-3)
+(*_, last) = mx.nn.fit(net, images[:1200], labels[:1200], epochs=8, batch_size=32, optimiser=optimiser,
+                       validation=(images[1200:], labels[1200:]), progress=False)  # fmt: skip
+for_patterns, for_v, test = images[:600], images[600:1200], images[1200:]
+print(f"{last.validation_accuracy:.1%} of {len(test)} digits that were not trained on are right\n")
+
+layers = ("conv1", "conv2", "dense1", "dense2")
+kinds = ("linear", "positive", "negative", "positive_centred", "negative_centred")
+patterns = mx.signal.fit_patterns(net, batches(for_patterns), dict.fromkeys(layers, kinds), progress=False)
+for name in layers:
+    fired = patterns[name].positive_count
+    print(f"{name}: {patterns[name].count:6,} samples; {np.sum(fired == 0)} of {len(fired)} units never fire")
+
+_, outputs = net.trace(mx.Tensor(for_patterns))
+weight = net.state_dict()["conv2.weight"].astype(np.float64)
+by_hand = reference_conv_pattern(outputs["relu1"][0].value.astype(np.float64), weight, 1, 1)
+tell(checks.check_conv_pattern, reference_conv_pattern)
+print(f"conv2, by hand less minixai: at most {np.abs(by_hand - patterns['conv2'].linear).max():.1e}, "
+      f"the largest number in it is {np.abs(by_hand).max():.2f}")  # fmt: skip
+
+# %% [markdown]
+# > **Predict 3.** Three measurements of ρ: *in sample* (patterns, $v$ and ρ on the same images), *held out*
+# > (three sets of images), and held out *over the active samples only*. In which of them is $S_a$ at 1? Which
+# > wins over the active samples, $S_a$ or $S_{a\pm}$?
+
+# %%
+share = {"estimators": ESTIMATORS, "ridge": 1e-4, "units": 8, "draws": 100, "progress": False}
+same = batches(for_patterns[:200])
+of_same = mx.signal.fit_patterns(net, same, dict.fromkeys(layers, kinds), progress=False)
+held_out = {"patterns": patterns, "patches": 8, **share}
+measured = {
+    "in sample": mx.signal.quality(net, same, same, patterns=of_same, patches=None, **share),
+    "held out": mx.signal.quality(net, batches(for_v), batches(test), **held_out),
+    "held out, y > 0 only": mx.signal.quality(
+        net, batches(for_v), batches(test), samples="active", **held_out
+    ),
+}
+picture = Picture(figsize=(14.5, 5), dpi=72, layout="constrained")
+panels = picture.subplots(1, 3, sharey=True)
+for axes, (title, q) in zip(panels, measured.items(), strict=True):
+    mean, low, high = (a[:, 0] for a in q.means())
+    print(f"{title}\n" + "\n".join(f"{layer:>8} {row}" for layer, row in zip(layers, mean, strict=True)))
+    for k, (label, colour, marker) in enumerate(ESTIMATORS.values()):
+        places = np.arange(4) + 0.15 * (k - 2)
+        axes.vlines(places, low[:, k], high[:, k], color=colour, linewidth=2)
+        axes.plot(places, mean[:, k], marker, color=colour, markersize=8, label=label)
+    for level in (0, 1):
+        axes.axhline(level, color=style.FAINT, linewidth=0.8, zorder=0)
+    for border in (0.5, 1.5, 2.5):
+        axes.axvline(border, color=style.FAINT, alpha=0.3, linewidth=0.8)
+    axes.set(xticks=range(4), xticklabels=layers, xlim=(-0.5, 3.5))
+    axes.set_title(title, weight="bold")
+panels[0].set_ylabel("ρ, mean over 8 units")
+picture.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False)
+picture
+
+# %% [markdown]
+# - **In sample** $S_a$ and $S_{a\pm}$ are at 1 in every layer, as they must be. This says nothing of the
+#   network.
+# - **Held out** the two stay together. They lose most in `dense1`: it has the most inputs, 256, and only one
+#   sample an image. What fell is how well $a$ and $v$ *generalise*.
+# - **Over the active samples** the picture turns over. Behind `conv1`, $S_{a\pm}$ leaves nearly everything,
+#   more than $S_a$: the estimator that was made for the active samples is the worse one just there. The
+#   inputs of these layers are never negative, so they have means, as in 8.3. (So have the pixels, and in
+#   `conv1` the two are close: how much harm a mean does depends on the data.)
+# - **Centred** is the best over the active samples, so the mean *is* the cause. Over all it is worse: its two
+#   regimes have rests with two different means, a step at $y=0$ from which $y$ can be read.
+#
+# So who wins depends on which samples ρ is taken over. The paper's figure is the middle panel, for a large
+# network.
+#
+# And $S_w$? It is at 0 in all layers but the first. Is it that bad? Look at one input $x_i$ that never
+# varies. For $S=p\,y$ with a pattern $p$ its rest is $\hat d_i=x_i-p_i\,y$: constant minus a multiple of
+# $y$. *All* of $y$ can be read from it, unless $p_i=0$. Fitted patterns have $p_i=0$ there, weights do not.
+#
+# > **Predict 4.** A third input is added to the toy model of 8.2. It is always 0, and its weight is 0.1. What
+# > becomes of $\rho(S_w)=0.72$?
+
+# %%
+sample = toy(20_000, seed=0)
+three, w_three = np.c_[sample.x, np.zeros(20_000)], np.array([1.0, -1.0, 0.1])
+rest = three - mx.signal.FilterEstimator(w_three).signal(three)
+print(f"toy model, ρ(S_w) with the third input: {reference_rho(rest, sample.y):.3f}\n")
+
+for name, source in {"conv2": "relu1", "dense1": "flatten", "dense2": "relu3"}.items():
+    value = outputs[source][0].value  # (images, inputs, …)
+    never = value.reshape(len(value), value.shape[1], -1).std(axis=(0, 2)) == 0
+    what = "channels" if name == "conv2" else "inputs"
+    print(f"{name}: {never.sum()} of its {len(never)} {what} never vary")
+
+# A unit of dense2 by hand, in float64: its S_a beside minixai's, and S_w without the inputs that never vary.
+of_v, of_test = (net.trace(mx.Tensor(part))[1] for part in (for_v, test))
+x_a, x_v, x_test = (each["relu3"][0].value.astype(np.float64) for each in (outputs, of_v, of_test))
+q = measured["held out"]
+w_unit = net.state_dict()["dense2.weight"][q.units["dense2"][0]].astype(np.float64)
+w_varying = np.where(never, 0, w_unit)
+y_v, y_test = x_v @ w_unit, x_test @ w_unit
+print()
+a_unit = mx.signal.LinearEstimator(w_unit).fit(x_a, x_a @ w_unit).pattern
+for label, pattern in {
+    f"S_a (minixai: {q.rho['dense2'][0, 2, 0]:.3f})": a_unit,
+    "S_a, its pattern rounded to float32": a_unit.astype(np.float32),
+    "S_w": w_unit / (w_unit @ w_unit),
+    "S_w of the inputs that vary": w_varying / (w_varying @ w_varying),
+}.items():
+    value = reference_rho(x_v - np.outer(y_v, pattern), y_v, x_test - np.outer(y_test, pattern), y_test)
+    print(f"one unit of dense2 by hand, {label}: {value:.3f}")
+
+# %% [markdown]
+# To 0: an input that says nothing at all decides it. The network has such inputs: the outputs of units that
+# never fire. And without them? The last line of the cell has their
+# weights set to 0, and the value hardly rises. Nearly the same happens along any *direction* in which the
+# inputs hardly vary, and inputs that go up and down together leave such directions. So a low $\rho(S_w)$ is
+# first of all a statement about the inputs.
+#
+# ## 8.6 What else moves ρ
+#
+# > **Predict 5.** We fit the patterns and $v$ of `dense1` and `dense2` to fewer images. Does the held-out ρ
+# > of $S_a$ go up or down?
+
+# %%
+counts, ridges = (75, 200, 600), (1e-6, 1e-4, 1e-2, 1e0)
+by_count = []
+for n in counts:
+    part = [*batches(for_patterns[:n]), *batches(for_v[:n])]  # minixai halves it: patterns, v
+    q = mx.signal.quality(net, part, batches(test), ("linear",), layers[2:], ridge=ridges, units=8, draws=100,
+                          progress=False)  # fmt: skip
+    mean_low_high = [a[..., 0].T for a in q.means()]  # each (ridges, layers)
+    by_count.append([a[1] for a in mean_low_high])
+by_ridge = mean_low_high
+
+picture = Picture(figsize=(12.5, 4.6), dpi=76, layout="constrained")
+panels = picture.subplots(1, 2, sharey=True)
+titles = "more images: ρ rises", "a larger ridge: ρ rises, too"
+series = {"images for the patterns, and as many for $v$": (counts, np.swapaxes(by_count, 0, 1)),
+          "ridge, over the mean variance of the inputs": (ridges, by_ridge)}  # fmt: skip
+for axes, title, (label, (x, (mean, low, high))) in zip(panels, titles, series.items(), strict=True):
+    for k, (name, colour) in enumerate({"dense1": style.PATTERN, "dense2": style.FILTER}.items()):
+        reach = np.maximum([mean[:, k] - low[:, k], high[:, k] - mean[:, k]], 0)
+        axes.errorbar(x, mean[:, k], reach, color=colour, marker="o", linewidth=2, capsize=3, label=name)
+        print(f"{name}, {label.split(',')[0]}: " + ", ".join(
+            f"{at:g}: {value:.2f}" for at, value in zip(x, mean[:, k], strict=True)))  # fmt: skip
+    axes.set(xscale="log", xlabel=label, ylim=(0, 1.05), title=title)
+    axes.axhline(1, color=style.FAINT, linewidth=0.8)
+panels[0].set_xticks(counts, counts)
+panels[0].minorticks_off()
+panels[0].set_ylabel("held-out ρ of $S_a$")
+panels[0].legend(loc="lower right", frameon=False)
+picture
+
+# %% [markdown]
+# More images: ρ goes up, as $a$ and $v$ get better. A larger ridge: ρ goes up as well, but now since the
+# reader gets *worse* and finds less. Why not leave it out? As $w^\top a=1$, the output that the rest leaves
+# is $w^\top\hat d=0$: but only to rounding. Look at the line with float32 in the cell of Predict 4: there
+# $w^\top\hat d$ is a tiny multiple of $y$, and a reader without a ridge enlarges it and reads everything.
+# The paper says neither its ridge nor its number of samples, so only values that were measured alike can be
+# compared.
+#
+# ## 8.7 Where it fails: ρ is one-sided
+#
+# ρ looks at the rest only. It finds *signal that was left in the rest*. Who looks for *distractor that was
+# left in the signal*? Take the best estimator of the toy model and spoil it: give a share $\kappa$ of the
+# rest back to the signal,
+#
+# $$S_\kappa(x)=a\,y+\kappa\,\hat d,\qquad x-S_\kappa(x)=(1-\kappa)\,\hat d .$$
+#
+# > **Predict 6.** $\kappa=0$ is $S_a$, and $\kappa=0.99$ is nearly $S_x$. Draw ρ against κ.
+
+# %%
+y = sample.x @ w
+linear = mx.signal.LinearEstimator(w).fit(sample.x, y)
+rest = sample.x - linear.signal(sample.x)
+shares = np.array([0, 0.25, 0.5, 0.75, 0.99])
+spoiled = [linear.signal(sample.x) + share * rest for share in shares]
+rhos = [reference_rho(sample.x - signal, y) for signal in spoiled]
+errors = [np.sqrt(np.mean((signal - np.outer(y, sample.a_s)) ** 2)) for signal in spoiled]
+for share, value, error in zip(shares, rhos, errors, strict=True):
+    print(f"κ = {share:.2f}: ρ = {value:.3f}, rms error of the signal {error:.3f}")
+picture = Picture(figsize=(8, 4.4), dpi=76, layout="constrained")
+axes = picture.subplots()
+axes.plot(shares, rhos, "o-", color=style.PATTERN, linewidth=3)
+axes.plot(shares, errors, "s-", color=style.FILTER, linewidth=3)
+axes.text(0.3, 0.93, "ρ", color=style.PATTERN, size=18, weight="bold", ha="center", va="top")
+axes.text(0.7, 0.55, "rms error of the signal", color=style.FILTER, size=15, weight="bold", va="center")
+axes.set(xlim=(0, 1.15), ylim=(0, 1.1), xticks=[*shares[:4], 1])
+axes.set_xlabel("share κ of the rest that is given back to the signal")
+axes.set_title("the signal gets worse, ρ stays at 1")
+picture
+
+# %% [markdown]
+# ρ is 1 for every $\kappa<1$, as a correlation does not care about size. An estimator that calls nearly all
+# of $x$ signal gets full marks. What protects the comparison is that all estimators in it have *one or two
+# directions*. So ρ shows what $S_w$ and random directions leave behind. Between estimators that are fitted,
+# it cannot tell which signal is right.
+#
+# **To take home.** ρ needs to be told *on which samples* (held out, all or active), *how many*, and *with
+# which ridge*. 1 in sample is a theorem. A held-out ρ below 1 says that $a$ and $v$ were fitted to too
+# little, or to something else. For $S_w$, an input that never varies decides it alone. ρ is blind to what
+# is not linear, and to distractor in the signal.
+#
+# **Open question.** A network is not the toy model: nobody has the true $a_s$. Which experiment, on the
+# network itself, would show that $S_{a\pm}$ took a mean for signal, without ρ? (What could you add to all
+# images?) Lesson 9 takes the patterns back through a network, and measures the maps in another way.
+#
+# ## References
+# - P.-J. Kindermans, K. T. Schütt, M. Alber, K.-R. Müller, D. Erhan, B. Kim, S. Dähne: *Learning how to
+#   explain neural networks: PatternNet and PatternAttribution*, ICLR 2018,
+#   [arXiv 1705.05598](https://arxiv.org/abs/1705.05598). The estimators, ρ, and its figure by layer.
+# - S. Haufe, F. Meinecke, K. Görgen, S. Dähne, J.-D. Haynes, B. Blankertz, F. Bießmann: *On the
+#   interpretation of weight vectors of linear models in multivariate neuroimaging*, NeuroImage 87, 2014.
+#   Filters and patterns.
+# - E. Alpaydin, C. Kaynak: *Optical recognition of handwritten digits*, UCI Machine Learning Repository,
+#   1998. The digits.
