@@ -11,19 +11,24 @@ from minixai.typing import Array
 __all__ = ["add_by_sign", "add_linear", "centred_by_sign"]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, fastmath={"reassoc"})  # sums in any order, so that it can be vectorised
 def _centred_by_sign(y, mean, active, above, below, sums):
     """One unit's rows; sums = the count of y > 0, Σ (y − mean) over them, Σ (y − mean)² over all."""
+    one, zero = y.dtype.type(1), y.dtype.type(0)
     for i in range(y.shape[0]):
-        for p in range(y.shape[1]):
-            positive = y[i, p] > 0
+        count, of_above, of_squares = 0.0, 0.0, 0.0
+        for p in range(np.uint64(y.shape[1])):
             centred = y[i, p] - mean
-            active[i, p] = positive
-            above[i, p] = centred if positive else 0
-            below[i, p] = 0 if positive else centred
-            sums[0] += positive
-            sums[1] += centred if positive else 0
-            sums[2] += centred * centred
+            positive = y[i, p] > zero
+            active[i, p] = one if positive else zero
+            above[i, p] = centred if positive else zero
+            below[i, p] = zero if positive else centred
+            count += np.float64(one if positive else zero)
+            of_above += np.float64(centred if positive else zero)
+            of_squares += np.float64(centred) * np.float64(centred)
+        sums[0] += count
+        sums[1] += of_above
+        sums[2] += of_squares
 
 
 @njit(cache=True, nogil=True)
@@ -56,7 +61,7 @@ def centred_by_sign(y: Array, mean: Array, groups: int) -> tuple[Array, Array]:
     def fill(unit: int) -> None:
         group, place = divmod(unit, units)
         active, above, below = (rows[:, group, place + units * part] for part in range(3))
-        _centred_by_sign(y[:, unit], mean[unit], active, above, below, sums[unit])
+        _centred_by_sign(y[:, unit], y.dtype.type(mean[unit]), active, above, below, sums[unit])
 
     for_each(fill, k)
     return rows, sums.T

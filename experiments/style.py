@@ -1,0 +1,80 @@
+"""Names, colours and table cells that the experiments share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from minixai.plot.style import FAINT, FILTER, HEADING_SIZE, PATTERN, RC
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from minixai.plot import Picture
+
+__all__ = ["COLOURS", "FAINT", "LABELS", "RC", "TICK_SIZE", "interval", "legend", "line", "markdown", "short"]
+
+TICK_SIZE = 10
+COLUMNS = 5  # of a legend
+COLOURS = {
+    "random": "#5c5c5c",
+    "filter": FILTER,
+    "linear": PATTERN,
+    "two_component": "#009E73",
+    "two_component_centred": "#CC79A7",
+    "identity": "#E69F00",
+    "gradient": "#56B4E9",
+}
+MARKERS = dict(zip(COLOURS, "os^Dvp*", strict=True))
+LABELS = {
+    "random": "random",
+    "filter": "S_w",
+    "linear": "S_a",
+    "two_component": "S_a±",
+    "two_component_centred": "S_a± centred",
+    "identity": "S_x",
+    "gradient": "size of gradient",
+}
+IN_WORDS = {
+    "identity": "S_x, LRP-0",
+    "filter": "filter S_w",
+    "linear": "linear S_a",
+    "two_component": "two-component S_a±",
+}
+
+
+def line(estimator: str) -> dict[str, Any]:
+    """How an estimator is drawn."""
+    return {
+        "color": COLOURS[estimator],
+        "marker": MARKERS[estimator],
+        "label": IN_WORDS.get(estimator, LABELS[estimator]),
+    }
+
+
+def legend(picture: Picture, axes: Axes) -> None:
+    """One legend for all panels, below them."""
+    keys = axes.get_legend_handles_labels()
+    picture.legend(*keys, loc="outside lower center", ncols=min(len(keys[0]), COLUMNS), frameon=False)
+
+
+def title(picture: Picture, text: str) -> None:
+    """What the picture shows."""
+    picture.suptitle(text, size=HEADING_SIZE, weight="bold", x=0.01, ha="left")
+
+
+def short(layer: str) -> str:
+    """A layer's name for an axis: 12.expand3x3 for features.12.expand3x3, c1 for classifier.1."""
+    return layer.removeprefix("features.").replace("classifier.", "c")
+
+
+def interval(triple: Sequence[float], form: str = ".3f") -> str:
+    """A mean and its interval: 0.41 [0.30, 0.52]."""
+    mean, low, high = (format(each, form).replace("-", "−") for each in triple)
+    return f"{mean} [{low}, {high}]"
+
+
+def markdown(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table."""
+    lines = [heading, ["---"] * len(heading), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

@@ -1,0 +1,125 @@
+"""The experiments, on a few images; and that experiments/README.md says what they measured."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import minixai as mx
+from experiments import degradation, grid, limits, style
+from experiments.__main__ import FOLDER, MEASURED, keep, main
+from experiments.networks import NETWORKS, Network
+from minixai.models.shipped_networks import pretrained
+
+KNOWN_EXACTLY = ("linear", "two_component")  # estimators with ρ = 1 in-sample
+
+
+@pytest.fixture(scope="module")
+def untrained(data_dir, tmp_path_factory) -> Path:
+    """A folder in which LeNet's weights are, so that no test trains it."""
+    folder = tmp_path_factory.mktemp("cache")
+    mx.models.save_weights(mx.models.lenet5(), folder / "lenet.safetensors")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def small() -> Network:
+    """A shipped network, and the squares of 32×32 pixels of a photo."""
+    pytest.importorskip("skimage", reason="scikit-image bundles the photo")
+    model, photo = pretrained("cifar10_allcnn"), mx.data.photo("chelsea")[:288, :448]
+    squares = photo.reshape(9, 32, 14, 32, 3).swapaxes(1, 2).reshape(-1, 32, 32, 3)
+    return Network("squares", model, model.preprocess, squares[:12], squares[12:], model.classes, 10)
+
+
+def test_the_command_measures_rho_prints_it_and_draws_it(untrained, tmp_path, capsys):
+    folders = {name: tmp_path / name for name in ("results", "pictures")}
+    arguments = [text for name, folder in folders.items() for text in (f"--{name}", str(folder))]
+    arguments += ["--cache", str(untrained), "--networks", "lenet"]
+    main(["rho", "--images", "800", "100", *arguments])
+    printed = capsys.readouterr().out
+    result = json.loads((folders["results"] / "rho.json").read_text(encoding="utf-8"))["lenet"]
+    assert (result["fit_images"], result["test_images"]) == (800, 100)
+    for of_layer in result["rho"]["linear"].values():
+        assert style.interval(of_layer) in printed
+    with Image.open(folders["pictures"] / "rho.jpg") as image:
+        assert image.width == 1200
+    main(["rho", "--redraw", *arguments])
+    assert capsys.readouterr().out == printed
+
+
+@pytest.mark.slow
+def test_in_sample_rho_is_one_and_on_new_images_it_is_not(untrained, tmp_path):
+    result = limits.measure(NETWORKS["lenet"](untrained), 1600, 100, untrained)
+    for name in KNOWN_EXACTLY:
+        np.testing.assert_allclose(
+            [mean for mean, *_ in result["in_sample"][name].values()], 1, atol=5e-3
+        )  # patterns are float32
+        assert not np.allclose([mean for mean, *_ in result["held_out"][name].values()], 1, atol=5e-3)
+    keep(limits.draw({"lenet": result}), tmp_path / "limits.jpg")
+    assert len(limits.tables({"lenet": result})) == 3
+
+
+def test_degradation_of_a_few_images(small, tmp_path):
+    result = degradation.measure(small, 12, 3, tmp_path)
+    starts = {tuple(found["curve"][0][:1]) for found in result["curves"].values()}
+    assert result["patches"] == 121
+    assert result["early"] == 19
+    assert len(starts) == 1  # they begin with the same images
+    random, signal = result["curves"]["random"], result["curves"]["two_component"]
+    difference, *_ = signal["area differences"]["random"]
+    assert difference == pytest.approx(signal["area"][0] - random["area"][0], abs=2e-4)
+    keep(degradation.draw({"squares": result}), tmp_path / "degradation.jpg")
+    table, _ = degradation.tables({"squares": result})
+    assert style.interval(signal["area"]) in table
+
+
+def test_the_pattern_of_a_filter():
+    w = np.random.default_rng(0).standard_normal((3, 2, 5, 5))
+    w[1] = 0
+    a = degradation.filter_pattern(w)
+    np.testing.assert_allclose((w * a).sum(axis=(1, 2, 3)), [1, 0, 1])
+    np.testing.assert_allclose(a[0] * np.square(w[0]).sum(), w[0])
+
+
+def test_the_stretch_of_patterns_is_one_over_the_cosine(small, tmp_path):
+    patterns = small.patterns(12, tmp_path)
+    cosines = []
+    for name, layer in patterns.items():
+        for w, a in zip(small.model.state_dict()[f"{name}.weight"], layer.linear, strict=True):
+            if a.any():
+                cosines.append(w.ravel() @ a.ravel() / np.sqrt((w * w).sum() * (a * a).sum()))
+    median, _, most = degradation.stretch(small, patterns, "linear")
+    assert median == pytest.approx(np.median(1 / np.array(cosines)), abs=0.02)
+    assert most == pytest.approx(1 / min(cosines), rel=0.01)
+
+
+def test_input_times_gradient_is_lrp_with_no_epsilon(small):
+    zero = mx.rules.epsilon(0)
+    table = mx.rules.composite(first=zero, conv=zero, dense=zero)
+    x = small.inputs(small.test[:4])
+    lrp = mx.methods.lrp(small.model, x, rules=table)
+    expected = mx.methods.input_x_gradient(small.model, x)
+    np.testing.assert_allclose(lrp, expected, atol=1e-4 * np.abs(expected).max())
+
+
+def test_a_grid_has_a_row_for_each_answer(small, tmp_path):
+    picture = grid.draw(small, 12, 2, tmp_path)
+    answers = [axes.get_ylabel() for axes in picture.axes if axes.get_ylabel()]
+    headings = [axes.get_title() for axes in picture.axes if axes.get_title()]
+    assert len(answers) == len(set(answers)) == 2
+    assert headings == ["photo", *grid.columns(small, small.patterns(12, tmp_path))]
+    assert all(len(axes.images) == 1 for axes in picture.axes)
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_the_readme_says_what_was_measured(name):
+    experiment = MEASURED[name]
+    results = json.loads((FOLDER / "results" / f"{name}.json").read_text(encoding="utf-8"))
+    assert list(results) == list(experiment.IMAGES)
+    readme = (FOLDER / "README.md").read_text(encoding="utf-8")
+    for table in experiment.tables(results):
+        assert table in readme
