@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from minixai import ops, rules
 from minixai.checks import CheckError, deconvnet
+from tests.solutions import assert_solutions_pass
 
 
 def unpool(y, switches, size):
@@ -65,16 +63,7 @@ def as_batch(plane):
 
 
 def test_the_solutions_in_the_lesson_pass() -> None:
-    lesson = Path(__file__).parents[1] / "lessons" / "05_deconvnet.py"
-    solutions = re.findall(
-        r"^# ```python\n(.*?)^# ```", lesson.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
-    )
-    answers = {"np": np}
-    for solution in solutions:
-        exec(re.sub(r"^# ?", "", solution, flags=re.MULTILINE), answers)
-    assert len(solutions) == len(RIGHT)
-    for check, _ in RIGHT:
-        check(answers[check.__name__.removeprefix("check_")])
+    assert_solutions_pass(5, [check for check, _ in RIGHT])
 
 
 @pytest.mark.parametrize("check", [check for check, _ in RIGHT])

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -12,6 +9,7 @@ from minixai import ops, rules
 from minixai.checks import CheckError, guided
 from minixai.models import allcnn
 from minixai.tape import Tensor
+from tests.solutions import assert_solutions_pass
 
 
 def p_norm_pool(f, size, stride, p, reduce=np.sum, magnitude=np.abs, root=True):
@@ -62,16 +60,7 @@ def test_the_networks_have_the_added_parameters() -> None:
 
 
 def test_the_solutions_in_the_lesson_pass() -> None:
-    lesson = Path(__file__).parents[1] / "lessons" / "06_allcnn_and_guided_backprop.py"
-    solutions = re.findall(
-        r"^# ```python\n(.*?)^# ```", lesson.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
-    )
-    answers = {"np": np}
-    for solution in solutions:
-        exec(re.sub(r"^# ?", "", solution, flags=re.MULTILINE), answers)
-    assert len(solutions) == len(RIGHT)
-    for check, _ in RIGHT:
-        check(answers[check.__name__.removeprefix("check_")])
+    assert_solutions_pass(6, [check for check, _ in RIGHT])
 
 
 @pytest.mark.parametrize("check", [check for check, _ in RIGHT])

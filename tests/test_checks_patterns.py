@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +11,7 @@ import minixai as mx
 from minixai import rules
 from minixai.checks import CheckError, patterns, tell
 from minixai.evaluate import degrade
+from tests.solutions import assert_solutions_pass
 
 
 def pattern_net_rule(a):
@@ -85,16 +85,7 @@ def test_degrade_replaces_patches_like_the_exercise() -> None:
 
 
 def test_the_solutions_in_the_lesson_pass() -> None:
-    (lesson,) = (Path(__file__).parents[1] / "lessons").glob("09_*.py")
-    solutions = re.findall(
-        r"^# ```python\n(.*?)^# ```", lesson.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
-    )
-    answers = {"np": np}
-    for solution in solutions:
-        exec(re.sub(r"^# ?", "", solution, flags=re.MULTILINE), answers)
-    assert len(solutions) == len(RIGHT)
-    for check, _ in RIGHT:
-        check(answers[check.__name__.removeprefix("check_")])
+    assert_solutions_pass(9, [check for check, _ in RIGHT])
 
 
 @pytest.mark.parametrize("check", [check for check, _ in RIGHT])

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 import minixai as mx
 from minixai.checks import CheckError, signal
+from tests.solutions import assert_solutions_pass
 
 
 def positive_pattern(x, y, w):
@@ -71,16 +69,7 @@ def test_the_right_answer_passes(check, answer) -> None:
 
 
 def test_the_solutions_in_the_lesson_pass() -> None:
-    lesson = Path(__file__).parents[1] / "lessons" / "08_what_is_signal.py"
-    solutions = re.findall(
-        r"^# ```python\n(.*?)^# ```", lesson.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
-    )
-    answers = {"np": np, "mx": mx}
-    for solution in solutions:
-        exec(re.sub(r"^# ?", "", solution, flags=re.MULTILINE), answers)
-    assert len(solutions) == len(RIGHT)
-    for check, _ in RIGHT:
-        check(answers[check.__name__.removeprefix("check_")])
+    assert_solutions_pass(8, [check for check, _ in RIGHT])
 
 
 @pytest.mark.parametrize("check", [check for check, _ in RIGHT])
