@@ -20,6 +20,7 @@ from minixai.methods import METHODS, Explanation, ZeroMapWarning, side_by_side
 from minixai.methods.unit import select_unit
 from minixai.nn import Module
 from minixai.signal import Patterns
+from minixai.signal.patterns import KINDS
 from minixai.tape import Array, Tensor, no_tape
 
 __all__ = ["main"]
@@ -108,6 +109,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--patterns", metavar="FILE", help="fitted patterns, for PatternNet and PatternAttribution"
     )
+    parser.add_argument("--kind", choices=KINDS, help="of patterns (positive)")
     parser.add_argument(
         "--target", metavar="CLASS", help="a class number or a part of its name (the largest logit)"
     )
@@ -155,6 +157,8 @@ class _Task:
 
     def explain(self, method: str, **options: Any) -> Explanation:
         """Explain, and say on stderr where a map is zero."""
+        if self.args.kind is not None and METHODS[method].takes_patterns:
+            options["kind"] = self.args.kind
         with warnings.catch_warnings(action="ignore", category=ZeroMapWarning):
             e = METHODS[method].function(self.model, self.x, **options)
         if e.zero.any():

@@ -108,6 +108,25 @@ def test_every_quick_method_explains_an_inner_unit(data_dir, here, capsys, pictu
     assert maps.ZERO not in words(pictures[0])
 
 
+def test_networks_that_come_with_patterns(here, capsys, pictures):
+    argv = ["compare", "chelsea", "--model", "cifar10_maxpool", "--quick", "--kind", "linear"]
+    assert cli.main(argv) == 0
+    assert {"PatternNet", "PatternAttribution"} <= set(words(pictures[0]))
+    assert "automobile" in capsys.readouterr().out
+    assert "kind" in error_of(capsys, *argv[:-1], "quadratic")
+
+
+def test_methods_that_lack_patterns(data_dir, here, capsys, tmp_path):
+    assert cli.main(["compare", "chelsea", "--quick"]) == 0
+    without = "without pattern_attribution, pattern_net: name fitted patterns with --patterns"
+    assert without in capsys.readouterr().out
+    assert "patterns is NoneType" in error_of(capsys, "explain", "chelsea", "--method", "pattern_net")
+    (tmp_path / "p.safetensors").write_bytes(b"no patterns")
+    assert "cannot be read" in error_of(
+        capsys, "compare", "chelsea", "--patterns", str(tmp_path / "p.safetensors")
+    )
+
+
 @pytest.mark.parametrize(
     ("target", "number"), [("tiger", 292), ("TIGER cat", 282), ("soup b", 809), ("7", 7)]
 )
