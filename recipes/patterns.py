@@ -20,6 +20,7 @@ from minixai.models.shipped_networks import VARIANTS, pretrained
 from minixai.signal import fit_patterns
 
 BATCH = 100
+KINDS = ("linear", "positive", "negative", "positive_centred")
 REPORT_EVERY = 100  # batches
 
 
@@ -44,7 +45,7 @@ def main() -> None:
                 print(f"{first:,} images, {rate:.0f} a second, {memory:.0f} MB", flush=True)
             yield model.preprocess(photos[first : first + BATCH])
 
-    patterns = fit_patterns(model, batches(), progress=False)
+    patterns = fit_patterns(model, batches(), KINDS, progress=False)
     print(patterns)
     patterns.save(options.out, moments=False, dtype=np.float16)
     print(f"{options.out}: {options.out.stat().st_size / 1e6:.2f} MB")
