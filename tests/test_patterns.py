@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import minixai as mx
 from minixai import ops
 from minixai.errors import FileFormatError, ShapeError
-from minixai.signal import Patterns, fit_patterns, pattern_of
+from minixai.signal import Patterns, fit_patterns, moments, pattern_of
 from minixai.signal.moments import Moments, moments_of
 from minixai.signal.patterns import KINDS
 from tests.oracles import patterns as oracle
@@ -224,6 +224,14 @@ def test_fit_patterns_fits_every_layer_to_what_it_sees() -> None:
         y = hidden[name][0].value
         for k, kind in itertools.product(range(len(w)), p[name].by_kind):
             close(p[name].of(kind)[k], oracle.pattern(samples, y[:, k], w[k], kind))
+
+
+@pytest.mark.parametrize("kinds", [KINDS, ("linear",)])
+def test_dense_layers_are_fitted_a_few_units_at_a_time(monkeypatch: pytest.MonkeyPatch, kinds) -> None:
+    net, x = network(), images()
+    whole = fit(net, [x[:10], x[10:]], kinds=kinds)
+    monkeypatch.setattr(moments, "BLOCK", 16 * 2)  # two units of layer 6, with its 16 inputs
+    assert_same(fit(net, [x[:10], x[10:]], kinds=kinds), whole, 1e-12)
 
 
 def test_batches_may_have_labels_or_be_functions_or_a_generator() -> None:
