@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import os
+import signal
 import time
 
 import numpy as np
@@ -50,14 +52,14 @@ def test_a_worker_may_die_on_the_way(client) -> None:
         for number, load in enumerate(loaders):
             if number == 7:  # those before it are at work or merged
                 time.sleep(0.3)
-                worker = next(iter(client.scheduler_info()["workers"]))
-                client.submit(lambda: __import__("os")._exit(1), workers=[worker], pure=False, retries=0)
-                killed.append(worker)
+                killed.append(next(iter(client.run(os.getpid).values())))
+                os.kill(killed[0], getattr(signal, "SIGKILL", signal.SIGTERM))
             yield load
 
     alone = fit_patterns(network(), BATCHES, progress=False)
     assert_same(fit_patterns(network(), batches(), progress=False, client=client), alone, 1e-9)
-    assert killed[0] not in client.scheduler_info()["workers"]
+    client.wait_for_workers(2, timeout=30)  # the dead one is replaced
+    assert killed[0] not in client.run(os.getpid).values()
 
 
 def test_an_error_on_a_worker_is_raised_here(client) -> None:
