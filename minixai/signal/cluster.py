@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from minixai.signal.fitting import add_batch
-from minixai.signal.layers import Batch, LinearLayer
+from minixai.signal.layers import Batch, LinearLayer, images_of
 from minixai.signal.moments import Moments
 
 __all__ = ["fit_on_cluster"]
@@ -48,7 +48,7 @@ def fit_on_cluster(
 
 def _moments_of_batch(shared: tuple[Any, Mapping[str, LinearLayer]], batch: Batch) -> dict[str, Moments]:
     model, layers = shared
-    return add_batch({}, model, batch, layers)
+    return add_batch({}, model, images_of("fit_patterns", model, batch), layers)
 
 
 def _merge(a: dict[str, Moments], b: dict[str, Moments]) -> dict[str, Moments]:

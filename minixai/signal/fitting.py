@@ -13,6 +13,7 @@ from minixai.signal.checkpoint import Checkpoint
 from minixai.signal.layers import Batch, Kinds, LinearLayer, images_of, linear_calls, linear_layers
 from minixai.signal.moments import Moments
 from minixai.signal.patterns import Patterns
+from minixai.tape import Array
 
 __all__ = ["fit_patterns"]
 
@@ -80,10 +81,10 @@ def fit_patterns(
 
 
 def add_batch(
-    moments: dict[str, Moments], model: Any, batch: Batch, layers: Mapping[str, LinearLayer]
+    moments: dict[str, Moments], model: Any, x: Array, layers: Mapping[str, LinearLayer]
 ) -> dict[str, Moments]:
-    """Add what a batch gives to the moments of every layer, and return them."""
-    calls = linear_calls("fit_patterns", model, images_of("fit_patterns", model, batch))
+    """Add what images x (see `images_of`) give to the moments of every layer, and return them."""
+    calls = linear_calls("fit_patterns", model, x)
     for name, layer in layers.items():
         for node in calls.get(name, []):
             if name not in moments:
