@@ -195,7 +195,7 @@ draw_tape(loss, {tensor: name for name, tensor in leaves.items()}, cotangents, "
 # and $b$ go up, $w_2$ goes down.
 #
 # Above the picture stands the heart of minixai's `backward`. It is your walk, with arrays in place of
-# numbers:
+# numbers. `targets` and `needed` leave out what nobody asked for.
 #
 # | your tape | minixai's |
 # |---|---|
@@ -277,7 +277,8 @@ tell(check_matmul_vjp, matmul_vjp)
 # %% [markdown]
 # `backward` takes a **table of rules**: for an operation, what to answer in place of its VJP. A rule gets
 # the cotangent and the node and returns a cotangent for every input. So your three answers can carry a
-# whole network:
+# whole network: the check below walks one with them. The picture is drawn without them, with the package's
+# own VJPs.
 
 # %%
 rules = {
@@ -432,7 +433,7 @@ for name, op in {"the package's": ops.softmax, "the broken one": broken}.items()
 # > derivatives. Which is nowhere larger than $\tfrac14$? Which are near zero on both sides? Which one lets
 # > nothing through at all? And is one of the *derivatives* a function from the list?
 
-# %%
+# %% tags=["thumbnail"]
 FUNCTIONS = {
     "step": ops.step,
     "sigmoid": ops.sigmoid,

@@ -112,7 +112,7 @@ def tint(values, limit):
 # > **Predict 1.** How many multiplications make one number of $y$? How many numbers does $y$ have?
 
 
-# %%
+# %% tags=["thumbnail"]
 x, w, b, published = checks.example()  # published: the y that the course shows
 y = mx.ops.conv2d(mx.Tensor(x[None]), mx.Tensor(w), mx.Tensor(b), stride=2, padding=1).value[0]
 print("x", x.shape, " w", w.shape, " b", b, " y", y.shape)
@@ -151,7 +151,7 @@ def window(k=0, place=0, stride=2, padding=1, dilation=1):
     for line, (name, number) in enumerate(sums.items()):
         axes.text(3 * room + 1.5, 10.6 + line, name, size=15)
         axes.text(3 * room + 6.5, 10.6 + line, f"{number:g}".replace("-", "−"), size=15, ha="right")
-    axes.plot([3 * room + 1.5, 3 * room + 6.5], [13.75, 13.75], color=style.INK)
+    axes.plot([3 * room + 1.5, 3 * room + 6.5], [13.9, 13.9], color=style.INK)
     return picture
 
 
@@ -173,13 +173,13 @@ ipywidgets.VBox([ipywidgets.HBox(list(sliders.values()), layout={"flex_flow": "r
 # *Difficulty 1/5 · importance 4/5 · at most 10 minutes*
 #
 # With pencil and paper: $y_{0,2,0}$, in the last row and first column of the first filter's output. Read $x$
-# and $w_0$ off the picture above the sliders. Worked example: the number framed there is $y_{0,0,2}$; its
-# channels give $-4$, $2$ and $0$, the bias is $1$, so it is $-1$.
+# and $w_0$ off the picture above the sliders; the grey zeros are the padding. Worked example: the number
+# framed there is $y_{0,0,2}$; its channels give $-4$, $2$ and $0$, the bias is $1$, so it is $-1$.
 #
 # <details><summary>Hint</summary>
 #
-# The window begins at row $2\cdot2-1=3$ and column $2\cdot0-1=-1$ of $x$, so its first column and its last
-# row lie in the zeros. Four pixels of each channel remain.
+# The window begins at row $2\cdot2-1=3$ and column $2\cdot0-1=-1$ of $x$, counted without the padding. So its
+# first column and its last row lie in the zeros. Four pixels of each channel remain.
 #
 # </details>
 # <details><summary>Solution</summary>

@@ -23,7 +23,7 @@
 # **You will learn:** to tell *function*, *signal* and *attribution* apart; why a filter turns with what it
 # must cancel; what the signal estimators $S_x$, $S_w$ and $S_a$ call signal, and when each is wrong.
 #
-# **You need:** dot products, covariance, least squares; NumPy. No neural network yet.
+# **You need:** dot products, covariance, least squares; NumPy. No neural network yet. Nothing is fetched.
 #
 # **Time:** 60 minutes, of which the cells run about 5 seconds. Code BSD-3-Clause, text CC BY 4.0.
 
@@ -32,6 +32,8 @@ import matplotlib
 import numpy as np
 
 from minixai import demo
+from minixai.checks import signal_distractor as checks
+from minixai.checks import tell
 from minixai.data import toy
 from minixai.plot import Picture, style
 from minixai.signal import FilterEstimator, IdentityEstimator, LinearEstimator, ridge
@@ -52,74 +54,13 @@ def show(axes, x, y, limit=3.5, title="", **arrows):
     for name, v in arrows.items():
         colour = COLOURS[name]
         axes.annotate("", v, (0, 0), arrowprops={"color": colour, "width": 3, "headwidth": 12, "shrink": 0})
-        place = v + 0.45 * v / np.linalg.norm(v)
+        side = np.array([v[1], -v[0]]) if name == "w" else v  # w may lie on a_s: its label stands beside it
+        place = v + 0.45 * side / np.linalg.norm(v)
         axes.text(*place, f"${name}$", color=colour, size=16, weight="bold", ha="center", va="center",
                   bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1})  # fmt: skip
     ticks = np.arange(1 - int(limit), int(limit))
     axes.set(xlim=(-limit, limit), ylim=(-limit, limit), xticks=ticks, yticks=ticks, aspect="equal")
     axes.set(title=title, xlabel="$x_1$", ylabel="$x_2$")
-
-
-def check(exercise, got, expected, mistakes):
-    """Compare an answer with what is expected; `mistakes` has the answers that common mistakes give."""
-    if got is None:
-        print(f"{exercise}: not done yet")
-    elif np.shape(got) != np.shape(expected):
-        print(f"{exercise}: got the shape {np.shape(got)}, expected {np.shape(expected)}")
-    elif np.allclose(got, expected):
-        print(f"{exercise}: right, {np.asarray(got)}")
-    else:
-        print(f"{exercise}: got {np.asarray(got)}, expected {np.asarray(expected)}")
-        for mistake, answer in mistakes.items():
-            if np.allclose(got, answer):
-                print(f"    likely mistake: {mistake}")
-
-
-# %%
-# The checks of the three exercises. They print what you got, what was expected, and the likely mistake.
-def check_filter(filter_of):
-    """By hand at (1, 0), (1, 1); then at random directions."""
-    check("4.1 by hand", filter_of([1.0, 0.0], [1.0, 1.0]), [1, -1], {})
-    a_s, a_d = np.random.default_rng(1).normal(size=(2, 2))
-    rows, right = np.array([a_s, a_d]), [1.0, 0.0]
-    mistakes = {
-        "a_s and a_d are columns of your matrix, they should be its rows": np.linalg.solve(rows.T, right),
-        "that w cancels the signal and reads the distractor": np.linalg.solve(rows, right[::-1]),
-        "that w is a_s itself, scaled": a_s / (a_s @ a_s),
-    }
-    check("4.1 random", filter_of(a_s, a_d), np.linalg.solve(rows, right), mistakes)
-
-
-def check_pattern(pattern):
-    """By hand on two points; then on random points, against loops."""
-    hand_x, hand_y = np.array([[2.0, 1.0], [-1.0, 3.0]]), np.array([1.0, -1.0])
-    check("4.2 by hand", pattern(hand_x, hand_y), [1.5, -1.0], {})
-    rng = np.random.default_rng(2)
-    x = rng.normal([1, -2, 3], 1, (50, 3))
-    y = x @ [2.0, 1.0, -1.0] + 3
-    cov = [sum((x[i, d] - x[:, d].mean()) * (y[i] - y.mean()) for i in range(50)) / 50 for d in range(3)]
-    mistakes = {
-        "the means are not subtracted": x.T @ y / (y @ y),
-        "divided by the standard deviation, not the variance": np.array(cov) / y.std(),
-        "not divided by the variance of y": cov,
-    }
-    check("4.2 random", pattern(x, y), np.array(cov) / y.var(), mistakes)
-
-
-def check_left_behind(left_behind):
-    """By hand; then against the covariance measured on random points."""
-    check("4.3 by hand", left_behind(np.array([1.0, -1.0]), 10.0, 5), [2, -2], {})
-    rng = np.random.default_rng(3)
-    x, y, l2 = rng.normal(size=(40, 2)), rng.normal(size=40), 30.0
-    w, b = ridge(x, y, l2)
-    rest = y - x @ w - b
-    measured = ((x - x.mean(axis=0)) * (rest - rest.mean())[:, None]).mean(axis=0)
-    mistakes = {
-        "not divided by n": l2 * w,
-        "the sign: it is what is left, y − ŷ": -l2 / 40 * w,
-        "that is λ = 0, least squares": np.zeros(2),
-    }
-    check("4.3 random", left_behind(w, l2, 40), measured, mistakes)
 
 
 # %% [markdown]
@@ -147,7 +88,7 @@ picture
 # > **Predict 1.** In which direction will $w$ point: along $a_s$, which carries all there is of $y$? Draw
 # > it on paper, then run the cell.
 
-# %%
+# %% tags=["thumbnail"]
 w, b = ridge(sample.x, sample.y)
 print(
     f"w = {w}, {angle(w):.1f}° off the signal; largest error {np.abs(sample.x @ w + b - sample.y).max():.1e}"
@@ -193,7 +134,7 @@ def filter_of(a_s, a_d):
     return None  # your line
 
 
-check_filter(filter_of)
+tell(checks.check_filter_of, filter_of)
 
 # %% [markdown]
 # ## 4.2 The distractor turns
@@ -206,7 +147,7 @@ picture = Picture(figsize=(15, 4), dpi=64, layout="constrained")
 for axes, degrees in zip(picture.subplots(1, 4), (30, 60, 90, 135), strict=True):
     turned = toy(n=1000, angle=degrees, seed=0)
     w_turned, _ = ridge(turned.x, turned.y)
-    title = f"distractor {degrees}°, $w$ {round(angle(w_turned))}°"
+    title = f"distractor {degrees}°, $w$ {round(angle(w_turned))}°".replace("-", "−")
     show(axes, turned.x, turned.y, a_s=turned.a_s, a_d=turned.a_d, w=w_turned, title=title)
 picture
 
@@ -243,7 +184,8 @@ print("input×gradient   w ⊙ x    ", w_one * x_one, " sum", (w_one * x_one).su
 # distractor from the filter and data alone. Three of them:
 #
 # - **identity** $S_x(x)=x$: all is signal. It has no one direction, each point has its own.
-# - **filter** $S_w(x)=\dfrac{w}{w^\top w}\,y$: the signal lies along the weights.
+# - **filter** $S_w(x)=\dfrac{w}{w^\top w}\,y$: the signal lies along the weights. ($w^\top w$ makes
+#   $w^\top S_w(x)=y$.)
 # - **linear** $S_a(x)=a\,y$ with the **pattern** $a=\dfrac{\mathrm{cov}[x,y]}{\mathrm{var}[y]}$: the signal
 #   is what changes together with the output.
 #
@@ -283,7 +225,7 @@ def pattern(x, y):
     return None  # your lines
 
 
-check_pattern(pattern)
+tell(checks.check_pattern, pattern)
 
 # %% [markdown]
 # **Checkpoint.** From here on we take minixai's `LinearEstimator`, so you can go on whatever became of your
@@ -294,7 +236,7 @@ check_pattern(pattern)
 
 # %%
 # It takes the filter, too: here the one whose output is y.
-check_pattern(lambda x, y: LinearEstimator(*ridge(x, y)).fit(x, y).pattern)
+tell(checks.check_pattern, lambda x, y: LinearEstimator(*ridge(x, y)).fit(x, y).pattern)
 
 output = sample.x @ w + b
 estimators = {"S_x": IdentityEstimator(w, b), "S_w": FilterEstimator(w, b), "S_a": LinearEstimator(w, b)}
@@ -401,10 +343,10 @@ picture
 # $\mathrm{cov}[x,\hat y]=\mathrm{cov}[x,y]-\mathrm{cov}[x,\,y-\hat y]$. The first term is along $a_s$, as
 # $\epsilon$ and the noise have nothing to do with $y$. So all depends on the second. The fitted filter
 # solves $(X^\top X+\lambda I)\,w=X^\top y$ with $X$ and $y$ centred. Derive $\mathrm{cov}[x,\,y-\hat y]$
-# from that and write it as `left_behind(w, l2, n)`: `w` float64 (2,), `l2` is $\lambda$, `n` the number of
-# points; the result float64 (2,).
+# from that and write it as `left_behind(w, l2, n)`: `w` float64 (2,), `l2` is $\lambda$, `n` is $N$, the
+# number of points; the result float64 (2,).
 #
-# Worked example: $w=(1,-1)$, $\lambda=10$, $n=5$ give $(2,-2)$.
+# Worked example: $w=(1,-1)$, $\lambda=10$, $N=5$ give $(2,-2)$.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -436,7 +378,7 @@ def left_behind(w, l2, n):
     return None  # your line
 
 
-check_left_behind(left_behind)
+tell(checks.check_left_behind, left_behind)
 
 # %% [markdown]
 # So $S_a$ is honest about the *output*: under L2 the output carries some of the distractor, and what

@@ -139,7 +139,7 @@ tell(deconvnet.check_unpool, unpool)
 # > **Predict 1.** A digit is pooled by 4×4, then unpooled. What is missing? And if the value is put in the
 # > upper left pixel of each window, whatever the switch?
 
-# %%
+# %% tags=["thumbnail"]
 x = mx.Tensor(test[:1])
 pooled = mx.ops.max_pool2d(x, 4)
 with_switches = mx.ops.max_unpool2d(pooled, mx.ops.switches(pooled), (24, 24)).value[0, 0]

@@ -376,7 +376,7 @@ picture
 # > in the twin, if every window's value is put into its centre instead of where the maximum was?
 
 
-# %%
+# %% tags=["thumbnail"]
 def cosines(a, b):
     """The cosine between every map of a (n, …) and that of b."""
     a, b = (maps.reshape(len(maps), -1).astype(np.float64) for maps in (a, b))

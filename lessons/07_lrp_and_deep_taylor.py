@@ -395,7 +395,7 @@ print(f"smallest value of its maps: {deep_taylor.map.min():.1e}")
 #
 # > **Predict 3.** A black pixel, $x_i=0$: under which of the rules can it get relevance?
 
-# %%
+# %% tags=["thumbnail"]
 R = mx.rules
 tables = {
     "z": R.composite(conv=R.epsilon(0), dense=R.epsilon(0)),

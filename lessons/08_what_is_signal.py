@@ -582,7 +582,7 @@ picture
 #
 # > **Predict 6.** $\kappa=0$ is $S_a$, and $\kappa=0.99$ is nearly $S_x$. Draw ρ against κ.
 
-# %%
+# %% tags=["thumbnail"]
 y = sample.x @ w
 linear = mx.signal.LinearEstimator(w).fit(sample.x, y)
 rest = sample.x - linear.signal(sample.x)

@@ -152,7 +152,7 @@ tell(checks.check_pattern_net_rule, pattern_net_rule)
 # > **Predict 1.** Below are the six 5×5 filters of the first layer, and their patterns. Which row will be
 # > smooth?
 
-# %%
+# %% tags=["thumbnail"]
 batches = [train[i : i + 100] for i in range(0, len(train), 100)]
 patterns = mx.signal.fit_patterns(net, batches, kinds=("linear", "positive"), progress=False)
 print(patterns)

@@ -1,12 +1,15 @@
 """Make the lessons' notebooks from their sources: python lessons/build.py [NAME ...]
 
 Each `NN_name.py` (jupytext, py:percent) beside this file becomes an executed `NN_name.ipynb`. All outputs are
-made anew, cell ids are numbered, and nothing that differs between two runs is kept.
+made anew, cell ids are numbered, and nothing that differs between two runs is kept. A small copy of the
+picture of the cell tagged by `# %% tags=["thumbnail"]` becomes `thumbnails/NN_name.jpg`, for the index.
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
+import io
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,10 +19,13 @@ import nbformat
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
+from PIL import Image
 
 FOLDER = Path(__file__).resolve().parent
 TIMEOUT = 60  # seconds a cell
 MAX_BYTES = 1_000_000
+TAG = "thumbnail"
+WIDTH = 240  # of a thumbnail, pixels
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"file_extension": ".py", "mimetype": "text/x-python", "name": "python"},
@@ -76,6 +82,19 @@ def execute(notebook: Any) -> None:
             cell["outputs"] = views[:1]
 
 
+def thumbnail(notebook: Any) -> Image.Image:
+    """A small copy of the picture that the tagged cell of an executed notebook shows."""
+    (cell,) = (cell for cell in notebook.cells if TAG in cell.metadata.get("tags", []))
+    (png,) = (output.data["image/png"] for output in cell.outputs if "image/png" in output.get("data", {}))
+    with Image.open(io.BytesIO(base64.b64decode(png))) as image:
+        size = (WIDTH, round(WIDTH * image.height / image.width))
+        return image.convert("RGB").resize(size, Image.Resampling.LANCZOS)
+
+
+def thumbnail_path(source: Path) -> Path:
+    return source.parent / "thumbnails" / f"{source.stem}.jpg"
+
+
 def main(names: list[str]) -> int:
     for source in [FOLDER / f"{name}.py" for name in names] or sources():
         notebook = convert(source)
@@ -88,6 +107,7 @@ def main(names: list[str]) -> int:
             return 1
         target = source.with_suffix(".ipynb")
         target.write_text(text, encoding="utf-8", newline="\n")
+        thumbnail(notebook).save(thumbnail_path(source), quality=80, subsampling=0, optimize=True)
         print(f"{target.name}: {len(notebook.cells)} cells, {len(text.encode()) // 1000} kB")
     return 0
 

@@ -27,6 +27,14 @@ def walk(tape, start=1.0, part=lambda g, slope: g * slope, replace=False):
     return g
 
 
+def forward(tape):
+    g = dict.fromkeys(tape, 0.0) | {tape[-1]: 1.0}
+    for entry in tape:
+        for each, slope in zip(entry.inputs, entry.slopes, strict=True):
+            g[each] += g[entry] * slope
+    return g
+
+
 def product_vjp(g, x, y):
     return g * y, g * x
 
@@ -79,6 +87,7 @@ WRONG: list[tuple[str, Any, str]] = [
     ("walk", lambda tape: walk(tape, part=lambda g, slope: slope), "not multiplied by what arrived"),
     ("walk", lambda tape: walk(tape, part=lambda g, slope: g), "not multiplied by the slope"),
     ("walk", lambda tape: walk(tape, start=0.0), "must start with 1"),
+    ("walk", forward, "from the last entry to the first"),
     ("walk", lambda tape: walk(tape, start=2.0), "got .*, expected"),
     ("tanh_vjp", lambda g, y: None, "not done yet"),
     ("tanh_vjp", lambda g, y: 1 - y**2, "g is missing"),
@@ -106,6 +115,7 @@ WRONG: list[tuple[str, Any, str]] = [
     ("softmax_vjp", lambda g, y: 0 * y, "zeros are right for a cotangent of ones"),
     ("softmax_vjp", lambda g, y: y * (g - (g * y).sum()), "runs over one row"),
     ("softmax_vjp", lambda g, y: y * (g - g.sum(axis=-1, keepdims=True)), "of g·y, not of g"),
+    ("softmax_vjp", lambda g, y: y * (g - (g * y).sum(axis=-1)), "keepdims=True is missing"),
     ("softmax_vjp", lambda g, y: softmax_vjp(g, softmax(y)), "no softmax is to be taken"),
     ("layer_factor", lambda gain, slopes: None, "not done yet"),
     ("layer_factor", lambda gain, slopes: gain * np.mean(slopes), "not the square of the mean"),

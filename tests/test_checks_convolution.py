@@ -126,6 +126,7 @@ WRONG: list[tuple[str, Any, str]] = [
     ("one_output", 1, "the other filter"),
     ("one_output", 7, "2.1: got 7, expected -2"),
     ("output_size", lambda s, k, t, p, d: (s + 2 * p - d * (k - 1) - 1) / t + 1, "not rounded down"),
+    ("output_size", lambda s, k, t, p, d: -((d * (k - 1) + 1 - s - 2 * p) // t) + 1, "rounded up, not down"),
     ("output_size", lambda s, k, t, p, d: float(output_size(s, k, t, p, d)), "expected an int"),
     ("output_size", lambda s, k, t, p, d: output_size(s, k, t, p, d) - 1, "the first place is not counted"),
     ("output_size", lambda s, k, t, p, d: (s + p - d * (k - 1) - 1) // t + 1, "on one side only"),

@@ -53,6 +53,14 @@ def overflowing(z, labels):
     return -np.log(p[range(len(z)), labels]).mean(), (p - np.eye(z.shape[1])[labels]) / len(z)
 
 
+def underflowing(z, labels):
+    return -np.log(softmax(z)[range(len(z)), labels]).mean(), cross_entropy(z, labels)[1]
+
+
+def one_softmax(z, labels):
+    return -np.log((np.exp(z) / np.exp(z).sum())[range(len(z)), labels]).mean()
+
+
 def loss_as(change):
     """A right gradient beside a loss that is wrong, but for the check by hand."""
     return lambda z, labels: (
@@ -124,7 +132,9 @@ WRONG = [
         gradient_as(lambda g, z, labels: g if len(z) == 1 else -g),
         "the sign: softmax − one-hot",
     ),
+    (check_cross_entropy, loss_as(one_softmax), "sums over all samples"),
     (check_cross_entropy, overflowing, "exp(1000) overflows"),
+    (check_cross_entropy, underflowing, "log(0) infinite"),
     (check_sgd_step, lambda p, v, g, lr, m: p - lr * g, "got ndarray, expected a tuple of 2"),
     (check_sgd_step, lambda p, v, g, lr, m: (p - lr * g, g), "the momentum is missing"),
     (check_sgd_step, lambda p, v, g, lr, m: (p - m * v - lr * g, m * v + lr * g), "as in the PDP book"),
@@ -134,6 +144,7 @@ WRONG = [
     (check_sgd_step, lambda p, v, g, lr, m: (p - lr * g, m * v + g), "not the velocity"),
     (check_sgd_step, lambda p, v, g, lr, m: (p - lr * v, m * v + g), "the old velocity"),
     (check_sgd_step, lambda p, v, g, lr, m: (p - (m * v + g), m * v + g), "lr is missing"),
+    (check_sgd_step, lambda p, v, g, lr, m: sgd_step(p, v, g, lr, m)[::-1], "p comes first"),
     (check_sgd_step, in_place, "changes the v it is given"),
     (check_xor_weights, lambda: ([1, 1], -1.5, [1, 1]), "got 3 values, expected a tuple of 5"),
     (check_xor_weights, lambda: (1, -1.5, [1, 1], -2, -0.5), "v has shape ()"),

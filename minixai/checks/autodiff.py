@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,7 +58,8 @@ def _compare_walk(exercise: str, walk: Callable[..., Any], tape: list[Entry]) ->
     if not isinstance(got, dict):
         raise CheckError(f"{exercise}: got {type(got).__name__}, expected a dict from entry to derivative")
     if missing := [k for k, entry in enumerate(tape) if entry not in got]:
-        raise CheckError(f"{exercise}: no derivative for the entries {missing} of the tape")
+        keys = "the keys of the dict are the entries themselves"
+        raise CheckError(f"{exercise}: no derivative for the entries {missing} of the tape; {keys}")
     mistakes = {
         "what arrives on a second path replaces the first; the two must be added": _wrong_walk(
             tape, lambda before, g, slope: g * slope
@@ -67,6 +68,9 @@ def _compare_walk(exercise: str, walk: Callable[..., Any], tape: list[Entry]) ->
             tape, lambda before, g, slope: before + slope
         ),
         "what arrived is not multiplied by the slope": _wrong_walk(tape, lambda before, g, slope: before + g),
+        "the walk goes from the last entry to the first": _wrong_walk(
+            tape, lambda before, g, slope: before + g * slope, iter
+        ),
         "the walk must start with 1 at the last entry": np.zeros(len(tape)),
     }
     compare(exercise, [got[entry] for entry in tape], _forward_derivatives(tape), mistakes)
@@ -85,9 +89,13 @@ def _forward_derivatives(tape: list[Entry]) -> list[float]:
     return derivatives
 
 
-def _wrong_walk(tape: list[Entry], change: Callable[[float, float, float], float]) -> list[float]:
+def _wrong_walk(
+    tape: list[Entry],
+    change: Callable[[float, float, float], float],
+    order: Callable[[list[Entry]], Iterable[Entry]] = reversed,
+) -> list[float]:
     g = dict.fromkeys(tape, 0.0) | {tape[-1]: 1.0}
-    for entry in reversed(tape):
+    for entry in order(tape):
         for each, slope in zip(entry.inputs, entry.slopes, strict=True):
             g[each] = change(g[each], g[entry], slope)
     return [g[entry] for entry in tape]
@@ -177,7 +185,9 @@ def check_softmax_vjp(softmax_vjp: Callable[..., Any]) -> None:
         "y is the output already, no softmax is to be taken of it": lambda g, y: _softmax_vjp(g, _softmax(y)),
     }
     hand = np.array([[1.0, 0.0], [2.0, 4.0]]), np.array([[0.25, 0.75], [0.5, 0.5]])
-    _compare_vjp("softmax_vjp by hand", softmax_vjp, hand, [[0.1875, -0.1875], [-0.5, 0.5]], mistakes)
+    without = "keepdims=True is missing: the sums, one for each row, stand in the columns"
+    square = mistakes | {without: lambda g, y: y * (g - (g * y).sum(axis=1))}
+    _compare_vjp("softmax_vjp by hand", softmax_vjp, hand, [[0.1875, -0.1875], [-0.5, 0.5]], square)
     g, x = np.random.default_rng(5).normal(size=(2, 3, 4))
     y = _softmax(x)
     expected = np.zeros_like(y)

@@ -87,6 +87,7 @@ def check_output_size(output_size: Callable[..., Any]) -> None:
         padded, extent = size + 2 * padding, dilation * (kernel - 1) + 1
         mistakes = {
             "not rounded down": (padded - extent) / stride + 1,
+            "rounded up, not down": -((extent - padded) // stride) + 1,
             "the first place is not counted": (padded - extent) // stride,
             "the padding is counted on one side only": (size + padding - extent) // stride + 1,
             "the stride is ignored": padded - extent + 1,

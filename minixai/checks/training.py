@@ -61,6 +61,9 @@ def check_cross_entropy(cross_entropy: Callable[..., Any]) -> None:
                 "the sum over the samples, not the mean": sum(losses),
                 "the mean over the classes too": sum(losses) / 12,
                 "the log is missing": -(softmax * one_hot).sum() / 4,
+                "the softmax sums over all samples, each row has its own sum": _loss_of_one_softmax(
+                    z, labels
+                ),
                 "the softmax is missing: that is the logit": -(z * one_hot).sum() / 4,
             },
         )
@@ -77,9 +80,14 @@ def check_cross_entropy(cross_entropy: Callable[..., Any]) -> None:
 
         loss, gradient = cross_entropy(np.array([[1000.0, 0.0]]), np.array([1]))
         if not (np.isfinite(loss) and np.isfinite(gradient).all()):
+            # inf is log(0) of a softmax that is right; nan is inf / inf
+            mistake = (
+                "a probability of exp(−1000) is 0, and log(0) infinite; take log p as z − log Σ exp(z)"
+                if np.isinf(loss) and np.isfinite(gradient).all()
+                else "exp(1000) overflows; subtract each row's largest logit first"
+            )
             raise CheckError(
-                f"3.2 large logits: got the loss {loss}, expected 1000.0\n"
-                "    likely mistake: exp(1000) overflows; subtract each row's largest logit first"
+                f"3.2 large logits: got the loss {loss}, expected 1000.0\n    likely mistake: {mistake}"
             )
         compare("3.2 large logits, loss", loss, 1000)
         compare("3.2 large logits, gradient", gradient, [[1, -1]])
@@ -90,6 +98,11 @@ def check_sgd_step(sgd_step: Callable[..., Any]) -> None:
     _check_step("3.3 by hand", sgd_step, np.array([1.0]), np.array([2.0]), np.array([3.0]), 0.1, 0.5)
     p, v, g = np.random.default_rng(0).normal(size=(3, 2, 4))
     _check_step("3.3 random", sgd_step, p, v, g, 0.03, 0.9)
+
+
+def _loss_of_one_softmax(z: np.ndarray, labels: np.ndarray) -> float:
+    e = np.exp(z)
+    return float(-np.mean([math.log(row[label] / e.sum()) for row, label in zip(e, labels, strict=True)]))
 
 
 def _check_step(
@@ -117,6 +130,7 @@ def _check_step(
             "lr is in the velocity (as in the PDP book); here it comes in with p": momentum * v + lr * g,
             "lr, with a minus, is in the velocity; here it comes in with p": momentum * v - lr * g,
             "g times (1 − momentum): that is a running mean, as in Adam": momentum * v + (1 - momentum) * g,
+            "that is the new p; p comes first, then v": right_p,
         },
     )
     compare(
@@ -134,7 +148,7 @@ def _check_step(
         if not np.array_equal(now, before):
             raise CheckError(
                 f"{exercise}: your function changes the {name} it is given, expected new arrays\n"
-                "    likely mistake: v *= momentum works in place, momentum * v does not"
+                f"    likely mistake: {name} *= … and {name} += … work in place, {name} = … + … does not"
             )
 
 
