@@ -23,7 +23,7 @@ test: .venv/.installed-$(EXTRAS)
 	NUMBA_DISABLE_JIT=1 $(VENV) -m pytest tests/test_kernels.py
 	$(VENV) -m pytest
 
-lessons: .venv/.installed-$(EXTRAS)
+lessons: .venv/.installed-test,course
 	$(VENV) lessons/build.py
 
 pictures: .venv/.installed-$(EXTRAS)

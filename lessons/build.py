@@ -1,8 +1,11 @@
-"""Make the lessons' notebooks from their sources: python lessons/build.py [NAME ...]
+"""Make the lessons' and the coursework's notebooks from their sources: python lessons/build.py [NAME ...]
 
 Each `NN_name.py` (jupytext, py:percent) beside this file becomes an executed `NN_name.ipynb`. All outputs are
 made anew, cell ids are numbered, and nothing that differs between two runs is kept. A small copy of the
 picture of the cell tagged by `# %% tags=["thumbnail"]` becomes `thumbnails/NN_name.jpg`, for the index.
+
+Each master of coursework is run, with its solutions; `coursework/release/` gets the students' versions of
+seed 0. That needs the extra `course`.
 """
 
 from __future__ import annotations
@@ -10,26 +13,26 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
-import jupytext
 import nbformat
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from PIL import Image
 
+from minixai import course
+
 FOLDER = Path(__file__).resolve().parent
 TIMEOUT = 60  # seconds a cell
+RELEASE = course.MASTERS.parent / "release"
 MAX_BYTES = 1_000_000
 TAG = "thumbnail"
 WIDTH = 240  # of a thumbnail, pixels
-METADATA = {
-    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-    "language_info": {"file_extension": ".py", "mimetype": "text/x-python", "name": "python"},
-}
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
@@ -49,13 +52,7 @@ def sources() -> list[Path]:
 
 def convert(source: Path) -> Any:
     """The notebook of a source, without outputs."""
-    notebook = jupytext.read(source)
-    notebook.metadata = nbformat.from_dict(METADATA)
-    notebook.nbformat_minor = 5
-    for k, cell in enumerate(notebook.cells):
-        cell["id"] = f"{source.stem[:2]}-{k:02d}"
-    nbformat.validate(notebook)
-    return notebook
+    return course.notebook_from(source.read_text(encoding="utf-8"), prefix=source.stem[:2])
 
 
 def execute(notebook: Any) -> None:
@@ -74,7 +71,7 @@ def execute(notebook: Any) -> None:
     client.widget_registry = {}
     with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:  # zmq needs it on Windows
         runner.run(client.async_execute())
-    notebook.metadata = nbformat.from_dict(METADATA)
+    notebook.metadata = nbformat.from_dict(course.METADATA)
     for cell in notebook.cells:
         views = [output for output in cell.get("outputs", []) if WIDGET in output.get("data", {})]
         if views:  # widgets have random ids, and mean nothing without their kernel
@@ -95,7 +92,21 @@ def thumbnail_path(source: Path) -> Path:
     return source.parent / "thumbnails" / f"{source.stem}.jpg"
 
 
+def release() -> None:
+    """Run every master, then write the students' versions of the term of seed 0."""
+    for master in sorted(course.MASTERS.glob("cw*.py")):
+        execute(course.notebook_of(master, seed=0))
+        print(f"{master.stem}: runs")
+    with tempfile.TemporaryDirectory() as folder:
+        course.lay_out(folder)
+        shutil.copytree(Path(folder) / "release", RELEASE, dirs_exist_ok=True)
+
+
 def main(names: list[str]) -> int:
+    if not names or names == ["coursework"]:
+        release()
+    if names == ["coursework"]:
+        return 0
     for source in [FOLDER / f"{name}.py" for name in names] or sources():
         notebook = convert(source)
         execute(notebook)

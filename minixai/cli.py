@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from minixai import __version__, data, demo, models
+from minixai import __version__, course, data, demo, models
 from minixai.errors import FileFormatError, RuleError, WeightsNotFoundError
 from minixai.methods import METHODS, Explanation, ZeroMapWarning, side_by_side
 from minixai.methods.unit import select_unit
@@ -93,6 +93,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--quick", action="store_true", help="only the methods that take one walk back")
     command.set_defaults(run=_compare)
+
+    command = commands.add_parser(
+        "course", help="lay out the coursework as an nbgrader course of your own term"
+    )
+    command.add_argument("folder", metavar="DIR", help="a new or empty folder")
+    command.add_argument(
+        "--seed", type=int, default=0, help="your number, kept from students: it varies data and answers (0)"
+    )
+    command.set_defaults(run=_course)
 
     command = commands.add_parser("methods", help="list all methods: what they show, where they fail")
     command.set_defaults(run=_methods)
@@ -202,6 +211,13 @@ def _compare(args: argparse.Namespace) -> int:
     explanations = [task.explain(name, target=task.target) for name in (quick if args.quick else methods)]
     explanations += [task.explain(name, layer=layer, neuron=neuron) for name in quick]
     return task.save(explanations, f"{title}. Below: the strongest unit of {layer}")
+
+
+def _course(args: argparse.Namespace) -> int:
+    assignments = course.lay_out(args.folder, args.seed)
+    print(f"laid out {', '.join(assignments)} in {args.folder}")
+    print("hand out release/, put what comes back into submitted/NAME/cwN/, then: nbgrader autograde cwN")
+    return 0
 
 
 def _methods(args: argparse.Namespace) -> int:

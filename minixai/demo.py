@@ -1,7 +1,7 @@
 """The distractor demo: why a filter's weights do not show the signal that it reads.
 
 `compute` makes all numbers from the parameters, `draw` draws them on any figure; `save`, `window` and
-`notebook` are thin fronts.
+`notebook` are thin fronts, and so is the web page of `minixai.page`.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def compute(params: Params) -> Scene:
     Raises:
         ValueError: a parameter is out of its range.
     """
-    sample = _sample(params)
+    sample = sample_of(params)
     linear = _fit(sample, params.l2_per_point)
     w, b, a = linear.w, linear.b, linear.pattern
     estimators = {"S_x": IdentityEstimator(w, b), "S_w": FilterEstimator(w, b), "S_a": linear}
@@ -100,10 +100,9 @@ def compute(params: Params) -> Scene:
         l2_root=l2_root,
         noise_sweep=_sweep(noises, [replace(params, noise=float(sigma)) for sigma in noises]),
         l2_sweep=_sweep(l2_roots, [replace(params, l2_per_point=float(root**2)) for root in l2_roots]),
-        # Room for two standard deviations of the distractor, the same at every angle.
-        extent=1.2 + A_D_LENGTH * (abs(params.mu) + 2 * params.sigma) + 2 * params.noise,
+        extent=extent_of(params),
         caption=_caption(params, w, a),
-        note=_note(params),
+        note=note_of(params),
     )
 
 
@@ -113,8 +112,23 @@ def angle_to(v: np.ndarray, reference: np.ndarray) -> float:
     return float(np.degrees(np.arctan2(cross, reference @ v)))
 
 
-def _sample(params: Params) -> ToySample:
+def sample_of(params: Params) -> ToySample:
+    """The points that the parameters make."""
     return toy(params.points, params.angle, params.mu, params.sigma, params.noise, params.seed)
+
+
+def extent_of(params: Params) -> float:
+    """Half the width of the largest panel: two standard deviations of the distractor fit in at any angle."""
+    return float(1.2 + A_D_LENGTH * (abs(params.mu) + 2 * params.sigma) + 2 * params.noise)
+
+
+def note_of(params: Params) -> str:
+    """What to say of a distractor that no filter can cancel, or of none."""
+    if params.sigma == 0:
+        return "No distractor: ε is constant, the bias takes it up"
+    if np.isclose(np.sin(np.radians(params.angle)), 0, atol=1e-9):
+        return "The distractor lies along the signal: no filter can tell them apart"
+    return ""
 
 
 def _fit(sample: ToySample, l2_per_point: float) -> LinearEstimator:
@@ -135,7 +149,7 @@ def _standard_error(sample: ToySample, params: Params, a: np.ndarray) -> float:
 
 
 def _sweep(values: np.ndarray, runs: list[Params]) -> Sweep:
-    samples = [_sample(params) for params in runs]
+    samples = [sample_of(params) for params in runs]
     fits = [_fit(sample, params.l2_per_point) for sample, params in zip(samples, runs, strict=True)]
     a_s = samples[0].a_s
     return Sweep(
@@ -151,15 +165,6 @@ def _caption(params: Params, w: np.ndarray, a: np.ndarray) -> str:
     made = f"ε ~ N({params.mu:.3g}, {params.sigma:.3g}²)   noise σ = {params.noise:.3g}"
     fit = f"L2 λ/N = {params.l2_per_point:.3g}   {params.points} points   seed {params.seed}"
     return f"{fitted}        {made}   {fit}".replace("-", "−")
-
-
-def _note(params: Params) -> str:
-    """What to say of a distractor that no filter can cancel, or of none."""
-    if params.sigma == 0:
-        return "No distractor: ε is constant, the bias takes it up"
-    if np.isclose(np.sin(np.radians(params.angle)), 0, atol=1e-9):
-        return "The distractor lies along the signal: no filter can tell them apart"
-    return ""
 
 
 def draw(figure: FigureBase, scene: Scene) -> DistractorPlot:
@@ -249,15 +254,21 @@ def window(params: Params | None = None) -> Window | None:
 
 
 def notebook(params: Params | None = None) -> Any:
-    """The demo as a Jupyter widget, sliders above the picture. Needs ipywidgets."""
+    """The demo as a Jupyter widget, sliders above the picture and its angles. Needs ipywidgets."""
     import ipywidgets
     from IPython.display import display
+
+    from minixai.plot import Picture
 
     start = asdict(params or Params())
     seed = start.pop("seed")
 
     def show(**values: Any) -> None:
-        display(picture(Params(**values, seed=seed), dpi=NOTEBOOK_DPI))
+        scene = compute(Params(**values, seed=seed))
+        made = Picture(figsize=SIZE, dpi=NOTEBOOK_DPI)
+        draw(made, scene)
+        display(made)
+        print(f"w is {scene.angle_w:.1f} degrees off the signal, a {scene.angle_a:.1f}")
 
     sliders = {
         spec.name: (ipywidgets.IntSlider if spec.name == "points" else ipywidgets.FloatSlider)(
@@ -267,20 +278,22 @@ def notebook(params: Params | None = None) -> Any:
             step=spec.step,
             description=spec.label,
             style={"description_width": "150px"},
-            layout={"width": "440px"},
+            layout={"width": "400px"},
             continuous_update=False,
         )
         for spec in RANGES
     }
     shown = ipywidgets.interactive_output(show, sliders)
     shown.layout.height = f"{SIZE[1] * NOTEBOOK_DPI + 30:.0f}px"  # a fixed height does not flicker
-    grid = ipywidgets.GridBox(list(sliders.values()), layout={"grid_template_columns": "460px 460px"})
+    grid = ipywidgets.GridBox(list(sliders.values()), layout={"grid_template_columns": "410px 410px"})
     return ipywidgets.VBox([grid, shown])
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Give a parser the demo's options."""
-    parser.add_argument("--save", metavar="FILE", help="write a PNG, SVG, PDF or GIF instead of a window")
+    file = parser.add_mutually_exclusive_group()
+    file.add_argument("--save", metavar="FILE", help="write a PNG, SVG, PDF or GIF instead of a window")
+    file.add_argument("--html", metavar="FILE", help="write a web page with sliders instead of a window")
     start = Params()
     for option, value, meaning in (
         ("--seed", start.seed, "of the random numbers"),
@@ -310,17 +323,22 @@ def run(args: Namespace) -> int:
             points=args.points,
             seed=args.seed,
         )
-        path = args.save
+        path = args.save if args.html is None else args.html
         if path is None:
             if window(params):
                 return 0
             print("minixai demo: no display here, so the picture goes to a file (--save FILE names another)")
             path = FALLBACK
-        save(path, params)
+        if args.html is None:
+            save(path, params)
+        else:
+            from minixai.page import save_page
+
+            save_page(path, params)
     except (ValueError, OSError) as error:
         print(f"minixai demo: {error}", file=sys.stderr)
         return 2
-    sample = _sample(params)
+    sample = sample_of(params)
     fit = _fit(sample, params.l2_per_point)
     off_w, off_a = (angle_to(v, sample.a_s) for v in (fit.w, fit.pattern))
     print(f"saved {path}: w is {off_w:.1f} degrees off the signal, a {off_a:.1f}")

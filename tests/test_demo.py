@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 import minixai
-from minixai import demo
+from minixai import demo, page
 from minixai.data import toy
 from minixai.demo import Params, compute
 from minixai.plot import Picture
@@ -265,6 +265,27 @@ def test_run_saves_with_the_options(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert capsys.readouterr().out == said
 
 
+def test_run_writes_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    grid = {"angle": [0.0], "sigma": [0.0], "noise": [0.0], "l2_per_point": [0.0]}
+    monkeypatch.setattr(page, "GRID", grid)
+    options = "--angle=120 --mu=1 --sigma=0.5 --noise=0.2 --l2=0.1 --points=300 --seed=9"
+    assert demo.run(arguments("--html", str(tmp_path / "demo.html"), *options.split())) == 0
+    params = Params(angle=120, mu=1, sigma=0.5, noise=0.2, l2_per_point=0.1, points=300, seed=9)
+    page.save_page(tmp_path / "expected.html", params)
+    assert (tmp_path / "demo.html").read_bytes() == (tmp_path / "expected.html").read_bytes()
+    scene = compute(params)
+    said = f"demo.html: w is {scene.angle_w:.1f} degrees off the signal, a {scene.angle_a:.1f}\n"
+    assert capsys.readouterr().out.endswith(said)
+
+
+def test_the_picture_and_the_page_are_two_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        arguments("--save", "x.png", "--html", "x.html")
+    assert "argument --html: not allowed with argument --save" in capsys.readouterr().err
+
+
 def test_run_without_a_display_saves_here(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -277,7 +298,15 @@ def test_run_without_a_display_saves_here(
 
 
 @pytest.mark.parametrize(
-    "options", [("--save", "x.bmp"), ("--save", "none/x.png"), ("--points", "0"), ("--noise", "-1")]
+    "options",
+    [
+        ("--save", "x.bmp"),
+        ("--save", "none/x.png"),
+        ("--html", "x.png"),
+        ("--html", ""),
+        ("--points", "0"),
+        ("--html", "x.html", "--noise", "-1"),
+    ],
 )
 def test_run_says_what_is_wrong(
     options: tuple[str, ...],
@@ -340,7 +369,9 @@ def test_sliders_reach_what_was_asked_for() -> None:
     assert (window.params.noise, window.params.points, window.params.mu) == (3, 9000, -5)
 
 
-def test_notebook_shows_each_scene(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_notebook_shows_each_scene(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     displayed: list[Picture] = []
     monkeypatch.setattr(IPython.display, "display", displayed.append)
     box = demo.notebook(Params(points=300, seed=4))
@@ -351,8 +382,11 @@ def test_notebook_shows_each_scene(monkeypatch: pytest.MonkeyPatch) -> None:
     assert box.children[1].layout.height == "570px"
     titles = [picture.texts[0].get_text() for picture in displayed]
     assert [title.split(":")[0] for title in titles] == [f"Distractor at {k}°" for k in (45, 110, 110)]
-    expected = demo.picture(Params(angle=110, points=200, seed=4), dpi=75)
-    assert displayed[-1]._repr_png_() == expected._repr_png_()
+    last = Params(angle=110, points=200, seed=4)
+    assert displayed[-1]._repr_png_() == demo.picture(last, dpi=75)._repr_png_()
+    scene = compute(last)
+    said = f"w is {scene.angle_w:.1f} degrees off the signal, a {scene.angle_a:.1f}\n"
+    assert capsys.readouterr().out.endswith(said)
 
 
 def test_the_demo_imports_matplotlib_only_to_draw() -> None:

@@ -1,0 +1,855 @@
+"""Checks of coursework 1: the walk back along a tape of arrays, VJPs, a gradient check, training."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from minixai.checks.honesty import own_work
+from minixai.checks.report import CheckError, compare
+
+__all__ = [
+    "check_by_hand",
+    "check_gradient_check",
+    "check_index_vjp",
+    "check_log_softmax",
+    "check_matmul_vjp",
+    "check_order",
+    "check_training",
+    "check_unbroadcast",
+    "check_walk",
+    "hand_numbers",
+    "mark_by_hand",
+    "mark_gradient_check",
+    "mark_index_vjp",
+    "mark_log_softmax",
+    "mark_matmul_vjp",
+    "mark_order",
+    "mark_training",
+    "mark_unbroadcast",
+    "mark_walk",
+]
+
+Array = np.ndarray
+OUT_OF_REACH = ("minixai.tape", "minixai.ops", "minixai.gradcheck", "minixai.nn", "minixai.checks.autodiff")
+LOOKS = 100
+
+
+class _Entry:
+    """What the coursework calls a Node; it refuses to be looked at without end."""
+
+    def __init__(
+        self, value: Any, inputs: Sequence[_Entry] = (), vjp: Callable[..., Any] | None = None, name: str = ""
+    ) -> None:
+        self.value, self.vjp, self.name = np.asarray(value), vjp, name
+        self._inputs, self.looks = tuple(inputs), 0
+
+    @property
+    def inputs(self) -> tuple[_Entry, ...]:
+        self.looks += 1
+        if self.looks > LOOKS:
+            raise CheckError(
+                f"the inputs of {self.name} were looked at more than {LOOKS} times: "
+                "remember which nodes you have seen, and look at each a few times only"
+            )
+        return self._inputs
+
+
+# By hand
+
+
+def hand_numbers(seed: int) -> tuple[Array, Array, int, Array]:
+    """The numbers (x, w, b, t) of the neuron by hand: whole numbers, (3, 2), (2,), one, (3,).
+
+    Exactly one of the three outputs of ReLU is zero, and every mistake that the check names changes every
+    derivative.
+    """
+    rng = np.random.default_rng(seed)
+    while True:
+        x = rng.choice([-3, -2, -1, 1, 2, 3], size=(3, 2))
+        w = rng.choice([-2, -1, 1, 2], size=2)
+        b, t = int(rng.integers(1, 4)), rng.integers(1, 6, size=3)
+        z = x @ w + b
+        right, *wrong = [_hand_derivatives(x, w, b, t), *_hand_mistakes(x, w, b, t).values()]
+        if np.all(z) and sum(z < 0) == 1 and all(np.all(each != right) for each in wrong):
+            return x, w, b, t
+
+
+def _hand_derivatives(x: Array, w: Array, b: int, t: Array) -> list[float]:
+    """The derivatives of L = ½·Σ (relu(x·w + b) − t)² with respect to w1, w2 and b, row by row."""
+    derivatives = [0.0, 0.0, 0.0]
+    for row, target in zip(x.tolist(), t.tolist(), strict=True):
+        z = row[0] * int(w[0]) + row[1] * int(w[1]) + b
+        if z > 0:
+            for k, factor in enumerate((*row, 1)):
+                derivatives[k] += (z - target) * factor
+    return derivatives
+
+
+def _hand_mistakes(x: Array, w: Array, b: int, t: Array) -> dict[str, Array]:
+    z = x @ w + b
+    inputs = np.column_stack([x, np.ones(3)])
+    error = (np.maximum(z, 0) - t) * (z > 0)
+    return {
+        "where ReLU gives 0, nothing goes back": (np.maximum(z, 0) - t) @ inputs,
+        "the square brings a 2, which the ½ cancels": 2 * error @ inputs,
+        "the derivative of (y − t)²/2 is y − t, not t − y": -error @ inputs,
+        "the loss is the sum over the rows, not their mean": error @ inputs / 3,
+        "where ReLU lets through, what goes back is y − t, not 1": (z > 0) @ inputs,
+    }
+
+
+def check_by_hand(by_hand: Any, seed: int) -> None:
+    """by_hand: [∂L/∂w1, ∂L/∂w2, ∂L/∂b] for hand_numbers(seed). What is expected is not told."""
+    if by_hand is None or any(each is None or each is ... for each in by_hand):
+        raise CheckError("by_hand: not done yet")
+    numbers = hand_numbers(seed)
+    got, expected = np.asarray(by_hand, float), np.array(_hand_derivatives(*numbers))
+    if got.shape != (3,):
+        raise CheckError(f"by_hand: got the shape {got.shape}, expected three numbers")
+    mistakes = _hand_mistakes(*numbers)
+    for k, name in enumerate(("w1", "w2", "b")):
+        if not math.isclose(got[k], expected[k], abs_tol=1e-9):
+            likely = [f"\n    likely mistake: {each}" for each in mistakes if got[k] == mistakes[each][k]]
+            raise CheckError(f"by_hand: the derivative of L by {name} is not {got[k]:g}" + "".join(likely))
+
+
+mark_by_hand = check_by_hand
+
+
+# Order
+
+
+def check_order(order: Callable[..., Any], seed: int) -> None:
+    """order(output): the list of the nodes that output was computed from, inputs first, output last."""
+    a, b = _Entry(1.0, name="a"), _Entry(2.0, name="b")
+    c = _Entry(2.0, (a, b), name="c")
+    _Entry(5.0, (c,), name="aside")
+    _judge_order("order of d = a·b + a", order, _Entry(3.0, (c, a), name="d"))
+    _judge_order("order of a detour", order, _detour())
+    ladder = _Entry(1.0, name="a")
+    for k in range(30):
+        ladder = _Entry(2.0**k, (ladder, ladder), name=f"sum {k}")
+    _judge_order("order of 30 doublings", order, ladder)
+    _judge_order("order of a random tape", order, _random_graph(np.random.default_rng(seed), 20))
+    _judge_order("order of a chain of 10 000", order, _chain(10_000))
+
+
+def mark_order(order: Callable[..., Any], seed: int) -> None:
+    """As check_order, with larger tapes, a leaf alone, and the same tape twice."""
+    check_order(order, seed)
+    _judge_order("order of a leaf alone", order, _Entry(1.0, name="a"))
+    rng = np.random.default_rng(seed)
+    for size in (3, 50, 300):
+        output = _random_graph(rng, size)
+        _judge_order(f"order of {size} nodes", order, output)
+        _judge_order(f"order of {size} nodes, a second time", order, output)
+
+
+def _detour() -> _Entry:
+    """An input of the output is also the start of a longer way to it: sorting by distance fails."""
+    a = _Entry(1.0, name="a")
+    b = _Entry(1.0, (a,), name="b")
+    c = _Entry(1.0, (b,), name="c")
+    d = _Entry(1.0, (c, a), name="d")
+    return _Entry(1.0, (b, d), name="e")
+
+
+def _random_graph(rng: np.random.Generator, size: int) -> _Entry:
+    nodes = [_Entry(1.0, name=f"node {k}") for k in range(3)]
+    for k in range(3, size + 1):
+        inputs = [nodes[i] for i in rng.integers(k, size=rng.integers(1, 4))]
+        nodes.append(_Entry(1.0, inputs, name=f"node {k}"))
+    return nodes[-1]
+
+
+def _chain(length: int) -> _Entry:
+    node = _Entry(1.0, name="node 0")
+    for k in range(1, length):
+        node = _Entry(1.0, (node,), lambda g: (g,), name=f"node {k}")
+    return node
+
+
+def _reachable(output: _Entry) -> set[_Entry]:
+    found, todo = {output}, [output]
+    while todo:
+        new = set(todo.pop()._inputs) - found
+        found |= new
+        todo.extend(new)
+    for node in found:
+        node.looks = 0
+    return found
+
+
+def _judge_order(exercise: str, order: Callable[..., Any], output: _Entry) -> None:
+    expected = _reachable(output)
+    try:
+        got = own_work(order, *OUT_OF_REACH)(output)
+    except RecursionError:
+        message = "RecursionError: calls within calls do not go that deep, keep a list of nodes to do"
+        raise CheckError(f"{exercise}: {message}") from None
+    if got is None:
+        raise CheckError(f"{exercise}: not done yet")
+    if not isinstance(got, list) or not all(isinstance(each, _Entry) for each in got):
+        raise CheckError(f"{exercise}: got {type(got).__name__}, expected a list of nodes")
+    for node, times in Counter(got).items():
+        if times > 1:
+            raise CheckError(f"{exercise}: {node.name} stands in the list {times} times, expected once")
+    if set(got) != expected:
+        wrong = ", ".join(sorted(node.name for node in set(got) ^ expected)[:5])
+        raise CheckError(f"{exercise}: got {len(got)} nodes, expected {len(expected)}; look at {wrong}")
+    place = {node: k for k, node in enumerate(got)}
+    if place[output] == 0 < len(got) - 1:
+        raise CheckError(f"{exercise}: the output stands first, expected last")
+    for node in got:
+        for each in node._inputs:
+            if place[each] > place[node]:
+                raise CheckError(
+                    f"{exercise}: {each.name} stands after {node.name}, which was computed from it"
+                )
+
+
+# Walk
+
+
+def check_walk(walk: Callable[..., Any], seed: int) -> None:
+    """walk(nodes, g, wrt): the cotangents of the nodes in wrt, where g is that of the last of the nodes."""
+    a, b = _Entry([3.0, 1.0], name="a"), _Entry([2.0, 5.0], name="b")
+    total = _Entry(a.value + b.value, (a, b), lambda g: (g, g), name="a + b")
+    stranger = _Entry(np.ones((2, 2)), name="a leaf that takes no part")
+    product = _Entry(
+        total.value * a.value, (total, a), lambda g: (g * a.value, g * total.value), name="(a + b)·a"
+    )
+    g = np.array([1.0, 10.0])
+    expected: dict[str, Any] = {"a": [8.0, 70.0], "b": [3.0, 10.0], stranger.name: np.zeros((2, 2))}
+    _judge_walk("walk of (a + b)·a", walk, [a, b, total, product], g, [a, b, stranger], expected, {
+        "what arrives on a second path replaces the first; the two must be added": ([3, 10], [3, 10]),
+        "the first to arrive stays; what comes on a second path must be added": ([5, 60], [3, 10]),
+        "the walk must start with the g that it is given": ([8, 7], [3, 1]),
+    })  # fmt: skip
+    # Here a is ready to be added to before `total` hands on the very array that a holds.
+    output = _Entry(total.value + a.value, (total, a), lambda g: (g, g), name="(a + b) + a")
+    expected = {"a": 2 * g, "b": g}
+    _judge_walk("walk of (a + b) + a", walk, [a, b, total, output], g, [a, b], expected, {
+        "+= changes an array that another node holds, too; write x = x + y": (2 * g, 2 * g),
+        "what arrives on a second path replaces the first; the two must be added": (g, g),
+    })  # fmt: skip
+    _judge_random_walk("walk of a random tape", walk, np.random.default_rng(seed), np.float64)
+
+
+def mark_walk(walk: Callable[..., Any], seed: int) -> None:
+    """As check_walk, with inner nodes and the output in wrt, float32, and a chain of 10 000."""
+    check_walk(walk, seed)
+    rng = np.random.default_rng(seed)
+    for dtype in (np.float64, np.float32):
+        _judge_random_walk(f"walk in {np.dtype(dtype)}", walk, rng, dtype, inner=True)
+    end = _chain(10_000)
+    nodes = [end]
+    while nodes[-1]._inputs:
+        nodes.extend(nodes[-1]._inputs)
+    g = np.array(rng.normal())
+    _judge_walk("walk of a chain of 10 000", walk, nodes[::-1], g, [nodes[-1]], {"the leaf": g})
+    leaf = _Entry(np.ones(2), name="a")
+    _judge_walk("walk of a leaf alone", walk, [leaf], np.ones(2), [leaf], {"a": np.ones(2)})
+
+
+def _judge_random_walk(
+    exercise: str, walk: Callable[..., Any], rng: np.random.Generator, dtype: Any, inner: bool = False
+) -> None:
+    """A tape of linear maps. What is expected comes the other way round: the Jacobians multiplied forward."""
+    shapes = [(2, 3), (4,), (), (2, 1)]
+    nodes = [_Entry(np.ones(shape, dtype), name=f"leaf {k}") for k, shape in enumerate(shapes)]
+    jacobians: dict[_Entry, list[Array]] = {node: [] for node in nodes}
+    calls: Counter[str] = Counter()
+    for k in range(10):
+        chosen = [nodes[i] for i in rng.integers(len(nodes), size=2)]
+        inputs = nodes[:4] if k == 0 else [nodes[-1], *chosen]
+        node = _Entry(np.ones(shapes[rng.integers(3)], dtype), inputs, name=f"node {k}")
+        of_node = [rng.normal(size=(node.value.size, each.value.size)).astype(dtype) for each in inputs]
+        node.vjp = _linear_vjp(exercise, node, of_node, calls)
+        jacobians[node] = of_node
+        nodes.append(node)
+    stranger = _Entry(np.ones((2, 2), dtype), name="a leaf that takes no part")
+    wrt = [nodes[5], nodes[-1], *nodes[:4], stranger] if inner else [*nodes[:4], stranger]
+    g = rng.normal(size=nodes[-1].value.shape).astype(dtype)
+    expected = {node.name: _forward(nodes, jacobians, node, g) for node in wrt}
+    _judge_walk(exercise, walk, nodes, g, wrt, expected)
+    for name, times in calls.items():
+        if times > 1:
+            raise CheckError(
+                f"{exercise}: the VJP of {name} ran {times} times, expected once, when all has arrived"
+            )
+
+
+def _linear_vjp(
+    exercise: str, node: _Entry, jacobians: list[Array], calls: Counter[str]
+) -> Callable[..., Any]:
+    def vjp(g: Array) -> tuple[Array, ...]:
+        calls[node.name] += 1
+        if np.shape(g) != node.value.shape:
+            raise CheckError(
+                f"{exercise}: the VJP of {node.name} got a cotangent of the shape {np.shape(g)}, "
+                f"expected that of the node, {node.value.shape}"
+            )
+        flat = np.ravel(g)
+        return tuple(
+            (flat @ j).reshape(each.value.shape) for j, each in zip(jacobians, node._inputs, strict=True)
+        )
+
+    return vjp
+
+
+def _forward(nodes: list[_Entry], jacobians: dict[_Entry, list[Array]], moved: _Entry, g: Array) -> Array:
+    """The cotangent of `moved`: how it moves all that follows, in float64, then the product with g."""
+    size = moved.value.size
+    moves: dict[_Entry, Array] = {}
+    for node in nodes:
+        moves[node] = np.eye(size) if node is moved else np.zeros((node.value.size, size))
+        for each, jacobian in zip(node._inputs, jacobians[node], strict=True):
+            moves[node] = moves[node] + jacobian.astype(float) @ moves[each]
+    return (np.ravel(g) @ moves[nodes[-1]]).reshape(moved.value.shape)
+
+
+def _judge_walk(
+    exercise: str,
+    walk: Callable[..., Any],
+    nodes: list[_Entry],
+    g: Array,
+    wrt: list[_Entry],
+    expected: Mapping[str, Any],
+    mistakes: Mapping[str, Any] | None = None,
+) -> None:
+    for node in nodes:
+        node.looks = 0
+    given = list(nodes), list(wrt)
+    got = _answer(exercise, walk, nodes, g, wrt)
+    if (nodes, wrt) != given:
+        raise CheckError(f"{exercise}: it changes a list that it was given")
+    if not isinstance(got, list | tuple) or len(got) != len(wrt):
+        raise CheckError(f"{exercise}: got {_what(got)}, expected a list of {len(wrt)} arrays")
+    for k, (name, value) in enumerate(expected.items()):
+        likely = {mistake: each[k] for mistake, each in (mistakes or {}).items() if k < len(each)}
+        _compare_array(f"{exercise}, {name}", got[k], value, wrt[k].value.dtype, likely)
+
+
+# VJPs
+
+
+def check_unbroadcast(unbroadcast: Callable[..., Any], seed: int) -> None:
+    """unbroadcast(g, shape): g summed over all entries that one entry of the shape was broadcast to."""
+    g = np.array([[1.0, 2, 3], [4, 5, 6]])
+    for shape, expected, wrong in (
+        ((3,), [5.0, 7, 9], [1.0, 2, 3]),
+        ((2, 1), [[6.0], [15]], [[1.0], [4]]),
+        ((), 21.0, 1.0),
+        ((1, 3), [[5.0, 7, 9]], [[1.0, 2, 3]]),
+        ((2, 3), g, None),
+    ):
+        mistakes = {} if wrong is None else {"the parts are to be added, not picked": wrong}
+        got = _answer(f"unbroadcast to {shape}", unbroadcast, g, shape)
+        _compare_array(f"unbroadcast to {shape}", got, expected, g.dtype, mistakes)
+    square = np.array([[1.0, 2], [3, 4]])
+    _compare_array(
+        "unbroadcast (2, 2) to (2,)", _answer("unbroadcast", unbroadcast, square, (2,)), [4.0, 6], float,
+        {"NumPy aligns shapes at the last axis: the axes that are new stand in front": [3.0, 7]},
+    )  # fmt: skip
+    _judge_unbroadcast(
+        unbroadcast, np.random.default_rng(seed), [((3, 2, 4), (2, 1)), ((2, 3, 4), (1, 3, 4))]
+    )
+
+
+def mark_unbroadcast(unbroadcast: Callable[..., Any], seed: int) -> None:
+    """As check_unbroadcast, with more axes, axes of one on both sides, none at all, and float32."""
+    check_unbroadcast(unbroadcast, seed)
+    rng = np.random.default_rng(seed)
+    cases = [
+        ((2, 3, 2, 4), (3, 1, 1)),
+        ((2, 1, 3), (1, 1)),
+        ((3, 3, 3), (3, 1, 3)),
+        ((5,), (1,)),
+        ((), ()),
+        ((1, 1), ()),
+    ]
+    for dtype in (np.float64, np.float32):
+        _judge_unbroadcast(unbroadcast, rng, cases, dtype)
+
+
+def _judge_unbroadcast(
+    unbroadcast: Callable[..., Any],
+    rng: np.random.Generator,
+    cases: list[tuple[tuple[int, ...], tuple[int, ...]]],
+    dtype: Any = np.float64,
+) -> None:
+    for large, small in cases:
+        exercise = f"unbroadcast {large} to {small}"
+        g = np.asarray(rng.normal(size=large), dtype)
+        expected = _unbroadcast(g.astype(float), small)
+        _compare_array(exercise, _answer(exercise, unbroadcast, g, small), expected, dtype)
+
+
+def _unbroadcast(g: Array, shape: tuple[int, ...]) -> Array:
+    total = np.zeros(shape, g.dtype)
+    new = g.ndim - len(shape)
+    for i in np.ndindex(g.shape):
+        total[tuple(0 if size == 1 else k for k, size in zip(i[new:], shape, strict=True))] += g[i]
+    return total
+
+
+def check_matmul_vjp(matmul_vjp: Callable[..., Any], seed: int) -> None:
+    """matmul_vjp(g, x, y, unbroadcast): (gx, gy) of x @ y, for stacks of matrices, with broadcasting."""
+    x = np.array([[[1.0, 2]], [[3, 4]]])
+    y = np.array([[5.0, 6], [7, 8]])
+    g = np.array([[[1.0, 0]], [[0, 10]]])
+    got = _pair("matmul_vjp by hand", matmul_vjp, g, x, y)
+    of_ones = np.ones_like(g) @ y.T, _unbroadcast(x.swapaxes(1, 2) @ np.ones_like(g), (2, 2))
+    mistakes = {
+        "g is taken for ones": of_ones,
+        "y and x are to be transposed": (g @ y, None),
+        "the stack is to be summed, the one y was used for all of it": (None, [[0, 30], [0, 40]]),
+        "the mean over the stack in place of the sum": (None, [[0.5, 15], [1, 20]]),
+    }
+    expected = [[[5.0, 7]], [[60.0, 80]]], [[1.0, 30], [2, 40]]
+    _compare_pair("matmul_vjp by hand", got, expected, g.dtype, mistakes)
+    cases = [((2, 3), (3, 4)), ((5, 2, 3), (5, 3, 4)), ((5, 2, 3), (3, 4)), ((2, 3), (5, 3, 4))]
+    _judge_matmul(matmul_vjp, np.random.default_rng(seed), cases)
+
+
+def mark_matmul_vjp(matmul_vjp: Callable[..., Any], seed: int) -> None:
+    """As check_matmul_vjp, with stacks of stacks, axes of one in the stack, and float32."""
+    check_matmul_vjp(matmul_vjp, seed)
+    rng = np.random.default_rng(seed)
+    cases = [((2, 1, 3, 2), (4, 2, 5)), ((3, 1, 1, 2), (1, 2, 2, 1)), ((1, 1), (1, 1)), ((3, 3), (2, 3, 3))]
+    for dtype in (np.float64, np.float32):
+        _judge_matmul(matmul_vjp, rng, cases, dtype)
+
+
+def _judge_matmul(
+    matmul_vjp: Callable[..., Any],
+    rng: np.random.Generator,
+    cases: list[tuple[tuple[int, ...], tuple[int, ...]]],
+    dtype: Any = np.float64,
+) -> None:
+    for x_shape, y_shape in cases:
+        exercise = f"matmul_vjp of {x_shape} @ {y_shape}"
+        x, y = rng.normal(size=x_shape).astype(dtype), rng.normal(size=y_shape).astype(dtype)
+        g = rng.normal(size=(x @ y).shape).astype(dtype)
+        _compare_pair(exercise, _pair(exercise, matmul_vjp, g, x, y), _matmul_cotangents(g, x, y), dtype)
+
+
+def _matmul_cotangents(g: Array, x: Array, y: Array) -> tuple[Array, Array]:
+    stack = g.shape[:-2]
+    gx, gy = np.zeros((*stack, *x.shape[-2:])), np.zeros((*stack, *y.shape[-2:]))
+    full_x, full_y = np.broadcast_to(x, gx.shape), np.broadcast_to(y, gy.shape)
+    for *s, m, n in np.ndindex(g.shape):
+        for j in range(x.shape[-1]):
+            gx[*s, m, j] += float(g[*s, m, n]) * full_y[*s, j, n]
+            gy[*s, j, n] += float(g[*s, m, n]) * full_x[*s, m, j]
+    return _unbroadcast(gx, x.shape), _unbroadcast(gy, y.shape)
+
+
+def _pair(exercise: str, vjp: Callable[..., Any], g: Array, x: Array, y: Array) -> Any:
+    got = _answer(exercise, vjp, g, x, y, _unbroadcast)
+    if not isinstance(got, list | tuple) or len(got) != 2:
+        raise CheckError(f"{exercise}: got {_what(got)}, expected a tuple (gx, gy)")
+    return got
+
+
+def _compare_pair(
+    exercise: str, got: Any, expected: tuple[Any, Any], dtype: Any, mistakes: Mapping[str, Any] | None = None
+) -> None:
+    for k, name in enumerate(("gx", "gy")):
+        likely = {mistake: pair[k] for mistake, pair in (mistakes or {}).items() if pair[k] is not None}
+        _compare_array(f"{exercise}, {name}", got[k], expected[k], dtype, likely)
+
+
+def check_index_vjp(index_vjp: Callable[..., Any], seed: int) -> None:
+    """index_vjp(g, shape, index): the cotangent of x, of this shape, for y = x[index]."""
+    exercise = "index_vjp of x[[2, 0, 2]]"
+    g = np.array([1.0, 10, 100])
+    got = _answer(exercise, index_vjp, g, (3,), [2, 0, 2])
+    _compare_array(exercise, got, [10.0, 0, 101], g.dtype, {
+        "an entry that was picked twice gets both parts, gx[index] += g keeps one: np.add.at": [10, 0, 100],
+        "g goes to where its entry was picked, not the other way round": [100, 1, 100],
+    })  # fmt: skip
+    rng = np.random.default_rng(seed)
+    _judge_index(index_vjp, rng, (4, 5), (slice(None), slice(1, None, 2)))
+    _judge_index(index_vjp, rng, (4, 3), (np.arange(4), rng.integers(3, size=4)))
+    _judge_index(index_vjp, rng, (3, 2), rng.integers(3, size=8))
+
+
+def mark_index_vjp(index_vjp: Callable[..., Any], seed: int) -> None:
+    """As check_index_vjp, with negative and boolean indices, one entry, new axes, and float32."""
+    check_index_vjp(index_vjp, seed)
+    rng = np.random.default_rng(seed)
+    rows = rng.integers(-3, 3, size=(4, 2))
+    for index in (rows, 1, (2, 3, 1), np.s_[::-2, ..., :1], np.s_[:, None, 1], rng.random((3, 4)) < 0.5):
+        for dtype in (np.float64, np.float32):
+            _judge_index(index_vjp, rng, (3, 4, 2), index, dtype)
+
+
+def _judge_index(
+    index_vjp: Callable[..., Any],
+    rng: np.random.Generator,
+    shape: tuple[int, ...],
+    index: Any,
+    dtype: Any = np.float64,
+) -> None:
+    places = np.arange(math.prod(shape)).reshape(shape)[index]
+    g = np.asarray(rng.normal(size=places.shape), dtype)
+    expected = [0.0] * math.prod(shape)
+    for place, part in zip(np.ravel(places), np.ravel(g), strict=True):
+        expected[place] += float(part)
+    exercise = f"index_vjp of x[{index}], x {shape}".replace("\n", "")
+    got = _answer(exercise, index_vjp, g, shape, index)
+    _compare_array(exercise, got, np.reshape(expected, shape), dtype)
+
+
+def check_log_softmax(
+    stable_log_softmax: Callable[..., Any], log_softmax_vjp: Callable[..., Any], seed: int
+) -> None:
+    """stable_log_softmax(x) along the last axis, and log_softmax_vjp(g, y), where y is its output."""
+    x = np.array([[0.0, math.log(3)], [5, 5]])
+    top = x.max(axis=1, keepdims=True)
+    y = np.log([[0.25, 0.75], [0.5, 0.5]])
+    g = np.array([[1.0, 0], [2, 4]])
+    got = _answer("stable_log_softmax by hand", stable_log_softmax, x)
+    _compare_array("stable_log_softmax by hand", got, y, float, {
+        "that is softmax, its logarithm is wanted": np.exp(y),
+        "the sum runs along the last axis, for each row": x - np.log(np.exp(x).sum()),
+        "the sum runs along the last axis, not down the columns": x - np.log(np.exp(x).sum(axis=0)),
+        "the largest of x is taken off inside the logarithm, and never put back":
+            x - np.log(np.exp(x - top).sum(axis=1, keepdims=True)),
+    })  # fmt: skip
+    got = _answer("log_softmax_vjp by hand", log_softmax_vjp, g, y)
+    _compare_array("log_softmax_vjp by hand", got, [[0.75, -0.75], [-1, 1]], float, {
+        "softmax is multiplied with the sum of g along the row, which is not always 1": g - np.exp(y),
+        "y is the logarithm of softmax: take its exponential": g - y * g.sum(axis=1, keepdims=True),
+        "the sum of g runs along the last axis, for each row": g - np.exp(y) * g.sum(),
+        "that is the VJP of softmax": np.exp(y) * (g - (g * np.exp(y)).sum(axis=1, keepdims=True)),
+    })  # fmt: skip
+    large = np.array([[1000.0, 0, -1000], [-3000, -3000, -3000]])
+    got = _answer("stable_log_softmax of large numbers", stable_log_softmax, large)
+    expected = [[0.0, -1000, -2000], [-math.log(3)] * 3]
+    _compare_array("stable_log_softmax of large numbers", got, expected, float)
+    rng = np.random.default_rng(seed)
+    _judge_log_softmax(stable_log_softmax, log_softmax_vjp, rng, (3, 4))
+
+
+def mark_log_softmax(
+    stable_log_softmax: Callable[..., Any], log_softmax_vjp: Callable[..., Any], seed: int
+) -> None:
+    """As check_log_softmax, with one axis and with three, a single class, and float32."""
+    check_log_softmax(stable_log_softmax, log_softmax_vjp, seed)
+    rng = np.random.default_rng(seed)
+    for shape in [(5,), (2, 3, 4), (3, 1)]:
+        for dtype in (np.float64, np.float32):
+            _judge_log_softmax(stable_log_softmax, log_softmax_vjp, rng, shape, dtype)
+
+
+def _judge_log_softmax(
+    stable_log_softmax: Callable[..., Any],
+    log_softmax_vjp: Callable[..., Any],
+    rng: np.random.Generator,
+    shape: tuple[int, ...],
+    dtype: Any = np.float64,
+) -> None:
+    x, g = rng.normal(size=(2, *shape)).astype(dtype)
+    y, gx = np.zeros(shape), np.zeros(shape)
+    for row in np.ndindex(shape[:-1]):
+        total = sum(math.exp(float(each)) for each in x[row])
+        for i, each in enumerate(x[row]):
+            y[*row, i] = float(each) - math.log(total)
+            for k, part in enumerate(g[row]):
+                gx[*row, i] += float(part) * ((i == k) - math.exp(float(each)) / total)
+    exercise = f"stable_log_softmax of {shape}"
+    _compare_array(exercise, _answer(exercise, stable_log_softmax, x), y, dtype)
+    exercise = f"log_softmax_vjp of {shape}"
+    _compare_array(exercise, _answer(exercise, log_softmax_vjp, g, y.astype(dtype)), gx, dtype)
+
+
+# Gradient check
+
+
+def check_gradient_check(
+    step_of: Callable[..., Any], directional_error: Callable[..., Any], seed: int
+) -> None:
+    """step_of(dtype): the cube root of its ε. directional_error(f, arrays, gradients, directions, h)."""
+    for dtype, smallest in ((np.float64, 2.0**-52), (np.float32, 2.0**-23)):
+        compare(f"step_of {dtype.__name__}", _answer("step_of", step_of, dtype), smallest ** (1 / 3), {
+            "the square root is right for one-sided differences": math.sqrt(smallest),
+            "that is ε itself, where all digits are lost": smallest,
+            "1/3 in the exponent, not 3": smallest**3,
+        })  # fmt: skip
+    exercise = "directional_error of x³ at 1"
+    one = np.array(1.0)
+    got = _answer(exercise, directional_error, lambda arrays: arrays[0] ** 3, [one], [3 * one], [one], 0.1)
+    compare(exercise, got, 0.01, {
+        "that is the one-sided difference": 0.31,
+        "the difference is to be divided by 2h, not by h": 3.02,
+        "the difference is not divided by 2h": 2.398,
+        "the error is the absolute value": -0.01,
+        "that is the difference itself, not how far it is from the slope": 3.01,
+    })  # fmt: skip
+    _judge_directional(directional_error, np.random.default_rng(seed))
+
+
+def mark_gradient_check(
+    step_of: Callable[..., Any], directional_error: Callable[..., Any], seed: int
+) -> None:
+    """As check_gradient_check, with other arrays, a wrong gradient, and float32."""
+    check_gradient_check(step_of, directional_error, seed)
+    rng = np.random.default_rng(seed)
+    for _ in range(3):
+        _judge_directional(directional_error, rng)
+    _judge_directional(directional_error, rng, np.float32)
+
+
+def _judge_directional(
+    directional_error: Callable[..., Any], rng: np.random.Generator, dtype: Any = np.float64
+) -> None:
+    """f is cubic, so the error is known: h²·f'''/6, and what is wrong with the gradient."""
+    shapes = [(2, 3), (), (4,)]
+    arrays, directions, factors = ([_normal(rng, s, dtype) for s in shapes] for _ in range(3))
+    exercise = f"directional_error with {np.dtype(dtype)}"
+
+    def cubic(moved: Sequence[Array]) -> float:
+        for each, array in zip(moved, arrays, strict=True):
+            if np.shape(each) != array.shape or np.asarray(each).dtype != dtype:
+                raise CheckError(
+                    f"{exercise}: f got {_what(each)}, expected the shape and dtype of the array"
+                )
+        return sum(float(np.sum(a * x**3)) for a, x in zip(factors, moved, strict=True))
+
+    h = 0.5
+    third = sum(float(np.sum(a * v**3)) for a, v in zip(factors, directions, strict=True))
+    gradients = [3 * a * x**2 for a, x in zip(factors, arrays, strict=True)]
+    rtol = 1e-6 if dtype == np.float64 else 1e-4
+    got = _answer(exercise, directional_error, cubic, arrays, gradients, directions, h)
+    compare(f"{exercise}, a right gradient", got, abs(h**2 * third), rtol=rtol, atol=rtol)
+    wrong = [gradients[0], gradients[1], gradients[2] + 1]
+    expected = abs(float(directions[2].sum()) - h**2 * third)
+    got = _answer(exercise, directional_error, cubic, arrays, wrong, directions, h)
+    compare(f"{exercise}, a gradient that is wrong by 1 in one array", got, expected, rtol=rtol, atol=rtol)
+
+
+def _normal(rng: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> Array:
+    return np.asarray(rng.normal(size=shape), dtype)
+
+
+# Training
+
+
+def check_training(network: Callable[..., Any], train: Callable[..., Any], seed: int) -> None:
+    """network(tape, x, leaves): the logits. train(tape, weights, images, labels, rate, steps): descent.
+
+    The operations are the check's own, and the images scikit-learn's digits, drawn by the seed.
+    """
+    rng = np.random.default_rng(seed)
+    weights, images, labels = _task(rng, 5, 4, 3, 3)
+    _judge_network(network, weights, images)
+    _judge_train(train, weights, images, labels, rate=0.3, steps=4)
+    weights, images, labels = _digits(rng)
+    _, losses = own_work(train, *OUT_OF_REACH)(_tape(), weights, images, labels, 0.5, 40)
+    if not losses[-1] < losses[0] / 2:
+        raise CheckError(
+            f"training on digits: the loss goes from {losses[0]:.3f} to {losses[-1]:.3f}, expected below half"
+        )
+
+
+def mark_training(network: Callable[..., Any], train: Callable[..., Any], seed: int) -> None:
+    """As check_training, with other sizes, no step at all, a single image, and weights left as they were."""
+    check_training(network, train, seed)
+    rng = np.random.default_rng(seed)
+    for sizes in [(1, 3, 2, 2), (7, 2, 6, 4)]:
+        weights, images, labels = _task(rng, *sizes)
+        _judge_network(network, weights, images)
+        for steps in (0, 1, 6):
+            _judge_train(train, weights, images, labels, rate=0.1, steps=steps)
+
+
+def _task(rng: np.random.Generator, n: int, d: int, h: int, k: int) -> tuple[dict[str, Array], Array, Array]:
+    shapes: dict[str, tuple[int, ...]] = {"w1": (d, h), "b1": (h,), "w2": (h, k), "b2": (k,)}
+    weights = {name: rng.normal(size=shape) for name, shape in shapes.items()}
+    return weights, rng.normal(size=(n, d)), rng.integers(k, size=n)
+
+
+def _digits(rng: np.random.Generator) -> tuple[dict[str, Array], Array, Array]:
+    from sklearn.datasets import load_digits
+
+    images, labels = load_digits(return_X_y=True)
+    chosen = rng.permutation(len(images))[:200]
+    weights, _, _ = _task(rng, 1, 64, 16, 10)
+    return {name: each / 8 for name, each in weights.items()}, images[chosen] / 16, labels[chosen]
+
+
+def _judge_network(network: Callable[..., Any], weights: dict[str, Array], images: Array) -> None:
+    tape = _tape()
+    leaves = {name: tape.leaf(each) for name, each in weights.items()}
+    got = own_work(network, *OUT_OF_REACH)(tape, tape.leaf(images), leaves)
+    if got is None:
+        raise CheckError("network: not done yet")
+    if not isinstance(got, _Entry):
+        raise CheckError(f"network: got {_what(got)}, expected a node")
+    hidden = images @ weights["w1"] + weights["b1"]
+    logits = np.maximum(hidden, 0) @ weights["w2"] + weights["b2"]
+    compare("network", got.value, logits, {
+        "ReLU is missing": hidden @ weights["w2"] + weights["b2"],
+        "b2 is missing": logits - weights["b2"],
+        "b1 is missing": np.maximum(images @ weights["w1"], 0) @ weights["w2"] + weights["b2"],
+        "no ReLU after the last layer": np.maximum(logits, 0),
+        "the logits are wanted, not their log-softmax": logits - np.log(np.exp(logits).sum(1, keepdims=True)),
+    })  # fmt: skip
+    if missing := [name for name, leaf in leaves.items() if leaf not in _reachable(got)]:
+        raise CheckError(
+            f"network: the logits do not depend on {', '.join(missing)}; use the tape's operations only"
+        )
+
+
+def _judge_train(
+    train: Callable[..., Any],
+    weights: dict[str, Array],
+    images: Array,
+    labels: Array,
+    rate: float,
+    steps: int,
+) -> None:
+    exercise = f"train, {steps} steps on {len(images)} images"
+    got = _answer(exercise, train, _tape(), weights, images, labels, rate, steps)
+    if not isinstance(got, tuple | list) or len(got) != 2 or not isinstance(got[0], dict):
+        raise CheckError(f"{exercise}: got {_what(got)}, expected the dict of weights and the list of losses")
+    trained, losses = _descend(weights, images, labels, rate, steps)
+    _, longer = _descend(weights, images, labels, rate, steps + 1)
+    n = len(images)
+    _, of_sum = _descend(weights, images, labels, n * rate, steps)
+    compare(f"{exercise}, losses", got[1], losses, {
+        "the step goes against the gradient: minus": _descend(weights, images, labels, -rate, steps)[1],
+        "every step is taken from the first weights": [losses[0]] * steps if steps else [],
+        "the loss is the mean over the images, not the sum": [n * each for each in of_sum],
+        "the loss has a minus: it is positive": [-each for each in losses],
+        "the loss is noted before the step, not after it": longer[1:],
+    })  # fmt: skip
+    for name, value in trained.items():
+        mistakes = {"the weights are those from before the training": weights[name]}
+        compare(f"{exercise}, {name}", got[0].get(name), value, mistakes if steps else {})
+
+
+def _descend(
+    weights: dict[str, Array], images: Array, labels: Array, rate: float, steps: int
+) -> tuple[dict[str, Array], list[float]]:
+    """Gradient descent with the gradients written out."""
+    w1, b1, w2, b2 = weights.values()
+    losses = []
+    for _ in range(steps):
+        hidden = np.maximum(images @ w1 + b1, 0)
+        e = np.exp(hidden @ w2 + b2)
+        p = e / e.sum(axis=1, keepdims=True)
+        losses.append(-float(np.mean(np.log(p[np.arange(len(labels)), labels]))))
+        g = (p - np.eye(p.shape[1])[labels]) / len(labels)
+        back = (g @ w2.T) * (hidden > 0)
+        w1, b1 = w1 - rate * images.T @ back, b1 - rate * back.sum(axis=0)
+        w2, b2 = w2 - rate * hidden.T @ g, b2 - rate * g.sum(axis=0)
+    return dict(zip(weights, (w1, b1, w2, b2), strict=True)), losses
+
+
+def _tape() -> SimpleNamespace:
+    """The coursework's operations on nodes, as its text defines them."""
+
+    def add(a: _Entry, b: _Entry) -> _Entry:
+        new = [tuple(range(max(a.value.ndim, b.value.ndim) - each.value.ndim)) for each in (a, b)]
+        return _Entry(a.value + b.value, (a, b), lambda g: tuple(g.sum(axis=axes) for axes in new))
+
+    def matmul(a: _Entry, b: _Entry) -> _Entry:
+        return _Entry(a.value @ b.value, (a, b), lambda g: (g @ b.value.T, a.value.T @ g))
+
+    def relu(a: _Entry) -> _Entry:
+        return _Entry(np.maximum(a.value, 0), (a,), lambda g: (g * (a.value > 0),))
+
+    def scale(a: _Entry, factor: float) -> _Entry:
+        return _Entry(a.value * factor, (a,), lambda g: (g * factor,))
+
+    def mean(a: _Entry) -> _Entry:
+        return _Entry(np.mean(a.value), (a,), lambda g: (np.full(a.value.shape, g / a.value.size),))
+
+    def log_softmax(a: _Entry) -> _Entry:
+        x = a.value - a.value.max(axis=-1, keepdims=True)
+        p = np.exp(x) / np.exp(x).sum(axis=-1, keepdims=True)
+        return _Entry(np.log(p), (a,), lambda g: (g - p * g.sum(axis=-1, keepdims=True),))
+
+    def index(a: _Entry, at: Any) -> _Entry:
+        def vjp(g: Array) -> tuple[Array]:
+            gx = np.zeros_like(a.value)
+            np.add.at(gx, at, g)
+            return (gx,)
+
+        return _Entry(a.value[at], (a,), vjp)
+
+    def backward(output: _Entry, g: Any, wrt: Sequence[_Entry]) -> list[Array]:
+        arrived = {output: np.asarray(g, float)}
+        if arrived[output].shape != output.value.shape:
+            raise CheckError(f"backward: g is {_what(g)}, expected the shape {output.value.shape}")
+        for node in _sorted(output):
+            if node.vjp:
+                for each, part in zip(node._inputs, node.vjp(arrived[node]), strict=True):
+                    arrived[each] = arrived[each] + part if each in arrived else part
+        return [arrived[node] if node in arrived else np.zeros_like(node.value) for node in wrt]
+
+    return SimpleNamespace(
+        leaf=_Entry, add=add, matmul=matmul, relu=relu, scale=scale, mean=mean,
+        log_softmax=log_softmax, index=index, backward=backward,
+    )  # fmt: skip
+
+
+def _sorted(output: _Entry) -> list[_Entry]:
+    """Output first, and every node before its inputs."""
+    uses = Counter(each for node in _reachable(output) for each in node._inputs)
+    ready, found = [output], []
+    while ready:
+        found.append(ready.pop())
+        uses.subtract(found[-1]._inputs)
+        ready.extend(each for each in dict.fromkeys(found[-1]._inputs) if uses[each] == 0)
+    return found
+
+
+# Shared
+
+
+def _answer(exercise: str, function: Callable[..., Any], *arguments: Any) -> Any:
+    """What the student's function gives, which must leave its arguments as they were."""
+    before = [_arrays_in(each) for each in arguments]
+    with np.errstate(all="ignore"):
+        got = own_work(function, *OUT_OF_REACH)(*arguments)
+    if got is None:
+        raise CheckError(f"{exercise}: not done yet")
+    for was, now in zip(before, map(_arrays_in, arguments), strict=True):
+        if not all(map(np.array_equal, was, now)):
+            raise CheckError(f"{exercise}: it changes an array that it was given, expected a new one")
+    return got
+
+
+def _arrays_in(argument: Any) -> list[Array]:
+    """Copies of the arrays that an argument is, or holds."""
+    held = argument.values() if isinstance(argument, dict) else argument
+    held = held if isinstance(argument, dict | list | tuple) else [argument]
+    return [copy.deepcopy(each) for each in held if isinstance(each, np.ndarray)]
+
+
+def _compare_array(
+    exercise: str, got: Any, expected: Any, dtype: Any, mistakes: Mapping[str, Any] | None = None
+) -> None:
+    """Compare numbers to the dtype's accuracy, and the dtype itself."""
+    rtol, atol = (1e-4, 1e-5) if dtype == np.float32 else (1e-6, 1e-8)
+    compare(exercise, got, expected, mistakes, rtol, atol)
+    if np.asarray(got).dtype != dtype:
+        raise CheckError(f"{exercise}: got {np.asarray(got).dtype}, expected {np.dtype(dtype)}")
+
+
+def _what(got: Any) -> str:
+    if isinstance(got, np.ndarray | np.generic):
+        return f"{got.dtype} of the shape {got.shape}"
+    return f"{type(got).__name__} of {len(got)}" if isinstance(got, list | tuple) else type(got).__name__

@@ -1,0 +1,602 @@
+"""The checks of coursework 2: convolution, pooling and unpooling as compiled loops over (n, c, h, w)."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import product
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minixai.checks.honesty import own_work
+from minixai.checks.report import CheckError, compare
+
+__all__ = [
+    "Axis",
+    "axis",
+    "check_by_hand",
+    "check_conv2d",
+    "check_conv2d_fast",
+    "check_conv2d_vjp_input",
+    "check_conv2d_vjp_weight",
+    "check_max_pool2d",
+    "check_transposed",
+    "check_unpooling",
+    "mark_conv2d",
+    "mark_conv2d_fast",
+    "mark_conv2d_vjp_input",
+    "mark_conv2d_vjp_weight",
+    "mark_max_pool2d",
+    "mark_transposed",
+    "mark_unpooling",
+]
+
+Answer = Callable[..., Any]
+Array = NDArray[Any]
+
+OUT_OF_REACH = (
+    "minixai.ops",
+    "minixai.kernels",
+    "minixai.nn",
+    "minixai.checks.convolution",
+    "minixai.checks.cw2",
+)
+
+
+class Axis(NamedTuple):
+    """One axis of a convolution, and one of the pixels along it."""
+
+    size: int
+    kernel: int
+    stride: int
+    padding: int
+    dilation: int
+    pixel: int
+
+
+AXIS_ENDS = [(14, 25), (4, 7), (2, 4), (1, 4), (2, 4), (4, 14)]  # each excludes the upper one
+
+
+def axis(seed: int) -> Axis:
+    """The numbers of exercise 1, for which each likely mistake gives a wrong answer."""
+    rng = np.random.default_rng(seed)
+    while True:
+        drawn = Axis(*(int(rng.integers(*ends)) for ends in AXIS_ENDS))
+        told_apart = (
+            _places(drawn) not in _wrong_places(drawn).values()
+            and _readers(drawn) not in _wrong_readers(drawn).values()
+        )
+        if told_apart and _readers(drawn) > 1:
+            return drawn
+
+
+def check_by_hand(places: Any, readers: Any, seed: int) -> None:
+    """places: how often the kernel fits along the axis; readers: how many products the pixel is in."""
+    numbers = axis(seed)
+    _check_number("1 places", places, _places(numbers), _wrong_places(numbers))
+    _check_number("1 readers", readers, _readers(numbers), _wrong_readers(numbers))
+
+
+def _check_number(case: str, got: Any, expected: int, mistakes: Mapping[str, int]) -> None:
+    """As `compare`, but it does not tell the number."""
+    if got is None:
+        raise CheckError(f"{case}: not done yet")
+    if got != expected:
+        likely = [f"\n    likely mistake: {mistake}" for mistake, number in mistakes.items() if got == number]
+        raise CheckError(f"{case}: {got} is not right" + "".join(likely))
+
+
+def _places(numbers: Axis) -> int:
+    size, kernel, stride, padding, dilation, _ = numbers
+    return len(range(0, size + 2 * padding - dilation * (kernel - 1), stride))
+
+
+def _wrong_places(numbers: Axis) -> dict[str, int]:
+    size, kernel, stride, padding, dilation, _ = numbers
+    return {
+        "the first place is not counted": _places(numbers) - 1,
+        "the stride is ignored": _places(numbers._replace(stride=1)),
+        "the padding is ignored": _places(numbers._replace(padding=0)),
+        "the dilation is ignored": _places(numbers._replace(dilation=1)),
+        "the padding is counted on one side only": _places(numbers._replace(size=size - padding)),
+        "a dilated kernel taken for dilation · kernel pixels": (
+            (size + 2 * padding - dilation * kernel) // stride + 1
+        ),
+    }
+
+
+def _readers(numbers: Axis) -> int:
+    _, kernel, stride, padding, dilation, pixel = numbers
+    pairs = product(range(_places(numbers)), range(kernel))
+    return sum(place * stride + tap * dilation - padding == pixel for place, tap in pairs)
+
+
+def _wrong_readers(numbers: Axis) -> dict[str, int]:
+    return {
+        "the stride is ignored": _readers(numbers._replace(stride=1)),
+        "the padding is ignored": _readers(numbers._replace(padding=0)),
+        "the dilation is ignored": _readers(numbers._replace(dilation=1)),
+    }
+
+
+class _Case(NamedTuple):
+    """A convolution, and a cotangent of its output."""
+
+    x: Array
+    w: Array
+    g: Array
+    layout: tuple[int, int, int]  # stride, padding, dilation
+
+    def __str__(self) -> str:
+        stride, padding, dilation = self.layout
+        return f"x {self.x.shape}, w {self.w.shape}, stride {stride}, padding {padding}, dilation {dilation}"
+
+
+BY_HAND = _Case(
+    np.array([[[[1.0, 2], [3, 4]]]]),
+    np.array([[[[0.0, 1], [0, 10]]]]),
+    np.array([[[[0.0, 0, 0], [1, 0, 0], [0, 0, 0]]]]),
+    (1, 1, 1),
+)
+SHOWN = [  # shapes of x and w, layout
+    ((1, 2, 5, 5), (2, 2, 3, 3), (1, 0, 1)),
+    ((2, 1, 5, 6), (3, 1, 3, 3), (1, 1, 1)),
+    ((2, 3, 7, 6), (2, 3, 3, 3), (2, 1, 1)),
+    ((1, 2, 8, 9), (2, 2, 2, 3), (2, 2, 3)),
+]
+HIDDEN = [
+    ((3, 2, 6, 7), (2, 2, 3, 3), (1, 1, 2)),
+    ((2, 2, 5, 4), (3, 2, 1, 1), (3, 0, 1)),
+    ((1, 1, 4, 5), (1, 1, 2, 2), (1, 3, 1)),  # some windows lie in the padding whole
+    ((2, 3, 9, 8), (4, 3, 3, 2), (4, 2, 2)),  # no window reads some of the pixels
+    ((1, 2, 4, 4), (1, 2, 3, 3), (1, 5, 5)),  # only the middle weight meets pixels
+]
+
+
+def _drawn(shapes: Iterable[Any], seed: int, dtype: type = np.float64) -> list[_Case]:
+    rng = np.random.default_rng(seed)
+    cases = []
+    for x_shape, w_shape, layout in shapes:
+        x, w = rng.normal(size=x_shape), rng.normal(size=w_shape)
+        g = rng.normal(size=_conv2d(x, w, *layout).shape)
+        cases.append(_Case(x.astype(dtype), w.astype(dtype), g.astype(dtype), layout))
+    return cases
+
+
+def check_conv2d(conv2d: Answer, seed: int) -> None:
+    """conv2d(x, w, stride, padding, dilation): x (n, c, h, w), w (k, c, kh, kw); result (n, k, h', w')."""
+    _check_conv2d("2", conv2d, [BY_HAND, *_drawn(SHOWN, seed)])
+
+
+def mark_conv2d(conv2d: Answer, seed: int) -> None:
+    """As `check_conv2d`, with other shapes and in float32."""
+    _check_conv2d("2", conv2d, _drawn(HIDDEN, seed) + _drawn(SHOWN, seed, np.float32))
+
+
+def _check_conv2d(exercise: str, conv2d: Answer, cases: list[_Case]) -> None:
+    for case in cases:
+        x, w, _, layout = case
+        stride, padding, dilation = layout
+        expected = _conv2d(x, w, *layout)
+        rows, columns = expected.shape[2:]
+        mistakes = {
+            "the kernel is turned by 180°, as in a true convolution": _conv2d(x, _turned(w), *layout),
+            "the window moves by 1 pixel a step, not by the stride": (
+                _conv2d(x, w, 1, padding, dilation)[:, :, :rows, :columns]
+            ),
+            "the weights lie side by side, not `dilation` pixels apart": (
+                _conv2d(x, w, stride, padding, 1)[:, :, :rows, :columns]
+            ),
+            "outside the image the edge is repeated, expected zeros": (
+                _conv2d(_padded(x, padding, padding, mode="edge"), w, stride, 0, dilation)
+            ),
+            "index −1 reads the last row or column, expected zeros outside the image": (
+                _conv2d(_padded(_padded(x, padding, 0, mode="wrap"), 0, padding), w, stride, 0, dilation)
+            ),
+            "the first window begins at the image's corner, not at that of the padding": (
+                _conv2d(_padded(x, 0, 2 * padding), w, stride, 0, dilation)
+            ),
+            "only the first channel of x is read": _conv2d(x[:, :1], w[:, :1], *layout),
+            "only the first image is done": _only_first(expected),
+        }
+        if w.shape[2] == w.shape[3]:
+            swapped = "rows and columns of the kernel are swapped"
+            mistakes[swapped] = _conv2d(x, w.swapaxes(2, 3), *layout)
+        for got in _results(f"{exercise} {case}", conv2d, x, w, *layout):
+            _compare(f"{exercise} {case}", got, expected, mistakes)
+
+
+def check_conv2d_vjp_input(conv2d_vjp_input: Answer, seed: int) -> None:
+    """conv2d_vjp_input(g, w, height, width, stride, padding, dilation): g (n, k, h', w'), w (k, c, kh, kw).
+
+    The result (n, c, height, width).
+    """
+    _check_vjp_input(conv2d_vjp_input, [BY_HAND, *_drawn(SHOWN, seed)])
+
+
+def mark_conv2d_vjp_input(conv2d_vjp_input: Answer, seed: int) -> None:
+    """As `check_conv2d_vjp_input`, with other shapes and in float32."""
+    _check_vjp_input(conv2d_vjp_input, _drawn(HIDDEN, seed) + _drawn(SHOWN, seed, np.float32))
+
+
+def _check_vjp_input(conv2d_vjp_input: Answer, cases: list[_Case]) -> None:
+    for case in cases:
+        x, w, g, layout = case
+        stride, padding, dilation = layout
+        expected = _vjp_input(g, w, x.shape, *layout)
+        wider = (*x.shape[:2], x.shape[2] + 2 * padding, x.shape[3] + 2 * padding)
+        mistakes = {
+            "the kernel is turned by 180°; a product goes back to the pixel that it came from": (
+                _vjp_input(g, _turned(w), x.shape, *layout)
+            ),
+            "a pixel keeps its last product, expected the sum of all": (
+                _vjp_input(g[:, -1:], w[-1:], x.shape, *layout, keep_last=True)
+            ),
+            "the first window begins at the image's corner, not at that of the padding": (
+                _vjp_input(g, w, wider, stride, 0, dilation)[:, :, : x.shape[2], : x.shape[3]]
+            ),
+            "only the first filter is used": _vjp_input(g[:, :1], w[:1], x.shape, *layout),
+            "only the first image is done": _only_first(expected),
+        }
+        if w.shape[2] == w.shape[3]:
+            swapped = "rows and columns of the kernel are swapped"
+            mistakes[swapped] = _vjp_input(g, w.swapaxes(2, 3), x.shape, *layout)
+        for got in _results(f"3 {case}", conv2d_vjp_input, g, w, *x.shape[2:], *layout):
+            _compare(f"3 {case}", got, expected, mistakes)
+
+
+def check_conv2d_vjp_weight(conv2d_vjp_weight: Answer, seed: int) -> None:
+    """conv2d_vjp_weight(g, x, kh, kw, stride, padding, dilation): g (n, k, h', w'), x (n, c, h, w).
+
+    The result (k, c, kh, kw).
+    """
+    _check_vjp_weight(conv2d_vjp_weight, [BY_HAND, *_drawn(SHOWN, seed)])
+
+
+def mark_conv2d_vjp_weight(conv2d_vjp_weight: Answer, seed: int) -> None:
+    """As `check_conv2d_vjp_weight`, with other shapes and in float32."""
+    _check_vjp_weight(conv2d_vjp_weight, _drawn(HIDDEN, seed) + _drawn(SHOWN, seed, np.float32))
+
+
+def _check_vjp_weight(conv2d_vjp_weight: Answer, cases: list[_Case]) -> None:
+    for case in cases:
+        x, w, g, layout = case
+        expected = _vjp_weight(g, x, w.shape, *layout)
+        mistakes = {
+            "the kernel is turned by 180°": _turned(expected),
+            "the mean over the images, expected their sum": expected / len(x),
+            "only the first image is used": _vjp_weight(g[:1], x[:1], w.shape, *layout),
+            "only the last image is used": _vjp_weight(g[-1:], x[-1:], w.shape, *layout),
+            "rows and columns of the kernel are swapped": expected.swapaxes(2, 3),
+        }
+        for got in _results(f"4 {case}", conv2d_vjp_weight, g, x, *w.shape[2:], *layout):
+            _compare(f"4 {case}", got, expected, mistakes)
+
+
+def check_transposed(transposed: Answer, seed: int) -> None:
+    """transposed(w, padding, dilation): the filters (c, k, s, s) and the padding, from w (k, c, s, s)."""
+    _check_transposed(transposed, [((2, 1, 2, 2), 0, 1), ((2, 3, 3, 3), 1, 1)], seed)
+
+
+def mark_transposed(transposed: Answer, seed: int) -> None:
+    """As `check_transposed`, with other shapes."""
+    _check_transposed(transposed, [((3, 2, 3, 3), 1, 2), ((4, 1, 5, 5), 3, 1), ((2, 2, 1, 1), 0, 3)], seed)
+
+
+def _check_transposed(transposed: Answer, cases: Iterable[Any], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    for shape, padding, dilation in cases:
+        w = rng.normal(size=shape)
+        case = f"5 w {shape}, padding {padding}, dilation {dilation}"
+        got = _run(case, own_work(transposed, *OUT_OF_REACH), w, padding, dilation)
+        filters, border = _pair(case, got, "the filters and the padding")
+        expected = _turned(w).swapaxes(0, 1)
+        mistakes = {
+            "rows and columns are swapped, expected a turn by 180°": w.transpose(1, 0, 3, 2),
+            "filters and channels change places, but the kernels are not turned": w.swapaxes(0, 1),
+            "the kernels are turned, but filters and channels do not change places": _turned(w),
+            "all four axes are turned": expected[::-1, ::-1],
+        }
+        _compare(f"{case}, filters", filters, expected, mistakes)
+        reach = dilation * (shape[2] - 1)
+        wrong = {
+            "that is the padding of the convolution itself": padding,
+            "the dilation is forgotten": shape[2] - 1 - padding,
+        }
+        compare(f"{case}, padding", border, reach - padding, wrong)
+
+
+POOLS = [
+    ((1, 1, 4, 6), (2, 2, 0)),
+    ((2, 2, 5, 7), (3, 2, 1)),
+    ((1, 3, 6, 5), (3, 1, 1)),
+]  # x; size, stride, padding
+HIDDEN_POOLS = [((3, 2, 7, 6), (2, 3, 0)), ((2, 1, 5, 8), (4, 2, 2)), ((1, 2, 3, 3), (1, 1, 0))]
+
+
+def check_max_pool2d(max_pool2d: Answer, seed: int) -> None:
+    """max_pool2d(x, size, stride, padding): x (n, c, h, w); the maxima and their switches (n, c, h', w')."""
+    by_hand = np.array([[[[-1.0, -4, -2]]]]), (3, 2, 1)
+    _check_max_pool2d(max_pool2d, [by_hand, *_images(POOLS, seed)])
+
+
+def mark_max_pool2d(max_pool2d: Answer, seed: int) -> None:
+    """As `check_max_pool2d`, with other shapes, with NaN and −∞, and in float32."""
+    drawn = _images(HIDDEN_POOLS + POOLS, seed)
+    broken, layout = drawn[1]
+    broken = broken.copy()
+    broken[0, 0, 1, 6] = np.nan
+    empty = np.where(drawn[0][0] < 2, -np.inf, drawn[0][0]), drawn[0][1]
+    single = [(x.astype(np.float32), layout) for x, layout in drawn[-2:]]
+    _check_max_pool2d(max_pool2d, [*drawn, (broken, layout), empty, *single])
+
+
+def _images(shapes: Iterable[Any], seed: int) -> list[tuple[Array, tuple[int, int, int]]]:
+    """Small whole numbers, so that there are ties; most are negative, so that zeros would be noticed."""
+    rng = np.random.default_rng(seed)
+    return [(rng.integers(-6, 3, shape).astype(float), layout) for shape, layout in shapes]
+
+
+def _check_max_pool2d(max_pool2d: Answer, cases: Iterable[Any]) -> None:
+    for x, layout in cases:
+        size, stride, padding = layout
+        case = f"6 x {x.shape}, size {size}, stride {stride}, padding {padding}"
+        y, switches = _max_pool2d(x, *layout)
+        framed = _padded(x, padding, padding)
+        wrong_y = {
+            "the padding counts as zeros, expected −∞": _max_pool2d(framed, size, stride, 0)[0],
+            "the maximum starts at 0, so no negative one is found": np.maximum(y, 0),
+            "the first window begins at the image's corner, not at that of the padding": (
+                _max_pool2d(_padded(x, 0, 2 * padding, -np.inf), size, stride, 0)[0]
+            ),
+            "only the first image is done": _only_first(y),
+        }
+        row, column = np.divmod(switches, x.shape[3])
+        top, left = np.indices(y.shape[2:]) * stride - padding
+        n, c = np.indices(y.shape)[:2]
+        last = _max_pool2d(x, size, stride, padding, last=True)[1]
+        wrong_switches = {
+            "at a tie the last maximum is taken, not the first": last,
+            "that is the place in the padded plane": (row + padding) * framed.shape[3] + column + padding,
+            "that is the place in the window, not in the plane": (row - top) * size + column - left,
+            "counted down the columns, not along the rows": column * x.shape[2] + row,
+            "the count goes on from plane to plane, it starts anew in each": (
+                (n * x.shape[1] + c) * x[0, 0].size + switches
+            ),
+        }
+        for got in _results(case, max_pool2d, x, *layout):
+            got_y, got_switches = _pair(case, got, "y and switches")
+            if np.isnan(y).any() and np.shape(got_y) == y.shape:
+                compare(f"{case}, where y is NaN", np.isnan(got_y), np.isnan(y))
+                got_y = np.where(np.isnan(y), 0, got_y)
+            _compare(f"{case}, y", got_y, np.where(np.isnan(y), 0, y), wrong_y)
+            if np.asarray(got_switches).dtype.kind not in "iu":
+                raise CheckError(f"{case}, switches: got {np.asarray(got_switches).dtype}, expected integers")
+            compare(f"{case}, switches", got_switches, switches, wrong_switches)
+
+
+def check_unpooling(max_unpool2d: Answer, gather: Answer, seed: int) -> None:
+    """max_unpool2d(y, switches, height, width): (n, c, height, width); gather(x, switches): as switches."""
+    by_hand = np.array([[[[1.0, 5, 2, 0]]]]), (3, 1, 1)
+    _check_unpooling(max_unpool2d, gather, [by_hand, *_images(POOLS, seed)], seed)
+
+
+def mark_unpooling(max_unpool2d: Answer, gather: Answer, seed: int) -> None:
+    """As `check_unpooling`, with other shapes and in float32."""
+    drawn = _images(HIDDEN_POOLS + POOLS, seed)
+    single = [(x.astype(np.float32), layout) for x, layout in drawn[-2:]]
+    _check_unpooling(max_unpool2d, gather, drawn + single, seed)
+
+
+def _check_unpooling(max_unpool2d: Answer, gather: Answer, cases: Iterable[Any], seed: int) -> None:
+    rng, only_first = np.random.default_rng(seed + 1), "only the first image is done"
+    for x, layout in cases:
+        switches = _max_pool2d(x, *layout)[1]
+        y = rng.normal(size=switches.shape).astype(x.dtype)
+        x = rng.normal(size=x.shape).astype(x.dtype)
+        flat = switches.reshape(*switches.shape[:2], -1)
+        n, c = np.ogrid[: len(x), : x.shape[1]]
+        place = n[..., None], c[..., None], flat
+        summed, last = (np.zeros((*x.shape[:2], x[0, 0].size), x.dtype) for _ in range(2))
+        np.add.at(summed, place, y.reshape(flat.shape))
+        last[place] = y.reshape(flat.shape)
+        mistakes = {
+            "where windows share a switch the last value is kept, expected the sum": last.reshape(x.shape),
+            only_first: _only_first(summed.reshape(x.shape)),
+        }
+        case = f"7 switches {switches.shape}, plane {x.shape[2:]}"
+        for got in _results(f"{case}, max_unpool2d", max_unpool2d, y, switches, *x.shape[2:]):
+            _compare(f"{case}, max_unpool2d", got, summed.reshape(x.shape), mistakes)
+        gathered = x.reshape(summed.shape)[place].reshape(y.shape)
+        for got in _results(f"{case}, gather", gather, x, switches):
+            _compare(f"{case}, gather", got, gathered, {only_first: _only_first(gathered)})
+
+
+def check_conv2d_fast(inside: Answer, conv2d_fast: Answer, seed: int) -> None:
+    """inside(offset, size, stride, count): (first, stop); conv2d_fast as conv2d, along the rows of x."""
+    _check_inside(inside, [(-1, 5, 2, 4), *_offsets(20, seed)])
+    _check_conv2d("8", conv2d_fast, [BY_HAND, *_drawn(SHOWN, seed)])
+    _check_order(conv2d_fast, (1, 3, 4, 9))
+
+
+def mark_conv2d_fast(inside: Answer, conv2d_fast: Answer, seed: int) -> None:
+    """As `check_conv2d_fast`, with other numbers and shapes, and in float32."""
+    _check_inside(inside, _offsets(60, seed))
+    _check_conv2d("8", conv2d_fast, _drawn(HIDDEN, seed) + _drawn(SHOWN, seed, np.float32))
+    _check_order(conv2d_fast, (2, 2, 3, 12))
+
+
+def _offsets(number: int, seed: int) -> list[tuple[int, ...]]:
+    rng = np.random.default_rng(seed)
+    return [
+        tuple(int(rng.integers(*ends)) for ends in [(-9, 9), (1, 9), (1, 4), (1, 9)]) for _ in range(number)
+    ]
+
+
+def _check_inside(inside: Answer, cases: Iterable[tuple[int, ...]]) -> None:
+    for offset, size, stride, count in cases:
+        case = f"8 inside({offset}, {size}, {stride}, {count})"
+        expected = [q for q in range(count) if 0 <= q * stride + offset < size]
+        for got in _results(case, inside, offset, size, stride, count):
+            first, stop = _pair(case, got, "first and stop")
+            if list(range(first, stop)) != expected or not 0 <= first <= stop <= count:
+                right = f"{(expected[0], expected[-1] + 1)}" if expected else f"0 ≤ first = stop ≤ {count}"
+                raise CheckError(f"{case}: got {(first, stop)}, expected {right}")
+
+
+def _check_order(conv2d_fast: Answer, shape: tuple[int, ...]) -> None:
+    """The pixels of a row are read one after the other: what the time depends on, without a clock."""
+    x = np.arange(np.prod(shape), dtype=float).reshape(shape).view(_Recorded)
+    _interpreted(conv2d_fast)(x, np.ones((2, shape[1], 1, 1)), 1, 0, 1)
+    steps = np.diff(x.read)
+    along = np.count_nonzero(steps == 1)
+    if 2 * along < len(steps):
+        raise CheckError(
+            f"8 conv2d_fast: {along} of {len(steps)} steps lead from a pixel of x to the next one in memory, "
+            "expected most of them: the loop over the columns of y must be the innermost"
+        )
+
+
+class _Recorded(np.ndarray[Any, np.dtype[Any]]):
+    """An array that notes the numbers that are read from it one by one."""
+
+    def __array_finalize__(self, parent: Any) -> None:
+        self.read: list[float] = getattr(parent, "read", [])
+
+    def __getitem__(self, place: Any) -> Any:
+        value = super().__getitem__(place)
+        if np.ndim(value) == 0:
+            self.read.append(float(value))
+        return value
+
+
+def _results(case: str, answer: Answer, *arguments: Any) -> Iterator[Any]:
+    """What a compiled answer gives when Python runs it, and then compiled.
+
+    Python comes first, for it notices an index that lies outside, and calls of what is out of reach.
+    """
+    yield _run(case, _interpreted(answer, *OUT_OF_REACH), *arguments)
+    if not hasattr(answer, "nopython_signatures"):
+        raise CheckError(f"{case}: the function is not compiled, expected @numba.njit above it")
+    yield _run(case, answer, *arguments)
+    if not answer.nopython_signatures:
+        raise CheckError(f"{case}: the function is compiled in object mode, expected @numba.njit above it")
+
+
+def _run(case: str, answer: Answer, *arguments: Any) -> Any:
+    """The answer's result; raises CheckError if an argument has been written to."""
+    before = [np.copy(argument) for argument in arguments]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # on stderr they would cost the marks of the cell
+        result = answer(*arguments)
+    if not all(np.array_equal(*pair, equal_nan=True) for pair in zip(before, arguments, strict=True)):
+        raise CheckError(f"{case}: an array that was given has been written to")
+    return result
+
+
+def _interpreted(answer: Answer, *out_of_reach: str) -> Answer:
+    """The answer run by Python, as are the compiled functions that it calls by name."""
+    function = getattr(answer, "py_func", answer)
+    names = function.__globals__
+
+    def run(*arguments: Any) -> Any:
+        compiled = {name: value for name, value in names.items() if hasattr(value, "py_func")}
+        names.update({name: value.py_func for name, value in compiled.items()})
+        try:
+            return own_work(function, *out_of_reach)(*arguments)
+        finally:
+            names.update(compiled)
+
+    return run
+
+
+def _compare(case: str, got: Any, expected: Array, mistakes: Mapping[str, Any]) -> None:
+    """As `compare`, and the dtype must be that of the expected array."""
+    single = expected.dtype == np.float32
+    compare(case, got, expected, mistakes, *((1e-4, 1e-5) if single else (1e-6, 1e-8)))
+    if np.asarray(got).dtype != expected.dtype:
+        raise CheckError(
+            f"{case}: got {np.asarray(got).dtype}, expected {expected.dtype}, as the argument has"
+        )
+
+
+def _pair(case: str, got: Any, what: str) -> tuple[Any, Any]:
+    if got is None:
+        raise CheckError(f"{case}: not done yet")
+    if not isinstance(got, tuple) or len(got) != 2:
+        raise CheckError(f"{case}: got {type(got).__name__}, expected the two: {what}")
+    return got
+
+
+def _turned(w: Array) -> Array:
+    return w[:, :, ::-1, ::-1]
+
+
+def _only_first(images: Array) -> Array:
+    return np.concatenate([images[:1], np.zeros_like(images[1:])])
+
+
+def _padded(x: Array, before: int, after: int, value: float = 0, mode: Any = "constant") -> Array:
+    border = [(0, 0), (0, 0), (before, after), (before, after)]
+    return np.pad(x, border, mode) if mode != "constant" else np.pad(x, border, constant_values=value)
+
+
+def _windows(shape: tuple[int, ...], kernel: tuple[int, ...], layout: tuple[int, int, int]) -> Iterator[Any]:
+    """The row and column of each output, and the slices of the padded image that its window reads."""
+    stride, padding, dilation = layout
+    reach = [dilation * (taps - 1) + 1 for taps in kernel]
+    tops, lefts = (range(0, shape[2 + a] + 2 * padding - reach[a] + 1, stride) for a in (0, 1))
+    for (r, top), (q, left) in product(enumerate(tops), enumerate(lefts)):
+        yield r, q, slice(top, top + reach[0], dilation), slice(left, left + reach[1], dilation)
+
+
+def _conv2d(x: Array, w: Array, stride: int, padding: int, dilation: int) -> Array:
+    windows = list(_windows(x.shape, w.shape[2:], (stride, padding, dilation)))
+    framed = _padded(x, padding, padding)
+    y = np.zeros((len(x), len(w), windows[-1][0] + 1, windows[-1][1] + 1), x.dtype)
+    for r, q, rows, columns in windows:
+        y[:, :, r, q] = np.einsum("ncuv,kcuv->nk", framed[:, :, rows, columns], w)
+    return y
+
+
+def _vjp_input(
+    g: Array,
+    w: Array,
+    shape: tuple[int, ...],
+    stride: int,
+    padding: int,
+    dilation: int,
+    keep_last: bool = False,
+) -> Array:
+    gx = np.zeros(shape, g.dtype)
+    framed = _padded(gx, padding, padding)
+    for r, q, rows, columns in _windows(shape, w.shape[2:], (stride, padding, dilation)):
+        products = np.einsum("nk,kcuv->ncuv", g[:, :, r, q], w)
+        framed[:, :, rows, columns] = products + (0 if keep_last else framed[:, :, rows, columns])
+    return framed[:, :, padding : padding + shape[2], padding : padding + shape[3]]
+
+
+def _vjp_weight(
+    g: Array, x: Array, shape: tuple[int, ...], stride: int, padding: int, dilation: int
+) -> Array:
+    gw = np.zeros(shape, g.dtype)
+    framed = _padded(x, padding, padding)
+    for r, q, rows, columns in _windows(x.shape, shape[2:], (stride, padding, dilation)):
+        gw += np.einsum("nk,ncuv->kcuv", g[:, :, r, q], framed[:, :, rows, columns])
+    return gw
+
+
+def _max_pool2d(x: Array, size: int, stride: int, padding: int, last: bool = False) -> tuple[Array, Array]:
+    windows = list(_windows(x.shape, (size, size), (stride, padding, 1)))
+    y = np.zeros((*x.shape[:2], windows[-1][0] + 1, windows[-1][1] + 1), x.dtype)
+    switches = np.zeros(y.shape, np.int64)
+    for n, c, (r, q, rows, columns) in product(range(len(x)), range(x.shape[1]), windows):
+        top, left = max(rows.start - padding, 0), max(columns.start - padding, 0)
+        window = x[n, c, top : rows.stop - padding, left : columns.stop - padding]
+        largest = window.max()  # NaN where there is one
+        u, v = np.argwhere((window == largest) | np.isnan(window))[-1 if last else 0]
+        y[n, c, r, q] = largest
+        switches[n, c, r, q] = (top + u) * x.shape[3] + left + v
+    return y, switches

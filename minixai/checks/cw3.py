@@ -1,0 +1,649 @@
+"""The checks of coursework 3: DeConvNet and guided backprop as rules.
+
+`check_x` is what students see below an exercise; `mark_x` has further cases and other numbers. The answers
+are in `lessons/coursework/masters/cw3.py`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from minixai import nn, ops
+from minixai.checks.honesty import own_work
+from minixai.checks.report import CheckError, compare
+from minixai.tape import Node, Rule, Tensor, backward
+
+__all__ = [
+    "check_by_hand",
+    "check_class_correlation",
+    "check_project",
+    "check_receptive_field",
+    "check_relu_rule",
+    "check_start_at",
+    "check_strongest",
+    "check_unpool_centre",
+    "check_unpool_switches",
+    "mark_by_hand",
+    "mark_class_correlation",
+    "mark_project",
+    "mark_receptive_field",
+    "mark_relu_rule",
+    "mark_start_at",
+    "mark_strongest",
+    "mark_unpool_centre",
+    "mark_unpool_switches",
+    "small_network",
+]
+
+Array = np.ndarray[Any, Any]
+Answer = Callable[..., Any]
+Generator = np.random.Generator
+
+SOLVED = ("minixai.methods", "minixai.rules")  # what has the answers of all exercises
+POOLING = ("minixai.ops", "minixai.kernels")
+GATES = [(True, False), (False, True), (True, True), (False, False)]
+
+
+def _given(answer: Answer, *arguments: Any) -> Any:
+    """What the answer gives; CheckError where it writes to an array that it was given."""
+    before = [np.array(a) if isinstance(a, np.ndarray) else None for a in arguments]
+    got = answer(*arguments)
+    for old, new in zip(before, arguments, strict=True):
+        if old is not None and not np.array_equal(old, new):
+            raise CheckError("the answer writes to an array that it was given: make a new one")
+    return got
+
+
+def _compare_array(exercise: str, got: Any, expected: Array, mistakes: dict[str, Any]) -> None:
+    """Compare values, shape and dtype."""
+    compare(exercise, got, expected, mistakes)
+    if np.asarray(got).dtype != expected.dtype:
+        raise CheckError(f"{exercise}: got {np.asarray(got).dtype}, expected {expected.dtype}")
+
+
+def _asked(exercise: str, rule: Any, g: Array, node: Any) -> Array:
+    """What a rule passes on of g, of an operation with one input."""
+    if not callable(rule):
+        raise CheckError(f"{exercise}: got {rule!r} for the rule, expected a function (g, node) -> (gx,)")
+    got = _given(rule, g, node)
+    if got is None:
+        raise CheckError(f"{exercise}: not done yet")
+    if not isinstance(got, tuple | list) or len(got) != 1:
+        raise CheckError(f"{exercise}: got {type(got).__name__}, expected a tuple of one array, (gx,)")
+    return got[0]
+
+
+# 1 The family of ReLU rules
+
+
+def check_relu_rule(relu_rule: Answer, seed: int) -> None:
+    """relu_rule(forward, backward): a rule (g, node) -> (gx,) of ReLU with these gates."""
+    rng = np.random.default_rng(seed)
+    by_hand = np.array([1.0, -2, 3, -4]), np.array([5.0, 6, -7, -8])
+    for case, (f, g) in [("by hand", by_hand), ("random", tuple(rng.normal(size=(2, 3, 5))))]:
+        _check_gates(relu_rule, f"1 {case}", f, g)
+    _check_gates_in_a_walk(relu_rule, rng)
+
+
+def mark_relu_rule(relu_rule: Answer, seed: int) -> None:
+    """The same, at exactly zero, on images and in float32."""
+    check_relu_rule(relu_rule, seed)
+    rng = np.random.default_rng(seed)
+    at_zero = np.array([0.0, 0, 0, 1, -1]), np.array([2.0, -2, 0, 0, 0])
+    images = rng.integers(-2, 3, (2, 2, 3, 4, 5)).astype(np.float32)
+    for case, (f, g) in [("at zero", at_zero), ("images in float32", tuple(images))]:
+        _check_gates(relu_rule, f"1 {case}", f, g)
+
+
+def _check_gates(relu_rule: Answer, case: str, f: Array, g: Array) -> None:
+    node = ops.relu(Tensor(f)).node
+    for forward, backward_ in GATES:
+        expected = _through_gates(g, f, forward, backward_)
+        mistakes = {
+            "g is passed on where f or g is positive: with two gates both must be open": g
+            * ((f > 0) | (g > 0)),
+            "the gate is open at 0 as well": g * ((f >= 0) | (not forward)) * ((g >= 0) | (not backward_)),
+            "f is passed on, not g": _through_gates(f, g, backward_, forward),
+        }
+        if forward:
+            mistakes["the forward gate is missing"] = _through_gates(g, f, False, backward_)
+            mistakes["the forward gate is open on the wrong side, at f < 0"] = _through_gates(
+                g, -f, True, backward_
+            )
+        if backward_:
+            mistakes["the backward gate is missing"] = _through_gates(g, f, forward, False)
+            mistakes["the backward gate lets g < 0 pass"] = -_through_gates(-g, f, forward, True)
+        exercise = f"{case}, forward {forward}, backward {backward_}"
+        rule = own_work(relu_rule, *SOLVED)(forward, backward_)
+        got = _asked(exercise, own_work(rule, *SOLVED) if callable(rule) else rule, g, node)
+        _compare_array(exercise, got, expected, mistakes)
+
+
+def _check_gates_in_a_walk(relu_rule: Answer, rng: Generator) -> None:
+    """Through two dense layers, with the rules that were made in one go: they must not share a state."""
+    w1, w2, x, start = (rng.normal(size=shape) for shape in ((5, 4), (3, 5), (2, 4), (2, 3)))
+    leaf = Tensor(x)
+    y = ops.linear(ops.relu(ops.linear(leaf, w1)), w2)
+    made = {gates: own_work(relu_rule, *SOLVED)(*gates) for gates in GATES}
+    for gates, rule in made.items():
+        expected = _through_gates(start @ w2, x @ w1.T, *gates) @ w1
+        got = backward(y, start, {ops.relu: own_work(rule, *SOLVED)}, wrt=[leaf])[leaf]
+        compare(f"1 in a table, through two layers, forward {gates[0]}, backward {gates[1]}", got, expected)
+
+
+def _through_gates(g: Array, f: Array, forward: bool, backward_: bool) -> Array:
+    gx = np.zeros_like(g)
+    for at in np.ndindex(g.shape):
+        if (f[at] > 0 or not forward) and (g[at] > 0 or not backward_):
+            gx[at] = g[at]
+    return gx
+
+
+# 2 and 3 Unpooling
+
+
+def check_unpool_switches(unpool_switches: Answer, seed: int) -> None:
+    """unpool_switches(g, node): (gx,), every value of g at its window's switch."""
+    rng = np.random.default_rng(seed)
+    peak = np.zeros((1, 1, 3, 5))
+    peak[0, 0, 1, 2] = 9
+    _check_switches(unpool_switches, "2 by hand", peak, np.array([[[[1.0, 10.0]]]]), (3, 2, 0))
+    for case, size, windows in [
+        ("side by side", (1, 1, 4, 6), (2, 2, 0)),
+        ("a batch", (2, 3, 7, 5), (3, 2, 1)),
+    ]:
+        _check_switches(unpool_switches, f"2 {case}", *_pooled(rng, size, windows), windows)
+
+
+def mark_unpool_switches(unpool_switches: Answer, seed: int) -> None:
+    """The same, with windows that overlap much, gaps between windows, ties, and float32."""
+    check_unpool_switches(unpool_switches, seed)
+    rng = np.random.default_rng(seed)
+    for case, size, windows in [
+        ("stride 1", (3, 2, 5, 8), (3, 1, 1)),
+        ("gaps between windows", (2, 2, 8, 7), (2, 3, 0)),
+    ]:
+        _check_switches(unpool_switches, f"2 {case}", *_pooled(rng, size, windows), windows)
+    x, g = _pooled(rng, (2, 2, 6, 6), (3, 2, 1))
+    x, g = np.sign(x).astype(np.float32), g.astype(np.float32)
+    _check_switches(unpool_switches, "2 ties, float32", x, g, (3, 2, 1))
+
+
+def _check_switches(unpool: Answer, exercise: str, x: Array, g: Array, windows: tuple[int, ...]) -> None:
+    node: Any = ops.max_pool2d(Tensor(x), *windows).node
+    expected, last, columns, flat = (np.zeros(x.shape, g.dtype) for _ in range(4))
+    for n, c, i, j in np.ndindex(g.shape):
+        switch = int(node.saved[n, c, i, j])
+        row, column = divmod(switch, x.shape[3])
+        expected[n, c, row, column] += g[n, c, i, j]
+        last[n, c, row, column] = g[n, c, i, j]
+        columns[n, c, switch % x.shape[2], switch // x.shape[2] % x.shape[3]] += g[n, c, i, j]
+        flat.reshape(-1)[switch] += g[n, c, i, j]
+    mistakes = {
+        "where windows share a maximum one value is kept, they should add up": last,
+        "switches are read down the columns, not along the rows": columns,
+        "everything lands in the first plane: switches count within their own plane": flat,
+        "the switches are ignored, the value is at the centre of its window": _at_centres(g, x, windows),
+    }
+    got = _asked(exercise, own_work(unpool, *SOLVED, *POOLING), g, node)
+    _compare_array(exercise, got, expected, mistakes)
+
+
+def check_unpool_centre(unpool_centre: Answer, seed: int) -> None:
+    """unpool_centre(g, node): (gx,), every value of g at its window's centre."""
+    rng = np.random.default_rng(seed)
+    _check_centre(unpool_centre, "3 by hand", np.ones((1, 1, 3, 5)), np.array([[[[1.0, 10.0]]]]), (3, 2, 0))
+    for case, size, windows in [
+        ("side by side", (1, 2, 4, 6), (2, 2, 0)),
+        ("padded", (2, 3, 8, 6), (3, 2, 1)),
+    ]:
+        _check_centre(unpool_centre, f"3 {case}", *_pooled(rng, size, windows), windows)
+
+
+def mark_unpool_centre(unpool_centre: Answer, seed: int) -> None:
+    """The same, with other kernels, strides and paddings, and float32."""
+    check_unpool_centre(unpool_centre, seed)
+    rng = np.random.default_rng(seed)
+    for windows in [(5, 3, 2), (3, 1, 1), (4, 2, 1), (2, 3, 0)]:
+        x, g = _pooled(rng, (2, 2, 9, 11), windows)
+        case = f"3 kernel, stride and padding {windows}, float32"
+        _check_centre(unpool_centre, case, x.astype(np.float32), g.astype(np.float32), windows)
+
+
+def _check_centre(unpool: Answer, exercise: str, x: Array, g: Array, windows: tuple[int, ...]) -> None:
+    node: Any = ops.max_pool2d(Tensor(x), *windows).node
+    recorded = np.zeros(x.shape, g.dtype)
+    for n, c, i, j in np.ndindex(g.shape):
+        recorded[n, c].reshape(-1)[node.saved[n, c, i, j]] += g[n, c, i, j]
+    kernel, stride, padding = windows
+    mistakes = {
+        "that is unpooling with switches": recorded,
+        "the padding is forgotten": _at_centres(g, x, (kernel, stride, 0)),
+        "the value is in the upper left pixel of its window": _at_centres(g, x, (0, stride, padding)),
+    }
+    got = _asked(exercise, own_work(unpool, *SOLVED, *POOLING), g, node)
+    _compare_array(exercise, got, _at_centres(g, x, windows), mistakes)
+
+
+def _pooled(rng: Generator, size: tuple[int, ...], windows: tuple[int, ...]) -> tuple[Array, Array]:
+    """Images, and a cotangent of their pooling."""
+    x = rng.normal(size=size)
+    return x, rng.normal(size=ops.max_pool2d(x, *windows).shape)
+
+
+def _at_centres(g: Array, x: Array, windows: tuple[int, ...]) -> Array:
+    kernel, stride, padding = windows
+    gx = np.zeros(x.shape, g.dtype)
+    for n, c, i, j in np.ndindex(g.shape):
+        row, column = (k * stride - padding + kernel // 2 for k in (i, j))
+        if 0 <= row < x.shape[2] and 0 <= column < x.shape[3]:  # not always, where it is a mistake
+            gx[n, c, row, column] += g[n, c, i, j]
+    return gx
+
+
+# 4 Three maps by hand
+
+
+def small_network(seed: int) -> tuple[Array, Array, Array]:
+    """x (2,), w1 (4, 2), w2 (4,): integers; every pair of signs of (w1 x, w2) comes up in one unit."""
+    rng = np.random.default_rng(seed)
+    signs = rng.permutation([(1, 1), (1, -1), (-1, 1), (-1, -1)])
+    while True:
+        x = rng.integers(1, 5, 2)
+        w1 = rng.integers(1, 6, (4, 2)) * rng.choice([-1, 1], (4, 2))
+        w2 = rng.permutation(np.arange(1, 5)) * signs[:, 1]
+        maps = _three_maps(x, w1, w2)
+        if np.array_equal(np.sign(w1 @ x), signs[:, 0]) and len(np.unique(list(maps.values()))) == 6:
+            return x, w1, w2
+
+
+def _three_maps(x: Array, w1: Array, w2: Array) -> dict[str, Array]:
+    gates = {"gradient": (True, False), "DeConvNet": (False, True), "guided": (True, True)}
+    return {name: _through_gates(w2, w1 @ x, *both) @ w1 for name, both in gates.items()}
+
+
+def check_by_hand(by_hand: Answer, seed: int) -> None:
+    """by_hand(): two numbers for each rule. What is expected is not told."""
+    x, w1, w2 = small_network(seed)
+    right, got = _three_maps(x, w1, w2), _two_numbers_each(by_hand)
+    for name, expected in right.items():
+        if np.allclose(got[name], expected):
+            continue
+        mistakes = {f"that is the map of {other}": each for other, each in right.items() if other != name}
+        mistakes["no gate is closed"] = w2 @ w1
+        gates = name != "DeConvNet", name != "gradient"
+        mistakes["w2 counts with its sign alone"] = np.sign(_through_gates(w2, w1 @ x, *gates)) @ w1
+        likely = [
+            f"\n    likely mistake: {each}" for each in mistakes if np.allclose(got[name], mistakes[each])
+        ]
+        raise CheckError(f"4 {name}: it is not {got[name]}" + "".join(likely))
+
+
+mark_by_hand = check_by_hand
+
+
+def _two_numbers_each(by_hand: Answer) -> dict[str, Array]:
+    names = ("gradient", "DeConvNet", "guided")
+    got = own_work(by_hand, *SOLVED)()
+    if got is None:
+        raise CheckError("4: not done yet")
+    if not isinstance(got, dict) or set(got) != set(names):
+        raise CheckError(f"4: got {got!r}, expected a dictionary with the keys {', '.join(names)}")
+    maps = {name: np.asarray(got[name]) for name in names}
+    for name, values in maps.items():
+        if values.shape != (2,) or values.dtype.kind not in "iuf":
+            raise CheckError(f"4 {name}: got {got[name]!r}, expected two numbers")
+    return maps
+
+
+# 5 Where the walk starts
+
+
+def check_start_at(start_at: Answer, seed: int) -> None:
+    """start_at(y, channel, place, seed): the cotangent of one unit or one map of y."""
+    rng = np.random.default_rng(seed)
+    _check_start(start_at, "5 by hand", np.array([[[[1.0, 4.0], [3.0, 2.0]]]]), 0, (1, 0))
+    y = rng.normal(size=(3, 4, 3, 5))
+    _check_start(
+        start_at, "5 random", y, int(rng.integers(1, 4)), (int(rng.integers(3)), int(rng.integers(5)))
+    )
+
+
+def mark_start_at(start_at: Answer, seed: int) -> None:
+    """The same, with ties, a map that is nowhere positive, and float32."""
+    check_start_at(start_at, seed)
+    rng = np.random.default_rng(seed)
+    tied = rng.integers(0, 3, (4, 2, 3, 4)).astype(np.float32)
+    _check_start(start_at, "5 ties, float32", tied, 1, (2, 1))
+    _check_start(start_at, "5 a map below zero", -1 - rng.random((2, 3, 4, 2)), 1, (2, 1))
+
+
+def _check_start(start_at: Answer, exercise: str, y: Array, channel: int, place: tuple[int, int]) -> None:
+    answer = own_work(start_at, *SOLVED)
+    for where in (place, "max", None):
+        one = np.zeros_like(y)
+        same_place, all_channels = np.zeros_like(y), np.zeros_like(y)
+        for n in range(len(y)):
+            for row, column in _places_of(y[n, channel], where):
+                one[n, channel, row, column] = 1
+            for row, column in _places_of(y[0, channel], where):
+                same_place[n, channel, row, column] = 1
+            for row, column in _places_of(y[n].max(axis=0), where):
+                all_channels[n, channel, row, column] = 1
+        for seed, factor in (("one", np.ones_like(y)), ("value", y)):
+            other = {"one": "the value in place of 1", "value": "1 in place of the value"}[seed]
+            mistakes = {
+                other: one * (y if seed == "one" else 1),
+                "the largest place of the first image is used in all of them": same_place * factor,
+                "the maximum is taken over all maps, not over this one": all_channels * factor,
+            }
+            case = f"{exercise}, place {where}, seed {seed}"
+            _compare_array(case, _given(answer, y, channel, where, seed), one * factor, mistakes)
+    compare(f"{exercise}, without place and seed: the whole map, one", answer(y, channel), one)
+
+
+def _places_of(plane: Array, where: Any) -> list[tuple[int, int]]:
+    """The rows and columns that start_at's place means in a map."""
+    if where is None:
+        return list(np.ndindex(plane.shape))
+    if where == "max":
+        best = (0, 0)
+        for place in np.ndindex(plane.shape):
+            if plane[place] > plane[best]:
+                best = place
+        return [best]
+    return [where]
+
+
+# 6 The walk
+
+
+def check_project(project: Answer, seed: int) -> None:
+    """project(net, x, layer, start, rules): the map at the input."""
+    rng = np.random.default_rng(seed)
+    _check_walk(project, rng, (1, 2, 6, 5), np.float64)
+
+
+def mark_project(project: Answer, seed: int) -> None:
+    """The same, for a batch, in float32, from a dense layer and with a rule for one layer alone."""
+    check_project(project, seed)
+    rng = np.random.default_rng(seed)
+    _check_walk(project, rng, (3, 2, 5, 7), np.float32)
+    _check_walk_with_layer(project, rng)
+
+
+def _check_walk(project: Answer, rng: Generator, size: tuple[int, ...], dtype: Any) -> None:
+    """Two convolutions, each with a ReLU, and a dense layer; integers, so that nothing is rounded."""
+    _, c, h, w = size
+
+    def draw(*shape: int) -> Array:
+        return rng.integers(-3, 4, shape).astype(dtype)
+
+    x, w1, w2, w3 = draw(*size), draw(3, c, 2, 2), draw(4, 3, 2, 2), draw(5, 4 * (h - 2) * (w - 2))
+    net = nn.Sequential({
+        "conv1": nn.Conv2d(c, 3, 2, bias=False), "relu1": nn.ReLU(),
+        "conv2": nn.Conv2d(3, 4, 2, bias=False), "relu2": nn.ReLU(),
+        "flatten": nn.Flatten(), "dense": nn.Linear(w3.shape[1], 5, bias=False),
+    })  # fmt: skip
+    net.load_state_dict({"conv1.weight": w1, "conv2.weight": w2, "dense.weight": w3})
+    f1 = _convolved(x, w1)
+    f2 = _convolved(np.maximum(f1, 0), w2)
+
+    def walked(layer: str, g: Array, gates: tuple[bool, bool]) -> Array:
+        if layer == "dense":
+            g = (g @ w3).reshape(f2.shape)
+        if layer in ("dense", "relu2"):
+            g = _through_gates(g, f2, *gates)
+        if layer != "relu1":
+            g = _stamped(g, w2)
+        return _stamped(_through_gates(g, f1, *gates), w1)
+
+    h1, h2 = np.maximum(f1, 0), np.maximum(f2, 0)
+    outputs = {"relu1": h1, "conv2": f2, "relu2": h2, "dense": h2.reshape(len(x), -1) @ w3.T}
+    for layer, output in outputs.items():
+        g = draw(*output.shape)
+        for gates in GATES[:3]:
+            rules = None if gates == (True, False) else {ops.relu: _reference_rule(*gates)}
+            mistakes = {
+                "the table is not used, that is the gradient": walked(layer, g, (True, False)),
+                "the walk starts with ones": walked(layer, np.ones_like(g), gates),
+                "the walk starts with the activations": walked(layer, output, gates),
+            }
+            case = f"6 from {layer} of x {size}, {'no table' if rules is None else f'gates {gates}'}"
+            start = _start_with(g, output, case)
+            got = _given(own_work(project, *SOLVED), net, x, layer, start, rules)
+            _compare_array(case, got, walked(layer, g, gates), mistakes)
+
+
+def _check_walk_with_layer(project: Answer, rng: Generator) -> None:
+    """A table that has a rule for one of two ReLUs."""
+    net = nn.Sequential({"1": nn.ReLU(), "2": nn.ReLU()})
+    x, g = rng.normal(size=(2, 4, 6))
+    case, start = "6 with a rule for one layer alone", _start_with(g, np.maximum(x, 0), "6")
+    got = own_work(project, *SOLVED)(net, x, "2", start, {"1": _reference_rule(False, False)})
+    compare(case, got, _through_gates(g, x, True, False))
+
+
+def _start_with(g: Array, output: Array, exercise: str) -> Callable[[Any], Array]:
+    def start(y: Any) -> Array:
+        if not isinstance(y, np.ndarray) or not np.array_equal(y, output):
+            raise CheckError(f"{exercise}: start got {y!r}, expected the layer's output, {output}")
+        return g
+
+    return start
+
+
+def _reference_rule(forward: bool, backward_: bool) -> Rule:
+    def rule(g: Array, node: Node) -> tuple[Array]:
+        return (_through_gates(g, node.arrays[0], forward, backward_),)
+
+    return rule
+
+
+def _convolved(x: Array, w: Array) -> Array:
+    (n, _, h, width), (k, _, kh, kw) = x.shape, w.shape
+    y = np.zeros((n, k, h - kh + 1, width - kw + 1), x.dtype)
+    for i, j in np.ndindex(y.shape[2:]):
+        y[:, :, i, j] = np.tensordot(x[:, :, i : i + kh, j : j + kw], w, ([1, 2, 3], [1, 2, 3]))
+    return y
+
+
+def _stamped(g: Array, w: Array) -> Array:
+    (n, _, rows, columns), (_, c, kh, kw) = g.shape, w.shape
+    x = np.zeros((n, c, rows + kh - 1, columns + kw - 1), g.dtype)
+    for i, j in np.ndindex(rows, columns):
+        x[:, :, i : i + kh, j : j + kw] += np.tensordot(g[:, :, i, j], w, 1)
+    return x
+
+
+# 7 The strongest activations
+
+
+def check_strongest(strongest: Answer, seed: int) -> None:
+    """strongest(maps, channel, k): (k, 3) integers image, row, column."""
+    rng = np.random.default_rng(seed)
+    by_hand = np.array([[[[1.0, 5.0]]], [[[6.0, 7.0]]], [[[5.0, 0.0]]]])
+    _check_strongest(strongest, "7 by hand", by_hand, 0, 2)
+    _check_strongest(strongest, "7 random", rng.normal(size=(8, 3, 4, 5)), int(rng.integers(1, 3)), 5)
+
+
+def mark_strongest(strongest: Answer, seed: int) -> None:
+    """The same, with ties, all images, one image, and maps below zero."""
+    check_strongest(strongest, seed)
+    rng = np.random.default_rng(seed)
+    cases: list[tuple[str, Array, int]] = [
+        ("ties", rng.integers(0, 3, (30, 2, 3, 2)).astype(np.float32), 12),
+        ("all images", rng.normal(size=(6, 2, 2, 3)), 6),
+        ("one image", rng.normal(size=(1, 2, 5, 4)), 1),
+        ("maps below zero", -1 - rng.random((7, 2, 3, 3)), 3),
+    ]
+    for case, maps, k in cases:
+        _check_strongest(strongest, f"7 {case}", maps, 1, k)
+
+
+def _check_strongest(strongest: Answer, exercise: str, maps: Array, channel: int, k: int) -> None:
+    each = [(n, *_places_of(plane, "max")[0]) for n, plane in enumerate(maps[:, channel])]
+    every = [(n, *place) for n, plane in enumerate(maps[:, channel]) for place in np.ndindex(plane.shape)]
+
+    def ordered(places: list[Any], key: Callable[[float], float]) -> Array:
+        return np.array(sorted(places, key=lambda at: key(maps[at[0], channel, at[1], at[2]]))[:k])
+
+    expected = ordered(each, lambda value: -value)
+    mistakes = {
+        "an image counts twice, it should count once": ordered(every, lambda value: -value),
+        "those are the weakest": ordered(each, lambda value: value),
+        "the weakest of them is first": expected[::-1],
+        "of equal ones the later image is first": ordered(each[::-1], lambda value: -value),
+        "the magnitude is taken": ordered(each, lambda value: -abs(value)),
+    }
+    got = _given(own_work(strongest, *SOLVED), maps, channel, k)
+    compare(exercise, got, expected, mistakes, rtol=0)
+    if np.asarray(got).dtype.kind not in "iu":
+        raise CheckError(f"{exercise}: got {np.asarray(got).dtype}, expected integers")
+
+
+# 8 What a unit can see
+
+
+def check_receptive_field(receptive_field: Answer, seed: int) -> None:
+    """receptive_field(windows, row, column, size): (top, bottom, left, right)."""
+    rng = np.random.default_rng(seed)
+    _check_field(receptive_field, "8 by hand", [(3, 1, 1), (2, 2, 0)], (1, 0), (8, 8))
+    place = int(rng.integers(2, 5)), int(rng.integers(5, 9))
+    _check_field(receptive_field, "8 a unit inside", [(3, 1, 1), (3, 2, 1), (5, 1, 2)], place, (40, 48))
+
+
+def mark_receptive_field(receptive_field: Answer, seed: int) -> None:
+    """The same, at the borders, for images that are not square, with many layers, one or none."""
+    check_receptive_field(receptive_field, seed)
+    rng = np.random.default_rng(seed)
+    deep = [(3, 1, 1), (3, 2, 1), (1, 1, 0), (5, 3, 2), (2, 2, 0)]
+    for case, windows, place, size in [
+        ("the first unit", deep, (0, 0), (60, 48)),
+        ("the last unit", deep, (4, 3), (60, 48)),
+        ("strides that differ", deep, (int(rng.integers(1, 4)), int(rng.integers(1, 3))), (60, 48)),
+        ("one layer with gaps", [(2, 3, 0)], (int(rng.integers(5)), int(rng.integers(7))), (15, 21)),
+        ("no layer: the pixel itself", [], (int(rng.integers(4)), int(rng.integers(6))), (4, 6)),
+    ]:
+        _check_field(receptive_field, f"8 {case}", windows, place, size)
+
+
+def _check_field(
+    receptive_field: Answer,
+    exercise: str,
+    windows: list[tuple[int, int, int]],
+    place: tuple[int, int],
+    size: tuple[int, int],
+) -> None:
+    def rectangle(windows: Sequence[tuple[int, ...]], place: Sequence[int], cut: bool = True) -> list[int]:
+        edges = []
+        for at, length in zip(place, size, strict=True):
+            needed = {at}
+            for kernel, stride, padding in reversed(windows):
+                needed = {n * stride - padding + tap for n in needed for tap in range(kernel)}
+            inside = [n for n in needed if 0 <= n < length or not cut] or [0]
+            edges += [min(inside), max(inside) + 1]
+        return edges
+
+    top, bottom, left, right = expected = rectangle(windows, place)
+    mistakes = {
+        "the layers are taken in the order of the forward pass": rectangle(windows[::-1], place),
+        "the rectangle is not cut off at the border": rectangle(windows, place, cut=False),
+        "the padding is forgotten": rectangle([(k, s, 0) for k, s, _ in windows], place),
+        "bottom and right are still in the patch, they should be the first outside": (
+            top,
+            bottom - 1,
+            left,
+            right - 1,
+        ),
+        "rows and columns change places": (left, right, top, bottom),
+    }
+    got = own_work(receptive_field, *SOLVED, "minixai.nn")(windows, *place, size)
+    compare(exercise, got, expected, mistakes, rtol=0)
+
+
+# 9 Does the map depend on the class?
+
+
+def check_class_correlation(class_correlation: Answer, seed: int) -> None:
+    """class_correlation(maps): (n,), the mean correlation of two classes' maps."""
+    rng = np.random.default_rng(seed)
+    for case, maps in [
+        ("by hand", np.array([[[0.0, 1.0]], [[5.0, 9.0]], [[3.0, 2.0]]])),
+        ("by hand, one map constant", np.array([[[0.0, 1.0]], [[5.0, 9.0]], [[4.0, 4.0]]])),
+        ("random", rng.normal(1, 1, (4, 3, 2, 5)) + rng.normal(size=(3, 2, 5))),
+    ]:
+        _check_correlation(class_correlation, f"9 {case}", maps)
+
+
+def mark_class_correlation(class_correlation: Answer, seed: int) -> None:
+    """The same, with images of which no pair is left, two classes, large offsets, and float32."""
+    check_class_correlation(class_correlation, seed)
+    rng = np.random.default_rng(seed)
+    some_constant = rng.normal(size=(4, 3, 2, 3, 3))
+    some_constant[1:, 0] = 0
+    some_constant[:, 1] = 3
+    some_constant[2, 2] = 0
+    cases: list[tuple[str, Array]] = [
+        ("constant maps", some_constant),
+        ("two classes", rng.normal(size=(2, 5, 7))),
+        ("float32", (100 + rng.normal(size=(3, 2, 3, 4, 4))).astype(np.float32)),
+    ]
+    for case, maps in cases:
+        _check_correlation(class_correlation, f"9 {case}", maps)
+
+
+def _check_correlation(class_correlation: Answer, exercise: str, maps: Array) -> None:
+    k, n = maps.shape[:2]
+    flat = maps.reshape(k, n, -1).astype(np.float64)
+
+    def mean_of_pairs(alike: Callable[[Array, Array], float], pairs: Any) -> Array:
+        each = [[alike(flat[i, image], flat[j, image]) for i, j in pairs] for image in range(n)]
+        return np.array(
+            [np.mean(defined) if (defined := [r for r in row if r == r]) else np.nan for row in each]
+        )
+
+    pairs = list(combinations(range(k), 2))
+    expected = mean_of_pairs(_correlation, pairs)
+    mistakes = {
+        "the mean is not taken off: that is the cosine": mean_of_pairs(_cosine, pairs),
+        "each map is paired with itself, too": mean_of_pairs(_correlation, list(np.ndindex(k, k))),
+        "a pair with a constant map counts as 0, it should be left out": mean_of_pairs(
+            lambda a, b: np.nan_to_num(_correlation(a, b)), pairs
+        ),
+        "the magnitude of the correlation is taken": mean_of_pairs(
+            lambda a, b: abs(_correlation(a, b)), pairs
+        ),
+        "that is the sum over the pairs, not the mean": expected * len(pairs),
+    }
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        got = _given(own_work(class_correlation, *SOLVED), maps)
+    if caught:
+        raise CheckError(f"{exercise}: the answer warns: {caught[0].message}")
+    if got is None:
+        raise CheckError(f"{exercise}: not done yet")
+    got = np.asarray(got)
+    if got.shape == expected.shape and got.dtype.kind == "f":
+        if (np.isnan(got) != np.isnan(expected)).any():
+            raise CheckError(f"{exercise}: got {got}, expected {expected}; nan only where no pair is left")
+        got = np.nan_to_num(got)
+    compare(exercise, got, np.nan_to_num(expected), mistakes)
+
+
+def _correlation(a: Array, b: Array) -> float:
+    """nan where a or b is constant."""
+    if np.ptp(a) == 0 or np.ptp(b) == 0:
+        return np.nan
+    return _cosine(a - a.mean(), b - b.mean())
+
+
+def _cosine(a: Array, b: Array) -> float:
+    """nan where a or b is zero."""
+    norms = np.sqrt(np.sum(a * a) * np.sum(b * b))
+    return float(np.sum(a * b) / norms) if norms else np.nan

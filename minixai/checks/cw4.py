@@ -1,0 +1,582 @@
+"""The checks of coursework 4: LRP rules with their leaks, for batches and any linear layer, and a walk.
+
+A rule's answer is the pair (relevance, leaks): the relevance has x's shape, and `leaks` has by its reason
+what did not reach x, (n,). Here a layer is a matrix (outputs, inputs), and a claim q is a number for each
+image, output and input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minixai import ops
+from minixai.checks.honesty import own_work
+from minixai.checks.report import CheckError, compare
+
+__all__ = [
+    "check_alpha_beta_layer",
+    "check_box_layer",
+    "check_epsilon_dense",
+    "check_epsilon_layer",
+    "check_hand",
+    "check_removal",
+    "check_walk",
+    "mark_alpha_beta_layer",
+    "mark_box_layer",
+    "mark_epsilon_dense",
+    "mark_epsilon_layer",
+    "mark_hand",
+    "mark_removal",
+    "mark_walk",
+    "neuron",
+]
+
+Array = np.ndarray[Any, Any]
+Shared = tuple[Array, dict[str, Array]]  # relevance, leaks
+Answer = Callable[..., Any]
+Step = tuple[str, Callable[[Array], Array], Callable[[Array, Array], Shared]]  # name, forward, rule
+
+LRP = ("minixai.rules", "minixai.methods")
+RULES = (*LRP, __name__)
+CURVES = ("minixai.evaluate", "minixai.methods")
+
+
+class Layer(NamedTuple):
+    """A layer z = op(x, w) + b, what arrives at it, and the matrix that stands for op and w."""
+
+    name: str
+    op: Callable[..., Any]
+    x: Array
+    w: Array
+    b: Any  # broadcasts to z
+    r: Array  # of z's shape
+    matrix: Array  # (outputs, inputs)
+
+    def claims(self, x: Any = None) -> Array:
+        """(n, outputs, inputs): x_i·w_ij."""
+        x = np.broadcast_to(self.x if x is None else x, self.x.shape)
+        return x.reshape(len(x), 1, -1) * self.matrix
+
+    def biases(self) -> Array:
+        """(n, outputs)."""
+        return np.broadcast_to(self.b, self.r.shape).reshape(len(self.r), -1)
+
+
+# Exercise 1: ε on a dense layer
+
+
+def check_epsilon_dense(answer: Answer, seed: int) -> None:
+    """epsilon_dense(x, w, b, r, epsilon) -> (relevance (n, d), leaks "bias", "epsilon" and "zero")."""
+    _try_epsilon_dense(answer, _by_hand(), 1.0)
+    rng = np.random.default_rng(seed)
+    _try_epsilon_dense(answer, _dense(rng, 3, 5, 4), 0.3)
+    _try_epsilon_dense(answer, _dense(rng, 4, 3, 3), 0.3)
+    _try_epsilon_dense(answer, _undecided(rng), 0.5)
+
+
+def mark_epsilon_dense(answer: Answer, seed: int) -> None:
+    """The same on other shapes, and ε = 0 where z is zero."""
+    rng = np.random.default_rng(seed)
+    for n, d, k in ((1, 7, 2), (5, 2, 1), (6, 4, 4)):
+        _try_epsilon_dense(answer, _dense(rng, n, d, k), float(rng.uniform(0.1, 1)))
+    for epsilon in (0.0, 0.25):
+        _try_epsilon_dense(answer, _undecided(rng), epsilon)
+
+
+def _try_epsilon_dense(answer: Answer, layer: Layer, epsilon: float) -> None:
+    case = f"epsilon_dense, {layer.name}"
+    got = _answered(case, answer, RULES, layer.x, layer.w, layer.b, layer.r, epsilon)
+    _compare_shares(case, got, _epsilon(layer, epsilon), layer.r, _epsilon_mistakes(layer, epsilon))
+
+
+# Exercise 2: one neuron by hand
+
+
+def neuron(seed: int) -> tuple[Array, float, float]:
+    """The claims x_i·w_i (4,) of a neuron's inputs, the last two negative; its bias; the R that arrives."""
+    rng = np.random.default_rng(seed)
+    strong, weak = rng.choice(np.arange(5, 12), 2, replace=False), rng.choice([1, 2, 3], 2, replace=False)
+    return np.array([*strong, *-weak], float), float(rng.integers(1, 5)), float(rng.choice([6, 12, 18, 24]))
+
+
+def check_hand(answer: Any, seed: int) -> None:
+    """Four numbers; only the first is looked at."""
+    _compare_by_hand(answer, seed, 1)
+
+
+def mark_hand(answer: Any, seed: int) -> None:
+    """All four numbers."""
+    _compare_by_hand(answer, seed, 4)
+
+
+def _compare_by_hand(answer: Any, seed: int, how_many: int) -> None:
+    claims, b, r = neuron(seed)
+    rise, fall = claims[:2].sum(), claims[2:].sum()
+    z = rise + fall + b
+    expected = [b / z * r, rise + fall - b, -claims[3] / fall * r, 2 * b / (rise + b) * r]
+    mistakes: list[dict[str, float]] = [
+        {"z has the bias in it": b / (z - b) * r},
+        {"the bias takes a share as well: (z − b)/(z + ε) = ½": z},
+        {
+            "the part with β is taken away": claims[3] / fall * r,
+            "that is its share by the z rule": claims[3] / z * r,
+        },
+        {
+            "the positive claims get α times the relevance": b / (rise + b) * r,
+            "negative claims do not take part in the first half": 2 * b / z * r,
+            "b⁺ is a claim, too": 2 * b / rise * r,
+        },
+    ]
+    numbers = np.asarray(answer)
+    if numbers.shape != (4,) or numbers.dtype.kind not in "iuf":
+        raise CheckError(f"hand: got {answer}, expected four numbers")
+    for k, number in enumerate(numbers[:how_many]):
+        if not np.isclose(number, expected[k], rtol=1e-3):
+            likely = [name for name, slip in mistakes[k].items() if np.isclose(number, slip, rtol=1e-3)]
+            told = "".join(f"\n    likely mistake: {name}" for name in likely)
+            raise CheckError(f"hand: number {k + 1} is {number:.6g}, which is wrong{told}")
+
+
+# Exercise 3: ε on any linear layer
+
+
+def check_epsilon_layer(answer: Answer, seed: int) -> None:
+    """epsilon_layer(op, x, w, b, r, epsilon) -> (relevance of x's shape, the same leaks)."""
+    _try_epsilon_layer(answer, _by_hand(), 1.0)
+    rng = np.random.default_rng(seed)
+    _try_epsilon_layer(answer, _dense(rng, 3, 5, 4), 0.3)
+    _try_epsilon_layer(answer, _convolution(rng, (2, 2, 5, 6), (3, 2, 3, 3), padding=1), 0.3)
+    _try_epsilon_layer(answer, _average_pool(rng), 0.3)
+    _try_epsilon_layer(answer, _undecided(rng), 0.5)
+
+
+def mark_epsilon_layer(answer: Answer, seed: int) -> None:
+    """The same with strides, dilation and groups, and ε = 0 where z is zero."""
+    rng = np.random.default_rng(seed)
+    for layer in _convolutions(rng):
+        _try_epsilon_layer(answer, layer, float(rng.uniform(0.1, 1)))
+    for epsilon in (0.0, 0.25):
+        _try_epsilon_layer(answer, _undecided(rng), epsilon)
+
+
+def _try_epsilon_layer(answer: Answer, layer: Layer, epsilon: float) -> None:
+    case = f"epsilon_layer, {layer.name}"
+    got = _answered(case, answer, RULES, layer.op, layer.x, layer.w, layer.b, layer.r, epsilon)
+    _compare_shares(case, got, _epsilon(layer, epsilon), layer.r, _epsilon_mistakes(layer, epsilon))
+
+
+# Exercise 4: αβ
+
+
+def check_alpha_beta_layer(answer: Answer, seed: int) -> None:
+    """alpha_beta_layer(op, x, w, b, r, alpha, beta) -> (relevance of x's shape, leaks "bias", "zero")."""
+    x, w = [[1.0, 2.0, 1.0], [1.0, 1.0, 0.0]], [[2.0, 1.0, -2.0]]
+    _try_alpha_beta_layer(answer, _dense_of("by hand", x, w, [1.0], [[10.0], [4.0]]), 2, 1)
+    rng = np.random.default_rng(seed)
+    _try_alpha_beta_layer(answer, _dense(rng, 3, 5, 4), 2, 1)
+    _try_alpha_beta_layer(answer, _convolution(rng, (2, 2, 5, 6), (3, 2, 3, 3), padding=1), 1.5, 0.5)
+
+
+def mark_alpha_beta_layer(answer: Answer, seed: int) -> None:
+    """The same with strides, dilation and groups, z⁺, and units without a claim of one sign."""
+    rng = np.random.default_rng(seed)
+    for layer in _convolutions(rng):
+        _try_alpha_beta_layer(answer, layer, 3, 2)
+    _try_alpha_beta_layer(answer, _dense(rng, 4, 6, 3), 1, 0)
+    _try_alpha_beta_layer(answer, _average_pool(rng), 2, 1)
+    one_sided = np.array([[1.0, 2.0], [-1.0, -3.0], [0.0, 0.0]])
+    silent = _dense_of("no claims of one sign", rng.integers(1, 5, (3, 2)), one_sided, [0.0, 0.0, 0.0])
+    _try_alpha_beta_layer(answer, silent._replace(r=rng.normal(size=(3, 3))), 2, 1)
+
+
+def _try_alpha_beta_layer(answer: Answer, layer: Layer, alpha: float, beta: float) -> None:
+    case = f"alpha_beta_layer, {layer.name}, α = {alpha}, β = {beta}"
+    got = _answered(case, answer, RULES, layer.op, layer.x, layer.w, layer.b, layer.r, alpha, beta)
+    q, b = layer.claims(), layer.biases()
+    qp, qn, bp, bn = _plus(q), _minus(q), _plus(b), _minus(b)
+    without_xn = layer.claims(_plus(layer.x))
+    mistakes = {
+        "the part with β is added, it is −β": _two_shares(layer, (alpha, qp, bp), (beta, qn, bn)),
+        "α and β have changed places": _two_shares(layer, (beta, qp, bp), (-alpha, qn, bn)),
+        "x⁻ is missing; two negative numbers make a positive claim": (
+            _two_shares(layer, (alpha, _plus(without_xn), bp), (-beta, _minus(without_xn), bn))
+        ),
+        "b in both denominators, in place of b⁺ and b⁻": _two_shares(layer, (alpha, qp, b), (-beta, qn, b)),
+        "the bias is missing": _two_shares(layer, (alpha, qp, 0 * b), (-beta, qn, 0 * b)),
+        "both denominators are z, in which both signs are": (
+            _two_shares(layer, (alpha, qp, b + qn.sum(2)), (-beta, qn, b + qp.sum(2)))
+        ),
+    }
+    _compare_shares(case, got, _two_shares(layer, (alpha, qp, bp), (-beta, qn, bn)), layer.r, mistakes)
+
+
+# Exercise 5: z^B
+
+
+def check_box_layer(answer: Answer, seed: int) -> None:
+    """box_layer(op, x, w, r, low, high) -> (relevance of x's shape, leaks "zero")."""
+    x, r = [[0.5, 0.5], [1.0, 0.0], [0.0, 1.0]], [[3.0], [6.0], [5.0]]
+    _try_box_layer(answer, _dense_of("by hand", x, [[2.0, -1.0]], [0.0], r), 0, 1)
+    rng = np.random.default_rng(seed)
+    _try_box_layer(answer, _boxed(_dense(rng, 3, 5, 4), -1.0, 2.0), -1.0, 2.0)
+    photo = _convolution(rng, (2, 2, 5, 6), (3, 2, 3, 3), padding=1)
+    low, high = np.array([-1.0, -2.0]).reshape(2, 1, 1), np.array([1.0, 3.0]).reshape(2, 1, 1)
+    _try_box_layer(answer, _boxed(photo, low, high), low, high)
+
+
+def mark_box_layer(answer: Answer, seed: int) -> None:
+    """The same with strides, dilation and groups, limits for each pixel, and only zero claims."""
+    rng = np.random.default_rng(seed)
+    for layer in _convolutions(rng):
+        shape = layer.x.shape[1:]
+        low, high = rng.uniform(-2, -1, shape), rng.uniform(1, 2, shape)
+        _try_box_layer(answer, _boxed(layer, low, high), low, high)
+    black = _dense_of("a black image", np.zeros((2, 3)), [[1.0, 2.0, 3.0], [1.0, -1.0, 0.0]], [0.0, 0.0])
+    _try_box_layer(answer, black._replace(r=rng.normal(size=(2, 2))), 0.0, 1.0)
+
+
+def _try_box_layer(answer: Answer, layer: Layer, low: Any, high: Any) -> None:
+    case = f"box_layer, {layer.name}"
+    got = _answered(case, answer, RULES, layer.op, layer.x, layer.w, layer.r, low, high)
+    wp, wn = layer._replace(matrix=_plus(layer.matrix)), layer._replace(matrix=_minus(layer.matrix))
+    above, below = layer.x - low, layer.x - high  # at least 0; at most 0
+    right = wp.claims(above) + wn.claims(below)
+    claims = {
+        "low and high have changed places": wp.claims(below) + wn.claims(above),
+        "low and high are not subtracted": layer.claims(),
+        "the whole of w in place of w⁺ and w⁻": layer.claims(above),
+        "the part with w⁻ is missing": wp.claims(above),
+        "the part with w⁻ has the wrong sign": wp.claims(above) - wn.claims(below),
+    }
+    mistakes = {name: _share(layer, q, {}) for name, q in claims.items()}
+    mistakes["not divided by Σ q"] = _shared_out(layer, right), {"zero": np.zeros(len(layer.x))}
+    _compare_shares(case, got, _share(layer, right, {}), layer.r, mistakes)
+
+
+def _boxed(layer: Layer, low: Any, high: Any) -> Layer:
+    """The same layer with an input between low and high."""
+    return layer._replace(x=low + (high - low) / (1 + np.exp(-layer.x)))
+
+
+# Exercise 6: the walk
+
+
+def check_walk(answer: Answer, seed: int) -> None:
+    """walk(steps, x, target) -> (relevance of x's shape, rows (name, came, passed on, leaks))."""
+    halves: Step = ("halve", lambda x: x / 2, lambda x, r: (r * x, {"lost": np.sum(r - r * x, axis=1)}))
+    swaps: Step = ("swap", lambda x: x[:, ::-1], lambda x, r: (r[:, ::-1], {}))
+    _try_walk(answer, "by hand", [halves, swaps], np.array([[4.0, 2.0]]), np.array([0]))
+    rng = np.random.default_rng(seed)
+    steps = [_dense_step(rng, "hidden", 4, 5), _relu_step("relu"), _dense_step(rng, "output", 5, 3)]
+    _try_walk(answer, "random, two dense layers", steps, rng.normal(size=(3, 4)), np.array([2, 0, 1]))
+
+
+def mark_walk(answer: Answer, seed: int) -> None:
+    """The same with images, one step, a step used twice, and one that hands its arrays on as they are."""
+    rng = np.random.default_rng(seed)
+    again = _dense_step(rng, "again", 6, 6)
+    same: Step = ("same", lambda x: x, lambda x, r: (r, {}))
+    flatten: Step = ("flatten", lambda x: x.reshape(len(x), -1), lambda x, r: (r.reshape(x.shape), {}))
+    steps = [same, flatten, again, _relu_step("relu"), again, _dense_step(rng, "output", 6, 4), same]
+    target = rng.integers(4, size=5)
+    _try_walk(answer, "random, images", steps, rng.normal(size=(5, 1, 2, 3)), target)
+    _try_walk(answer, "one step", steps[-2:-1], rng.normal(size=(2, 6)), np.array([3, 3]))
+
+
+def _try_walk(answer: Answer, case: str, steps: Sequence[Step], x: Array, target: Array) -> None:
+    case = f"walk, {case}"
+    got = _pair(case, _answered(case, answer, LRP, steps, x, target), "(relevance, rows)")
+
+    inputs = [x]
+    for _, forward, _ in steps:
+        inputs.append(forward(inputs[-1]))
+    output = inputs.pop()
+
+    def walked(r: Array) -> tuple[Array, list[tuple[str, Array, Array, Any]]]:
+        rows = []
+        for (name, _, rule), each in zip(reversed(steps), reversed(inputs), strict=True):
+            came, (r, leaks) = r, rule(each, r)
+            rows.append((name, _per_image(came), _per_image(r), leaks))
+        return r, rows
+
+    chosen = np.arange(output.shape[1]) == target[:, None]
+    starts = {
+        "it starts with the whole output, not only the target's score": output,
+        "it starts with 1, not with the score": np.where(chosen, 1.0, 0.0),
+        "every image starts with the first one's target": output * chosen[:1],
+        "it starts with the sum of the scores of all images": np.where(chosen, output[chosen].sum(), 0.0),
+    }
+    relevance, rows = walked(np.where(chosen, output, 0.0))
+    compare(f"{case}, relevance", got[0], relevance, {name: walked(r)[0] for name, r in starts.items()})
+    names, expected = [row[0] for row in got[1]], [row[0] for row in rows]
+    if names != expected:
+        raise CheckError(f"{case}: got rows for {names}, expected {expected}, in the order of the walk")
+    for (name, *given), (_, came, passed_on, leaks) in zip(got[1], rows, strict=True):
+        row = f"{case}, row {name}"
+        compare(f"{row}, came", given[0], came, {"that is what it passed on": passed_on})
+        compare(f"{row}, passed on", given[1], passed_on, {"that is what came": came})
+        _compare_leaks(row, given[2], leaks, {})
+
+
+def _dense_step(rng: np.random.Generator, name: str, d: int, k: int) -> Step:
+    """A dense layer with the ε rule."""
+    w, b = rng.normal(size=(k, d)), rng.normal(size=k)
+
+    def rule(x: Array, r: Array) -> Shared:
+        return _epsilon(Layer(name, ops.linear, x, w, b, r, w), 0.5)
+
+    return name, lambda x: x @ w.T + b, rule
+
+
+def _relu_step(name: str) -> Step:
+    return name, _plus, lambda x, r: (r, {})
+
+
+# Exercise 7: the score without the most relevant pixels
+
+
+def check_removal(answer: Answer, seed: int) -> None:
+    """removal(score, x, relevance, counts, fill) -> scores (n, len(counts))."""
+    x, relevance = np.array([[1.0, 2.0, 3.0]]), np.array([[0.5, -2.0, 1.0]])
+    _try_removal(answer, "by hand", x, relevance, [0, 1, 2], 0.0)
+    rng = np.random.default_rng(seed)
+    x, relevance = rng.normal(size=(2, 3, 1, 3, 4))
+    _try_removal(answer, "random", x, relevance, [0, 1, 5, 12], 0.5)
+
+
+def mark_removal(answer: Answer, seed: int) -> None:
+    """The same with ties, a map of one value, and counts in any order."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(4, 2, 3, 3))
+    _try_removal(answer, "random", x, rng.normal(size=x.shape), [7, 0, 3, 18], -1.0)
+    _try_removal(answer, "ties", x, rng.integers(-1, 2, x.shape).astype(float), range(0, 19, 2), 0.0)
+    _try_removal(answer, "one value", x[:1], np.ones_like(x[:1]), [4, 9], 0.25)
+
+
+def _try_removal(
+    answer: Answer, case: str, x: Array, relevance: Array, counts: Sequence[int], fill: float
+) -> None:
+    case = f"removal, {case}"
+    weights = np.arange(1.0, x[0].size + 1).reshape(x.shape[1:])
+
+    def score(images: Array) -> Array:
+        return np.array([float(np.sum(weights * image)) for image in images])
+
+    got = _answered(case, answer, CURVES, score, x, relevance, counts, fill)
+
+    def removed(claims: Array, first: int = 0) -> Array:
+        scores = np.zeros((len(x), len(counts)))
+        for n, k in np.ndindex(*scores.shape):
+            order = sorted(range(x[n].size), key=lambda i, n=n: (-claims[n].flat[i], i))  # type: ignore[misc]
+            image = x[n].copy()
+            for i in order[first * max(counts[k] - 1, 0) : counts[k]]:
+                image.flat[i] = fill
+            scores[n, k] = score(image[None])[0]
+        return scores
+
+    mistakes = {
+        "the least relevant ones go first": removed(-relevance),
+        "|relevance|: what speaks against goes first as well": removed(np.abs(relevance)),
+        "only the last of the k pixels is removed": removed(relevance, first=1),
+        "all images lose the first one's pixels": removed(np.broadcast_to(relevance[:1], x.shape)),
+        "that is how far the score falls": score(x)[:, None] - removed(relevance),
+    }
+    compare(case, got, removed(relevance), mistakes)
+
+
+# The rules, in loops
+
+
+def _share(layer: Layer, q: Array, others: Mapping[str, Array], scale: float = 1.0) -> Shared:
+    """Σ_j q_ij / (Σ_i q_ij + others_j) · scale·R_j, and what the others get, and zero denominators."""
+    relevance = np.zeros((len(q), q.shape[2]))
+    leaks = {reason: np.zeros(len(q)) for reason in [*others, "zero"]}
+    for n, j in np.ndindex(*q.shape[:2]):
+        r = scale * layer.r[n].flat[j]
+        z = q[n, j].sum() + sum(other[n, j] for other in others.values())
+        if z == 0:
+            leaks["zero"][n] += r
+            continue
+        relevance[n] += q[n, j] / z * r
+        for reason, other in others.items():
+            leaks[reason][n] += other[n, j] / z * r
+    return relevance.reshape(layer.x.shape), leaks
+
+
+def _shared_out(layer: Layer, parts: Array) -> Array:
+    """Σ_j part_ij·R_j."""
+    r = layer.r.reshape(len(parts), -1)
+    return np.einsum("nji,nj->ni", parts, r).reshape(layer.x.shape)
+
+
+def _epsilon(layer: Layer, epsilon: float) -> Shared:
+    q, b = layer.claims(), layer.biases()
+    return _share(layer, q, {"bias": b, "epsilon": epsilon * _sign(q.sum(2) + b)})
+
+
+def _epsilon_mistakes(layer: Layer, epsilon: float) -> dict[str, Shared]:
+    q, b, r = layer.claims(), layer.biases(), layer.r.reshape(len(layer.r), -1)
+    z = q.sum(2) + b
+    offset = epsilon * _sign(z)
+    right, leaks = _epsilon(layer, epsilon)
+    with np.errstate(all="ignore"):
+        over_outputs = _shared_out(layer, q / q.sum(1, keepdims=True))
+        alone = epsilon * (r / (z + offset)).sum(1)
+    instead = {
+        "the bias is not in z": {"bias": 0 * b, "epsilon": epsilon * _sign(z - b)},
+        "Σ |x·w| is below the line, in place of Σ x·w": (
+            {"bias": np.abs(b), "epsilon": np.abs(q).sum(2) - q.sum(2) + epsilon}
+        ),
+        "+ε also where z is negative, it is ε·sign z": {"bias": b, "epsilon": np.abs(offset)},
+        "the sign of ε is wrong": {"bias": b, "epsilon": -offset},
+        "sign 0 is 0 in your code, it has to be +1": {"bias": b, "epsilon": epsilon * np.sign(z)},
+        "sign 0 is −1 in your code, it has to be +1": {"bias": b, "epsilon": -epsilon * _sign(-z)},
+        "ε is missing": {"bias": b, "epsilon": 0 * z},
+    }
+    return {name: _share(layer, q, others) for name, others in instead.items()} | {
+        "the sum below the line is over the outputs, it is over the inputs": (over_outputs, leaks),
+        "not divided by z + ε·sign z": (_shared_out(layer, q), leaks),
+        "ε in place of ε·sign z above the line": (right, {**leaks, "epsilon": alone}),
+        "a leak is not divided by z + ε·sign z": (
+            right,
+            {**leaks, "bias": (b * r).sum(1), "epsilon": (offset * r).sum(1)},
+        ),
+    }
+
+
+def _two_shares(layer: Layer, *parts: tuple[float, Array, Array]) -> Shared:
+    """The sum of two shares, each with its scale, claims and bias."""
+    (up, up_leaks), (down, down_leaks) = (_share(layer, q, {"bias": b}, scale=scale) for scale, q, b in parts)
+    return up + down, {reason: up_leaks[reason] + down_leaks[reason] for reason in up_leaks}
+
+
+def _sign(z: Array) -> Array:
+    return np.where(z >= 0, 1.0, -1.0)
+
+
+def _plus(x: Array) -> Array:
+    return np.maximum(x, 0)
+
+
+def _minus(x: Array) -> Array:
+    return np.minimum(x, 0)
+
+
+# Layers
+
+
+def _dense_of(name: str, x: Any, w: Any, b: Any, r: Any = ()) -> Layer:
+    x, w, b, r = (np.array(a, np.float64) for a in (x, w, b, r))
+    return Layer(name, ops.linear, x, w, b, r, w)
+
+
+def _by_hand() -> Layer:
+    x, w = [[1.0, 2.0], [2.0, 0.0]], [[1.0, 1.0], [1.0, -1.0]]
+    return _dense_of("by hand", x, w, [1.0, -4.0], [[10.0, -6.0], [8.0, 3.0]])
+
+
+def _undecided(rng: np.random.Generator) -> Layer:
+    """A layer whose first unit has z = 0 for one image."""
+    x, w = [[1.0, 1.0], [2.0, 1.0]], [[1.0, -1.0], [1.0, 1.0]]
+    return _dense_of("a unit with z = 0", x, w, [0.0, 1.0], rng.normal(size=(2, 2)))
+
+
+def _dense(rng: np.random.Generator, n: int, d: int, k: int) -> Layer:
+    name = f"random, w {(k, d)}"
+    return _dense_of(name, *(rng.normal(size=size) for size in ((n, d), (k, d), k, (n, k))))
+
+
+def _convolution(rng: np.random.Generator, x: tuple[int, ...], w: tuple[int, ...], **settings: int) -> Layer:
+    """A convolution of x (n, c, h, w) with w (k, c / groups, h, w)."""
+    return _convolution_of(
+        rng, rng.normal(size=x), rng.normal(size=w), rng.normal(size=(w[0], 1, 1)), settings
+    )
+
+
+def _average_pool(rng: np.random.Generator) -> Layer:
+    """Average pooling, windows 2×2, as a convolution of every channel with itself."""
+    w = np.full((3, 1, 2, 2), 0.25)
+    return _convolution_of(rng, rng.normal(size=(2, 3, 4, 6)), w, 0.0, {"stride": 2, "groups": 3})
+
+
+def _convolution_of(rng: np.random.Generator, x: Array, w: Array, b: Any, settings: dict[str, int]) -> Layer:
+    matrix, size = _matrix(x.shape[1:], w, **settings)
+    name = ", ".join([f"convolution, w {w.shape}", *(f"{key} {value}" for key, value in settings.items())])
+    op = partial(ops.conv2d, **settings)
+    return Layer(name, op, x, w, b, rng.normal(size=(len(x), *size)), matrix)
+
+
+def _convolutions(rng: np.random.Generator) -> Iterator[Layer]:
+    yield _convolution(rng, (1, 3, 6, 5), (2, 3, 3, 2), stride=2)
+    yield _convolution(rng, (3, 1, 7, 6), (2, 1, 2, 2), dilation=2, padding=1)
+    yield _convolution(rng, (2, 4, 4, 5), (6, 2, 3, 3), groups=2, padding=1, stride=2)
+
+
+def _matrix(
+    size: tuple[int, ...], w: Array, stride: int = 1, padding: int = 0, dilation: int = 1, groups: int = 1
+) -> tuple[Array, tuple[int, ...]]:
+    """(outputs, inputs): by which weight an output of a convolution hears a pixel; and the output's size."""
+    k, channels, *window = w.shape
+    out = [
+        (n + 2 * padding - dilation * (m - 1) - 1) // stride + 1
+        for n, m in zip(size[1:], window, strict=True)
+    ]
+    matrix = np.zeros((k, *out, *size))
+    for unit, i, j, channel, di, dj in np.ndindex(k, *out, *w.shape[1:]):
+        row, column = i * stride - padding + di * dilation, j * stride - padding + dj * dilation
+        if 0 <= row < size[1] and 0 <= column < size[2]:
+            c = unit // (k // groups) * channels + channel
+            matrix[unit, i, j, c, row, column] = w[unit, channel, di, dj]
+    return matrix.reshape(k * out[0] * out[1], -1), (k, *out)
+
+
+# How answers are called and compared
+
+
+def _answered(case: str, answer: Answer, out_of_reach: Sequence[str], *arguments: Any) -> Any:
+    """What the answer gives, which must be its own work and leave its arguments as they are."""
+    before = [a.copy() if isinstance(a, np.ndarray) else None for a in arguments]
+    with np.errstate(all="ignore"):
+        got = own_work(answer, *out_of_reach)(*arguments)
+    for kept, now in zip(before, arguments, strict=True):
+        if kept is not None and not np.array_equal(kept, now):
+            raise CheckError(f"{case}: your code writes to its arguments")
+    return got
+
+
+def _pair(case: str, got: Any, what: str) -> Any:
+    if got is None:
+        raise CheckError(f"{case}: not done yet")
+    if not isinstance(got, tuple | list) or len(got) != 2:
+        raise CheckError(f"{case}: got {type(got).__name__}, expected the pair {what}")
+    return got
+
+
+def _compare_shares(case: str, got: Any, expected: Shared, r: Array, mistakes: Mapping[str, Shared]) -> None:
+    """Relevance, leaks, and that they close: Σ relevance + Σ leaks = Σ r for each image."""
+    relevance, leaks = _pair(case, got, "(relevance, leaks)")
+    if np.shape(relevance) == expected[0].shape and not np.isfinite(relevance).all():
+        raise CheckError(f"{case}: got {relevance}, expected finite numbers; is there a division by zero?")
+    compare(f"{case}, relevance", relevance, expected[0], {name: m[0] for name, m in mistakes.items()})
+    _compare_leaks(case, leaks, expected[1], {name: m[1] for name, m in mistakes.items()})
+    closed = _per_image(np.asarray(relevance)) + sum(np.asarray(leak) for leak in leaks.values())
+    compare(f"{case}: Σ relevance + Σ leaks = Σ r", closed, _per_image(r), rtol=1e-9, atol=1e-9)
+
+
+def _compare_leaks(
+    case: str, got: Any, expected: Mapping[str, Array], mistakes: Mapping[str, Mapping[str, Array]]
+) -> None:
+    if not isinstance(got, Mapping) or set(got) != set(expected):
+        came = list(got) if isinstance(got, Mapping) else got
+        raise CheckError(f"{case}: got the leaks {came}, expected a dict with {list(expected)}")
+    for reason, leak in expected.items():
+        likely = {name: leaks[reason] for name, leaks in mistakes.items()}
+        compare(f"{case}, leak {reason!r}", got[reason], leak, likely)
+
+
+def _per_image(a: Array) -> Array:
+    return a.reshape(len(a), -1).sum(axis=1)

@@ -1,0 +1,571 @@
+"""The checks of coursework 6: PatternNet, PatternAttribution, and what a report measures.
+
+`check_x` is what students see below an exercise; `mark_x` has further cases and other numbers. The answers
+are in `lessons/coursework/masters/cw6.py`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from minixai import nn, ops
+from minixai.checks.honesty import own_work
+from minixai.checks.report import CheckError, compare
+from minixai.tape import Node, Rule, Tensor, backward
+
+__all__ = [
+    "check_by_hand",
+    "check_degradation",
+    "check_difference_interval",
+    "check_pattern_attribution_rule",
+    "check_pattern_map",
+    "check_pattern_net_rule",
+    "check_scaled",
+    "check_similarity",
+    "mark_by_hand",
+    "mark_degradation",
+    "mark_difference_interval",
+    "mark_pattern_attribution_rule",
+    "mark_pattern_map",
+    "mark_pattern_net_rule",
+    "mark_scaled",
+    "mark_similarity",
+    "unit",
+]
+
+Array = np.ndarray[Any, Any]
+Answer = Callable[..., Any]
+Generator = np.random.Generator
+
+SOLVED = ("minixai.rules", "minixai.methods", "minixai.evaluate", "minixai.signal")
+
+
+def _given(answer: Answer, *arguments: Any) -> Any:
+    """What the answer gives; CheckError where it writes to an array that it was given, or warns."""
+    before = [np.array(a) if isinstance(a, np.ndarray) else None for a in arguments]
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        got = own_work(answer, *SOLVED)(*arguments)
+    if warned:
+        raise CheckError(f"the answer warns: {warned[0].message}")
+    for old, new in zip(before, arguments, strict=True):
+        if old is not None and not np.array_equal(old, new):
+            raise CheckError("the answer writes to an array that it was given: make a new one")
+    return got
+
+
+def _compare_array(exercise: str, got: Any, expected: Array, mistakes: dict[str, Any]) -> None:
+    """Compare values, shape and dtype; sums in float32 only as far as they are known."""
+    rtol, atol = (1e-4, 1e-5) if expected.dtype == np.float32 else (1e-6, 1e-8)
+    compare(exercise, got, expected, mistakes, rtol, atol)
+    if np.asarray(got).dtype != expected.dtype:
+        raise CheckError(f"{exercise}: got {np.asarray(got).dtype}, expected {expected.dtype}")
+
+
+# 1 One unit by hand
+
+
+def unit(seed: int) -> tuple[Array, Array, float]:
+    """The term's unit: its weights w (3,), the direction d (3,) of its signal, and the cotangent g."""
+    rng = np.random.default_rng(seed)
+    while True:
+        w, d = rng.integers(-3, 4, (2, 3)) * 1.0
+        if np.dot(w, d) in (2, 4, 5, -2, -4, -5) and np.all(w) and np.all(d) and not np.allclose(w, d):
+            return w, d, float(rng.choice([2, 3, 4]))
+
+
+def check_by_hand(by_hand: Answer, seed: int) -> None:
+    """The form alone: three numbers for each of three names."""
+    got = _given(by_hand)
+    if got is None:
+        raise CheckError("1: not done yet")
+    names = ["pattern", "PatternNet", "PatternAttribution"]
+    if not isinstance(got, dict) or sorted(got) != sorted(names):
+        raise CheckError(f"1: got {got!r}, expected a dictionary with {', '.join(names)}")
+    for name in names:
+        if np.shape(got[name]) != (3,) or np.asarray(got[name]).dtype.kind not in "iuf":
+            raise CheckError(f"1 {name}: got {got[name]!r}, expected three numbers")
+
+
+def mark_by_hand(by_hand: Answer, seed: int) -> None:
+    """The numbers, to three decimals."""
+    check_by_hand(by_hand, seed)
+    got = _given(by_hand)
+    w, d, g = unit(seed)
+    wd = sum(w[i] * d[i] for i in range(3))
+    a = np.array([d[i] / wd for i in range(3)])
+    rounded = 6e-4
+    compare("1 pattern", got["pattern"], a, {"divided by the length of d": d / np.sqrt(d @ d)}, atol=rounded)
+    compare("1 PatternNet", got["PatternNet"], g * a, {"that is the gradient": g * w}, atol=rounded)
+    mistakes = {"that is PatternNet": g * a, "that is the gradient": g * w}
+    compare("1 PatternAttribution", got["PatternAttribution"], g * w * a, mistakes, atol=rounded)
+
+
+# 2 Patterns of the right length
+
+
+def check_scaled(scaled: Answer, seed: int) -> None:
+    """scaled(d, w): the patterns along the directions d with wᵀa = 1, of d's shape."""
+    by_hand = np.array([[[2.0, 0], [1, 1], [1, 1]], [[1, 5], [1, 3], [1, -1]]])
+    rng = np.random.default_rng(seed)
+    dense, convolution = rng.normal(size=(2, 4, 6)), rng.normal(size=(2, 3, 2, 3, 2))
+    for case, (d, w) in [("by hand", by_hand), ("dense", dense), ("convolution", convolution)]:
+        _check_scaling(scaled, f"2 {case}", d, w)
+
+
+def mark_scaled(scaled: Answer, seed: int) -> None:
+    """The same, in float32, with units of wᵀd = 0 and below 0, of one unit and of one input."""
+    check_scaled(scaled, seed)
+    rng = np.random.default_rng(seed)
+    d, w = rng.integers(-2, 3, (2, 5, 2, 2, 3)).astype(np.float32)
+    d[1], w[2] = 0, 0
+    _check_scaling(scaled, "2 float32, with units of wᵀd = 0", d, w)
+    _check_scaling(scaled, "2 one unit", *rng.normal(size=(2, 1, 7)))
+    _check_scaling(scaled, "2 one input", *rng.normal(size=(2, 3, 1)))
+
+
+def _check_scaling(scaled: Answer, case: str, d: Array, w: Array) -> None:
+    along = tuple(range(1, d.ndim))
+    expected = np.zeros_like(d)
+    for k in range(len(d)):
+        wd = sum(w[k].ravel()[i] * d[k].ravel()[i] for i in range(d[k].size))
+        if wd != 0:
+            expected[k] = d[k] / wd
+    with np.errstate(all="ignore"):
+        mistakes = {
+            "divided by the length of d, not by wᵀd": d / np.sqrt((d * d).sum(along, keepdims=True)),
+            "divided by dᵀd, not by wᵀd": d / (d * d).sum(along, keepdims=True),
+            "divided by wᵀw, not by wᵀd": d / (w * w).sum(along, keepdims=True),
+            "divided by the sum over all units, not unit by unit": d / (w * d).sum(),
+            "divided by |wᵀd|: the sign is lost": d / np.abs((w * d).sum(along, keepdims=True)),
+        }
+    _compare_array(case, _given(scaled, d, w), expected, mistakes)
+
+
+# 3, 4 The rules
+
+
+def check_pattern_net_rule(pattern_net_rule: Answer, seed: int) -> None:
+    """pattern_net_rule(a): a rule (g, node) -> (gx, None, …) with the patterns a in place of the weights."""
+    _check_rules("3", pattern_net_rule, lambda w, a: a, seed)
+
+
+def mark_pattern_net_rule(pattern_net_rule: Answer, seed: int) -> None:
+    """The same, for strides, padding, dilation and groups, without bias, in float32."""
+    _mark_rules("3", pattern_net_rule, lambda w, a: a, seed)
+
+
+def check_pattern_attribution_rule(pattern_attribution_rule: Answer, seed: int) -> None:
+    """pattern_attribution_rule(a): a rule (g, node) -> (gx, None, …) with w ⊙ a in place of the weights."""
+    _check_rules("4", pattern_attribution_rule, lambda w, a: w * a, seed)
+
+
+def mark_pattern_attribution_rule(pattern_attribution_rule: Answer, seed: int) -> None:
+    """The same, for strides, padding, dilation and groups, without bias, in float32."""
+    _mark_rules("4", pattern_attribution_rule, lambda w, a: w * a, seed)
+
+
+def _check_rules(exercise: str, make_rule: Answer, matrix: Answer, seed: int) -> None:
+    w, a, g = np.array([[1.0, -1], [0, 1]]), np.array([[1.0, 0], [1, 1]]), np.array([[2.0, 1]])
+    _check_rule(
+        f"{exercise} by hand", make_rule, matrix, ops.linear(np.array([[3.0, 2]]), w, np.ones(2)), a, g
+    )
+    rng = np.random.default_rng(seed)
+    dense = ops.linear(*(rng.normal(size=shape) for shape in ((3, 5), (4, 5), 4)))
+    convolution = ops.conv2d(*(rng.normal(size=shape) for shape in ((2, 3, 5, 4), (4, 3, 3, 2), 4)))
+    for case, y in [("dense", dense), ("convolution", convolution)]:
+        _check_rule(f"{exercise} {case}", make_rule, matrix, y, *_pattern_and_cotangent(y, rng))
+
+
+def _mark_rules(exercise: str, make_rule: Answer, matrix: Answer, seed: int) -> None:
+    _check_rules(exercise, make_rule, matrix, seed)
+    rng = np.random.default_rng(seed)
+
+    def draw(*shape: int) -> Array:
+        return rng.normal(size=shape).astype(np.float32)
+
+    layers = {
+        "dense without bias": ops.linear(draw(2, 4), draw(3, 4)),
+        "square, so that a and aᵀ have one shape": ops.linear(draw(2, 4), draw(4, 4), draw(4)),
+        "stride and padding": ops.conv2d(draw(2, 2, 7, 6), draw(3, 2, 3, 3), draw(3), stride=2, padding=1),
+        "dilation, without bias": ops.conv2d(draw(1, 2, 7, 6), draw(3, 2, 2, 3), dilation=2),
+        "groups": ops.conv2d(draw(2, 4, 5, 5), draw(6, 2, 3, 3), draw(6), padding=1, groups=2),
+    }
+    for case, y in layers.items():
+        _check_rule(f"{exercise} {case}", make_rule, matrix, y, *_pattern_and_cotangent(y, rng))
+
+
+def _pattern_and_cotangent(y: Tensor, rng: Generator) -> tuple[Array, Array]:
+    assert y.node is not None
+    w = y.node.arrays[1]
+    return rng.normal(size=w.shape).astype(w.dtype), rng.normal(size=y.shape).astype(w.dtype)
+
+
+def _check_rule(case: str, make_rule: Answer, matrix: Answer, y: Tensor, a: Array, g: Array) -> None:
+    assert y.node is not None
+    node = y.node
+    w, *bias = node.arrays[1:]
+    got = _asked(case, make_rule, a, g, node)
+    expected = _walked(g, matrix(w, a), node)
+    mistakes = {
+        "w is left in: that is the gradient": _walked(g, w, node),
+        "a in place of w ⊙ a: that is PatternNet": _walked(g, a, node),
+        "w ⊙ a in place of a: that is PatternAttribution": _walked(g, w * a, node),
+        "the layer's output in place of what arrives, g": _walked(y.value, matrix(w, a), node),
+        "x times the gradient": node.arrays[0] * _walked(g, w, node),
+    }
+    if bias:
+        over_units = bias[0].reshape(-1, *[1] * (g.ndim - 2))
+        mistakes["the bias is added, there is none on the way back"] = _walked(
+            g + over_units, matrix(w, a), node
+        )
+    if w.ndim == 2 and w.shape[0] == w.shape[1]:
+        mistakes["the matrix is transposed"] = _walked(g, matrix(w, a).T, node)
+    if w.ndim == 4:
+        turned = np.ascontiguousarray(matrix(w, a)[:, :, ::-1, ::-1])
+        mistakes["the patterns are turned by 180°"] = _walked(g, turned, node)
+    mistakes = {said: gx for said, gx in mistakes.items() if not np.allclose(gx, expected)}
+    _compare_array(case, got, expected, mistakes)
+
+
+def _asked(case: str, make_rule: Answer, a: Array, g: Array, node: Node) -> Any:
+    """What a rule passes on to x; CheckError where it is no rule, or gives others a cotangent."""
+    rule = _given(make_rule, a)
+    if rule is None:
+        raise CheckError(f"{case}: not done yet")
+    if not callable(rule):
+        raise CheckError(f"{case}: got {type(rule).__name__}, expected a function (g, node) -> cotangents")
+    got = _given(rule, g, node)
+    if got is None:
+        raise CheckError(f"{case}: not done yet")
+    if not isinstance(got, tuple | list) or len(got) != len(node.inputs):
+        came = f"{len(got)} entries" if isinstance(got, tuple | list) else type(got).__name__
+        raise CheckError(
+            f"{case}: got {came}, expected a cotangent or None for each of {len(node.inputs)} inputs"
+        )
+    if any(each is not None for each in got[1:]):
+        raise CheckError(f"{case}: the weight or the bias got a cotangent, expected None: only x gets one")
+    return got[0]
+
+
+def _walked(g: Array, matrix: Array, node: Node) -> Array:
+    """The sum over all units of g times the unit's row of the matrix, put where the unit's inputs are."""
+    x = node.arrays[0]
+    if matrix.ndim == 2:
+        gx = np.zeros(x.shape)
+        for n, j, i in np.ndindex(len(g), *matrix.shape):
+            gx[n, i] += g[n, j] * matrix[j, i]
+        return gx.astype(x.dtype)
+    (sh, sw), (ph, pw), (dh, dw) = (_pair(node.params[name]) for name in ("stride", "padding", "dilation"))
+    groups = node.params["groups"]
+    units, channels, height, width = matrix.shape
+    padded = np.zeros((*x.shape[:2], x.shape[2] + 2 * ph, x.shape[3] + 2 * pw))
+    for n, j, r, q in np.ndindex(*g.shape):
+        first = j // (units // groups) * channels
+        rows = slice(r * sh, r * sh + (height - 1) * dh + 1, dh)
+        columns = slice(q * sw, q * sw + (width - 1) * dw + 1, dw)
+        padded[n, first : first + channels, rows, columns] += g[n, j, r, q] * matrix[j]
+    return padded[:, :, ph : ph + x.shape[2], pw : pw + x.shape[3]].astype(x.dtype)
+
+
+def _pair(size: Any) -> tuple[int, int]:
+    return (size, size) if isinstance(size, int) else tuple(size)
+
+
+# 5 The walk
+
+
+def check_pattern_map(pattern_map: Answer, seed: int) -> None:
+    """pattern_map(net, x, target, patterns, make_rule, start): the map, of x's shape."""
+    rng = np.random.default_rng(seed)
+    net = _network(seed)
+    x, target = rng.normal(size=(3, 2, 5, 5)).astype(np.float32), rng.permutation(4)[:3]
+    layers = _patterns(net, rng)
+    for start in ("one", "score"):
+        _check_map(pattern_map, f"5 without patterns, start {start!r}", net, x, target, {}, start)
+        _check_map(pattern_map, f"5 start {start!r}", net, x, target, layers, start)
+
+
+def mark_pattern_map(pattern_map: Answer, seed: int) -> None:
+    """The same, with patterns of some layers in another order, one image, and a low target."""
+    check_pattern_map(pattern_map, seed)
+    rng = np.random.default_rng(seed)
+    net = _network(seed)
+    x = rng.normal(size=(4, 2, 5, 5)).astype(np.float32)
+    lowest = net.predict(x).argmin(axis=1)
+    layers = _patterns(net, rng)
+    some = {name: layers[name] for name in reversed([*layers][1:])}
+    _check_map(pattern_map, "5 some layers only, the lowest class", net, x, lowest, some, "score")
+    _check_map(pattern_map, "5 one image", net, x[:1], lowest[:1], layers, "one")
+
+
+def _network(seed: int) -> nn.Module:
+    rng = np.random.default_rng(seed)
+    net = nn.Sequential(
+        nn.Conv2d(2, 4, 3, padding=1, rng=rng),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(16, 6, rng=rng),
+        nn.ReLU(),
+        nn.Linear(6, 4, rng=rng),
+    )
+    return net.eval()
+
+
+def _patterns(net: nn.Module, rng: Generator) -> dict[str, Array]:
+    """Random ones, of the shape of each layer's weight."""
+    weights = {name: w for name, w in net.state_dict().items() if name.endswith(".weight")}
+    return {
+        name.removesuffix(".weight"): np.asarray(rng.normal(size=w.shape), w.dtype)
+        for name, w in weights.items()
+    }
+
+
+def _scaled_rule(a: Array) -> Rule:
+    """A rule that no other table has: twice what PatternNet passes on."""
+
+    def rule(g: Array, node: Node) -> list[Array | None]:
+        return [2 * _walked(g, a, node), *[None] * (len(node.inputs) - 1)]
+
+    return rule
+
+
+def _check_map(
+    pattern_map: Answer,
+    case: str,
+    net: nn.Module,
+    x: Array,
+    target: Array,
+    patterns: dict[str, Array],
+    start: str,
+) -> None:
+    def walk(start: str, others: bool = False, **rules: Rule) -> Array:
+        leaf = Tensor(x)
+        y, _ = net.trace(leaf)
+        at = np.arange(len(x)), target
+        cotangent = np.zeros_like(y.value)
+        cotangent[at] = y.value[at] if start == "score" else 1
+        if others:
+            cotangent = y.value if start == "score" else np.ones_like(y.value)
+        table: dict[Any, Rule] = {name: _scaled_rule(a) for name, a in patterns.items()}
+        return backward(
+            y, cotangent, table | {getattr(ops, name): rule for name, rule in rules.items()}, [leaf]
+        )[leaf]
+
+    expected = walk(start)
+    mistakes = {
+        "the walk starts at 1, not at the score": walk("one"),
+        "the walk starts at the score, not at 1": walk("score"),
+        "the walk starts at all classes, not at the target alone": walk(start, others=True),
+        "the gate is missing: a ReLU that is not active passes nothing back": walk(
+            start, relu=lambda g, node: (g,)
+        ),
+        "the gate of the way back: a ReLU keeps its gradient here": walk(
+            start, relu=lambda g, node: (np.maximum(g, 0),)
+        ),
+    }
+    mistakes = {said: gx for said, gx in mistakes.items() if not np.allclose(gx, expected)}
+    got = _given(pattern_map, net, x, target, patterns, _scaled_rule, start)
+    _compare_array(case, got, expected, mistakes)
+
+
+# 6 Degradation
+
+
+def check_degradation(degradation: Answer, seed: int) -> None:
+    """degradation(predict, x, heat, target, patch, fill): (n, 1 + patches) probabilities."""
+    rng = np.random.default_rng(seed)
+    image, heat = np.array([[[[8.0, 0], [2, 4]]]]), np.array([[[[1.0, 0], [5, 1]]]])
+    _check_curve(degradation, "6 by hand", _model(rng, 4), image, heat, np.array([1]), 1, 0)
+    x, heat = rng.normal(size=(2, 3, 2, 4, 6))
+    target = np.array([2, 0, 1])
+    for fill in ("mean", 0.5):
+        _check_curve(degradation, f"6 fill {fill}", _model(rng, 48), x, heat, target, 2, fill)
+
+
+def mark_degradation(degradation: Answer, seed: int) -> None:
+    """The same, with ties, large logits, one patch, and fills whose order matters in each channel."""
+    check_degradation(degradation, seed)
+    rng = np.random.default_rng(seed)
+    x, heat = rng.normal(size=(2, 2, 3, 4, 6))
+    ties, target = np.round(heat), np.array([1, 2])
+    _check_curve(degradation, "6 with ties", _model(rng, 72), x, ties, target, 1, 0)
+    _check_curve(degradation, "6 large logits", _model(rng, 72, 2000.0), x, heat, target, 2, "mean")
+    x, heat = rng.normal(size=(2, 2, 1, 3, 3))
+    _check_curve(degradation, "6 one patch", _model(rng, 9), x, heat, target, 3, "mean")
+
+
+def _model(rng: Generator, inputs: int, size: float = 1.0) -> Callable[[Array], Array]:
+    """A network of one layer, three classes."""
+    w = size * rng.normal(size=(3, inputs))
+    return lambda x: x.reshape(len(x), -1) @ w.T
+
+
+def _check_curve(
+    degradation: Answer,
+    case: str,
+    predict: Callable[[Array], Array],
+    x: Array,
+    heat: Array,
+    target: Array,
+    patch: int,
+    fill: Any,
+) -> None:
+    def curve(heat: Array, fill: Any, **how: bool) -> Array:
+        return _curve(predict, x, heat, target, patch, fill, **how)
+
+    expected = curve(heat, fill)
+    mistakes = {
+        "the least relevant patch goes first": curve(-heat, fill),
+        "the magnitude of the map decides, not its sign": curve(np.abs(heat), fill),
+        "only one patch is replaced at a time: what was replaced stays replaced": curve(heat, fill, one=True),
+        "these are logits, not probabilities": curve(heat, fill, logits=True),
+        "the image as it is must be the first column": expected[:, 1:],
+    }
+    if fill == "mean":
+        mistakes["one mean for all channels, not one for each"] = curve(heat, "one mean")
+        mistakes["the fill is 0, not the mean"] = curve(heat, 0)
+    got = _given(degradation, predict, x, heat, target, patch, fill)
+    _compare_array(case, got, expected, _that_differ(mistakes, expected))
+
+
+def _that_differ(mistakes: dict[str, Array], expected: Array) -> dict[str, Array]:
+    return {
+        said: wrong
+        for said, wrong in mistakes.items()
+        if wrong.shape != expected.shape or not np.allclose(wrong, expected)
+    }
+
+
+def _curve(
+    predict: Callable[[Array], Array],
+    x: Array,
+    heat: Array,
+    target: Array,
+    patch: int,
+    fill: Any,
+    one: bool = False,
+    logits: bool = False,
+) -> Array:
+    n, _, height, width = x.shape
+    places = [(r, q) for r in range(0, height, patch) for q in range(0, width, patch)]
+    curves = np.zeros((n, 1 + len(places)))
+    for i in range(n):
+        windows = [np.s_[:, r : r + patch, q : q + patch] for r, q in places]
+        relevance = [float(heat[i][window].sum()) for window in windows]
+        image = x[i].copy()
+        order = sorted(range(len(windows)), key=lambda k: (-relevance[k], k))
+        curves[i, 0] = _probability(predict(image[None])[0], target[i], logits)
+        for step, k in enumerate(order, 1):
+            if one:
+                image = x[i].copy()
+            part = image[windows[k]]
+            means = part.mean(axis=(1, 2), keepdims=True)
+            image[windows[k]] = {"mean": means, "one mean": part.mean()}.get(fill, fill)
+            curves[i, step] = _probability(predict(image[None])[0], target[i], logits)
+    return curves
+
+
+def _probability(y: Array, target: int, logits: bool) -> float:
+    p = np.exp(y - max(y))
+    return float(y[target] if logits else p[target] / sum(p))
+
+
+# 7 The interval of a difference
+
+
+def check_difference_interval(difference_interval: Answer, seed: int) -> None:
+    """difference_interval(areas, others, seed, resamples): the mean, and its 95 % bootstrap interval."""
+    by_hand = np.array([1.0, 2, 3]), np.array([0.0, 1, 2])
+    random = tuple(np.random.default_rng(seed).normal(size=(2, 12)))
+    for case, (areas, others) in [("by hand", by_hand), ("random", random)]:
+        _check_interval(difference_interval, f"7 {case}", areas, others, 0, 200)
+
+
+def mark_difference_interval(difference_interval: Answer, seed: int) -> None:
+    """The same, of another seed and number, and of one image."""
+    check_difference_interval(difference_interval, seed)
+    areas, others = np.random.default_rng(seed).normal([[1], [0]], 2, (2, 30))
+    _check_interval(difference_interval, "7 other seed and number", areas, others, 7, 501)
+    _check_interval(difference_interval, "7 one image", areas[:1], others[:1], 0, 50)
+
+
+def _check_interval(
+    difference_interval: Answer, case: str, areas: Array, others: Array, seed: int, resamples: int
+) -> None:
+    n = len(areas)
+    drawn = np.random.default_rng(seed).integers(n, size=(resamples, n))
+    means = np.array([[sum(a[row]) / n for row in drawn] for a in (areas, others)])
+    again = np.random.default_rng(seed + 1).integers(n, size=(resamples, n))
+    unpaired = means[0] - np.array([sum(others[row]) / n for row in again])
+    mean = sum(areas - others) / n
+    at = [2.5, 97.5]
+    expected = np.array([mean, *np.percentile(means[0] - means[1], at)])
+    mistakes = {
+        "others - areas: the sign": -expected[[0, 2, 1]],
+        "percentiles of the differences themselves, not of their mean": [
+            mean,
+            *np.percentile(areas - others, at),
+        ],
+        "5 and 95: the interval is at 90 %": [mean, *np.percentile(means[0] - means[1], [5, 95])],
+        "each method has images of its own drawn; draw the same for both": [
+            mean,
+            *np.percentile(unpaired, at),
+        ],
+        "the mean of the resamples in place of the mean of the images": [
+            (means[0] - means[1]).mean(),
+            *expected[1:],
+        ],
+    }
+    got = _given(difference_interval, areas, others, seed, resamples)
+    compare(case, got, expected, _that_differ({k: np.array(v) for k, v in mistakes.items()}, expected))
+
+
+# 8 Does the map change with the class?
+
+
+def check_similarity(similarity: Answer, seed: int) -> None:
+    """similarity(maps, others): (n,), the magnitude of the cosine between two maps of each image."""
+    by_hand = np.array([[3.0, 4], [1, 0], [0, 0]]), np.array([[-6.0, -8], [0, 2], [1, 1]])
+    rng = np.random.default_rng(seed)
+    for case, (a, b) in [("by hand", by_hand), ("random", tuple(rng.normal(1, 1, (2, 4, 2, 3, 3))))]:
+        _check_cosine(similarity, f"8 {case}", a, b)
+
+
+def mark_similarity(similarity: Answer, seed: int) -> None:
+    """The same, in float32 with tiny values, and with a map of zeros on either side."""
+    check_similarity(similarity, seed)
+    a, b = np.random.default_rng(seed).normal(size=(2, 5, 1, 4, 4)).astype(np.float32)
+    a[1], b[3] = 0, 0
+    _check_cosine(similarity, "8 zero on either side", a, b)
+    _check_cosine(similarity, "8 tiny float32", a * np.float32(1e-25), b * np.float32(1e-25))
+
+
+def _check_cosine(similarity: Answer, case: str, a: Array, b: Array) -> None:
+    rows = [(u.ravel().astype(float), v.ravel().astype(float)) for u, v in zip(a, b, strict=True)]
+    defined = np.array([bool(np.any(u) and np.any(v)) for u, v in rows])
+    signed = np.array(
+        [u @ v / np.sqrt((u @ u) * (v @ v)) if ok else 0 for (u, v), ok in zip(rows, defined, strict=True)]
+    )
+    got = _given(similarity, a, b)
+    if got is None:
+        raise CheckError(f"{case}: not done yet")
+    if np.shape(got) != (len(a),):
+        raise CheckError(f"{case}: got the shape {np.shape(got)}, expected {(len(a),)}")
+    got = np.asarray(got)
+    if not np.array_equal(np.isnan(got), ~defined):
+        raise CheckError(
+            f"{case}: got {got}, expected nan just where a map is zero: {np.flatnonzero(~defined)}"
+        )
+    centred = [np.corrcoef(u, v)[0, 1] if ok else 0 for (u, v), ok in zip(rows, defined, strict=True)]
+    mistakes = {
+        "the magnitude is missing": signed,
+        "that is the correlation: the means stay in": np.abs(centred),
+    }
+    expected = np.abs(signed)
+    _compare_array(case, np.where(defined, got, 0), expected, _that_differ(mistakes, expected))

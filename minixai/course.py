@@ -1,0 +1,143 @@
+"""The coursework as an nbgrader course: `minixai course DIR --seed S`.
+
+A master (jupytext, py:percent, with nbgrader's metadata) becomes a notebook of the term: its `SEED` and its
+`HIDDEN_SEED` are replaced by two numbers drawn from the teacher's own, of which students see only the first.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from minixai.files import write_whole
+
+__all__ = ["MASTERS", "lay_out", "nbgrader_of", "notebook_from", "notebook_of", "seeds_of"]
+
+MASTERS = Path(__file__).resolve().parents[1] / "lessons" / "coursework" / "masters"
+CONFIG = """\
+import os
+import sys
+
+c = get_config()
+c.CourseDirectory.course_id = "minixai"
+c.Execute.timeout = 120  # seconds a cell
+c.ClearSolutions.code_stub = {"python": "raise NotImplementedError  # your code here"}
+c.ClearSolutions.text_stub = "*Your answer here.*"
+
+# nbgrader calls the command `alembic`, which is not on the path where no environment is activated.
+os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
+"""
+METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"file_extension": ".py", "mimetype": "text/x-python", "name": "python"},
+}
+
+
+def lay_out(folder: str | Path, seed: int = 0, masters: str | Path = MASTERS) -> list[str]:
+    """Make an nbgrader course directory: the configuration, `source/` with solutions, `release/` without.
+
+    seed: the teacher's own number; it varies weights, data and expected numbers.
+    Returns the names of the assignments. The folder must be new or empty; it is made whole or not at all.
+
+    Raises:
+        ValueError: the folder is not empty, the seed is negative, or there are no masters.
+        ImportError: nbgrader or jupytext is not installed (the extra `course`).
+        OSError: the folder cannot be written.
+    """
+    folder = Path(folder)
+    for library in ("nbgrader", "jupytext"):
+        if importlib.util.find_spec(library) is None:
+            raise ImportError(f"course: {library} is not installed (pip install -e '.[course]')")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ValueError(f"course: {folder} is not an empty folder, expected a new one")
+    sources = sorted(Path(masters).glob("cw*.py"))
+    if not sources:
+        raise ValueError(
+            f"course: no masters cw*.py in {masters}; they are in minixai's repository, not its wheel"
+        )
+    with tempfile.TemporaryDirectory() as made:
+        course = Path(made) / "course"
+        (course / "source").mkdir(parents=True)
+        write_whole("course", course / "nbgrader_config.py", CONFIG.encode())
+        for source in sources:
+            _write_source(course, source, seed)
+            _release(course, source.stem)
+        _move(course, folder)
+    return [source.stem for source in sources]
+
+
+def _move(course: Path, folder: Path) -> None:
+    """Copy beside the folder, then rename: it holds the whole course or is as it was."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as beside:
+            copied = shutil.copytree(course, Path(beside) / "course")
+            if folder.exists():
+                folder.rmdir()
+            copied.rename(folder)
+    except OSError as error:
+        raise OSError(error.errno, f"course: cannot write {folder}: {error.strerror}") from error
+
+
+def seeds_of(seed: int) -> tuple[int, int]:
+    """The numbers that stand for SEED and HIDDEN_SEED in the term of a teacher's seed."""
+    if seed < 0:
+        raise ValueError(f"course: seed is {seed}, expected at least 0")
+    shown, hidden = np.random.SeedSequence(seed).generate_state(2)
+    return int(shown) % 10_000, int(hidden)
+
+
+def notebook_of(master: Path, seed: int) -> Any:
+    """The notebook of a master for a term, with solutions and hidden tests, not yet run."""
+    text = master.read_text(encoding="utf-8")
+    shown, hidden = seeds_of(seed)
+    text, found = re.subn(r"^SEED = 0\b", f"SEED = {shown}", text, flags=re.MULTILINE)
+    if found != 1:
+        raise ValueError(f"course: {master} has {found} lines SEED = 0, expected one")
+    return notebook_from(text.replace("HIDDEN_SEED", str(hidden)), prefix=master.stem)
+
+
+def notebook_from(text: str, prefix: str) -> Any:
+    """The notebook of a jupytext source (py:percent), its cells numbered from PREFIX-00 on."""
+    import jupytext
+    import nbformat
+
+    notebook = jupytext.reads(text, fmt="py:percent")
+    notebook.metadata = nbformat.from_dict(METADATA)
+    notebook.nbformat_minor = 5
+    for k, cell in enumerate(notebook.cells):
+        cell.metadata.pop("lines_to_next_cell", None)  # jupytext's own
+        cell["id"] = f"{prefix}-{k:02d}"
+    nbformat.validate(notebook)
+    return notebook
+
+
+def nbgrader_of(folder: str | Path) -> Any:
+    """The NbGraderAPI of a course directory, with the configuration that lies there."""
+    from nbgrader.apps import NbGraderAPI
+    from traitlets.config import PyFileConfigLoader
+
+    config = PyFileConfigLoader("nbgrader_config.py", str(folder)).load_config()
+    config.CourseDirectory.root = str(Path(folder).resolve())
+    return NbGraderAPI(config=config)
+
+
+def _write_source(course: Path, master: Path, seed: int) -> None:
+    import nbformat
+
+    target = course / "source" / master.stem / f"{master.stem}.ipynb"
+    target.parent.mkdir()
+    write_whole("course", target, (nbformat.writes(notebook_of(master, seed)) + "\n").encode())
+
+
+def _release(course: Path, assignment: str) -> None:
+    done = nbgrader_of(course).generate_assignment(assignment)
+    if not done["success"]:
+        said = done.get("error") or done["log"]
+        raise ValueError(f"course: nbgrader made no student version of {assignment}: {said}")

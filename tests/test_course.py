@@ -1,0 +1,121 @@
+"""Laying out a course: from masters to source/ and release/, whole or not at all."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from minixai import cli, course
+
+pytest.importorskip("nbgrader", reason="nbgrader is not installed (pip install -e '.[course]')")
+pytestmark = pytest.mark.filterwarnings("ignore")  # of nbgrader's own libraries
+
+MASTER = """\
+# %%
+SEED = 0  # of the term
+
+# %% nbgrader={"grade": false, "grade_id": "cw7-f", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def f(x):
+    ### BEGIN SOLUTION
+    return x
+    ### END SOLUTION
+
+# %% nbgrader={"grade": true, "grade_id": "cw7-t", "locked": true, "points": 9, "schema_version": 3, "solution": false, "task": false}
+assert f(SEED) == SEED
+### BEGIN HIDDEN TESTS
+assert f(HIDDEN_SEED) == HIDDEN_SEED
+### END HIDDEN TESTS
+"""  # noqa: E501
+
+
+@pytest.fixture
+def masters(tmp_path: Path) -> Path:
+    folder = tmp_path / "masters"
+    folder.mkdir()
+    (folder / "cw7.py").write_text(MASTER, encoding="utf-8")
+    return folder
+
+
+def sources(folder: Path, kind: str) -> list[str]:
+    notebook = nbformat.read(folder / kind / "cw7" / "cw7.ipynb", as_version=4)
+    nbformat.validate(notebook)
+    return [cell.source for cell in notebook.cells]
+
+
+def test_source_has_the_solutions_and_release_has_not(masters: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "term"
+    assert course.lay_out(folder, 5, masters) == ["cw7"]
+    shown, hidden = course.seeds_of(5)
+    assert sources(folder, "source") == [
+        f"SEED = {shown}  # of the term",
+        "def f(x):\n    ### BEGIN SOLUTION\n    return x\n    ### END SOLUTION",
+        "assert f(SEED) == SEED\n### BEGIN HIDDEN TESTS\n"
+        f"assert f({hidden}) == {hidden}\n### END HIDDEN TESTS",
+    ]
+    assert sources(folder, "release") == [
+        f"SEED = {shown}  # of the term",
+        "def f(x):\n    raise NotImplementedError  # your code here",
+        "assert f(SEED) == SEED",
+    ]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "gradebook.db",
+        "nbgrader_config.py",
+        "release",
+        "source",
+    ]
+
+
+def test_seeds_differ_from_term_to_term_and_do_not_show_the_teacher_s() -> None:
+    pairs = [course.seeds_of(seed) for seed in range(50)]
+    assert len({hidden for _, hidden in pairs}) == 50
+    assert len({shown for shown, _ in pairs}) > 45
+    assert pairs[3] == course.seeds_of(3)
+    assert all(seed not in pair for seed, pair in enumerate(pairs))
+
+
+def test_an_empty_folder_is_taken_and_another_is_left_alone(masters: Path, tmp_path: Path) -> None:
+    empty, full = tmp_path / "empty", tmp_path / "full"
+    empty.mkdir()
+    course.lay_out(empty, 0, masters)
+    assert (empty / "release" / "cw7" / "cw7.ipynb").is_file()
+    full.mkdir()
+    (full / "grades.csv").write_text("mine")
+    with pytest.raises(ValueError, match=r"full is not an empty folder, expected a new one"):
+        course.lay_out(full, 0, masters)
+    assert [path.name for path in full.iterdir()] == ["grades.csv"]
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        (MASTER.replace("SEED = 0", "NUMBER = 0"), "0 lines SEED = 0, expected one"),
+        (MASTER.replace("### END SOLUTION", ""), "no student version of cw7"),
+    ],
+)
+def test_a_master_that_cannot_be_made_leaves_nothing(
+    masters: Path, tmp_path: Path, source: str, told: str
+) -> None:
+    (masters / "cw7.py").write_text(source, encoding="utf-8")
+    with pytest.raises(ValueError, match=told):
+        course.lay_out(tmp_path / "term", 0, masters)
+    assert [path.name for path in tmp_path.iterdir()] == ["masters"]
+
+
+def test_errors_of_the_command_are_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "term"
+    assert cli.main(["course", str(folder), "--seed", "-1"]) == 2
+    assert capsys.readouterr().err == "minixai: error: course: seed is -1, expected at least 0\n"
+    (tmp_path / "file").write_text("")
+    assert cli.main(["course", str(tmp_path / "file")]) == 2
+    assert "is not an empty folder" in capsys.readouterr().err
+    with pytest.raises(ValueError, match=r"no masters cw\*\.py in .*term; they are in minixai's repository"):
+        course.lay_out(folder, 0, folder)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert cli.main(["course", str(folder)]) == 2
+    assert "nbgrader is not installed (pip install -e '.[course]')" in capsys.readouterr().err
+    assert not folder.exists()
