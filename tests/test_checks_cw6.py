@@ -1,0 +1,145 @@
+"""The checks of coursework 6 take the right answers, and name the mistakes of wrong ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import minixai as mx
+from minixai.checks import CheckError, cw6
+from tests import grading
+from tests.submissions.cw6 import WRONG
+
+EXERCISES = {
+    "cw6-hand": "by_hand",
+    "cw6-scaled": "scaled",
+    "cw6-net": "pattern_net_rule",
+    "cw6-attribution": "pattern_attribution_rule",
+    "cw6-map": "pattern_map",
+    "cw6-degradation": "degradation",
+    "cw6-interval": "difference_interval",
+    "cw6-similarity": "similarity",
+}
+
+
+def answers(seed: int, **changed: str) -> dict[str, Any]:
+    """What the master's solution cells define, or other sources of some of them."""
+    w, d, g = cw6.unit(seed)
+    names: dict[str, Any] = {"np": np, "mx": mx, "w": w, "d": d, "g": g, "net": None}
+    solutions = grading.solutions_of("cw6")
+    assert list(solutions) == list(EXERCISES)
+    for source in (solutions | changed).values():
+        exec(source, names)
+    return names
+
+
+def check_and_mark(name: str) -> list[Any]:
+    return [getattr(cw6, f"{kind}_{name}") for kind in ("check", "mark")]
+
+
+@pytest.mark.parametrize("seed", [0, 1, 12, 77, 3_000_000_000])
+@pytest.mark.parametrize("name", EXERCISES.values())
+def test_the_solution_passes(name: str, seed: int) -> None:
+    for check in check_and_mark(name):
+        check(answers(seed)[name], seed)
+
+
+@pytest.mark.parametrize("name", EXERCISES.values())
+def test_what_is_not_done_fails(name: str) -> None:
+    def blank(*args: Any, **kwargs: Any) -> None:
+        raise NotImplementedError
+
+    for check in check_and_mark(name):
+        with pytest.raises(NotImplementedError):
+            check(blank, 0)
+        with pytest.raises(CheckError, match="not done yet"):
+            check(lambda *args: None, 0)
+
+
+# Told already by what students see, or by the marking alone: the words in which a mistake is named.
+NAMED = {
+    "wrong normalisation": {"cw6-scaled": "by the length of d", "cw6-hand": "by the length of d"},
+    "the gate of ReLU missing": {"cw6-map": "the gate is missing", "cw6-interval": "got"},
+    "w left in PatternNet, and the start at one": {
+        "cw6-net": "that is PatternAttribution",
+        "cw6-map": "starts at 1, not at the score",
+    },
+    "patches not kept, dense layers only": {
+        "cw6-degradation": "only one patch is replaced at a time",
+        "cw6-similarity": "that is the correlation",
+    },
+    "one mean for all channels": {"cw6-degradation": "one mean for all channels"},
+    "a softmax that overflows": {"cw6-degradation": "the answer warns: overflow"},
+}
+BY_MARKING_ALONE = {("wrong normalisation", "cw6-hand"), ("a softmax that overflows", "cw6-degradation")}
+
+
+@pytest.mark.parametrize(("wrong", "grade_id"), [(name, each) for name in NAMED for each in NAMED[name]])
+def test_the_mistake_is_named(wrong: str, grade_id: str) -> None:
+    name = EXERCISES[grade_id]
+    answer = answers(5, **{grade_id: WRONG[wrong].answers[grade_id]})[name]
+    check, mark = check_and_mark(name)
+    if (wrong, grade_id) in BY_MARKING_ALONE:
+        check(answer, 5)
+        check = mark
+    with pytest.raises(CheckError, match=NAMED[wrong][grade_id]):
+        check(answer, 5)
+
+
+@pytest.mark.parametrize("grade_id", WRONG["minixai's own functions"].answers)
+def test_minixai_s_own_function_is_out_of_reach(grade_id: str) -> None:
+    name = EXERCISES[grade_id]
+    changed = answers(0, **{grade_id: WRONG["minixai's own functions"].answers[grade_id]})
+    with pytest.raises(CheckError, match=r"the answer calls minixai\.(rules|methods|evaluate)"):
+        check_and_mark(name)[0](changed[name], 0)
+
+
+@pytest.mark.parametrize("name", ["scaled", "pattern_net_rule", "degradation", "similarity"])
+def test_an_argument_that_is_written_to_is_told(name: str) -> None:
+    right = answers(0)[name]
+
+    def writes(*args: Any) -> Any:
+        result = right(*args)
+        for argument in args:
+            if isinstance(argument, np.ndarray) and argument.dtype.kind == "f":
+                argument += 1
+        return result
+
+    with pytest.raises(CheckError, match="writes to an array that it was given"):
+        check_and_mark(name)[0](writes, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "told"),
+    [
+        ("scaled", lambda d, w: d / (w * d).sum(), "not unit by unit"),
+        ("scaled", lambda d, w: (d / 3).astype(np.float32), "expected"),
+        ("pattern_net_rule", lambda a: lambda g, node: (g @ a,), "got 1 entries, expected"),
+        ("pattern_net_rule", lambda a: lambda g, node: (g @ a, 0 * a, None), "only x gets one"),
+        ("pattern_net_rule", lambda a: 3, "got int, expected a function"),
+        ("similarity", lambda a, b: np.ones(len(a) + 1), "got the shape"),
+        ("similarity", lambda a, b: np.ones(len(a)), "expected nan just where a map is zero"),
+        ("difference_interval", lambda a, b, seed, m: (a.mean() - b.mean(), 0, 0), "expected"),
+        ("by_hand", lambda: {"pattern": [1, 2, 3]}, "expected a dictionary with pattern, PatternNet"),
+        (
+            "by_hand",
+            lambda: dict.fromkeys(("pattern", "PatternNet", "PatternAttribution"), 1),
+            "three numbers",
+        ),
+    ],
+)
+def test_what_is_wrong_is_told(name: str, wrong: Any, told: str) -> None:
+    with pytest.raises(CheckError) as error:
+        check_and_mark(name)[0](wrong, 0)
+    assert told in str(error.value)
+
+
+def test_terms_differ() -> None:
+    units = [np.concatenate([cw6.unit(seed)[0], cw6.unit(seed)[1]]) for seed in range(20)]
+    assert len(np.unique(units, axis=0)) > 15
+    for seed in range(200):
+        w, d, _ = cw6.unit(seed)
+        assert abs(w @ d) > 1
+        assert np.all(w * d)
