@@ -95,7 +95,7 @@ WRONG: list[tuple[str, Any, str]] = [
     ("tanh_vjp", lambda g, y: g * (1 - y) ** 2, r"not \(1 − y\)²"),
     ("tanh_vjp", lambda g, y: g * y * (1 - y), "derivative of the sigmoid"),
     ("tanh_vjp", lambda g, y: np.sum(g * (1 - y**2)), r"the shape \(\), expected \(1, 2\)"),
-    ("tanh_vjp", in_place, "changes an array that it was given"),
+    ("tanh_vjp", in_place, "writes to an array that it was given"),
     ("product_vjp", lambda g, x, y: None, "not done yet"),
     ("product_vjp", lambda g, x, y: (g * y, None), "gy: not done yet"),
     ("product_vjp", lambda g, x, y: g * y, r"got ndarray, expected a tuple \(gx, gy\)"),

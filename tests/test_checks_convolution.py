@@ -157,7 +157,7 @@ WRONG: list[tuple[str, Any, str]] = [
     ("max_pool", last_maximum, "at a tie the last maximum"),
     ("max_pool", in_window, "the place in the window"),
     ("max_pool", down_columns, "down the columns"),
-    ("max_pool", written_to, "has been written to"),
+    ("max_pool", written_to, "writes to an array"),
     ("max_unpool", last_value, "the last value is kept"),
     ("max_unpool", columns_for_rows, "switches are read down the columns"),
 ]

@@ -264,7 +264,7 @@ WRONG: list[tuple[str, str, Any, str]] = [
     ("walk", "walk", walk_with(meet=lambda old, part: old), "the first to arrive stays"),
     ("walk", "walk", walk_with(start=np.ones_like), "must start with the g that it is given"),
     ("walk", "walk", walk_with(start=np.copy, meet=in_place), "another node holds, too"),
-    ("walk", "walk", walk_with(meet=in_place), "changes an array that it was given"),
+    ("walk", "walk", walk_with(meet=in_place), "writes to an array that it was given"),
     ("walk", "walk", walk_with(rest=lambda value: None), "takes no part: not done yet"),
     ("walk", "walk", walk_with(once=False), "ran 2 times, expected once"),
     ("walk", "walk", lambda nodes, g, wrt: RIGHT["walk"](nodes, g, list(map(wrt.pop, [0] * len(wrt)))),
@@ -326,7 +326,7 @@ WRONG: list[tuple[str, str, Any, str]] = [
     ("training", "train", descend(late=True), "before the step, not after it"),
     ("training", "train", lambda tape, w, *rest: (w, RIGHT["train"](tape, w, *rest)[1]),
      "before the training"),
-    ("training", "train", train_in_place, "changes an array that it was given"),
+    ("training", "train", train_in_place, "writes to an array that it was given"),
 ]  # fmt: skip
 
 

@@ -136,7 +136,7 @@ MISTAKES: list[tuple[str, str, list[tuple[str, str]], str]] = [
     ("check", "conv2d", [(ROW, f"{ROW} + padding"), (COLUMN, f"{COLUMN} + padding")], "the image's corner"),
     ("check", "conv2d", [("range(channels)", "range(1)")], "only the first channel"),
     ("check", "conv2d", [("in range(n)", "in range(1)")], "only the first image"),
-    ("check", "conv2d", [("    y = np", "    w[:] = 1\n    y = np")], "has been written to"),
+    ("check", "conv2d", [("    y = np", "    w[:] = 1\n    y = np")], "writes to an array"),
     ("check", "conv2d", [("+ 2 * padding", "")], "got the shape (1, 1, 1, 1), expected (1, 1, 3, 3)"),
     ("check", "conv2d", [("@numba.njit\n", "")], "not compiled"),
     ("mark", "conv2d", [("x.dtype", "np.float64")], "got float64, expected float32"),

@@ -99,7 +99,7 @@ MISTAKES = [
     ("cw4-epsilon-dense", {"return x * (s @ w),": "return"}, "expected the pair"),
     ("cw4-epsilon-dense", {"x * (s @ w)": "(x * (s @ w)).sum(axis=0)"}, "expected (2, 2)"),
     ("cw4-epsilon-dense", {"x * (s @ w)": "np.float32(x * (s @ w))"}, "Σ relevance + Σ leaks = Σ r"),
-    ("cw4-epsilon-dense", {"offset = ": "r += 1; offset = "}, "writes to its arguments"),
+    ("cw4-epsilon-dense", {"offset = ": "r += 1; offset = "}, "writes to an array that it was given"),
     ("cw4-epsilon-layer", {"linear.value + b": "linear.value"}, "the bias is not in z"),
     ("cw4-epsilon-layer", {SIGN: "np.sign(z)"}, "sign 0 is 0"),
     ("cw4-alpha-beta", {"(-beta,": "(beta,"}, "the part with β is added"),
@@ -122,7 +122,7 @@ MISTAKES = [
     ("cw4-removal", {"order[:, :k]": "order[:, max(k - 1, 0) : k]"}, "only the last of the k"),
     ("cw4-removal", {"order[:, :k]": "order[:1, :k]"}, "all images lose the first one's pixels"),
     ("cw4-removal", {"append(score(": "append(score(x) - score("}, "how far the score falls"),
-    ("cw4-removal", {".copy()": ""}, "writes to its arguments"),
+    ("cw4-removal", {".copy()": ""}, "writes to an array that it was given"),
 ]  # fmt: skip
 
 

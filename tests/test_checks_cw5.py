@@ -59,7 +59,7 @@ def test_not_done_yet(name: str) -> None:
         raise NotImplementedError
 
     check, _ = check_and_mark(name)
-    with pytest.raises(CheckError, match=r"by hand.*not done yet"):
+    with pytest.raises(CheckError, match="not done yet"):
         check(lambda *args, **kwargs: None, 0)
     with pytest.raises(NotImplementedError):
         check(blank, 0)
@@ -261,7 +261,7 @@ def test_arguments_must_stay() -> None:
         x *= 2
         return moments(x / 2, y, keep)
 
-    with pytest.raises(CheckError, match="writes to its arguments"):
+    with pytest.raises(CheckError, match="writes to an array that it was given"):
         cw5.check_moments(doubles, 0)
 
 

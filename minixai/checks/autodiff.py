@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from minixai import ops
-from minixai.checks.report import CheckError, compare
+from minixai.checks.report import CheckError, compare, result_of, tuple_of
 from minixai.tape import Array, Rule, Tensor, backward
 
 __all__ = [
@@ -237,17 +237,11 @@ def _compare_vjp(
     mistakes: Mapping[str, Callable[..., Any]] | None = None,
 ) -> None:
     """Compare vjp(*inputs) with what is expected: one cotangent, or a tuple of one for each input."""
-    given = [np.array(each) for each in inputs]
-    got = vjp(*given)
-    if got is None:
-        raise CheckError(f"{exercise}: not done yet")
-    if not all(map(np.array_equal, given, inputs)):
-        raise CheckError(f"{exercise}: it changes an array that it was given, expected a new one")
+    got = result_of(exercise, vjp, *(np.array(each) for each in inputs))
     likely = {mistake: answer(*inputs) for mistake, answer in (mistakes or {}).items()}
     if not isinstance(expected, tuple):
         return compare(exercise, got, expected, likely)
-    if not isinstance(got, tuple | list) or len(got) != len(expected):
-        raise CheckError(f"{exercise}: got {type(got).__name__}, expected a tuple (gx, gy)")
+    got = tuple_of(exercise, got, len(expected), "a tuple (gx, gy)")
     for k, name in enumerate(("gx", "gy")):
         of_this = {mistake: answer[k] for mistake, answer in likely.items()}
         compare(f"{exercise}, {name}", got[k], expected[k], of_this)

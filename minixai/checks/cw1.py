@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from minixai.checks.honesty import own_work
-from minixai.checks.report import CheckError, compare
+from minixai.checks.report import CheckError, compare, compare_array, result_of, tuple_of
 
 __all__ = [
     "check_by_hand",
@@ -455,9 +454,7 @@ def _matmul_cotangents(g: Array, x: Array, y: Array) -> tuple[Array, Array]:
 
 def _pair(exercise: str, vjp: Callable[..., Any], g: Array, x: Array, y: Array) -> Any:
     got = _answer(exercise, vjp, g, x, y, _unbroadcast)
-    if not isinstance(got, list | tuple) or len(got) != 2:
-        raise CheckError(f"{exercise}: got {_what(got)}, expected a tuple (gx, gy)")
-    return got
+    return tuple_of(exercise, got, 2, "a tuple (gx, gy)")
 
 
 def _compare_pair(
@@ -820,33 +817,13 @@ def _sorted(output: _Entry) -> list[_Entry]:
 
 
 def _answer(exercise: str, function: Callable[..., Any], *arguments: Any) -> Any:
-    """What the student's function gives, which must leave its arguments as they were."""
-    before = [_arrays_in(each) for each in arguments]
-    with np.errstate(all="ignore"):
-        got = own_work(function, *OUT_OF_REACH)(*arguments)
-    if got is None:
-        raise CheckError(f"{exercise}: not done yet")
-    for was, now in zip(before, map(_arrays_in, arguments), strict=True):
-        if not all(map(np.array_equal, was, now)):
-            raise CheckError(f"{exercise}: it changes an array that it was given, expected a new one")
-    return got
-
-
-def _arrays_in(argument: Any) -> list[Array]:
-    """Copies of the arrays that an argument is, or holds."""
-    held = argument.values() if isinstance(argument, dict) else argument
-    held = held if isinstance(argument, dict | list | tuple) else [argument]
-    return [copy.deepcopy(each) for each in held if isinstance(each, np.ndarray)]
+    return result_of(exercise, own_work(function, *OUT_OF_REACH), *arguments)
 
 
 def _compare_array(
     exercise: str, got: Any, expected: Any, dtype: Any, mistakes: Mapping[str, Any] | None = None
 ) -> None:
-    """Compare numbers to the dtype's accuracy, and the dtype itself."""
-    rtol, atol = (1e-4, 1e-5) if dtype == np.float32 else (1e-6, 1e-8)
-    compare(exercise, got, expected, mistakes, rtol, atol)
-    if np.asarray(got).dtype != dtype:
-        raise CheckError(f"{exercise}: got {np.asarray(got).dtype}, expected {np.dtype(dtype)}")
+    compare_array(exercise, got, np.asarray(expected, dtype), mistakes)
 
 
 def _what(got: Any) -> str:

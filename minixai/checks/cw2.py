@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import product
 from typing import Any, NamedTuple
@@ -11,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minixai.checks.honesty import own_work
-from minixai.checks.report import CheckError, compare
+from minixai.checks.report import CheckError, compare, compare_array, result_of, tuple_of
 
 __all__ = [
     "Axis",
@@ -205,7 +204,7 @@ def _check_conv2d(exercise: str, conv2d: Answer, cases: list[_Case]) -> None:
             swapped = "rows and columns of the kernel are swapped"
             mistakes[swapped] = _conv2d(x, w.swapaxes(2, 3), *layout)
         for got in _results(f"{exercise} {case}", conv2d, x, w, *layout):
-            _compare(f"{exercise} {case}", got, expected, mistakes)
+            compare_array(f"{exercise} {case}", got, expected, mistakes)
 
 
 def check_conv2d_vjp_input(conv2d_vjp_input: Answer, seed: int) -> None:
@@ -244,7 +243,7 @@ def _check_vjp_input(conv2d_vjp_input: Answer, cases: list[_Case]) -> None:
             swapped = "rows and columns of the kernel are swapped"
             mistakes[swapped] = _vjp_input(g, w.swapaxes(2, 3), x.shape, *layout)
         for got in _results(f"3 {case}", conv2d_vjp_input, g, w, *x.shape[2:], *layout):
-            _compare(f"3 {case}", got, expected, mistakes)
+            compare_array(f"3 {case}", got, expected, mistakes)
 
 
 def check_conv2d_vjp_weight(conv2d_vjp_weight: Answer, seed: int) -> None:
@@ -272,7 +271,7 @@ def _check_vjp_weight(conv2d_vjp_weight: Answer, cases: list[_Case]) -> None:
             "rows and columns of the kernel are swapped": expected.swapaxes(2, 3),
         }
         for got in _results(f"4 {case}", conv2d_vjp_weight, g, x, *w.shape[2:], *layout):
-            _compare(f"4 {case}", got, expected, mistakes)
+            compare_array(f"4 {case}", got, expected, mistakes)
 
 
 def check_transposed(transposed: Answer, seed: int) -> None:
@@ -290,8 +289,8 @@ def _check_transposed(transposed: Answer, cases: Iterable[Any], seed: int) -> No
     for shape, padding, dilation in cases:
         w = rng.normal(size=shape)
         case = f"5 w {shape}, padding {padding}, dilation {dilation}"
-        got = _run(case, own_work(transposed, *OUT_OF_REACH), w, padding, dilation)
-        filters, border = _pair(case, got, "the filters and the padding")
+        got = result_of(case, own_work(transposed, *OUT_OF_REACH), w, padding, dilation)
+        filters, border = tuple_of(case, got, 2, "the two: the filters and the padding")
         expected = _turned(w).swapaxes(0, 1)
         mistakes = {
             "rows and columns are swapped, expected a turn by 180°": w.transpose(1, 0, 3, 2),
@@ -299,7 +298,7 @@ def _check_transposed(transposed: Answer, cases: Iterable[Any], seed: int) -> No
             "the kernels are turned, but filters and channels do not change places": _turned(w),
             "all four axes are turned": expected[::-1, ::-1],
         }
-        _compare(f"{case}, filters", filters, expected, mistakes)
+        compare_array(f"{case}, filters", filters, expected, mistakes)
         reach = dilation * (shape[2] - 1)
         wrong = {
             "that is the padding of the convolution itself": padding,
@@ -367,11 +366,11 @@ def _check_max_pool2d(max_pool2d: Answer, cases: Iterable[Any]) -> None:
             ),
         }
         for got in _results(case, max_pool2d, x, *layout):
-            got_y, got_switches = _pair(case, got, "y and switches")
+            got_y, got_switches = tuple_of(case, got, 2, "the two: y and switches")
             if np.isnan(y).any() and np.shape(got_y) == y.shape:
                 compare(f"{case}, where y is NaN", np.isnan(got_y), np.isnan(y))
                 got_y = np.where(np.isnan(y), 0, got_y)
-            _compare(f"{case}, y", got_y, np.where(np.isnan(y), 0, y), wrong_y)
+            compare_array(f"{case}, y", got_y, np.where(np.isnan(y), 0, y), wrong_y)
             if np.asarray(got_switches).dtype.kind not in "iu":
                 raise CheckError(f"{case}, switches: got {np.asarray(got_switches).dtype}, expected integers")
             compare(f"{case}, switches", got_switches, switches, wrong_switches)
@@ -408,10 +407,10 @@ def _check_unpooling(max_unpool2d: Answer, gather: Answer, cases: Iterable[Any],
         }
         case = f"7 switches {switches.shape}, plane {x.shape[2:]}"
         for got in _results(f"{case}, max_unpool2d", max_unpool2d, y, switches, *x.shape[2:]):
-            _compare(f"{case}, max_unpool2d", got, summed.reshape(x.shape), mistakes)
+            compare_array(f"{case}, max_unpool2d", got, summed.reshape(x.shape), mistakes)
         gathered = x.reshape(summed.shape)[place].reshape(y.shape)
         for got in _results(f"{case}, gather", gather, x, switches):
-            _compare(f"{case}, gather", got, gathered, {only_first: _only_first(gathered)})
+            compare_array(f"{case}, gather", got, gathered, {only_first: _only_first(gathered)})
 
 
 def check_conv2d_fast(inside: Answer, conv2d_fast: Answer, seed: int) -> None:
@@ -440,7 +439,7 @@ def _check_inside(inside: Answer, cases: Iterable[tuple[int, ...]]) -> None:
         case = f"8 inside({offset}, {size}, {stride}, {count})"
         expected = [q for q in range(count) if 0 <= q * stride + offset < size]
         for got in _results(case, inside, offset, size, stride, count):
-            first, stop = _pair(case, got, "first and stop")
+            first, stop = tuple_of(case, got, 2, "the two: first and stop")
             if list(range(first, stop)) != expected or not 0 <= first <= stop <= count:
                 right = f"{(expected[0], expected[-1] + 1)}" if expected else f"0 ≤ first = stop ≤ {count}"
                 raise CheckError(f"{case}: got {(first, stop)}, expected {right}")
@@ -477,23 +476,12 @@ def _results(case: str, answer: Answer, *arguments: Any) -> Iterator[Any]:
 
     Python comes first, for it notices an index that lies outside, and calls of what is out of reach.
     """
-    yield _run(case, _interpreted(answer, *OUT_OF_REACH), *arguments)
+    yield result_of(case, _interpreted(answer, *OUT_OF_REACH), *arguments)
     if not hasattr(answer, "nopython_signatures"):
         raise CheckError(f"{case}: the function is not compiled, expected @numba.njit above it")
-    yield _run(case, answer, *arguments)
+    yield result_of(case, answer, *arguments)
     if not answer.nopython_signatures:
         raise CheckError(f"{case}: the function is compiled in object mode, expected @numba.njit above it")
-
-
-def _run(case: str, answer: Answer, *arguments: Any) -> Any:
-    """The answer's result; raises CheckError if an argument has been written to."""
-    before = [np.copy(argument) for argument in arguments]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # on stderr they would cost the marks of the cell
-        result = answer(*arguments)
-    if not all(np.array_equal(*pair, equal_nan=True) for pair in zip(before, arguments, strict=True)):
-        raise CheckError(f"{case}: an array that was given has been written to")
-    return result
 
 
 def _interpreted(answer: Answer, *out_of_reach: str) -> Answer:
@@ -510,24 +498,6 @@ def _interpreted(answer: Answer, *out_of_reach: str) -> Answer:
             names.update(compiled)
 
     return run
-
-
-def _compare(case: str, got: Any, expected: Array, mistakes: Mapping[str, Any]) -> None:
-    """As `compare`, and the dtype must be that of the expected array."""
-    single = expected.dtype == np.float32
-    compare(case, got, expected, mistakes, *((1e-4, 1e-5) if single else (1e-6, 1e-8)))
-    if np.asarray(got).dtype != expected.dtype:
-        raise CheckError(
-            f"{case}: got {np.asarray(got).dtype}, expected {expected.dtype}, as the argument has"
-        )
-
-
-def _pair(case: str, got: Any, what: str) -> tuple[Any, Any]:
-    if got is None:
-        raise CheckError(f"{case}: not done yet")
-    if not isinstance(got, tuple) or len(got) != 2:
-        raise CheckError(f"{case}: got {type(got).__name__}, expected the two: {what}")
-    return got
 
 
 def _turned(w: Array) -> Array:

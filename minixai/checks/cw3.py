@@ -6,7 +6,6 @@ are in `lessons/coursework/masters/cw3.py`.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from itertools import combinations
 from typing import Any
@@ -15,7 +14,7 @@ import numpy as np
 
 from minixai import nn, ops
 from minixai.checks.honesty import own_work
-from minixai.checks.report import CheckError, compare
+from minixai.checks.report import CheckError, compare, compare_array, result_of, tuple_of
 from minixai.tape import Node, Rule, Tensor, backward
 
 __all__ = [
@@ -49,33 +48,12 @@ POOLING = ("minixai.ops", "minixai.kernels")
 GATES = [(True, False), (False, True), (True, True), (False, False)]
 
 
-def _given(answer: Answer, *arguments: Any) -> Any:
-    """What the answer gives; CheckError where it writes to an array that it was given."""
-    before = [np.array(a) if isinstance(a, np.ndarray) else None for a in arguments]
-    got = answer(*arguments)
-    for old, new in zip(before, arguments, strict=True):
-        if old is not None and not np.array_equal(old, new):
-            raise CheckError("the answer writes to an array that it was given: make a new one")
-    return got
-
-
-def _compare_array(exercise: str, got: Any, expected: Array, mistakes: dict[str, Any]) -> None:
-    """Compare values, shape and dtype."""
-    compare(exercise, got, expected, mistakes)
-    if np.asarray(got).dtype != expected.dtype:
-        raise CheckError(f"{exercise}: got {np.asarray(got).dtype}, expected {expected.dtype}")
-
-
 def _asked(exercise: str, rule: Any, g: Array, node: Any) -> Array:
     """What a rule passes on of g, of an operation with one input."""
     if not callable(rule):
         raise CheckError(f"{exercise}: got {rule!r} for the rule, expected a function (g, node) -> (gx,)")
-    got = _given(rule, g, node)
-    if got is None:
-        raise CheckError(f"{exercise}: not done yet")
-    if not isinstance(got, tuple | list) or len(got) != 1:
-        raise CheckError(f"{exercise}: got {type(got).__name__}, expected a tuple of one array, (gx,)")
-    return got[0]
+    got = result_of(exercise, rule, g, node)
+    return tuple_of(exercise, got, 1, "a tuple of one array, (gx,)")[0]
 
 
 # 1 The family of ReLU rules
@@ -121,7 +99,7 @@ def _check_gates(relu_rule: Answer, case: str, f: Array, g: Array) -> None:
         exercise = f"{case}, forward {forward}, backward {backward_}"
         rule = own_work(relu_rule, *SOLVED)(forward, backward_)
         got = _asked(exercise, own_work(rule, *SOLVED) if callable(rule) else rule, g, node)
-        _compare_array(exercise, got, expected, mistakes)
+        compare_array(exercise, got, expected, mistakes)
 
 
 def _check_gates_in_a_walk(relu_rule: Answer, rng: Generator) -> None:
@@ -191,7 +169,7 @@ def _check_switches(unpool: Answer, exercise: str, x: Array, g: Array, windows: 
         "the switches are ignored, the value is at the centre of its window": _at_centres(g, x, windows),
     }
     got = _asked(exercise, own_work(unpool, *SOLVED, *POOLING), g, node)
-    _compare_array(exercise, got, expected, mistakes)
+    compare_array(exercise, got, expected, mistakes)
 
 
 def check_unpool_centre(unpool_centre: Answer, seed: int) -> None:
@@ -227,7 +205,7 @@ def _check_centre(unpool: Answer, exercise: str, x: Array, g: Array, windows: tu
         "the value is in the upper left pixel of its window": _at_centres(g, x, (0, stride, padding)),
     }
     got = _asked(exercise, own_work(unpool, *SOLVED, *POOLING), g, node)
-    _compare_array(exercise, got, _at_centres(g, x, windows), mistakes)
+    compare_array(exercise, got, _at_centres(g, x, windows), mistakes)
 
 
 def _pooled(rng: Generator, size: tuple[int, ...], windows: tuple[int, ...]) -> tuple[Array, Array]:
@@ -343,7 +321,7 @@ def _check_start(start_at: Answer, exercise: str, y: Array, channel: int, place:
                 "the maximum is taken over all maps, not over this one": all_channels * factor,
             }
             case = f"{exercise}, place {where}, seed {seed}"
-            _compare_array(case, _given(answer, y, channel, where, seed), one * factor, mistakes)
+            compare_array(case, result_of(case, answer, y, channel, where, seed), one * factor, mistakes)
     compare(f"{exercise}, without place and seed: the whole map, one", answer(y, channel), one)
 
 
@@ -416,8 +394,8 @@ def _check_walk(project: Answer, rng: Generator, size: tuple[int, ...], dtype: A
             }
             case = f"6 from {layer} of x {size}, {'no table' if rules is None else f'gates {gates}'}"
             start = _start_with(g, output, case)
-            got = _given(own_work(project, *SOLVED), net, x, layer, start, rules)
-            _compare_array(case, got, walked(layer, g, gates), mistakes)
+            got = result_of(case, own_work(project, *SOLVED), net, x, layer, start, rules)
+            compare_array(case, got, walked(layer, g, gates), mistakes)
 
 
 def _check_walk_with_layer(project: Answer, rng: Generator) -> None:
@@ -501,7 +479,7 @@ def _check_strongest(strongest: Answer, exercise: str, maps: Array, channel: int
         "of equal ones the later image is first": ordered(each[::-1], lambda value: -value),
         "the magnitude is taken": ordered(each, lambda value: -abs(value)),
     }
-    got = _given(own_work(strongest, *SOLVED), maps, channel, k)
+    got = result_of(exercise, own_work(strongest, *SOLVED), maps, channel, k)
     compare(exercise, got, expected, mistakes, rtol=0)
     if np.asarray(got).dtype.kind not in "iu":
         raise CheckError(f"{exercise}: got {np.asarray(got).dtype}, expected integers")
@@ -621,14 +599,7 @@ def _check_correlation(class_correlation: Answer, exercise: str, maps: Array) ->
         ),
         "that is the sum over the pairs, not the mean": expected * len(pairs),
     }
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        got = _given(own_work(class_correlation, *SOLVED), maps)
-    if caught:
-        raise CheckError(f"{exercise}: the answer warns: {caught[0].message}")
-    if got is None:
-        raise CheckError(f"{exercise}: not done yet")
-    got = np.asarray(got)
+    got = np.asarray(result_of(exercise, own_work(class_correlation, *SOLVED), maps))
     if got.shape == expected.shape and got.dtype.kind == "f":
         if (np.isnan(got) != np.isnan(expected)).any():
             raise CheckError(f"{exercise}: got {got}, expected {expected}; nan only where no pair is left")

@@ -15,7 +15,7 @@ import numpy as np
 
 from minixai import ops
 from minixai.checks.honesty import own_work
-from minixai.checks.report import CheckError, compare
+from minixai.checks.report import CheckError, compare, result_of, tuple_of
 
 __all__ = [
     "check_alpha_beta_layer",
@@ -89,7 +89,7 @@ def mark_epsilon_dense(answer: Answer, seed: int) -> None:
 
 def _try_epsilon_dense(answer: Answer, layer: Layer, epsilon: float) -> None:
     case = f"epsilon_dense, {layer.name}"
-    got = _answered(case, answer, RULES, layer.x, layer.w, layer.b, layer.r, epsilon)
+    got = result_of(case, own_work(answer, *RULES), layer.x, layer.w, layer.b, layer.r, epsilon)
     _compare_shares(case, got, _epsilon(layer, epsilon), layer.r, _epsilon_mistakes(layer, epsilon))
 
 
@@ -165,7 +165,7 @@ def mark_epsilon_layer(answer: Answer, seed: int) -> None:
 
 def _try_epsilon_layer(answer: Answer, layer: Layer, epsilon: float) -> None:
     case = f"epsilon_layer, {layer.name}"
-    got = _answered(case, answer, RULES, layer.op, layer.x, layer.w, layer.b, layer.r, epsilon)
+    got = result_of(case, own_work(answer, *RULES), layer.op, layer.x, layer.w, layer.b, layer.r, epsilon)
     _compare_shares(case, got, _epsilon(layer, epsilon), layer.r, _epsilon_mistakes(layer, epsilon))
 
 
@@ -195,7 +195,7 @@ def mark_alpha_beta_layer(answer: Answer, seed: int) -> None:
 
 def _try_alpha_beta_layer(answer: Answer, layer: Layer, alpha: float, beta: float) -> None:
     case = f"alpha_beta_layer, {layer.name}, α = {alpha}, β = {beta}"
-    got = _answered(case, answer, RULES, layer.op, layer.x, layer.w, layer.b, layer.r, alpha, beta)
+    got = result_of(case, own_work(answer, *RULES), layer.op, layer.x, layer.w, layer.b, layer.r, alpha, beta)
     q, b = layer.claims(), layer.biases()
     qp, qn, bp, bn = _plus(q), _minus(q), _plus(b), _minus(b)
     without_xn = layer.claims(_plus(layer.x))
@@ -241,7 +241,7 @@ def mark_box_layer(answer: Answer, seed: int) -> None:
 
 def _try_box_layer(answer: Answer, layer: Layer, low: Any, high: Any) -> None:
     case = f"box_layer, {layer.name}"
-    got = _answered(case, answer, RULES, layer.op, layer.x, layer.w, layer.r, low, high)
+    got = result_of(case, own_work(answer, *RULES), layer.op, layer.x, layer.w, layer.r, low, high)
     wp, wn = layer._replace(matrix=_plus(layer.matrix)), layer._replace(matrix=_minus(layer.matrix))
     above, below = layer.x - low, layer.x - high  # at least 0; at most 0
     right = wp.claims(above) + wn.claims(below)
@@ -289,7 +289,9 @@ def mark_walk(answer: Answer, seed: int) -> None:
 
 def _try_walk(answer: Answer, case: str, steps: Sequence[Step], x: Array, target: Array) -> None:
     case = f"walk, {case}"
-    got = _pair(case, _answered(case, answer, LRP, steps, x, target), "(relevance, rows)")
+    got = tuple_of(
+        case, result_of(case, own_work(answer, *LRP), steps, x, target), 2, "the pair (relevance, rows)"
+    )
 
     inputs = [x]
     for _, forward, _ in steps:
@@ -366,7 +368,7 @@ def _try_removal(
     def score(images: Array) -> Array:
         return np.array([float(np.sum(weights * image)) for image in images])
 
-    got = _answered(case, answer, CURVES, score, x, relevance, counts, fill)
+    got = result_of(case, own_work(answer, *CURVES), score, x, relevance, counts, fill)
 
     def removed(claims: Array, first: int = 0) -> Array:
         scores = np.zeros((len(x), len(counts)))
@@ -537,28 +539,9 @@ def _matrix(
 # How answers are called and compared
 
 
-def _answered(case: str, answer: Answer, out_of_reach: Sequence[str], *arguments: Any) -> Any:
-    """What the answer gives, which must be its own work and leave its arguments as they are."""
-    before = [a.copy() if isinstance(a, np.ndarray) else None for a in arguments]
-    with np.errstate(all="ignore"):
-        got = own_work(answer, *out_of_reach)(*arguments)
-    for kept, now in zip(before, arguments, strict=True):
-        if kept is not None and not np.array_equal(kept, now):
-            raise CheckError(f"{case}: your code writes to its arguments")
-    return got
-
-
-def _pair(case: str, got: Any, what: str) -> Any:
-    if got is None:
-        raise CheckError(f"{case}: not done yet")
-    if not isinstance(got, tuple | list) or len(got) != 2:
-        raise CheckError(f"{case}: got {type(got).__name__}, expected the pair {what}")
-    return got
-
-
 def _compare_shares(case: str, got: Any, expected: Shared, r: Array, mistakes: Mapping[str, Shared]) -> None:
     """Relevance, leaks, and that they close: Σ relevance + Σ leaks = Σ r for each image."""
-    relevance, leaks = _pair(case, got, "(relevance, leaks)")
+    relevance, leaks = tuple_of(case, got, 2, "the pair (relevance, leaks)")
     if np.shape(relevance) == expected[0].shape and not np.isfinite(relevance).all():
         raise CheckError(f"{case}: got {relevance}, expected finite numbers; is there a division by zero?")
     compare(f"{case}, relevance", relevance, expected[0], {name: m[0] for name, m in mistakes.items()})

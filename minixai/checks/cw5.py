@@ -6,15 +6,14 @@ rows of x (n, d), filters those of w (k, d); outputs are y = x·wᵀ + b (n, k).
 
 from __future__ import annotations
 
-import copy
-import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from minixai.checks.honesty import own_work
-from minixai.checks.report import CheckError, compare
+from minixai.checks.report import CheckError, compare, result_of, tuple_of
 
 __all__ = [
     "OUT_OF_REACH",
@@ -206,7 +205,7 @@ def _check_patterns(answer: Callable[..., Any], case: str, x: Array, w: Array, b
     y = x @ w.T + b
     regimes = _regimes(x, w, b)
     a, plus, minus = _patterns(x, y, w)
-    got = _as_tuple(case, answer(*regimes, w), 3)
+    got = tuple_of(case, answer(*regimes, w), 3, "a tuple of 3")
     about_own_means = regimes[0].cross + regimes[1].cross
     of_a = {
         "the mean of a₊ and a₋": (plus + minus) / 2,
@@ -461,7 +460,7 @@ def mark_in_other_units(in_other_units: Callable[..., Any], seed: int) -> None:
 def _check_in_other_units(
     answer: Callable[..., Any], case: str, w: Array, b: Array, a: Array, m: Array, t: Array
 ) -> None:
-    got = _as_tuple(case, answer(w, b, a, m, t), 3)
+    got = tuple_of(case, answer(w, b, a, m, t), 3, "a tuple of 3")
     inverse = np.linalg.inv(m)
     moved = w @ inverse
     mistakes: list[Mapping[str, Any]] = [
@@ -556,7 +555,7 @@ def mark_conv_moments(conv_moments: Callable[..., Any], seed: int) -> None:
 def _check_conv_moments(
     answer: Callable[..., Any], case: str, x: Array, w: Array, b: Array, **how: int
 ) -> None:
-    got = _as_tuple(case, answer(x, w, b, **how), 2)
+    got = tuple_of(case, answer(x, w, b, **how), 2, "a tuple of 2")
     patches = _windows(x, w.shape[2:], **how).reshape(-1, w[0].size)
     flat = w.reshape(len(w), -1)
     y = patches @ flat.T + b
@@ -719,43 +718,12 @@ def _windows(
 def _compare_moments(
     case: str, got: Any, expected: Moments, mistakes: Mapping[str, Mapping[str, Any]]
 ) -> None:
-    got = _as_tuple(case, got, len(Moments._fields))
+    got = tuple_of(case, got, len(Moments._fields), f"a tuple of {len(Moments._fields)}")
     for name, value, right in zip(Moments._fields, got, expected, strict=True):
         scale = float(np.abs(right).max(initial=0))
         compare(f"{case}: {name}", value, right, mistakes.get(name), rtol=1e-9, atol=1e-9 * max(scale, 1))
 
 
-def _as_tuple(case: str, got: Any, length: int) -> tuple[Any, ...]:
-    if got is None:
-        raise CheckError(f"{case}: not done yet")
-    if not isinstance(got, tuple | list) or len(got) != length:
-        raise CheckError(f"{case}: got {type(got).__name__}, expected a tuple of {length}")
-    return tuple(got)
-
-
 def _own(exercise: str, answer: Callable[..., Any], *more: str) -> Callable[..., Any]:
-    """The answer, which has to be the student's own and must not write to its arguments.
-
-    Its warnings are kept back: what is written to stderr would score 0.
-    """
-    run = own_work(answer, *OUT_OF_REACH, *more)
-
-    def checked(*args: Any, **kwargs: Any) -> Any:
-        before = copy.deepcopy(args)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            got = run(*args, **kwargs)
-        for one, other in zip(_arrays(before), _arrays(args), strict=True):
-            if not np.array_equal(one, other, equal_nan=True):
-                raise CheckError(f"{exercise}: the answer writes to its arguments")
-        return got
-
-    return checked
-
-
-def _arrays(args: Any) -> Iterator[Array]:
-    for each in args:
-        if isinstance(each, tuple):
-            yield from _arrays(each)
-        else:
-            yield np.asarray(each)
+    """The answer, which has to be the student's own and must not write to its arguments."""
+    return partial(result_of, exercise, own_work(answer, *OUT_OF_REACH, *more))

@@ -6,7 +6,6 @@ are in `lessons/coursework/masters/cw6.py`.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +13,7 @@ import numpy as np
 
 from minixai import nn, ops
 from minixai.checks.honesty import own_work
-from minixai.checks.report import CheckError, compare
+from minixai.checks.report import CheckError, compare, compare_array, result_of, tuple_of
 from minixai.tape import Node, Rule, Tensor, backward
 
 __all__ = [
@@ -44,26 +43,8 @@ Generator = np.random.Generator
 SOLVED = ("minixai.rules", "minixai.methods", "minixai.evaluate", "minixai.signal")
 
 
-def _given(answer: Answer, *arguments: Any) -> Any:
-    """What the answer gives; CheckError where it writes to an array that it was given, or warns."""
-    before = [np.array(a) if isinstance(a, np.ndarray) else None for a in arguments]
-    with warnings.catch_warnings(record=True) as warned:
-        warnings.simplefilter("always")
-        got = own_work(answer, *SOLVED)(*arguments)
-    if warned:
-        raise CheckError(f"the answer warns: {warned[0].message}")
-    for old, new in zip(before, arguments, strict=True):
-        if old is not None and not np.array_equal(old, new):
-            raise CheckError("the answer writes to an array that it was given: make a new one")
-    return got
-
-
-def _compare_array(exercise: str, got: Any, expected: Array, mistakes: dict[str, Any]) -> None:
-    """Compare values, shape and dtype; sums in float32 only as far as they are known."""
-    rtol, atol = (1e-4, 1e-5) if expected.dtype == np.float32 else (1e-6, 1e-8)
-    compare(exercise, got, expected, mistakes, rtol, atol)
-    if np.asarray(got).dtype != expected.dtype:
-        raise CheckError(f"{exercise}: got {np.asarray(got).dtype}, expected {expected.dtype}")
+def _own(exercise: str, answer: Answer, *arguments: Any) -> Any:
+    return result_of(exercise, own_work(answer, *SOLVED), *arguments)
 
 
 # 1 One unit by hand
@@ -80,9 +61,7 @@ def unit(seed: int) -> tuple[Array, Array, float]:
 
 def check_by_hand(by_hand: Answer, seed: int) -> None:
     """The form alone: three numbers for each of three names."""
-    got = _given(by_hand)
-    if got is None:
-        raise CheckError("1: not done yet")
+    got = _own("1", by_hand)
     names = ["pattern", "PatternNet", "PatternAttribution"]
     if not isinstance(got, dict) or sorted(got) != sorted(names):
         raise CheckError(f"1: got {got!r}, expected a dictionary with {', '.join(names)}")
@@ -94,7 +73,7 @@ def check_by_hand(by_hand: Answer, seed: int) -> None:
 def mark_by_hand(by_hand: Answer, seed: int) -> None:
     """The numbers, to three decimals."""
     check_by_hand(by_hand, seed)
-    got = _given(by_hand)
+    got = _own("1", by_hand)
     w, d, g = unit(seed)
     wd = sum(w[i] * d[i] for i in range(3))
     a = np.array([d[i] / wd for i in range(3)])
@@ -143,7 +122,7 @@ def _check_scaling(scaled: Answer, case: str, d: Array, w: Array) -> None:
             "divided by the sum over all units, not unit by unit": d / (w * d).sum(),
             "divided by |wᵀd|: the sign is lost": d / np.abs((w * d).sum(along, keepdims=True)),
         }
-    _compare_array(case, _given(scaled, d, w), expected, mistakes)
+    compare_array(case, _own(case, scaled, d, w), expected, mistakes)
 
 
 # 3, 4 The rules
@@ -229,24 +208,17 @@ def _check_rule(case: str, make_rule: Answer, matrix: Answer, y: Tensor, a: Arra
         turned = np.ascontiguousarray(matrix(w, a)[:, :, ::-1, ::-1])
         mistakes["the patterns are turned by 180°"] = _walked(g, turned, node)
     mistakes = {said: gx for said, gx in mistakes.items() if not np.allclose(gx, expected)}
-    _compare_array(case, got, expected, mistakes)
+    compare_array(case, got, expected, mistakes)
 
 
 def _asked(case: str, make_rule: Answer, a: Array, g: Array, node: Node) -> Any:
     """What a rule passes on to x; CheckError where it is no rule, or gives others a cotangent."""
-    rule = _given(make_rule, a)
-    if rule is None:
-        raise CheckError(f"{case}: not done yet")
+    rule = _own(case, make_rule, a)
     if not callable(rule):
         raise CheckError(f"{case}: got {type(rule).__name__}, expected a function (g, node) -> cotangents")
-    got = _given(rule, g, node)
-    if got is None:
-        raise CheckError(f"{case}: not done yet")
-    if not isinstance(got, tuple | list) or len(got) != len(node.inputs):
-        came = f"{len(got)} entries" if isinstance(got, tuple | list) else type(got).__name__
-        raise CheckError(
-            f"{case}: got {came}, expected a cotangent or None for each of {len(node.inputs)} inputs"
-        )
+    got = _own(case, rule, g, node)
+    inputs = len(node.inputs)
+    got = tuple_of(case, got, inputs, f"a cotangent or None for each of {inputs} inputs")
     if any(each is not None for each in got[1:]):
         raise CheckError(f"{case}: the weight or the bias got a cotangent, expected None: only x gets one")
     return got[0]
@@ -370,8 +342,8 @@ def _check_map(
         ),
     }
     mistakes = {said: gx for said, gx in mistakes.items() if not np.allclose(gx, expected)}
-    got = _given(pattern_map, net, x, target, patterns, _scaled_rule, start)
-    _compare_array(case, got, expected, mistakes)
+    got = _own(case, pattern_map, net, x, target, patterns, _scaled_rule, start)
+    compare_array(case, got, expected, mistakes)
 
 
 # 6 Degradation
@@ -430,8 +402,8 @@ def _check_curve(
     if fill == "mean":
         mistakes["one mean for all channels, not one for each"] = curve(heat, "one mean")
         mistakes["the fill is 0, not the mean"] = curve(heat, 0)
-    got = _given(degradation, predict, x, heat, target, patch, fill)
-    _compare_array(case, got, expected, _that_differ(mistakes, expected))
+    got = _own(case, degradation, predict, x, heat, target, patch, fill)
+    compare_array(case, got, expected, _that_differ(mistakes, expected))
 
 
 def _that_differ(mistakes: dict[str, Array], expected: Array) -> dict[str, Array]:
@@ -522,7 +494,7 @@ def _check_interval(
             *expected[1:],
         ],
     }
-    got = _given(difference_interval, areas, others, seed, resamples)
+    got = _own(case, difference_interval, areas, others, seed, resamples)
     compare(case, got, expected, _that_differ({k: np.array(v) for k, v in mistakes.items()}, expected))
 
 
@@ -552,9 +524,7 @@ def _check_cosine(similarity: Answer, case: str, a: Array, b: Array) -> None:
     signed = np.array(
         [u @ v / np.sqrt((u @ u) * (v @ v)) if ok else 0 for (u, v), ok in zip(rows, defined, strict=True)]
     )
-    got = _given(similarity, a, b)
-    if got is None:
-        raise CheckError(f"{case}: not done yet")
+    got = _own(case, similarity, a, b)
     if np.shape(got) != (len(a),):
         raise CheckError(f"{case}: got the shape {np.shape(got)}, expected {(len(a),)}")
     got = np.asarray(got)
@@ -568,4 +538,4 @@ def _check_cosine(similarity: Answer, case: str, a: Array, b: Array) -> None:
         "that is the correlation: the means stay in": np.abs(centred),
     }
     expected = np.abs(signed)
-    _compare_array(case, np.where(defined, got, 0), expected, _that_differ(mistakes, expected))
+    compare_array(case, np.where(defined, got, 0), expected, _that_differ(mistakes, expected))
