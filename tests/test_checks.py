@@ -72,7 +72,7 @@ def test_an_answer_s_warnings_are_kept_back_and_its_errors_say_where() -> None:
     with pytest.raises(ZeroDivisionError) as error:
         result_of("1 by hand", lambda: 1 / 0)
     assert error.value.__notes__ == ["It was raised while the check ran: 1 by hand"]
-    with pytest.raises(CheckError, match="^1: not done yet$"):
+    with pytest.raises(CheckError, match=r"^1: not done yet$"):
         result_of("1", lambda: None)
 
 
