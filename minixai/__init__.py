@@ -3,7 +3,7 @@
 An explanation is another way of walking the same tape back: see `minixai.tape`.
 """
 
-from minixai import data, evaluate, gradcheck, kernels, methods, models, nn, ops, plot, rules, signal
+from minixai import checks, data, evaluate, gradcheck, kernels, methods, models, nn, ops, plot, rules, signal
 from minixai.methods import Explanation
 from minixai.tape import Tensor, backward, no_tape
 
@@ -13,6 +13,7 @@ __all__ = [
     "Explanation",
     "Tensor",
     "backward",
+    "checks",
     "data",
     "evaluate",
     "gradcheck",

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import importlib
 import json
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -137,3 +142,44 @@ def automatic(source: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("assignment", ASSIGNMENTS)
 def test_one_wrong_submission_calls_minixai_s_own_function(assignment: str) -> None:
     assert any("own function" in name for name in wrong(assignment))
+
+
+def test_the_commands_of_the_teacher_s_guide_grade_three_submissions(tmp_path: Path) -> None:
+    text = (course.MASTERS.parent / "README.md").read_text(encoding="utf-8")
+    lay_out, grade = re.findall(r"```bash\n(.*?)```", text, re.DOTALL)
+    install, *lay_out = lay_out.splitlines()
+    assert install.startswith("pip install")
+    run(lay_out, tmp_path)
+    term = tmp_path / "term"
+    name = "one path of many"
+    grading.submit(
+        term, "cem", "cw1", grading.answered(grading.read(term, "source", "cw1"), wrong("cw1")[name].answers)
+    )
+    run(grade.splitlines(), term)
+    with (term / "grades.csv").open(encoding="utf-8", newline="") as file:
+        marks = {
+            row["student_id"]: float(row["score"])
+            for row in csv.DictReader(file)
+            if row["assignment"] == "cw1"
+        }
+    lost = wrong("cw1")[name].loses
+    points = grading.cells_of(grading.read(term, "source", "cw1"), grade=True)
+    assert marks == {
+        "ada": 100,
+        "ben": 0,
+        "cem": 100 - sum(points[grade_id].metadata.nbgrader.points for grade_id in lost),
+    }
+    for student in marks:
+        assert (term / "feedback" / student / "cw1" / "cw1.html").is_file()
+
+
+def run(commands: list[str], folder: Path) -> None:
+    """Run lines of a shell script in a folder, with the commands of this environment."""
+    scripts = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    done = subprocess.run(
+        ["bash", "-ec", "\n".join(commands)],
+        cwd=folder,
+        env=os.environ | {"PATH": scripts},
+        capture_output=True,
+    )
+    assert done.returncode == 0, (done.stdout + done.stderr).decode()
