@@ -268,7 +268,7 @@ def notebook(params: Params | None = None) -> Any:
         made = Picture(figsize=SIZE, dpi=NOTEBOOK_DPI)
         draw(made, scene)
         display(made)
-        print(f"w is {scene.angle_w:.1f} degrees off the signal, a {scene.angle_a:.1f}")
+        print(_angles(scene.angle_w, scene.angle_a))
 
     sliders = {
         spec.name: (ipywidgets.IntSlider if spec.name == "points" else ipywidgets.FloatSlider)(
@@ -287,6 +287,10 @@ def notebook(params: Params | None = None) -> Any:
     shown.layout.height = f"{SIZE[1] * NOTEBOOK_DPI + 30:.0f}px"  # a fixed height does not flicker
     grid = ipywidgets.GridBox(list(sliders.values()), layout={"grid_template_columns": "410px 410px"})
     return ipywidgets.VBox([grid, shown])
+
+
+def _angles(w: float, a: float) -> str:
+    return f"w is {w:.1f} degrees off the signal, a {a:.1f}"
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -340,6 +344,5 @@ def run(args: Namespace) -> int:
         return 2
     sample = sample_of(params)
     fit = _fit(sample, params.l2_per_point)
-    off_w, off_a = (angle_to(v, sample.a_s) for v in (fit.w, fit.pattern))
-    print(f"saved {path}: w is {off_w:.1f} degrees off the signal, a {off_a:.1f}")
+    print(f"saved {path}: {_angles(*(angle_to(v, sample.a_s) for v in (fit.w, fit.pattern)))}")
     return 0

@@ -1,12 +1,21 @@
-"""Grading a folder of submissions with nbgrader, as a teacher does."""
+"""Grading submissions with nbgrader, as a teacher does.
+
+`python -m tests.grading COURSE ASSIGNMENT STUDENT ...` grades what lies there, and prints the marks.
+"""
 
 from __future__ import annotations
 
 import copy
 import functools
+import json
+import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import nbformat
 
@@ -66,3 +75,53 @@ def autograde(folder: Path, assignment: str, student: str) -> Scores:
             for notebook in submission.notebooks
             for grade in notebook.grades
         }
+
+
+class Graded(NamedTuple):
+    """What a submission got."""
+
+    scores: Scores
+    troubles: list[str]  # errors, and what went to stderr, of its notebook
+
+
+def grade_all(course_folder: Path, assignment: str, submissions: Mapping[str, Any]) -> dict[str, Graded]:
+    """Grade notebooks, in two copies of the course side by side: a gradebook takes one at a time."""
+    students = list(submissions)
+
+    def grade(k: int) -> dict[str, Graded]:
+        mine = students[k::2]
+        folder = course_folder.with_name(f"{course_folder.name}-{assignment}-{k}")
+        shutil.copytree(course_folder, folder)
+        for student in mine:
+            submit(folder, student, assignment, submissions[student])
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.grading", str(folder), assignment, *mine],
+            cwd=Path(__file__).parents[1],
+            env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},  # they share the cores
+            capture_output=True,
+        )
+        assert done.returncode == 0, (done.stdout + done.stderr).decode(errors="replace")
+        return {student: Graded(*each) for student, each in json.loads(done.stdout.splitlines()[-1]).items()}
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(grade, range(2))
+    return first | second
+
+
+def troubles(folder: Path, assignment: str, student: str) -> list[str]:
+    """The errors, and what went to stderr, of a graded notebook."""
+    path = folder / "autograded" / student / assignment / f"{assignment}.ipynb"
+    outputs = [output for cell in nbformat.read(path, 4).cells for output in cell.get("outputs", [])]
+    return [
+        output.get("evalue", output.get("text"))
+        for output in outputs
+        if output.output_type == "error" or output.get("name") == "stderr"
+    ]
+
+
+if __name__ == "__main__":
+    given, name, *all_students = sys.argv[1:]
+    marks = {
+        each: (autograde(Path(given), name, each), troubles(Path(given), name, each)) for each in all_students
+    }
+    print(f"\n{json.dumps(marks)}")
