@@ -99,16 +99,15 @@ def test_mistakes_at_a_relu_are_named(words) -> None:
         cw3.check_relu_rule(relu_rule, 0)
 
 
-def test_a_gate_that_is_open_at_zero_is_found_by_the_marking_alone() -> None:
+def test_a_gate_that_is_open_at_zero_is_named() -> None:
     def relu_rule(forward, backward):
         def rule(g, node):
             return (((node.arrays[0] >= 0) | (not forward)) * ((g >= 0) | (not backward)) * g,)
 
         return rule
 
-    cw3.check_relu_rule(relu_rule, 0)
     with pytest.raises(CheckError, match="open at 0"):
-        cw3.mark_relu_rule(relu_rule, 0)
+        cw3.check_relu_rule(relu_rule, 0)
 
 
 def written_to(answer):
@@ -128,12 +127,21 @@ def in_float64(answer):
 
 @pytest.mark.parametrize("name", ["unpool_switches", "unpool_centre"])
 def test_a_rule_writes_to_no_array_and_keeps_the_dtype(name) -> None:
-    answer, (check, mark) = solutions(0)[name], parts_of(name)
+    answer, check = solutions(0)[name], parts_of(name)[0]
     with pytest.raises(CheckError, match="writes to"):
         check(written_to(answer), 0)
-    check(in_float64(answer), 0)
-    with pytest.raises(CheckError, match="got float64, expected float32"):
-        mark(in_float64(answer), 0)
+    with pytest.raises(CheckError, match="float32: got float64, expected float32"):
+        check(in_float64(answer), 0)
+
+
+def test_students_see_that_float32_stays_float32_at_a_relu_and_at_the_start() -> None:
+    right = solutions(0)
+    for name, wrong in {
+        "relu_rule": lambda *gates: in_float64(right["relu_rule"](*gates)),
+        "start_at": lambda *given: right["start_at"](*given).astype(np.float64),
+    }.items():
+        with pytest.raises(CheckError, match=r"float32.*: got float64, expected float32"):
+            parts_of(name)[0](wrong, 0)
 
 
 def test_mistakes_of_unpooling_are_named() -> None:
@@ -148,8 +156,19 @@ def test_mistakes_of_unpooling_are_named() -> None:
         np.add.at(gx.reshape(-1), node.saved, g)
         return (gx,)
 
-    with pytest.raises(CheckError, match="in the first plane"):
-        cw3.check_unpool_switches(in_the_first_plane, 0)
+    def by_height(g, node):
+        gx = np.zeros(node.arrays[0].shape, g.dtype)
+        for n, c, i, j in np.ndindex(g.shape):
+            row, column = divmod(node.saved[n, c, i, j], gx.shape[2])
+            gx[n, c, row, column] += g[n, c, i, j]
+        return (gx,)
+
+    for wrong, words in (
+        (in_the_first_plane, "in the first plane"),
+        (by_height, "the width, not the height"),
+    ):
+        with pytest.raises(CheckError, match=words):
+            cw3.check_unpool_switches(wrong, 0)
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -189,25 +208,63 @@ def test_mistakes_of_the_start_are_named() -> None:
             place = np.unravel_index(y[0, channel].argmax(), y.shape[2:])
         return right(y, channel, place, seed)
 
+    def one_image_s_place(y, channel, place=None, seed="one"):
+        if place == "max":
+            place = np.unravel_index(y[:, channel].argmax(), y[:, channel].shape)[1:]
+        return right(y, channel, place, seed)
+
+    def one_image_alone(y, channel, place=None, seed="one"):
+        start = right(y, channel, place, seed)
+        if place == "max":
+            start[np.arange(len(y)) != y[:, channel].max(axis=(1, 2)).argmax()] = 0
+        return start
+
+    def first_image_alone(y, channel, place=None, seed="one"):
+        start = right(y, channel, place, seed)
+        start[1:] = 0
+        return start
+
+    def all_equal(y, channel, place=None, seed="one"):
+        if place != "max":
+            return right(y, channel, place, seed)
+        start = np.zeros_like(y)
+        start[:, channel] = y[:, channel] == y[:, channel].max(axis=(1, 2), keepdims=True)
+        return start * y if seed == "value" else start
+
     for wrong, words in (
         (other_seed, "the value in place of 1"),
         (first_image_s_place, "of the first image"),
+        (one_image_s_place, "place of one image is used in all"),
+        (one_image_alone, "one image alone"),
+        (first_image_alone, "the first image alone"),
+        (all_equal, "of equal maxima the first"),
     ):
         with pytest.raises(CheckError, match=words):
             cw3.check_start_at(wrong, 0)
 
 
-def test_a_walk_from_elsewhere_is_found() -> None:
-    def with_ones(net, x, layer, start, rules=None):
+def test_mistakes_of_the_walk_are_named() -> None:
+    def walked(net, x, layer, start=None, rules=None, of=lambda output: output.value):
+        """What mx.backward returns, and the leaf."""
         leaf = mx.Tensor(x)
-        return mx.backward(net.trace(leaf)[1][layer][0], None, rules, [leaf])[leaf]
+        output, layers = net.trace(leaf)
+        output = layers[layer][0] if layer else output
+        return mx.backward(output, start and start(of(output)), rules, [leaf]), leaf
 
-    def with_a_tensor(net, x, layer, start, rules=None):
-        leaf = mx.Tensor(x)
-        output = net.trace(leaf)[1][layer][0]
-        return mx.backward(output, start(output), rules, [leaf])[leaf]
+    def at_the_leaf(*given, **settings):
+        cotangents, leaf = walked(*given, **settings)
+        return cotangents[leaf]
 
-    for wrong, words in ((with_ones, "starts with ones"), (with_a_tensor, "expected the layer's output")):
+    for wrong, words in (
+        (lambda net, x, layer, start, rules: at_the_leaf(net, x, layer, None, rules), "starts with ones"),
+        (lambda net, x, layer, start, rules: at_the_leaf(net, x, layer, start), "rules are not passed on"),
+        (
+            lambda *given: at_the_leaf(*given, of=lambda output: output),
+            "got a Tensor, expected the layer's output",
+        ),
+        (lambda net, x, layer, *rest: at_the_leaf(net, x, None, *rest), "the output of relu1: got the shape"),
+        (lambda *given: walked(*given)[0], "got a dict, expected an array of x's shape"),
+    ):
         with pytest.raises(CheckError, match=words):
             cw3.check_project(wrong, 0)
 
@@ -219,12 +276,20 @@ def test_mistakes_of_the_strongest_are_named() -> None:
         rows = right(maps, channel, len(maps))
         return rows[np.argsort([maps[n, channel, i, j] for n, i, j in rows], kind="stable")][:k]
 
+    def unstable(maps, channel, k):
+        flat = maps[:, channel].reshape(len(maps), -1)
+        images = np.lexsort((np.arange(len(flat)) * 7 % 40, -flat.max(axis=1)))[:k]  # as if by chance
+        if len(flat) <= 16:  # where NumPy's default keeps the order
+            return right(maps, channel, k)
+        return np.stack([images, *np.unravel_index(flat[images].argmax(axis=1), maps.shape[2:])], axis=1)
+
     def later_first(maps, channel, k):
         rows = right(maps[::-1], channel, k)
         rows[:, 0] = len(maps) - 1 - rows[:, 0]
         return rows
 
     for wrong, words in [
+        (unstable, "equal activations"),
         (weakest, "those are the weakest"),
         (later_first, "later image is first"),
         (lambda maps, channel, k: right(maps, channel, k)[::-1], "weakest of them is first"),
@@ -237,7 +302,7 @@ def test_mistakes_of_the_strongest_are_named() -> None:
 @pytest.mark.parametrize(
     ("windows", "place", "size"),
     [
-        ([(3, 1, 1), (2, 2, 0)], (1, 0), (8, 8)),
+        ([(3, 1, 1), (2, 2, 0)], (1, 0), (8, 6)),
         ([(3, 1, 1), (3, 2, 1), (1, 1, 0), (5, 3, 2), (2, 2, 0)], (4, 3), (60, 48)),
         ([(2, 3, 0)], (3, 6), (15, 21)),
     ],
@@ -262,7 +327,18 @@ def test_mistakes_of_the_receptive_field_are_named() -> None:
     def last_inside(windows, row, column, size):
         return np.subtract(right(windows, row, column, size), (0, 1, 0, 1))
 
-    for wrong, words in ((forward_order, "order of the forward pass"), (last_inside, "the first outside")):
+    def swapped(windows, row, column, size):
+        return right(windows, row, column, size[::-1])
+
+    def no_minus_one(windows, row, column, size):
+        return right([(kernel + 1, *rest) for kernel, *rest in windows], row, column, size)
+
+    for wrong, words in (
+        (forward_order, "order of the forward pass"),
+        (last_inside, "bottom and right are one short"),
+        (swapped, "height and width of the image change places"),
+        (no_minus_one, "formula's - 1 is forgotten"),
+    ):
         with pytest.raises(CheckError, match=words):
             cw3.check_receptive_field(wrong, 0)
 
@@ -274,10 +350,23 @@ def test_mistakes_of_the_correlation_are_named() -> None:
         k = len(maps)
         return (right(maps) * (k - 1) + 1) / k
 
-    with pytest.raises(CheckError, match="paired with itself"):
-        cw3.check_class_correlation(with_itself, 0)
-    with pytest.raises(CheckError, match="nan only where no pair is left"):
-        cw3.mark_class_correlation(lambda maps: np.nan_to_num(right(maps)), 0)
+    def with_itself_once(maps):
+        k = len(maps)
+        return (right(maps) * (k - 1) + 2) / (k + 1)
+
+    def by_deviation(maps):
+        flat = maps.reshape(*maps.shape[:2], -1)
+        varied = [flat[:, n][flat[:, n].std(axis=1) > 0] for n in range(maps.shape[1])]
+        return np.array([np.mean(np.corrcoef(each)[np.triu_indices(len(each), 1)]) for each in varied])
+
+    for wrong, words in (
+        (with_itself, "paired with itself, too"),
+        (with_itself_once, "paired with itself, once"),
+        (lambda maps: np.nan_to_num(right(maps)), "nan where no pair is left"),
+        (by_deviation, "nan where no pair is left"),
+    ):
+        with pytest.raises(CheckError, match=words):
+            cw3.check_class_correlation(wrong, 0)
 
 
 @pytest.mark.parametrize("grade_id", WRONG["minixai's own functions"].answers)

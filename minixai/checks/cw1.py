@@ -41,13 +41,18 @@ LOOKS = 100
 
 
 class _Entry:
-    """What the coursework calls a Node; it refuses to be looked at without end."""
+    """What the coursework calls a Node; it refuses to be looked at without end, and to be written on."""
 
     def __init__(
         self, value: Any, inputs: Sequence[_Entry] = (), vjp: Callable[..., Any] | None = None, name: str = ""
     ) -> None:
         self.value, self.vjp, self.name = np.asarray(value), vjp, name
         self._inputs, self.looks = tuple(inputs), 0
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in ("value", "vjp", "name", "_inputs", "looks"):
+            raise CheckError(f"the answer writes {name} on a node: leave no marks there, use a dict or a set")
+        super().__setattr__(name, value)
 
     @property
     def inputs(self) -> tuple[_Entry, ...]:
@@ -106,13 +111,13 @@ def _hand_mistakes(x: Array, w: Array, b: int, t: Array) -> dict[str, Array]:
 
 def check_by_hand(by_hand: Any, seed: int) -> None:
     """by_hand: [∂L/∂w1, ∂L/∂w2, ∂L/∂b] for hand_numbers(seed). What is expected is not told."""
-    if by_hand is None or any(each is None or each is ... for each in by_hand):
+    given = by_hand.tolist() if isinstance(by_hand, np.ndarray) else by_hand
+    three = tuple_of("by_hand", given, 3, "a list of three numbers: by w1, by w2, by b")
+    if any(each is None or each is ... for each in three):
         raise CheckError("by_hand: not done yet")
+    got = [float(each) for each in three]
     numbers = hand_numbers(seed)
-    got, expected = np.asarray(by_hand, float), np.array(_hand_derivatives(*numbers))
-    if got.shape != (3,):
-        raise CheckError(f"by_hand: got the shape {got.shape}, expected three numbers")
-    mistakes = _hand_mistakes(*numbers)
+    expected, mistakes = _hand_derivatives(*numbers), _hand_mistakes(*numbers)
     for k, name in enumerate(("w1", "w2", "b")):
         if not math.isclose(got[k], expected[k], abs_tol=1e-9):
             likely = [f"\n    likely mistake: {each}" for each in mistakes if got[k] == mistakes[each][k]]
@@ -130,8 +135,13 @@ def check_order(order: Callable[..., Any], seed: int) -> None:
     a, b = _Entry(1.0, name="a"), _Entry(2.0, name="b")
     c = _Entry(2.0, (a, b), name="c")
     _Entry(5.0, (c,), name="aside")
-    _judge_order("order of d = a·b + a", order, _Entry(3.0, (c, a), name="d"))
-    _judge_order("order of a detour", order, _detour())
+    _judge_order("order of d = c + a, with c = a·b", order, _Entry(3.0, (c, a), name="d"))
+    nearest = "sorted by distance; but a node waits for all that was computed from it, near or far"
+    _judge_order("order of a detour", order, _detour(), nearest)
+    twice = "a node that is used twice by the same other node counts twice"
+    for inputs in ((c, a, a), (a, a, c)):
+        shown = "·".join(each.name for each in inputs)
+        _judge_order(f"order of e = {shown}, with c = a·b", order, _Entry(2.0, inputs, name="e"), twice)
     ladder = _Entry(1.0, name="a")
     for k in range(30):
         ladder = _Entry(2.0**k, (ladder, ladder), name=f"sum {k}")
@@ -186,15 +196,14 @@ def _reachable(output: _Entry) -> set[_Entry]:
     return found
 
 
-def _judge_order(exercise: str, order: Callable[..., Any], output: _Entry) -> None:
+def _judge_order(exercise: str, order: Callable[..., Any], output: _Entry, mistake: str = "") -> None:
     expected = _reachable(output)
+    likely = f"\n    likely mistake: {mistake}" if mistake else ""
     try:
-        got = own_work(order, *OUT_OF_REACH)(output)
+        got = _answer(exercise, order, output)
     except RecursionError:
         message = "RecursionError: calls within calls do not go that deep, keep a list of nodes to do"
         raise CheckError(f"{exercise}: {message}") from None
-    if got is None:
-        raise CheckError(f"{exercise}: not done yet")
     if not isinstance(got, list) or not all(isinstance(each, _Entry) for each in got):
         raise CheckError(f"{exercise}: got {type(got).__name__}, expected a list of nodes")
     for node, times in Counter(got).items():
@@ -202,7 +211,9 @@ def _judge_order(exercise: str, order: Callable[..., Any], output: _Entry) -> No
             raise CheckError(f"{exercise}: {node.name} stands in the list {times} times, expected once")
     if set(got) != expected:
         wrong = ", ".join(sorted(node.name for node in set(got) ^ expected)[:5])
-        raise CheckError(f"{exercise}: got {len(got)} nodes, expected {len(expected)}; look at {wrong}")
+        raise CheckError(
+            f"{exercise}: got {len(got)} nodes, expected {len(expected)}; look at {wrong}{likely}"
+        )
     place = {node: k for k, node in enumerate(got)}
     if place[output] == 0 < len(got) - 1:
         raise CheckError(f"{exercise}: the output stands first, expected last")
@@ -210,7 +221,7 @@ def _judge_order(exercise: str, order: Callable[..., Any], output: _Entry) -> No
         for each in node._inputs:
             if place[each] > place[node]:
                 raise CheckError(
-                    f"{exercise}: {each.name} stands after {node.name}, which was computed from it"
+                    f"{exercise}: {each.name} stands after {node.name}, which was computed from it{likely}"
                 )
 
 
@@ -226,28 +237,32 @@ def check_walk(walk: Callable[..., Any], seed: int) -> None:
         total.value * a.value, (total, a), lambda g: (g * a.value, g * total.value), name="(a + b)·a"
     )
     g = np.array([1.0, 10.0])
-    expected: dict[str, Any] = {"a": [8.0, 70.0], "b": [3.0, 10.0], stranger.name: np.zeros((2, 2))}
-    _judge_walk("walk of (a + b)·a", walk, [a, b, total, product], g, [a, b, stranger], expected, {
+    nodes = [a, b, total, product]
+    _judge_walk("walk of (a + b)·a", walk, nodes, g, [a, b], {"a": [8.0, 70.0], "b": [3.0, 10.0]}, {
         "what arrives on a second path replaces the first; the two must be added": ([3, 10], [3, 10]),
         "the first to arrive stays; what comes on a second path must be added": ([5, 60], [3, 10]),
         "the walk must start with the g that it is given": ([8, 7], [3, 1]),
     })  # fmt: skip
+    exercise = "walk of (a + b)·a, wrt holds a node that is not among nodes and gets zeros"
+    _judge_walk(exercise, walk, nodes, g, [stranger], {stranger.name: np.zeros((2, 2))})
     # Here a is ready to be added to before `total` hands on the very array that a holds.
     output = _Entry(total.value + a.value, (total, a), lambda g: (g, g), name="(a + b) + a")
-    expected = {"a": 2 * g, "b": g}
-    _judge_walk("walk of (a + b) + a", walk, [a, b, total, output], g, [a, b], expected, {
+    nodes = [a, b, total, output]
+    _judge_walk("walk of (a + b) + a", walk, nodes, g, [a, b], {"a": 2 * g, "b": g}, {
         "+= changes an array that another node holds, too; write x = x + y": (2 * g, 2 * g),
         "what arrives on a second path replaces the first; the two must be added": (g, g),
     })  # fmt: skip
-    _judge_random_walk("walk of a random tape", walk, np.random.default_rng(seed), np.float64)
+    rng = np.random.default_rng(seed)
+    for dtype in (np.float64, np.float32):
+        _judge_random_walk(f"walk of a random tape in {np.dtype(dtype)}", walk, rng, dtype)
 
 
 def mark_walk(walk: Callable[..., Any], seed: int) -> None:
-    """As check_walk, with inner nodes and the output in wrt, float32, and a chain of 10 000."""
+    """As check_walk, with inner nodes and the output in wrt, a chain of 10 000, and a leaf alone."""
     check_walk(walk, seed)
     rng = np.random.default_rng(seed)
     for dtype in (np.float64, np.float32):
-        _judge_random_walk(f"walk in {np.dtype(dtype)}", walk, rng, dtype, inner=True)
+        _judge_random_walk(f"walk to inner nodes in {np.dtype(dtype)}", walk, rng, dtype, inner=True)
     end = _chain(10_000)
     nodes = [end]
     while nodes[-1]._inputs:
@@ -343,28 +358,33 @@ def _judge_walk(
 def check_unbroadcast(unbroadcast: Callable[..., Any], seed: int) -> None:
     """unbroadcast(g, shape): g summed over all entries that one entry of the shape was broadcast to."""
     g = np.array([[1.0, 2, 3], [4, 5, 6]])
-    for shape, expected, wrong in (
-        ((3,), [5.0, 7, 9], [1.0, 2, 3]),
-        ((2, 1), [[6.0], [15]], [[1.0], [4]]),
-        ((), 21.0, 1.0),
-        ((1, 3), [[5.0, 7, 9]], [[1.0, 2, 3]]),
-        ((2, 3), g, None),
+    for shape, total, first, mean in (
+        ((3,), [5.0, 7, 9], [1.0, 2, 3], [2.5, 3.5, 4.5]),
+        ((2, 1), [[6.0], [15]], [[1.0], [4]], [[2.0], [5]]),
+        ((), 21.0, 1.0, 3.5),
+        ((1, 3), [[5.0, 7, 9]], [[1.0, 2, 3]], [[2.5, 3.5, 4.5]]),
     ):
-        mistakes = {} if wrong is None else {"the parts are to be added, not picked": wrong}
-        got = _answer(f"unbroadcast to {shape}", unbroadcast, g, shape)
-        _compare_array(f"unbroadcast to {shape}", got, expected, g.dtype, mistakes)
+        exercise = f"unbroadcast to {shape}"
+        _compare_array(exercise, _answer(exercise, unbroadcast, g, shape), total, float, {
+            "the parts are to be added, not picked": first,
+            "what is used several times gets the sum, not the mean": mean,
+            "an axis that was stretched is not summed": g,
+            "an axis of size 1 stays where it is: keepdims=True": np.squeeze(np.asarray(total)),
+        })  # fmt: skip
+    exercise = "unbroadcast to (2, 3), where nothing was stretched"
+    _compare_array(exercise, _answer(exercise, unbroadcast, g, (2, 3)), g, float)
     square = np.array([[1.0, 2], [3, 4]])
     _compare_array(
         "unbroadcast (2, 2) to (2,)", _answer("unbroadcast", unbroadcast, square, (2,)), [4.0, 6], float,
         {"NumPy aligns shapes at the last axis: the axes that are new stand in front": [3.0, 7]},
     )  # fmt: skip
-    _judge_unbroadcast(
-        unbroadcast, np.random.default_rng(seed), [((3, 2, 4), (2, 1)), ((2, 3, 4), (1, 3, 4))]
-    )
+    rng = np.random.default_rng(seed)
+    for dtype in (np.float64, np.float32):
+        _judge_unbroadcast(unbroadcast, rng, [((3, 2, 4), (2, 1)), ((2, 3, 4), (1, 3, 4))], dtype)
 
 
 def mark_unbroadcast(unbroadcast: Callable[..., Any], seed: int) -> None:
-    """As check_unbroadcast, with more axes, axes of one on both sides, none at all, and float32."""
+    """As check_unbroadcast, with more axes, axes of one on both sides, and none at all."""
     check_unbroadcast(unbroadcast, seed)
     rng = np.random.default_rng(seed)
     cases = [
@@ -383,10 +403,10 @@ def _judge_unbroadcast(
     unbroadcast: Callable[..., Any],
     rng: np.random.Generator,
     cases: list[tuple[tuple[int, ...], tuple[int, ...]]],
-    dtype: Any = np.float64,
+    dtype: Any,
 ) -> None:
     for large, small in cases:
-        exercise = f"unbroadcast {large} to {small}"
+        exercise = f"unbroadcast {large} to {small} in {np.dtype(dtype)}"
         g = np.asarray(rng.normal(size=large), dtype)
         expected = _unbroadcast(g.astype(float), small)
         _compare_array(exercise, _answer(exercise, unbroadcast, g, small), expected, dtype)
@@ -410,17 +430,20 @@ def check_matmul_vjp(matmul_vjp: Callable[..., Any], seed: int) -> None:
     mistakes = {
         "g is taken for ones": of_ones,
         "y and x are to be transposed": (g @ y, None),
+        "y was stretched over the stack: unbroadcast is missing": (None, x.swapaxes(1, 2) @ g),
         "the stack is to be summed, the one y was used for all of it": (None, [[0, 30], [0, 40]]),
         "the mean over the stack in place of the sum": (None, [[0.5, 15], [1, 20]]),
     }
     expected = [[[5.0, 7]], [[60.0, 80]]], [[1.0, 30], [2, 40]]
     _compare_pair("matmul_vjp by hand", got, expected, g.dtype, mistakes)
     cases = [((2, 3), (3, 4)), ((5, 2, 3), (5, 3, 4)), ((5, 2, 3), (3, 4)), ((2, 3), (5, 3, 4))]
-    _judge_matmul(matmul_vjp, np.random.default_rng(seed), cases)
+    rng = np.random.default_rng(seed)
+    for dtype in (np.float64, np.float32):
+        _judge_matmul(matmul_vjp, rng, cases, dtype)
 
 
 def mark_matmul_vjp(matmul_vjp: Callable[..., Any], seed: int) -> None:
-    """As check_matmul_vjp, with stacks of stacks, axes of one in the stack, and float32."""
+    """As check_matmul_vjp, with stacks of stacks, and axes of one in the stack."""
     check_matmul_vjp(matmul_vjp, seed)
     rng = np.random.default_rng(seed)
     cases = [((2, 1, 3, 2), (4, 2, 5)), ((3, 1, 1, 2), (1, 2, 2, 1)), ((1, 1), (1, 1)), ((3, 3), (2, 3, 3))]
@@ -432,10 +455,10 @@ def _judge_matmul(
     matmul_vjp: Callable[..., Any],
     rng: np.random.Generator,
     cases: list[tuple[tuple[int, ...], tuple[int, ...]]],
-    dtype: Any = np.float64,
+    dtype: Any,
 ) -> None:
     for x_shape, y_shape in cases:
-        exercise = f"matmul_vjp of {x_shape} @ {y_shape}"
+        exercise = f"matmul_vjp of {x_shape} @ {y_shape} in {np.dtype(dtype)}"
         x, y = rng.normal(size=x_shape).astype(dtype), rng.normal(size=y_shape).astype(dtype)
         g = rng.normal(size=(x @ y).shape).astype(dtype)
         _compare_pair(exercise, _pair(exercise, matmul_vjp, g, x, y), _matmul_cotangents(g, x, y), dtype)
@@ -453,7 +476,11 @@ def _matmul_cotangents(g: Array, x: Array, y: Array) -> tuple[Array, Array]:
 
 
 def _pair(exercise: str, vjp: Callable[..., Any], g: Array, x: Array, y: Array) -> Any:
-    got = _answer(exercise, vjp, g, x, y, _unbroadcast)
+    try:
+        got = _answer(exercise, vjp, g, x, y, _unbroadcast)
+    except ValueError as error:
+        error.add_note("If you use .T: it turns all axes round, .swapaxes(-1, -2) only the last two")
+        raise
     return tuple_of(exercise, got, 2, "a tuple (gx, gy)")
 
 
@@ -475,13 +502,14 @@ def check_index_vjp(index_vjp: Callable[..., Any], seed: int) -> None:
         "g goes to where its entry was picked, not the other way round": [100, 1, 100],
     })  # fmt: skip
     rng = np.random.default_rng(seed)
-    _judge_index(index_vjp, rng, (4, 5), (slice(None), slice(1, None, 2)))
-    _judge_index(index_vjp, rng, (4, 3), (np.arange(4), rng.integers(3, size=4)))
-    _judge_index(index_vjp, rng, (3, 2), rng.integers(3, size=8))
+    for dtype in (np.float64, np.float32):
+        _judge_index(index_vjp, rng, (4, 5), np.s_[:, 1::2], dtype)
+        _judge_index(index_vjp, rng, (4, 3), (np.arange(4), rng.integers(3, size=4)), dtype)
+        _judge_index(index_vjp, rng, (3, 2), rng.integers(3, size=8), dtype)
 
 
 def mark_index_vjp(index_vjp: Callable[..., Any], seed: int) -> None:
-    """As check_index_vjp, with negative and boolean indices, one entry, new axes, and float32."""
+    """As check_index_vjp, with negative and boolean indices, one entry, and new axes."""
     check_index_vjp(index_vjp, seed)
     rng = np.random.default_rng(seed)
     rows = rng.integers(-3, 3, size=(4, 2))
@@ -495,14 +523,15 @@ def _judge_index(
     rng: np.random.Generator,
     shape: tuple[int, ...],
     index: Any,
-    dtype: Any = np.float64,
+    dtype: Any,
 ) -> None:
     places = np.arange(math.prod(shape)).reshape(shape)[index]
     g = np.asarray(rng.normal(size=places.shape), dtype)
     expected = [0.0] * math.prod(shape)
     for place, part in zip(np.ravel(places), np.ravel(g), strict=True):
         expected[place] += float(part)
-    exercise = f"index_vjp of x[{index}], x {shape}".replace("\n", "")
+    shown = f"{index}".replace("\n", "")
+    exercise = f"index_vjp of x[{shown}], x {shape} in {np.dtype(dtype)}"
     got = _answer(exercise, index_vjp, g, shape, index)
     _compare_array(exercise, got, np.reshape(expected, shape), dtype)
 
@@ -532,16 +561,21 @@ def check_log_softmax(
     })  # fmt: skip
     large = np.array([[1000.0, 0, -1000], [-3000, -3000, -3000]])
     got = _answer("stable_log_softmax of large numbers", stable_log_softmax, large)
-    expected = [[0.0, -1000, -2000], [-math.log(3)] * 3]
-    _compare_array("stable_log_softmax of large numbers", got, expected, float)
+    third, infinite = [-math.log(3)] * 3, [math.inf] * 3
+    _compare_array("stable_log_softmax of large numbers", got, [[0.0, -1000, -2000], third], float, {
+        "take away the largest entry of each row before exp": [[-math.inf] * 3, infinite],
+        "take away the largest entry of each row, not that of all": [[0, -1000, -2000], infinite],
+        "the softmax is 0, and its logarithm −∞: use the formula": [[0, -math.inf, -math.inf], third],
+    })  # fmt: skip
     rng = np.random.default_rng(seed)
-    _judge_log_softmax(stable_log_softmax, log_softmax_vjp, rng, (3, 4))
+    for dtype in (np.float64, np.float32):
+        _judge_log_softmax(stable_log_softmax, log_softmax_vjp, rng, (3, 4), dtype)
 
 
 def mark_log_softmax(
     stable_log_softmax: Callable[..., Any], log_softmax_vjp: Callable[..., Any], seed: int
 ) -> None:
-    """As check_log_softmax, with one axis and with three, a single class, and float32."""
+    """As check_log_softmax, with one axis and with three, and a single class."""
     check_log_softmax(stable_log_softmax, log_softmax_vjp, seed)
     rng = np.random.default_rng(seed)
     for shape in [(5,), (2, 3, 4), (3, 1)]:
@@ -554,7 +588,7 @@ def _judge_log_softmax(
     log_softmax_vjp: Callable[..., Any],
     rng: np.random.Generator,
     shape: tuple[int, ...],
-    dtype: Any = np.float64,
+    dtype: Any,
 ) -> None:
     x, g = rng.normal(size=(2, *shape)).astype(dtype)
     y, gx = np.zeros(shape), np.zeros(shape)
@@ -564,9 +598,9 @@ def _judge_log_softmax(
             y[*row, i] = float(each) - math.log(total)
             for k, part in enumerate(g[row]):
                 gx[*row, i] += float(part) * ((i == k) - math.exp(float(each)) / total)
-    exercise = f"stable_log_softmax of {shape}"
+    exercise = f"stable_log_softmax of {shape} in {np.dtype(dtype)}"
     _compare_array(exercise, _answer(exercise, stable_log_softmax, x), y, dtype)
-    exercise = f"log_softmax_vjp of {shape}"
+    exercise = f"log_softmax_vjp of {shape} in {np.dtype(dtype)}"
     _compare_array(exercise, _answer(exercise, log_softmax_vjp, g, y.astype(dtype)), gx, dtype)
 
 
@@ -593,46 +627,52 @@ def check_gradient_check(
         "the error is the absolute value": -0.01,
         "that is the difference itself, not how far it is from the slope": 3.01,
     })  # fmt: skip
-    _judge_directional(directional_error, np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    for dtype in (np.float64, np.float32):
+        _judge_directional(directional_error, rng, dtype)
 
 
 def mark_gradient_check(
     step_of: Callable[..., Any], directional_error: Callable[..., Any], seed: int
 ) -> None:
-    """As check_gradient_check, with other arrays, a wrong gradient, and float32."""
+    """As check_gradient_check, with more arrays."""
     check_gradient_check(step_of, directional_error, seed)
     rng = np.random.default_rng(seed)
-    for _ in range(3):
-        _judge_directional(directional_error, rng)
-    _judge_directional(directional_error, rng, np.float32)
+    for dtype in (np.float64, np.float32) * 3:
+        _judge_directional(directional_error, rng, dtype)
 
 
-def _judge_directional(
-    directional_error: Callable[..., Any], rng: np.random.Generator, dtype: Any = np.float64
-) -> None:
+def _judge_directional(directional_error: Callable[..., Any], rng: np.random.Generator, dtype: Any) -> None:
     """f is cubic, so the error is known: h²·f'''/6, and what is wrong with the gradient."""
     shapes = [(2, 3), (), (4,)]
     arrays, directions, factors = ([_normal(rng, s, dtype) for s in shapes] for _ in range(3))
-    exercise = f"directional_error with {np.dtype(dtype)}"
+    calls = 0
 
     def cubic(moved: Sequence[Array]) -> float:
+        nonlocal calls
+        calls += 1
         for each, array in zip(moved, arrays, strict=True):
             if np.shape(each) != array.shape or np.asarray(each).dtype != dtype:
-                raise CheckError(
-                    f"{exercise}: f got {_what(each)}, expected the shape and dtype of the array"
-                )
+                raise CheckError(f"{exercise}: f got {_what(each)}, expected {_what(array)}")
         return sum(float(np.sum(a * x**3)) for a, x in zip(factors, moved, strict=True))
 
     h = 0.5
-    third = sum(float(np.sum(a * v**3)) for a, v in zip(factors, directions, strict=True))
-    gradients = [3 * a * x**2 for a, x in zip(factors, arrays, strict=True)]
-    rtol = 1e-6 if dtype == np.float64 else 1e-4
-    got = _answer(exercise, directional_error, cubic, arrays, gradients, directions, h)
-    compare(f"{exercise}, a right gradient", got, abs(h**2 * third), rtol=rtol, atol=rtol)
-    wrong = [gradients[0], gradients[1], gradients[2] + 1]
-    expected = abs(float(directions[2].sum()) - h**2 * third)
-    got = _answer(exercise, directional_error, cubic, arrays, wrong, directions, h)
-    compare(f"{exercise}, a gradient that is wrong by 1 in one array", got, expected, rtol=rtol, atol=rtol)
+    bend = h**2 * sum(float(np.sum(a * v**3)) for a, v in zip(factors, directions, strict=True))
+    right = [3 * a * x**2 for a, x in zip(factors, arrays, strict=True)]
+    wrong = [right[0], right[1], right[2] + 1]
+    tolerance = 1e-6 if dtype == np.float64 else 1e-4
+    for kind, gradients, off in (("right", right, 0.0), ("wrong", wrong, float(directions[2].sum()))):
+        calls = 0
+        exercise = f"directional_error of three arrays in {np.dtype(dtype)}, their gradient is {kind}"
+        got = _answer(exercise, directional_error, cubic, arrays, gradients, directions, h)
+        if calls != 2:
+            raise CheckError(
+                f"{exercise}: f ran {calls} times, expected twice: move all arrays ahead at once, then behind"
+            )
+        slopes = [float(np.sum(g * v)) for g, v in zip(gradients, directions, strict=True)]
+        of_absolute = sum(map(abs, slopes)) - sum(slopes) + off - bend
+        mistake = "the absolute value is taken of each array's slope, not of the difference of the two sides"
+        compare(exercise, got, abs(off - bend), {mistake: abs(of_absolute)}, tolerance, tolerance)
 
 
 def _normal(rng: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> Array:
@@ -652,7 +692,7 @@ def check_training(network: Callable[..., Any], train: Callable[..., Any], seed:
     _judge_network(network, weights, images)
     _judge_train(train, weights, images, labels, rate=0.3, steps=4)
     weights, images, labels = _digits(rng)
-    _, losses = own_work(train, *OUT_OF_REACH)(_tape(), weights, images, labels, 0.5, 40)
+    _, losses = _answer("training on digits", train, _tape(), weights, images, labels, 0.5, 40)
     if not losses[-1] < losses[0] / 2:
         raise CheckError(
             f"training on digits: the loss goes from {losses[0]:.3f} to {losses[-1]:.3f}, expected below half"
@@ -688,9 +728,7 @@ def _digits(rng: np.random.Generator) -> tuple[dict[str, Array], Array, Array]:
 def _judge_network(network: Callable[..., Any], weights: dict[str, Array], images: Array) -> None:
     tape = _tape()
     leaves = {name: tape.leaf(each) for name, each in weights.items()}
-    got = own_work(network, *OUT_OF_REACH)(tape, tape.leaf(images), leaves)
-    if got is None:
-        raise CheckError("network: not done yet")
+    got = _answer("network", network, tape, tape.leaf(images), leaves)
     if not isinstance(got, _Entry):
         raise CheckError(f"network: got {_what(got)}, expected a node")
     hidden = images @ weights["w1"] + weights["b1"]
@@ -700,7 +738,7 @@ def _judge_network(network: Callable[..., Any], weights: dict[str, Array], image
         "b2 is missing": logits - weights["b2"],
         "b1 is missing": np.maximum(images @ weights["w1"], 0) @ weights["w2"] + weights["b2"],
         "no ReLU after the last layer": np.maximum(logits, 0),
-        "the logits are wanted, not their log-softmax": logits - np.log(np.exp(logits).sum(1, keepdims=True)),
+        "the logits are wanted, not their log-softmax": _log_softmax(logits),
     })  # fmt: skip
     if missing := [name for name, leaf in leaves.items() if leaf not in _reachable(got)]:
         raise CheckError(
@@ -720,15 +758,20 @@ def _judge_train(
     got = _answer(exercise, train, _tape(), weights, images, labels, rate, steps)
     if not isinstance(got, tuple | list) or len(got) != 2 or not isinstance(got[0], dict):
         raise CheckError(f"{exercise}: got {_what(got)}, expected the dict of weights and the list of losses")
-    trained, losses = _descend(weights, images, labels, rate, steps)
-    _, longer = _descend(weights, images, labels, rate, steps + 1)
-    n = len(images)
-    _, of_sum = _descend(weights, images, labels, n * rate, steps)
+    n, targets = len(images), np.eye(len(weights["b2"]))[labels]
+    trained, losses = _descend(weights, images, targets, rate, steps)
+    _, longer = _descend(weights, images, targets, rate, steps + 1)
+    _, uphill = _descend(weights, images, targets, -rate, steps)
+    _, of_sum = _descend(weights, images, targets, n * rate, steps)
+    _, of_all = _descend(weights, images, np.tile(targets.mean(axis=0), (n, 1)), rate, steps)
     compare(f"{exercise}, losses", got[1], losses, {
-        "the step goes against the gradient: minus": _descend(weights, images, labels, -rate, steps)[1],
+        "the step goes against the gradient: minus": uphill,
+        "the minus of the loss is missing": [-each for each in uphill],
+        "the loss has a minus: it is positive": [-each for each in losses],
         "every step is taken from the first weights": [losses[0]] * steps if steps else [],
         "the loss is the mean over the images, not the sum": [n * each for each in of_sum],
-        "the loss has a minus: it is positive": [-each for each in losses],
+        "each image has its own label, index with (np.arange(n), labels), not with (slice(None), labels)":
+            of_all,
         "the loss is noted before the step, not after it": longer[1:],
     })  # fmt: skip
     for name, value in trained.items():
@@ -737,21 +780,25 @@ def _judge_train(
 
 
 def _descend(
-    weights: dict[str, Array], images: Array, labels: Array, rate: float, steps: int
+    weights: dict[str, Array], images: Array, targets: Array, rate: float, steps: int
 ) -> tuple[dict[str, Array], list[float]]:
-    """Gradient descent with the gradients written out."""
+    """Gradient descent with the gradients written out. targets: (n, k), each row adds up to 1."""
     w1, b1, w2, b2 = weights.values()
     losses = []
     for _ in range(steps):
         hidden = np.maximum(images @ w1 + b1, 0)
-        e = np.exp(hidden @ w2 + b2)
-        p = e / e.sum(axis=1, keepdims=True)
-        losses.append(-float(np.mean(np.log(p[np.arange(len(labels)), labels]))))
-        g = (p - np.eye(p.shape[1])[labels]) / len(labels)
+        log_p = _log_softmax(hidden @ w2 + b2)
+        losses.append(-float(np.mean(np.sum(targets * log_p, axis=1))))
+        g = (np.exp(log_p) - targets) / len(targets)
         back = (g @ w2.T) * (hidden > 0)
         w1, b1 = w1 - rate * images.T @ back, b1 - rate * back.sum(axis=0)
         w2, b2 = w2 - rate * hidden.T @ g, b2 - rate * g.sum(axis=0)
     return dict(zip(weights, (w1, b1, w2, b2), strict=True)), losses
+
+
+def _log_softmax(x: Array) -> Array:
+    x = x - x.max(axis=-1, keepdims=True)
+    return x - np.log(np.exp(x).sum(axis=-1, keepdims=True))
 
 
 def _tape() -> SimpleNamespace:
@@ -774,9 +821,8 @@ def _tape() -> SimpleNamespace:
         return _Entry(np.mean(a.value), (a,), lambda g: (np.full(a.value.shape, g / a.value.size),))
 
     def log_softmax(a: _Entry) -> _Entry:
-        x = a.value - a.value.max(axis=-1, keepdims=True)
-        p = np.exp(x) / np.exp(x).sum(axis=-1, keepdims=True)
-        return _Entry(np.log(p), (a,), lambda g: (g - p * g.sum(axis=-1, keepdims=True),))
+        y = _log_softmax(a.value)
+        return _Entry(y, (a,), lambda g: (g - np.exp(y) * g.sum(axis=-1, keepdims=True),))
 
     def index(a: _Entry, at: Any) -> _Entry:
         def vjp(g: Array) -> tuple[Array]:

@@ -7,7 +7,7 @@ are in `lessons/coursework/masters/cw3.py`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import combinations
+from itertools import combinations, combinations_with_replacement
 from typing import Any
 
 import numpy as np
@@ -63,19 +63,18 @@ def check_relu_rule(relu_rule: Answer, seed: int) -> None:
     """relu_rule(forward, backward): a rule (g, node) -> (gx,) of ReLU with these gates."""
     rng = np.random.default_rng(seed)
     by_hand = np.array([1.0, -2, 3, -4]), np.array([5.0, 6, -7, -8])
-    for case, (f, g) in [("by hand", by_hand), ("random", tuple(rng.normal(size=(2, 3, 5))))]:
+    at_zero = np.array([0.0, 0, 0, 1, -1]), np.array([2.0, -2, 0, 0, 0])
+    random = rng.normal(size=(2, 3, 5)).astype(np.float32)
+    for case, (f, g) in [("by hand", by_hand), ("at zero", at_zero), ("random, float32", tuple(random))]:
         _check_gates(relu_rule, f"1 {case}", f, g)
     _check_gates_in_a_walk(relu_rule, rng)
 
 
 def mark_relu_rule(relu_rule: Answer, seed: int) -> None:
-    """The same, at exactly zero, on images and in float32."""
+    """The same, on images with many zeros."""
     check_relu_rule(relu_rule, seed)
-    rng = np.random.default_rng(seed)
-    at_zero = np.array([0.0, 0, 0, 1, -1]), np.array([2.0, -2, 0, 0, 0])
-    images = rng.integers(-2, 3, (2, 2, 3, 4, 5)).astype(np.float32)
-    for case, (f, g) in [("at zero", at_zero), ("images in float32", tuple(images))]:
-        _check_gates(relu_rule, f"1 {case}", f, g)
+    f, g = np.random.default_rng(seed).integers(-2, 3, (2, 2, 3, 4, 5)).astype(np.float32)
+    _check_gates(relu_rule, "1 images", f, g)
 
 
 def _check_gates(relu_rule: Answer, case: str, f: Array, g: Array) -> None:
@@ -131,15 +130,13 @@ def check_unpool_switches(unpool_switches: Answer, seed: int) -> None:
     peak = np.zeros((1, 1, 3, 5))
     peak[0, 0, 1, 2] = 9
     _check_switches(unpool_switches, "2 by hand", peak, np.array([[[[1.0, 10.0]]]]), (3, 2, 0))
-    for case, size, windows in [
-        ("side by side", (1, 1, 4, 6), (2, 2, 0)),
-        ("a batch", (2, 3, 7, 5), (3, 2, 1)),
-    ]:
-        _check_switches(unpool_switches, f"2 {case}", *_pooled(rng, size, windows), windows)
+    _check_switches(unpool_switches, "2 side by side", *_pooled(rng, (1, 1, 4, 6), (2, 2, 0)), (2, 2, 0))
+    x, g = _pooled(rng, (2, 3, 7, 5), (3, 2, 1), np.float32)
+    _check_switches(unpool_switches, "2 a batch, float32", x, g, (3, 2, 1))
 
 
 def mark_unpool_switches(unpool_switches: Answer, seed: int) -> None:
-    """The same, with windows that overlap much, gaps between windows, ties, and float32."""
+    """The same, with windows that overlap much, gaps between windows, and ties."""
     check_unpool_switches(unpool_switches, seed)
     rng = np.random.default_rng(seed)
     for case, size, windows in [
@@ -147,24 +144,26 @@ def mark_unpool_switches(unpool_switches: Answer, seed: int) -> None:
         ("gaps between windows", (2, 2, 8, 7), (2, 3, 0)),
     ]:
         _check_switches(unpool_switches, f"2 {case}", *_pooled(rng, size, windows), windows)
-    x, g = _pooled(rng, (2, 2, 6, 6), (3, 2, 1))
-    x, g = np.sign(x).astype(np.float32), g.astype(np.float32)
-    _check_switches(unpool_switches, "2 ties, float32", x, g, (3, 2, 1))
+    x, g = _pooled(rng, (2, 2, 6, 6), (3, 2, 1), np.float32)
+    _check_switches(unpool_switches, "2 ties", np.sign(x), g, (3, 2, 1))
 
 
 def _check_switches(unpool: Answer, exercise: str, x: Array, g: Array, windows: tuple[int, ...]) -> None:
     node: Any = ops.max_pool2d(Tensor(x), *windows).node
-    expected, last, columns, flat = (np.zeros(x.shape, g.dtype) for _ in range(4))
+    expected, last, columns, by_height, flat = (np.zeros(x.shape, g.dtype) for _ in range(5))
+    h, w = x.shape[2:]
     for n, c, i, j in np.ndindex(g.shape):
         switch = int(node.saved[n, c, i, j])
-        row, column = divmod(switch, x.shape[3])
+        row, column = divmod(switch, w)
         expected[n, c, row, column] += g[n, c, i, j]
         last[n, c, row, column] = g[n, c, i, j]
-        columns[n, c, switch % x.shape[2], switch // x.shape[2] % x.shape[3]] += g[n, c, i, j]
+        columns[n, c, switch % h, switch // h % w] += g[n, c, i, j]
+        by_height[n, c, switch // h % h, switch % h % w] += g[n, c, i, j]
         flat.reshape(-1)[switch] += g[n, c, i, j]
     mistakes = {
         "where windows share a maximum one value is kept, they should add up": last,
         "switches are read down the columns, not along the rows": columns,
+        "a switch is row · w + column: divide by the width, not the height": by_height,
         "everything lands in the first plane: switches count within their own plane": flat,
         "the switches are ignored, the value is at the centre of its window": _at_centres(g, x, windows),
     }
@@ -176,21 +175,18 @@ def check_unpool_centre(unpool_centre: Answer, seed: int) -> None:
     """unpool_centre(g, node): (gx,), every value of g at its window's centre."""
     rng = np.random.default_rng(seed)
     _check_centre(unpool_centre, "3 by hand", np.ones((1, 1, 3, 5)), np.array([[[[1.0, 10.0]]]]), (3, 2, 0))
-    for case, size, windows in [
-        ("side by side", (1, 2, 4, 6), (2, 2, 0)),
-        ("padded", (2, 3, 8, 6), (3, 2, 1)),
-    ]:
-        _check_centre(unpool_centre, f"3 {case}", *_pooled(rng, size, windows), windows)
+    _check_centre(unpool_centre, "3 side by side", *_pooled(rng, (1, 2, 4, 6), (2, 2, 0)), (2, 2, 0))
+    x, g = _pooled(rng, (2, 3, 8, 6), (3, 2, 1), np.float32)
+    _check_centre(unpool_centre, "3 padded, float32", x, g, (3, 2, 1))
 
 
 def mark_unpool_centre(unpool_centre: Answer, seed: int) -> None:
-    """The same, with other kernels, strides and paddings, and float32."""
+    """The same, with other kernels, strides and paddings."""
     check_unpool_centre(unpool_centre, seed)
     rng = np.random.default_rng(seed)
     for windows in [(5, 3, 2), (3, 1, 1), (4, 2, 1), (2, 3, 0)]:
-        x, g = _pooled(rng, (2, 2, 9, 11), windows)
-        case = f"3 kernel, stride and padding {windows}, float32"
-        _check_centre(unpool_centre, case, x.astype(np.float32), g.astype(np.float32), windows)
+        x, g = _pooled(rng, (2, 2, 9, 11), windows, np.float32)
+        _check_centre(unpool_centre, f"3 kernel, stride and padding {windows}", x, g, windows)
 
 
 def _check_centre(unpool: Answer, exercise: str, x: Array, g: Array, windows: tuple[int, ...]) -> None:
@@ -208,10 +204,12 @@ def _check_centre(unpool: Answer, exercise: str, x: Array, g: Array, windows: tu
     compare_array(exercise, got, _at_centres(g, x, windows), mistakes)
 
 
-def _pooled(rng: Generator, size: tuple[int, ...], windows: tuple[int, ...]) -> tuple[Array, Array]:
+def _pooled(
+    rng: Generator, size: tuple[int, ...], windows: tuple[int, ...], dtype: Any = np.float64
+) -> tuple[Array, Array]:
     """Images, and a cotangent of their pooling."""
-    x = rng.normal(size=size)
-    return x, rng.normal(size=ops.max_pool2d(x, *windows).shape)
+    x = rng.normal(size=size).astype(dtype)
+    return x, rng.normal(size=ops.max_pool2d(x, *windows).shape).astype(dtype)
 
 
 def _at_centres(g: Array, x: Array, windows: tuple[int, ...]) -> Array:
@@ -286,40 +284,51 @@ def check_start_at(start_at: Answer, seed: int) -> None:
     """start_at(y, channel, place, seed): the cotangent of one unit or one map of y."""
     rng = np.random.default_rng(seed)
     _check_start(start_at, "5 by hand", np.array([[[[1.0, 4.0], [3.0, 2.0]]]]), 0, (1, 0))
-    y = rng.normal(size=(3, 4, 3, 5))
-    _check_start(
-        start_at, "5 random", y, int(rng.integers(1, 4)), (int(rng.integers(3)), int(rng.integers(5)))
-    )
+    _check_start(start_at, "5 two equal maxima", np.array([[[[1.0, 3.0], [3.0, 2.0]]]]), 0, (1, 1))
+    y = rng.normal(size=(3, 4, 3, 5)).astype(np.float32)
+    channel, row, column = (int(rng.integers(*bounds)) for bounds in ((1, 4), (0, 3), (0, 5)))
+    _check_start(start_at, "5 a batch, float32", y, channel, (row, column))
 
 
 def mark_start_at(start_at: Answer, seed: int) -> None:
-    """The same, with ties, a map that is nowhere positive, and float32."""
+    """The same, with many equal maxima, and with a map that is nowhere positive."""
     check_start_at(start_at, seed)
     rng = np.random.default_rng(seed)
     tied = rng.integers(0, 3, (4, 2, 3, 4)).astype(np.float32)
-    _check_start(start_at, "5 ties, float32", tied, 1, (2, 1))
+    _check_start(start_at, "5 many equal maxima", tied, 1, (2, 1))
     _check_start(start_at, "5 a map below zero", -1 - rng.random((2, 3, 4, 2)), 1, (2, 1))
 
 
 def _check_start(start_at: Answer, exercise: str, y: Array, channel: int, place: tuple[int, int]) -> None:
     answer = own_work(start_at, *SOLVED)
+    maps = list(y[:, channel])
+    best = max(range(len(y)), key=lambda n: maps[n].max())
     for where in (place, "max", None):
-        one = np.zeros_like(y)
-        same_place, all_channels = np.zeros_like(y), np.zeros_like(y)
-        for n in range(len(y)):
-            for row, column in _places_of(y[n, channel], where):
-                one[n, channel, row, column] = 1
-            for row, column in _places_of(y[0, channel], where):
-                same_place[n, channel, row, column] = 1
-            for row, column in _places_of(y[n].max(axis=0), where):
-                all_channels[n, channel, row, column] = 1
+
+        def ones_at(planes: Sequence[Array], where: Any = where) -> Array:
+            one = np.zeros_like(y)
+            for n, plane in enumerate(planes):
+                for row, column in _places_of(plane, where):
+                    one[n, channel, row, column] = 1
+            return one
+
+        one = ones_at(maps)
+        wrong = {"the first image alone has a start, each should": ones_at(maps[:1])}
+        if where == "max":
+            best_alone, all_equal = np.zeros_like(y), np.zeros_like(y)
+            best_alone[best] = one[best]
+            all_equal[:, channel] = [plane == plane.max() for plane in maps]
+            wrong |= {
+                "the largest place of the first image is used in all of them": ones_at([maps[0]] * len(y)),
+                "the largest place of one image is used in all of them": ones_at([maps[best]] * len(y)),
+                "one image alone has a start, each should": best_alone,
+                "the maximum is taken over all maps, not over this one": ones_at(list(y.max(axis=1))),
+                "of equal maxima the first alone is meant": all_equal,
+            }
         for seed, factor in (("one", np.ones_like(y)), ("value", y)):
             other = {"one": "the value in place of 1", "value": "1 in place of the value"}[seed]
-            mistakes = {
-                other: one * (y if seed == "one" else 1),
-                "the largest place of the first image is used in all of them": same_place * factor,
-                "the maximum is taken over all maps, not over this one": all_channels * factor,
-            }
+            mistakes = {other: one * (y if seed == "one" else 1)}
+            mistakes |= {mistake: start * factor for mistake, start in wrong.items()}
             case = f"{exercise}, place {where}, seed {seed}"
             compare_array(case, result_of(case, answer, y, channel, where, seed), one * factor, mistakes)
     compare(f"{exercise}, without place and seed: the whole map, one", answer(y, channel), one)
@@ -388,13 +397,21 @@ def _check_walk(project: Answer, rng: Generator, size: tuple[int, ...], dtype: A
         for gates in GATES[:3]:
             rules = None if gates == (True, False) else {ops.relu: _reference_rule(*gates)}
             mistakes = {
-                "the table is not used, that is the gradient": walked(layer, g, (True, False)),
-                "the walk starts with ones": walked(layer, np.ones_like(g), gates),
-                "the walk starts with the activations": walked(layer, output, gates),
+                "the rules are not passed on, that is the gradient": walked(layer, g, (True, False)),
+                "the walk starts with ones, what start returns is not passed on": walked(
+                    layer, np.ones_like(g), gates
+                ),
+                "the walk starts with the activations, not with what start returns for them": walked(
+                    layer, output, gates
+                ),
             }
             case = f"6 from {layer} of x {size}, {'no table' if rules is None else f'gates {gates}'}"
-            start = _start_with(g, output, case)
+            start = _start_with(g, output, layer)
             got = result_of(case, own_work(project, *SOLVED), net, x, layer, start, rules)
+            if isinstance(got, dict):
+                raise CheckError(
+                    f"{case}: got a dict, expected an array of x's shape: take the entry of your tensor"
+                )
             compare_array(case, got, walked(layer, g, gates), mistakes)
 
 
@@ -402,15 +419,16 @@ def _check_walk_with_layer(project: Answer, rng: Generator) -> None:
     """A table that has a rule for one of two ReLUs."""
     net = nn.Sequential({"1": nn.ReLU(), "2": nn.ReLU()})
     x, g = rng.normal(size=(2, 4, 6))
-    case, start = "6 with a rule for one layer alone", _start_with(g, np.maximum(x, 0), "6")
+    start = _start_with(g, np.maximum(x, 0), "2")
     got = own_work(project, *SOLVED)(net, x, "2", start, {"1": _reference_rule(False, False)})
-    compare(case, got, _through_gates(g, x, True, False))
+    compare("6 with a rule for one layer alone", got, _through_gates(g, x, True, False))
 
 
-def _start_with(g: Array, output: Array, exercise: str) -> Callable[[Any], Array]:
+def _start_with(g: Array, output: Array, layer: str) -> Callable[[Any], Array]:
     def start(y: Any) -> Array:
-        if not isinstance(y, np.ndarray) or not np.array_equal(y, output):
-            raise CheckError(f"{exercise}: start got {y!r}, expected the layer's output, {output}")
+        if not isinstance(y, np.ndarray):
+            raise CheckError(f"6: start got a {type(y).__name__}, expected the layer's output as an array")
+        compare(f"6: what start got, expected is the output of {layer}", y, output)
         return g
 
     return start
@@ -448,20 +466,25 @@ def check_strongest(strongest: Answer, seed: int) -> None:
     by_hand = np.array([[[[1.0, 5.0]]], [[[6.0, 7.0]]], [[[5.0, 0.0]]]])
     _check_strongest(strongest, "7 by hand", by_hand, 0, 2)
     _check_strongest(strongest, "7 random", rng.normal(size=(8, 3, 4, 5)), int(rng.integers(1, 3)), 5)
+    _check_strongest(strongest, "7 equal activations", *_tied(rng))
 
 
 def mark_strongest(strongest: Answer, seed: int) -> None:
-    """The same, with ties, all images, one image, and maps below zero."""
+    """The same, with all images, one image, and maps below zero."""
     check_strongest(strongest, seed)
     rng = np.random.default_rng(seed)
     cases: list[tuple[str, Array, int]] = [
-        ("ties", rng.integers(0, 3, (30, 2, 3, 2)).astype(np.float32), 12),
         ("all images", rng.normal(size=(6, 2, 2, 3)), 6),
         ("one image", rng.normal(size=(1, 2, 5, 4)), 1),
         ("maps below zero", -1 - rng.random((7, 2, 3, 3)), 3),
     ]
     for case, maps, k in cases:
         _check_strongest(strongest, f"7 {case}", maps, 1, k)
+
+
+def _tied(rng: Generator) -> tuple[Array, int, int]:
+    """Maps with many equal values; more than 16 images, as NumPy's default sort keeps the order of fewer."""
+    return rng.integers(0, 3, (40, 2, 1, 2)).astype(np.float32), 1, 30
 
 
 def _check_strongest(strongest: Answer, exercise: str, maps: Array, channel: int, k: int) -> None:
@@ -491,13 +514,15 @@ def _check_strongest(strongest: Answer, exercise: str, maps: Array, channel: int
 def check_receptive_field(receptive_field: Answer, seed: int) -> None:
     """receptive_field(windows, row, column, size): (top, bottom, left, right)."""
     rng = np.random.default_rng(seed)
-    _check_field(receptive_field, "8 by hand", [(3, 1, 1), (2, 2, 0)], (1, 0), (8, 8))
-    place = int(rng.integers(2, 5)), int(rng.integers(5, 9))
-    _check_field(receptive_field, "8 a unit inside", [(3, 1, 1), (3, 2, 1), (5, 1, 2)], place, (40, 48))
+    _check_field(receptive_field, "8 by hand", [(3, 1, 1), (2, 2, 0)], (1, 0), (8, 6))
+    windows = [(3, 1, 1), (3, 2, 1), (5, 1, 2)]
+    place = int(rng.integers(3, 6)), int(rng.integers(6, 9))
+    _check_field(receptive_field, "8 a unit inside", windows, place, (40, 44))
+    _check_field(receptive_field, "8 the last unit", windows, (19, 21), (40, 44))
 
 
 def mark_receptive_field(receptive_field: Answer, seed: int) -> None:
-    """The same, at the borders, for images that are not square, with many layers, one or none."""
+    """The same, with many layers, one or none."""
     check_receptive_field(receptive_field, seed)
     rng = np.random.default_rng(seed)
     deep = [(3, 1, 1), (3, 2, 1), (1, 1, 0), (5, 3, 2), (2, 2, 0)]
@@ -518,7 +543,12 @@ def _check_field(
     place: tuple[int, int],
     size: tuple[int, int],
 ) -> None:
-    def rectangle(windows: Sequence[tuple[int, ...]], place: Sequence[int], cut: bool = True) -> list[int]:
+    def rectangle(
+        windows: Sequence[tuple[int, ...]],
+        place: Sequence[int],
+        cut: bool = True,
+        size: Sequence[int] = size,
+    ) -> list[int]:
         edges = []
         for at, length in zip(place, size, strict=True):
             needed = {at}
@@ -533,7 +563,9 @@ def _check_field(
         "the layers are taken in the order of the forward pass": rectangle(windows[::-1], place),
         "the rectangle is not cut off at the border": rectangle(windows, place, cut=False),
         "the padding is forgotten": rectangle([(k, s, 0) for k, s, _ in windows], place),
-        "bottom and right are still in the patch, they should be the first outside": (
+        "height and width of the image change places": rectangle(windows, place, size=size[::-1]),
+        "the formula's - 1 is forgotten": rectangle([(k + 1, s, p) for k, s, p in windows], place),
+        "bottom and right are one short: they are the first row and column outside": (
             top,
             bottom - 1,
             left,
@@ -551,16 +583,19 @@ def _check_field(
 def check_class_correlation(class_correlation: Answer, seed: int) -> None:
     """class_correlation(maps): (n,), the mean correlation of two classes' maps."""
     rng = np.random.default_rng(seed)
+    no_pair = rng.normal(size=(3, 2, 7))
+    no_pair[1:, 1] = 0.1  # seven times 0.1 has a standard deviation of 1.4e-17
     for case, maps in [
         ("by hand", np.array([[[0.0, 1.0]], [[5.0, 9.0]], [[3.0, 2.0]]])),
         ("by hand, one map constant", np.array([[[0.0, 1.0]], [[5.0, 9.0]], [[4.0, 4.0]]])),
         ("random", rng.normal(1, 1, (4, 3, 2, 5)) + rng.normal(size=(3, 2, 5))),
+        ("two images, the second without a pair", no_pair),
     ]:
         _check_correlation(class_correlation, f"9 {case}", maps)
 
 
 def mark_class_correlation(class_correlation: Answer, seed: int) -> None:
-    """The same, with images of which no pair is left, two classes, large offsets, and float32."""
+    """The same, with more constant maps, two classes, and float32 with a large offset."""
     check_class_correlation(class_correlation, seed)
     rng = np.random.default_rng(seed)
     some_constant = rng.normal(size=(4, 3, 2, 3, 3))
@@ -591,6 +626,9 @@ def _check_correlation(class_correlation: Answer, exercise: str, maps: Array) ->
     mistakes = {
         "the mean is not taken off: that is the cosine": mean_of_pairs(_cosine, pairs),
         "each map is paired with itself, too": mean_of_pairs(_correlation, list(np.ndindex(k, k))),
+        "each map is paired with itself, once": mean_of_pairs(
+            _correlation, list(combinations_with_replacement(range(k), 2))
+        ),
         "a pair with a constant map counts as 0, it should be left out": mean_of_pairs(
             lambda a, b: np.nan_to_num(_correlation(a, b)), pairs
         ),
@@ -602,7 +640,7 @@ def _check_correlation(class_correlation: Answer, exercise: str, maps: Array) ->
     got = np.asarray(result_of(exercise, own_work(class_correlation, *SOLVED), maps))
     if got.shape == expected.shape and got.dtype.kind == "f":
         if (np.isnan(got) != np.isnan(expected)).any():
-            raise CheckError(f"{exercise}: got {got}, expected {expected}; nan only where no pair is left")
+            raise CheckError(f"{exercise}: got {got}, expected {expected}; nan where no pair is left")
         got = np.nan_to_num(got)
     compare(exercise, got, np.nan_to_num(expected), mistakes)
 

@@ -37,15 +37,17 @@ def compare(
     if got.dtype.kind not in "biufc":
         raise CheckError(f"{exercise}: got {got.dtype}, expected numbers")
     if got.shape != expected.shape:
-        raise CheckError(f"{exercise}: got the shape {got.shape}, expected {expected.shape}")
-    if np.allclose(got, expected, rtol, atol):
+        difference = f"got the shape {got.shape}, expected {expected.shape}"
+    elif np.allclose(got, expected, rtol, atol):
         return
+    else:
+        difference = _difference(got, expected, rtol, atol)
     likely = [
         f"\n    likely mistake: {mistake}"
         for mistake, answer in (mistakes or {}).items()
         if np.shape(answer) == got.shape and np.allclose(got, answer, rtol, atol)
     ]
-    raise CheckError(f"{exercise}: {_difference(got, expected, rtol, atol)}" + "".join(likely))
+    raise CheckError(f"{exercise}: {difference}{''.join(likely)}")
 
 
 def _difference(got: np.ndarray[Any, Any], expected: np.ndarray[Any, Any], rtol: float, atol: float) -> str:

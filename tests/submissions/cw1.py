@@ -222,12 +222,14 @@ WRONG = {
         {"cw1-order": ORDER_BY_DISTANCE, "cw1-walk": LAST_PATH_COUNTS, "cw1-index": PICKED_TWICE_COUNTS_ONCE},
         {"cw1-order-test", "cw1-walk-test", "cw1-index-test"},
     ),
-    "recursive, and added in place": Wrong(
-        {"cw1-order": RECURSIVE_ORDER, "cw1-walk": ADDED_IN_PLACE}, {"cw1-order-test", "cw1-walk-test"}
-    ),
-    "broadcasting half undone": Wrong(
-        {"cw1-unbroadcast": AXES_IN_FRONT_ONLY, "cw1-matmul": STACK_NOT_SUMMED},
-        {"cw1-unbroadcast-test", "cw1-matmul-test"},
+    "recursive, added in place, broadcasting half undone": Wrong(
+        {
+            "cw1-order": RECURSIVE_ORDER,
+            "cw1-walk": ADDED_IN_PLACE,
+            "cw1-unbroadcast": AXES_IN_FRONT_ONLY,
+            "cw1-matmul": STACK_NOT_SUMMED,
+        },
+        {"cw1-order-test", "cw1-walk-test", "cw1-unbroadcast-test", "cw1-matmul-test"},
     ),
     "ReLU missing, wrong normalisation": Wrong(
         {"cw1-by-hand": NO_GATE_BY_HAND, "cw1-log-softmax": NORMALISED_WRONGLY, "cw1-train": NO_RELU},

@@ -111,17 +111,25 @@ WRONG = {
         {"cw3-relu": GATE_MISSING, "cw3-by-hand": BY_HAND_WITHOUT_THE_GATE},
         {"cw3-relu-test", "cw3-by-hand-test"},
     ),
-    "the sign of the cotangent reversed": Wrong({"cw3-relu": SIGN_REVERSED}, {"cw3-relu-test"}),
-    "the gate of the wrong side": Wrong(
-        {"cw3-relu": WRONG_SIDE, "cw3-strongest": COUNTED_TWICE}, {"cw3-relu-test", "cw3-strongest-test"}
+    "the sign of the cotangent reversed, switches ignored": Wrong(
+        {"cw3-relu": SIGN_REVERSED, "cw3-switches": SWITCHES_IGNORED, "cw3-project": TABLE_NOT_USED},
+        {"cw3-relu-test", "cw3-switches-test", "cw3-project-test"},
     ),
-    "switches ignored": Wrong(
-        {"cw3-switches": SWITCHES_IGNORED, "cw3-project": TABLE_NOT_USED},
-        {"cw3-switches-test", "cw3-project-test"},
-    ),
-    "a shared switch overwritten": Wrong(
-        {"cw3-switches": OVERWRITTEN, "cw3-correlation": COSINE, "cw3-field": NOT_CUT_OFF},
-        {"cw3-switches-test", "cw3-correlation-test", "cw3-field-test"},
+    "the gate of the wrong side, a shared switch overwritten": Wrong(
+        {
+            "cw3-relu": WRONG_SIDE,
+            "cw3-switches": OVERWRITTEN,
+            "cw3-strongest": COUNTED_TWICE,
+            "cw3-field": NOT_CUT_OFF,
+            "cw3-correlation": COSINE,
+        },
+        {
+            "cw3-relu-test",
+            "cw3-switches-test",
+            "cw3-strongest-test",
+            "cw3-field-test",
+            "cw3-correlation-test",
+        },
     ),
     "minixai's own functions": Wrong(OWN_FUNCTIONS, {f"{grade_id}-test" for grade_id in OWN_FUNCTIONS}),
 }

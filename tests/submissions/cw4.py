@@ -79,11 +79,11 @@ def epsilon_dense(x, w, b, r, epsilon):
 """
 CHANGED_PLACES = """
 def box_layer(op, x, w, r, low, high):
-    x, low, high = mx.Tensor(x), mx.Tensor(np.full_like(x, high)), mx.Tensor(np.full_like(x, low))
-    z = op(x, w) - op(low, np.maximum(w, 0)) - op(high, np.minimum(w, 0))
+    above, below = mx.Tensor(x - low), mx.Tensor(x - high)
+    z = op(above, np.minimum(w, 0)) + op(below, np.maximum(w, 0))
     s, dropped = divide(r, z.value)
-    g = mx.backward(z, s, wrt=[x, low, high])
-    return sum(t.value * g[t] for t in (x, low, high)), {"zero": total(dropped)}
+    g = mx.backward(z, s, wrt=[above, below])
+    return above.value * g[above] + below.value * g[below], {"zero": total(dropped)}
 """
 ALL_SCORES = """
 def walk(steps, x, target):

@@ -9,7 +9,7 @@
 # **You need:** lesson 1, and from lesson 3 what gradient descent is. Nothing to fetch: the images are
 # scikit-learn's digits.
 #
-# **Time:** 90 to 120 minutes. The cells run about 10 seconds.
+# **Time:** 90 to 120 minutes. The cells run about 5 seconds.
 #
 # | exercise | points |
 # |---|---|
@@ -26,11 +26,14 @@
 #
 # **Rules.** Write where `raise NotImplementedError` stands, and replace that line. The work is your own:
 # while the checks run, minixai's tape, operations, layers and gradient check are out of reach. Use NumPy as
-# you like. Each exercise has a check below it, which tells you what is wrong. When the work is marked, the
-# same checks run with other numbers and some more cases. Each exercise is marked on its own: one that is
-# missing takes no points from the next.
+# you like.
 #
-# **To hand in:** *Restart and run all* first, look that every check passes, save.
+# **Checks.** Below each exercise a cell checks your answer. A cell that prints nothing has passed; an error
+# says what is wrong. When the work is marked, the same checks run with other numbers and some more cases
+# (other shapes, float32, unusual inputs that the text names). Each exercise is marked on its own: one that
+# is missing takes no points from the next.
+#
+# **To hand in:** *Restart and run all* first, see that no check fails, save.
 
 # %%
 from types import SimpleNamespace
@@ -56,7 +59,8 @@ np.set_printoptions(precision=3, suppress=True)
 #
 # There is one $b$ for all three rows: it is used three times. Find $\partial L/\partial w_1$,
 # $\partial L/\partial w_2$ and $\partial L/\partial b$ with pencil and paper for the numbers that the next
-# cell prints. Then write three numbers, such as `by_hand = [3, -1, 2]`.
+# cell prints. Then write the three numbers in this order: first by $w_1$, then by $w_2$, last by $b$, such
+# as `by_hand = [3, -1, 2]`.
 
 # %%
 X, w, b, t = cw1.hand_numbers(SEED)
@@ -80,8 +84,8 @@ cw1.mark_by_hand(by_hand, SEED)
 #
 # A **node** holds an array, the nodes that it was computed from, and its VJP. The VJP is a function: it takes
 # the cotangent of the node, of the shape of `value`, and returns a tuple with one cotangent for each input,
-# each of the shape of that input. A leaf has no inputs and no VJP. A node knows where it comes from, not
-# where it goes.
+# each of the shape of that input. A leaf has no inputs, and its VJP is `None`. A node knows where it comes
+# from, not where it goes.
 
 
 # %% nbgrader={"grade": false, "grade_id": "cw1-node-code", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -105,9 +109,11 @@ class Node:
 # Worked example: `a` and `b` are leaves, `c` was computed from `(a, b)`, and `d` from `(c, a)`. Then
 # `order(d)` is `[a, b, c, d]` or `[b, a, c, d]`. Something else that was computed from `c` is not in it.
 #
-# Your function must cope with a chain of 10 000 nodes: Python does not allow so many calls within calls, so
-# keep your own list of what is to do. And $a+a$, doubled again and again 30 times, has 31 nodes but $2^{30}$
-# ways back: look at the inputs of each node a few times only. Leave no marks on the nodes.
+# Your function must cope with a chain of 10 000 nodes. A function that calls itself for each of them does
+# not: Python stops at 1 000 calls within calls. It is best to keep a list of what is still to do. (To raise
+# Python's limit with `sys.setrecursionlimit` is allowed, too.) And $a+a$, doubled again and again 30 times,
+# has 31 nodes but $2^{30}$ ways back: look at the inputs of each node a few times only. Leave no marks on
+# the nodes; what you want to remember of them goes into a dict or a set of your own.
 #
 # <details><summary>Hint</summary>
 #
@@ -166,11 +172,11 @@ cw1.mark_order(order, HIDDEN_SEED)
 #
 # Write `walk(nodes, g, wrt)`, where `nodes` is in the order of exercise 2 and `g` has the shape of
 # `nodes[-1].value`. It returns a list with one array for each node in `wrt`: its cotangent, of the shape and
-# dtype of its value.
+# dtype of its value. (Right VJPs already give that; only the zeros are yours to make.)
 #
 # - A node in `wrt` that is not among `nodes` takes no part: its cotangent is *zeros*. One in `wrt` may also
 #   be an inner node, or the output.
-# - Call the VJP of each node at most once. Leaves have none.
+# - Call the VJP of each node at most once. That of a leaf is `None`. Again, leave no marks on the nodes.
 # - A VJP may hand on the very array that it got. That of $a+b$ may be `lambda g: (g, g)`. So never change an
 #   array: what you add to may be the cotangent of another node, too.
 #
@@ -245,8 +251,9 @@ cw1.mark_unbroadcast(unbroadcast, HIDDEN_SEED)
 # $$\bar X=\bar Z\,Y^{\mathsf T},\qquad \bar Y=X^{\mathsf T}\bar Z,\qquad\text{for } Z=XY$$
 #
 # (Giles, *Collected matrix derivative results for forward and reverse mode algorithmic differentiation*,
-# 2008, section 2.2.2). Write `matmul_vjp(g, x, y, unbroadcast)` for stacks; it returns the tuple `(gx, gy)`.
-# The function of exercise 4 comes as an argument: the check hands in one that is right.
+# 2008, section 2.2). Write `matmul_vjp(g, x, y, unbroadcast)` for stacks; it returns the tuple `(gx, gy)`, in
+# the dtype of `x` and `y`. The function of exercise 4 comes as an argument: the check hands in one that is
+# right.
 #
 # Worked example: `x = [[[1, 2]], [[3, 4]]]` is a stack of two, `y = [[5, 6], [7, 8]]` serves for both, and
 # `g = [[[1, 0]], [[0, 10]]]`. Then `gx = [[[5, 7]], [[60, 80]]]` and `gy = [[1, 30], [2, 40]]`.
@@ -288,7 +295,8 @@ cw1.mark_matmul_vjp(matmul_vjp, HIDDEN_SEED)
 #
 # What nobody picked gets 0. What was picked twice gets two parts. Write `index_vjp(g, shape, index)`, where
 # `shape` is that of $x$. `index` is anything that NumPy takes in brackets: a number, a slice, an array of
-# numbers or of True and False, or a tuple of such.
+# numbers (some may be negative) or of True and False, or a tuple of such, which may hold `...` and `None`,
+# too. The result has the dtype of `g`.
 #
 # Worked example: $x$ has the shape `(3,)`, `index = [2, 0, 2]`, `g = [1, 10, 100]`. The result is
 # `[10, 0, 101]`.
@@ -371,8 +379,8 @@ cw1.mark_log_softmax(stable_log_softmax, log_softmax_vjp, HIDDEN_SEED)
 # - `step_of(dtype)`: that $h$, a number. For `np.float64` it is about $6\cdot10^{-6}$.
 # - `directional_error(f, arrays, gradients, directions, h)`: by how much the two sides differ, at least 0.
 #   `f` takes a list of arrays and returns a number. `arrays`, `gradients` and `directions` are lists of
-#   arrays whose shapes agree. The arrays that you hand to `f` have the dtype of `arrays`. Change no array in
-#   place.
+#   arrays whose shapes agree. Move all arrays at once: call `f` once ahead and once behind, no more. The
+#   arrays that you hand to it have the dtype of `arrays`. Change no array in place.
 #
 # Worked example: $f=x^3$ at $x=1$, with gradient 3, direction 1 and $h=0.1$. The difference is
 # $(1.331-0.729)/0.2=3.01$, so the error is 0.01.
@@ -408,8 +416,9 @@ cw1.mark_gradient_check(step_of, directional_error, HIDDEN_SEED)
 # %% [markdown] nbgrader={"grade": false, "grade_id": "cw1-tape-text", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # ## Your tape, put together
 #
-# Nothing to write here. The cell makes operations on nodes from your functions, and collects them in `tape`.
-# Then it draws random inputs, and checks each operation with your `directional_error`.
+# Nothing to write here. The next cell makes operations on nodes from your functions, and collects them in
+# `tape`. The one after it draws random inputs, and checks each operation with your `directional_error`. All
+# errors should be below 1e-8.
 
 
 # %%
@@ -476,6 +485,8 @@ OPERATIONS = {
     "add": (add, [(4, 3), (3,)]),
     "matmul": (matmul, [(2, 4, 3), (3, 5)]),
     "relu": (relu, [(4, 3)]),
+    "scale": (lambda a: scale(a, -2.0), [(4, 3)]),
+    "mean": (mean, [(4, 3)]),
     "log_softmax": (log_softmax, [(4, 3)]),
     "index": (lambda a: index(a, [2, 0, 2]), [(4, 3)]),
 }
@@ -511,7 +522,8 @@ for name, (operation, shapes) in OPERATIONS.items():
 # - `train(tape, weights, images, labels, rate, steps)`: gradient descent on all images at once. In each
 #   step, make *new* leaves of the weights you have by now, compute the loss, note it, walk back, and take
 #   $w\leftarrow w-\text{rate}\cdot\bar w$ for all four. Return the dict of the trained weights and the list
-#   of the losses (floats, one for each step, noted *before* it). Leave the given weights as they are.
+#   of the losses, one for each step, noted *before* it. (With `steps = 0`: the weights as they came, and an
+#   empty list.) `images` is an array: make a leaf of it. Leave the given weights as they are.
 #
 # Use the operations of the argument `tape` only, the check hands in its own: `tape.leaf(array)`,
 # `tape.add(a, b)`, `tape.matmul(a, b)`, `tape.relu(a)`, `tape.scale(a, factor)`, `tape.mean(a)`,
@@ -568,7 +580,7 @@ cw1.mark_training(network, train, HIDDEN_SEED)
 # answers another question: by how much does a digit's own logit change if a pixel does? We start at the
 # logits of the right labels and ask for the cotangent of the images. That is the simplest explanation of
 # this course, the gradient. Where it is red, more ink raises the logit of the digit's own label. Where it is
-# blue, more ink lowers it.
+# blue, more ink lowers it. The titles say where the network reads another digit.
 
 # %%
 images, labels = load_digits(return_X_y=True)
@@ -588,22 +600,28 @@ x = Node(images[250:])
 logits = network(tape, x, leaves)
 own = index(logits, (np.arange(len(labels) - 250), labels[250:]))
 (maps,) = backward(own, np.ones(own.value.shape), [x])
-share = np.mean(logits.value.argmax(axis=1) == labels[250:])
+read = logits.value.argmax(axis=1)
+share = np.mean(read == labels[250:])
 print(f"loss {losses[0]:.2f} → {losses[-1]:.2f}; of the other digits it reads {share:.0%}")
 
-picture = Picture(figsize=(13, 4), dpi=80, layout="constrained")
+picture = Picture(figsize=(13, 3.7), dpi=80, layout="constrained")
 left, right = picture.subfigures(1, 2, width_ratios=(1, 1.3))
+left.suptitle("Training on your tape", fontsize=style.HEADING_SIZE)
 axes = left.subplots()
 axes.plot(losses, color=style.INK, linewidth=2)
-axes.set(xlabel="step", ylabel="loss", title="Training on your tape", ylim=(0, None))
+axes.set(xlabel="step", ylabel="loss", yscale="log")
+right.suptitle("Gradient of the digit's own logit", fontsize=style.HEADING_SIZE)
 largest = np.abs(maps[:4]).max()
 for k, (top, bottom) in enumerate(right.subplots(2, 4).T):
     top.imshow(images[250 + k].reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
     shown = bottom.imshow(maps[k].reshape(8, 8), cmap="RdBu_r", vmin=-largest, vmax=largest)
-    top.set(title=f"a {labels[250 + k]}", xticks=[], yticks=[])
-    bottom.set(xticks=[], yticks=[])
+    label, said = labels[250 + k], read[k]
+    top.set_title(f"a {label}" if said == label else f"a {label}, read as {said}")
+    for axes in (top, bottom):
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set_visible(True)
     if k == 0:
         top.set_ylabel("image")
         bottom.set_ylabel("gradient")
-right.colorbar(shown, ax=right.axes, shrink=0.8, label="change of its logit per unit of ink")
+right.colorbar(shown, ax=right.axes, shrink=0.8, label="change per unit of ink")
 picture

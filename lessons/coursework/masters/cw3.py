@@ -23,7 +23,7 @@
 #
 # | exercise | what | points |
 # |---|---|---|
-# | 1 | the family of ReLU rules | 15 |
+# | 1 | the family of ReLU rules | 10 |
 # | 2 | unpooling with switches | 15 |
 # | 3 | unpooling without | 10 |
 # | 4 | three maps by hand | 10 |
@@ -31,20 +31,23 @@
 # | 6 | the walk | 10 |
 # | 7 | the strongest activations | 10 |
 # | 8 | what a unit can see | 10 |
-# | 9 | does the map depend on the class? | 10 |
+# | 9 | does the map depend on the class? | 15 |
 # | | | **100** |
 #
 # **Rules.** The work is your own. While the checks run, `mx.rules` and `mx.methods` are out of reach:
 # whoever calls them gets no points. In exercises 2 and 3 `mx.ops` is, too, and in exercise 8 `mx.nn`. All
 # else of NumPy and minixai may be used. Where an exercise is given arrays, it does not write to them, and
-# its result has their dtype unless the text says otherwise.
+# its result has their dtype (float32 stays float32) unless the text says otherwise. `SEED` is your term's:
+# it draws the numbers, and 48 random crops of six photos. Leave it as it is.
 #
-# **Checks.** Below each exercise a cell checks your answer. Marking runs the same checks with other
-# numbers, and some further cases that the text names. The exercises do not need each other: if one will
-# not work, go on with the next.
+# **Checks.** Below each exercise a cell checks your answer. A test cell that prints nothing has passed; an
+# error says what is wrong. Marking runs the same checks with other numbers, and some further cases that the
+# text names.
 #
-# **To hand in:** *Kernel → Restart Kernel and Run All Cells*, see that no cell below an exercise errs,
-# save.
+# The exercises do not need each other: if one will not work, go on with the next. The two cells that draw
+# need nearly all of your functions and end in an error until they are there; they carry no points.
+#
+# **To hand in:** *Kernel → Restart Kernel and Run All Cells*, see that no check fails, save.
 
 # %%
 import matplotlib
@@ -130,7 +133,7 @@ def relu_rule(forward, backward):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "cw3-relu-test", "locked": true, "points": 15, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "cw3-relu-test", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
 cw3.check_relu_rule(relu_rule, SEED)
 ### BEGIN HIDDEN TESTS
 cw3.mark_relu_rule(relu_rule, HIDDEN_SEED)
@@ -222,7 +225,7 @@ cw3.mark_unpool_centre(unpool_centre, HIDDEN_SEED)
 x, w1, w2 = cw3.small_network(SEED)
 print(f"x = {x}\nW1 =\n{w1}\nw2 = {w2}")
 
-# %% [markdown]
+# %% [markdown] nbgrader={"grade": false, "grade_id": "cw3-by-hand-question", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # Take paper and pencil: which units are active, what arrives at each, which gates are open? The check
 # says which map is wrong, but not what is right.
 
@@ -250,8 +253,9 @@ cw3.mark_by_hand(by_hand, SEED)
 # ## 5 · Where the walk starts
 #
 # To see what *one* unit responds to, all others of its layer are set to zero. The walk starts with the
-# unit's own value (so do Zeiler and Fergus), or with 1. Three choices of the place: a row and a column; in
-# each image the map's largest activation (of equal ones the first, row by row); or the whole map.
+# unit's own value (as in Zeiler and Fergus), or with 1. There are three choices of the place: a row and a
+# column, the same in all images; the map's largest activation, in each image its own (of equal ones the
+# first alone, row by row); or the whole map.
 
 
 # %% nbgrader={"grade": false, "grade_id": "cw3-start", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -288,12 +292,12 @@ cw3.mark_start_at(start_at, HIDDEN_SEED)
 # %% [markdown] nbgrader={"grade": false, "grade_id": "cw3-project-text", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # ## 6 · The walk
 #
-# `net.trace(tensor)` returns the network's output and a dictionary: for every layer's name the list of
-# what it returned, call by call (every layer here is called once). `mx.backward(output, cotangent,
-# rules=…, wrt=[…])` walks back from any tensor on the tape, an inner layer's too, asks the table `rules`
-# at every operation (an operation that is not in it takes its gradient), and returns a dictionary with the
-# cotangent of every tensor in `wrt`. A table is a dictionary such as `{mx.ops.relu: rule}`; a key can also
-# be a layer's name.
+# `mx.Tensor(x)` puts an array on the tape, `tensor.value` is its array. `net.trace(tensor)` returns the
+# network's output and a dictionary of its layers: `layers[name]` is what that layer returned, a list of
+# tensors, here of one. `mx.backward(output, cotangent, rules=…, wrt=[…])` walks back from any tensor on the
+# tape, an inner layer's too, and asks the table `rules` at every operation (an operation that is not in it
+# takes its gradient). It returns a dictionary with the cotangent, an array, of every tensor in `wrt`. A
+# table is a dictionary such as `{mx.ops.relu: rule}`; a key can also be a layer's name.
 #
 # Put them together.
 
@@ -329,7 +333,8 @@ cw3.mark_project(project, HIDDEN_SEED)
 #
 # One activation in one image says little. Zeiler and Fergus (section 4, figure 2) look for the images in
 # which a map is strongest. An image counts **once**, with its largest activation. Of equal activations the
-# one in the earlier image comes first, and within an image the first place, row by row.
+# one in the earlier image comes first, and within an image the first place, row by row. (`np.argsort` keeps
+# equal values in order only with `kind="stable"`.)
 
 
 # %% nbgrader={"grade": false, "grade_id": "cw3-strongest", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -366,8 +371,9 @@ cw3.mark_strongest(strongest, HIDDEN_SEED)
 # $$a\cdot\text{stride}-\text{padding}\quad\text{to}\quad
 # b\cdot\text{stride}-\text{padding}+\text{kernel}-1.$$
 #
-# ReLU changes nothing. At the end the rectangle is cut off at the image's border. The same for columns:
-# all kernels here are square. `mx.nn` is out of reach.
+# ReLU changes nothing. At the end, and only there, the rectangle is cut off at the image's border. The same
+# for columns: all kernels here are square, but an image need not be. Without any layer the unit is a pixel
+# and sees itself. `mx.nn` is out of reach.
 
 
 # %% nbgrader={"grade": false, "grade_id": "cw3-field", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -380,7 +386,7 @@ def receptive_field(windows, row, column, size):
     bottom and right are the first that are not in it.
 
     Example: windows = [(3, 1, 1), (2, 2, 0)], a 3×3 convolution and 2×2 pooling, row 1, column 0, an image
-    of 8×8. The pool needs rows 2 to 3 and columns 0 to 1, so the convolution needs rows 1 to 4 and columns
+    of 8×6. The pool needs rows 2 to 3 and columns 0 to 1, so the convolution needs rows 1 to 4 and columns
     -1 to 2: the result is (1, 5, 0, 3).
     """
     ### BEGIN SOLUTION
@@ -400,22 +406,33 @@ cw3.check_receptive_field(receptive_field, SEED)
 cw3.mark_receptive_field(receptive_field, HIDDEN_SEED)
 ### END HIDDEN TESTS
 
-# %% [markdown]
+# %% [markdown] nbgrader={"grade": false, "grade_id": "cw3-look-text", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # ### What one map of the network looks for
 #
-# All of it together: the strongest activations of one map of `features.10`, what each of them sees, and
-# what comes back by the rules. Has the map found something that the patches share? Can you see it in the
-# patches, or only in the projections?
+# All of it together: one map of `features.10`. Of each photo we take the crop in which the map is strongest;
+# the number above it is the activation. Below is what the unit sees, and what comes back by the rules (grey
+# is 0, or outside the image).
+#
+# Has the map found something that the patches share? Can you see it in the patches, or only in the
+# projections? Why is the row *no switches* the same picture in every column, but for the border?
 
 # %%
-LAYER, CHANNEL, K = "features.10", SEED % 96, 6  # to see another map change CHANNEL
+LAYER, CHANNEL = "features.10", SEED % 96  # to see another map change CHANNEL
+WINDOWS = [(3, 1, 1), (3, 1, 1), (3, 2, 1), (3, 1, 1), (3, 1, 1)]  # up to features.10
+FIELD = 15  # pixels: what a unit sees far from the border
 
-tables = {
-    "gradient": {mx.ops.relu: relu_rule(True, False), mx.ops.max_pool2d: unpool_switches},
-    "DeConvNet": {mx.ops.relu: relu_rule(False, True), mx.ops.max_pool2d: unpool_switches},
-    "DeConvNet,\nno switches": {mx.ops.relu: relu_rule(False, True), mx.ops.max_pool2d: unpool_centre},
-    "guided": {mx.ops.relu: relu_rule(True, True), mx.ops.max_pool2d: unpool_switches},
+methods = {  # forward gate, backward gate, unpooling
+    "gradient": (True, False, unpool_switches),
+    "DeConvNet": (False, True, unpool_switches),
+    "DeConvNet,\nno switches": (False, True, unpool_centre),
+    "guided": (True, True, unpool_switches),
 }
+
+
+def table(name):
+    """The rules of a method."""
+    forward, backward, unpool = methods[name]
+    return {mx.ops.relu: relu_rule(forward, backward), mx.ops.max_pool2d: unpool}
 
 
 def from_unit(channel, place=None, seed="one"):
@@ -424,26 +441,38 @@ def from_unit(channel, place=None, seed="one"):
 
 
 def in_colours(values):
-    """A map (3, h, w) as an image: grey is 0, the largest magnitude is full light or none."""
-    return values.transpose(1, 2, 0) / (2 * np.abs(values).max() + 1e-12) + 0.5
+    """A map (3, h, w) as an image: grey is 0; the strongest half percent of values is clipped."""
+    limit = np.percentile(np.abs(values), 99.5) + 1e-12
+    return np.clip(values.transpose(1, 2, 0) / (2 * limit) + 0.5, 0, 1)
 
 
+def framed(patch, top, left):
+    """A patch in a square of one size: what the image's border cut off is grey."""
+    edges = []
+    for first, length in ((top, patch.shape[0]), (left, patch.shape[1])):
+        missing = FIELD - length
+        edges.append((missing, 0) if first == 0 else (0, missing))
+    return np.pad(patch, [*edges, (0, 0)], constant_values=0.5)
+
+
+# %%
 _, layers = net.trace(mx.Tensor(images))
 activations = layers[LAYER][0].value
-places = strongest(activations, CHANNEL, K)
-windows = [(3, 1, 1), (3, 1, 1), (3, 2, 1), (3, 1, 1), (3, 1, 1)]  # up to features.10
+places = strongest(activations, CHANNEL, len(images))
+_, first = np.unique(places[:, 0] // 8, return_index=True)  # of the 8 crops of each photo
+places = places[np.sort(first)]
 
-picture = Picture(figsize=(10, 8.4), dpi=66, layout="constrained")
-picture.suptitle(f"{LAYER}, map {CHANNEL}: its {K} strongest images")
-for axes, (image, row, column) in zip(picture.subplots(5, K).T, places, strict=True):
-    top, bottom, left, right = receptive_field(windows, row, column, (32, 32))
+picture = Picture(figsize=(10, 8.8), dpi=66, layout="constrained")
+picture.suptitle(f"{LAYER}, map {CHANNEL}: where it is strongest in each of the six photos")
+for axes, (image, row, column) in zip(picture.subplots(1 + len(methods), 6).T, places, strict=True):
+    top, bottom, left, right = receptive_field(WINDOWS, row, column, (32, 32))
     alone = images[[image]]
-    axes[0].imshow(net.preprocess.photos(alone)[0, top:bottom, left:right])
-    axes[0].set_title(f"{activations[image, CHANNEL, row, column]:.2f}")
-    for place, rules in zip(axes[1:], tables.values(), strict=True):
-        values = project(net, alone, LAYER, from_unit(CHANNEL, (row, column), "value"), rules)
-        place.imshow(in_colours(values[0, :, top:bottom, left:right]))
-for axes, name in zip(picture.axes[::K], ("patch", *tables), strict=True):
+    axes[0].imshow(framed(net.preprocess.photos(alone)[0, top:bottom, left:right] / 255, top, left))
+    axes[0].set_title(f"activation {activations[image, CHANNEL, row, column]:.2f}")
+    for below, name in zip(axes[1:], methods, strict=True):
+        values = project(net, alone, LAYER, from_unit(CHANNEL, (row, column), "value"), table(name))
+        below.imshow(framed(in_colours(values[0, :, top:bottom, left:right]), top, left))
+for axes, name in zip(picture.axes[::6], ("patch", *methods), strict=True):
     axes.set_ylabel(name)
 for axes in picture.axes:
     axes.set(xticks=[], yticks=[])
@@ -462,7 +491,8 @@ picture
 # depend on the class, up to its brightness and contrast.
 #
 # A map that has the same value everywhere has no correlation. Leave its pairs out; if no pair is left, the
-# result is `nan`. Do this without a warning (a cell that writes a warning gets no points).
+# result is `nan`. Compare its values to find such a map. In floating point its standard deviation need not
+# be exactly 0.
 
 
 # %% nbgrader={"grade": false, "grade_id": "cw3-correlation", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -487,52 +517,59 @@ def class_correlation(maps):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "cw3-correlation-test", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "cw3-correlation-test", "locked": true, "points": 15, "schema_version": 3, "solution": false, "task": false}
 cw3.check_class_correlation(class_correlation, SEED)
 ### BEGIN HIDDEN TESTS
 cw3.mark_class_correlation(class_correlation, HIDDEN_SEED)
 ### END HIDDEN TESTS
 
-# %% [markdown]
+# %% [markdown] nbgrader={"grade": false, "grade_id": "cw3-classes-text", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # ### What it shows
 #
-# The network's last convolution, `classifier.4`, has one map of 6×6 for each of the ten classes. We start
-# with 1 in all 36 places of a class's map, and walk back to the pixels, for the cat and for five of your
-# images.
+# The network's last convolution, `classifier.4`, has one map of 6×6 for each of the ten classes; we take it
+# before the last ReLU, where a class can be negative, too. We start with 1 in all 36 places of a class's
+# map, and walk back to the pixels, for the cat and for five of your images.
 #
 # **Predict** before you run it: which rule's maps change most with the class?
 
 # %%
-some = np.concatenate([cat, images[rng.permutation(len(images))[:5]]])
+chosen = rng.permutation(len(images))[:5]
+some = np.concatenate([cat, images[chosen]])
 class_maps = {
-    name: np.stack([project(net, some, "classifier.4", from_unit(k), rules) for k in range(10)])
-    for name, rules in tables.items()
+    name: np.stack([project(net, some, "classifier.4", from_unit(k), table(name)) for k in range(10)])
+    for name in methods
 }
-shown = [3, 5, 8, 1]
+correlations = {name: class_correlation(maps) for name, maps in class_maps.items()}
 
-picture = Picture(figsize=(10, 8.4), dpi=66, layout="constrained")
-for axes, (name, maps) in zip(picture.subplots(4, 5), class_maps.items(), strict=True):
-    correlations = class_correlation(maps)
+print("r, the mean correlation of two classes' maps, for the cat and for crops of these photos")
+print(f"{'':>22}" + "".join(f"{title:>11}" for title in ("the cat", *(names[k // 8] for k in chosen))))
+for name, each in correlations.items():
     title = name.replace("\n", " ")
-    print(f"{title:>22}: correlation of two classes, cat first: {correlations}")
-    axes[0].imshow(net.preprocess.photos(cat)[0])
-    axes[0].set_ylabel(f"{name}\nr = {correlations[0]:.2f}")
-    for place, k in zip(axes[1:], shown, strict=True):
+    print(f"{title:>22}" + "".join(f"{r:>11.2f}" for r in each))
+
+shown = [3, 5, 8, 1]
+picture = Picture(figsize=(10, 7.4), dpi=66, layout="constrained")
+picture.suptitle("The cat's maps for four classes; r is the mean over all pairs of the ten classes")
+photo, sheet = picture.subfigures(1, 2, width_ratios=(1, 3))
+photo.subplots().imshow(net.preprocess.photos(cat)[0])
+for axes, (name, maps) in zip(sheet.subplots(len(methods), 4), class_maps.items(), strict=True):
+    axes[0].set_ylabel(f"{name}\nr = {correlations[name][0]:.2f}")
+    for place, k in zip(axes, shown, strict=True):
         place.imshow(in_colours(maps[k, 0]))
-for axes, title in zip(picture.axes[:5], ["photo", *(net.classes[k] for k in shown)], strict=True):
-    axes.set_title(title)
+for axes, k in zip(sheet.axes, shown, strict=False):
+    axes.set_title(net.classes[k])
 for axes in picture.axes:
     axes.set(xticks=[], yticks=[])
 picture
 
-# %% [markdown]
+# %% [markdown] nbgrader={"grade": false, "grade_id": "cw3-questions", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # Three questions to discuss; nothing to hand in.
 #
-# - Which of the two gates makes the maps of two classes alike? Try `relu_rule(False, False)`, too.
+# - Which of the two gates makes the maps of two classes alike? Add a row without gates to `methods`, too.
 # - Without switches DeConvNet has a low correlation, and the same for every image. Why the same? Does the
 #   low number make it a better explanation?
-# - The gradient's correlation is the lowest. Noise would have one of about 0, too. What would you measure to
-#   tell them apart?
+# - The gradient's correlation is the lowest, a little below 0. (Ten maps cannot go below −1/9 in the mean:
+#   why?) Maps of noise would have about 0. What would you measure to tell the gradient from noise?
 #
 # ## References
 #
