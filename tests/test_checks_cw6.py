@@ -58,10 +58,17 @@ def test_what_is_not_done_fails(name: str) -> None:
             check(lambda *args: None, 0)
 
 
-# Told already by what students see, or by the marking alone: the words in which a mistake is named.
 NAMED = {
-    "wrong normalisation": {"cw6-scaled": "by the length of d", "cw6-hand": "by the length of d"},
-    "the gate of ReLU missing": {"cw6-map": "the gate is missing", "cw6-interval": "got"},
+    "wrong normalisation, one mean for all channels": {
+        "cw6-scaled": "by the length of d",
+        "cw6-hand": "by the length of d",
+        "cw6-degradation": "one mean for all channels",
+    },
+    "the gate of ReLU missing, a softmax that overflows": {
+        "cw6-map": "the gate is missing",
+        "cw6-interval": "each method has images of its own drawn",
+        "cw6-degradation": "large logits: got",
+    },
     "w left in PatternNet, and the start at one": {
         "cw6-net": "that is PatternAttribution",
         "cw6-map": "starts at 1, not at the score",
@@ -70,10 +77,7 @@ NAMED = {
         "cw6-degradation": "only one patch is replaced at a time",
         "cw6-similarity": "that is the correlation",
     },
-    "one mean for all channels": {"cw6-degradation": "one mean for all channels"},
-    "a softmax that overflows": {"cw6-degradation": "large logits: got"},
 }
-BY_MARKING_ALONE = {("wrong normalisation", "cw6-hand"), ("a softmax that overflows", "cw6-degradation")}
 
 
 @pytest.mark.parametrize(("wrong", "grade_id"), [(name, each) for name in NAMED for each in NAMED[name]])
@@ -81,11 +85,51 @@ def test_the_mistake_is_named(wrong: str, grade_id: str) -> None:
     name = EXERCISES[grade_id]
     answer = answers(5, **{grade_id: WRONG[wrong].answers[grade_id]})[name]
     check, mark = check_and_mark(name)
-    if (wrong, grade_id) in BY_MARKING_ALONE:
+    if name == "by_hand":  # the numbers are told by the marking alone
         check(answer, 5)
         check = mark
     with pytest.raises(CheckError, match=NAMED[wrong][grade_id]):
         check(answer, 5)
+
+
+# A part of the solution, what a slip puts in its place, and what students read before they hand in.
+SLIPS = [
+    ("cw6-scaled", "tuple(range(1, w.ndim))", "1", "summed over one axis, not over all"),
+    ("cw6-scaled", "np.zeros_like(d)", "np.zeros(d.shape)", "float32: got float64, expected float32"),
+    ("cw6-net", ", **node.params", "", "shape"),
+    ("cw6-net", "*[None] * (len(node.inputs) - 1)", "None, None", "without bias: got tuple of 3"),
+    ("cw6-attribution", "w * a", "np.multiply(w, a, out=w)", "writes to an array that it was given"),
+    ("cw6-attribution", "w * a", "np.multiply(w, a, out=a)", "writes to an array that it was given"),
+    ("cw6-attribution", "w * a", "a", "that is PatternNet"),
+    ("cw6-map", "in patterns.items()", "in ()", "the patterns are not used: that is the gradient"),
+    (
+        "cw6-map",
+        "make_rule(a) for",
+        "lambda g, node: make_rule(a)(g, node) for",
+        "a function made in a loop sees the loop's last values",
+    ),
+    ("cw6-degradation", "divmod(number, columns)", "divmod(number, rows)", "divide by the number of columns"),
+    (
+        "cw6-degradation",
+        'np.argsort(-relevance, axis=1, kind="stable")',
+        'np.argsort(relevance, axis=1, kind="stable")[:, ::-1]',
+        "of equal patches the smaller number goes first",
+    ),
+    ("cw6-degradation", "heat.sum(axis=1)", "heat[:, 0]", "the sum is over all channels"),
+    ("cw6-degradation", "logits.max(axis=1, keepdims=True)", "logits.max()", "large logits: got"),
+    ("cw6-similarity", "float64", "float32", "8 tiny float32: got .* expected nan just where"),
+    ("cw6-interval", "default_rng(seed)", "default_rng(0)", "7 random, seed 4: got"),
+]
+
+
+@pytest.mark.parametrize(("grade_id", "part", "slip", "told"), SLIPS)
+def test_students_see_a_slip(grade_id: str, part: str, slip: str, told: str) -> None:
+    solution = grading.solutions_of("cw6")[grade_id]
+    assert part in solution
+    name = EXERCISES[grade_id]
+    answer = answers(5, **{grade_id: solution.replace(part, slip)})[name]
+    with pytest.raises((CheckError, mx.errors.ShapeError), match=told):
+        check_and_mark(name)[0](answer, 5)
 
 
 @pytest.mark.parametrize("grade_id", WRONG["minixai's own functions"].answers)

@@ -73,6 +73,16 @@ def test_points_add_up_to_100(term: Path, assignment: str) -> None:
 
 
 @pytest.mark.parametrize("assignment", ASSIGNMENTS)
+def test_a_solution_cell_has_one_solution_and_all_code_compiles(term: Path, assignment: str) -> None:
+    source, release = (grading.read(term, kind, assignment) for kind in ("source", "release"))
+    for grade_id, cell in grading.cells_of(source, solution=True).items():
+        assert cell.source.count("### BEGIN SOLUTION") == cell.source.count("### END SOLUTION") == 1, grade_id
+    for cell in source.cells + release.cells:
+        if cell.cell_type == "code":
+            compile(cell.source, cell.id, "exec")
+
+
+@pytest.mark.parametrize("assignment", ASSIGNMENTS)
 def test_the_release_has_no_solution_and_no_hidden_test(term: Path, assignment: str) -> None:
     source, release = (grading.read(term, kind, assignment) for kind in ("source", "release"))
     secret = hidden_lines(source)

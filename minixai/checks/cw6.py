@@ -91,18 +91,18 @@ def check_scaled(scaled: Answer, seed: int) -> None:
     """scaled(d, w): the patterns along the directions d with wᵀa = 1, of d's shape."""
     by_hand = np.array([[[2.0, 0], [1, 1], [1, 1]], [[1, 5], [1, 3], [1, -1]]])
     rng = np.random.default_rng(seed)
-    dense, convolution = rng.normal(size=(2, 4, 6)), rng.normal(size=(2, 3, 2, 3, 2))
-    for case, (d, w) in [("by hand", by_hand), ("dense", dense), ("convolution", convolution)]:
+    dense, convolution = rng.normal(size=(2, 4, 6)), rng.normal(size=(2, 3, 2, 3, 2)).astype(np.float32)
+    for case, (d, w) in [("by hand", by_hand), ("dense", dense), ("convolution, float32", convolution)]:
         _check_scaling(scaled, f"2 {case}", d, w)
 
 
 def mark_scaled(scaled: Answer, seed: int) -> None:
-    """The same, in float32, with units of wᵀd = 0 and below 0, of one unit and of one input."""
+    """The same, of a convolution's units of wᵀd = 0, of one unit and of one input."""
     check_scaled(scaled, seed)
     rng = np.random.default_rng(seed)
     d, w = rng.integers(-2, 3, (2, 5, 2, 2, 3)).astype(np.float32)
     d[1], w[2] = 0, 0
-    _check_scaling(scaled, "2 float32, with units of wᵀd = 0", d, w)
+    _check_scaling(scaled, "2 convolution, with units of wᵀd = 0", d, w)
     _check_scaling(scaled, "2 one unit", *rng.normal(size=(2, 1, 7)))
     _check_scaling(scaled, "2 one input", *rng.normal(size=(2, 3, 1)))
 
@@ -121,8 +121,9 @@ def _check_scaling(scaled: Answer, case: str, d: Array, w: Array) -> None:
             "divided by wᵀw, not by wᵀd": d / (w * w).sum(along, keepdims=True),
             "divided by the sum over all units, not unit by unit": d / (w * d).sum(),
             "divided by |wᵀd|: the sign is lost": d / np.abs((w * d).sum(along, keepdims=True)),
+            "summed over one axis, not over all but the first": d / (w * d).sum(axis=1, keepdims=True),
         }
-    compare_array(case, _own(case, scaled, d, w), expected, mistakes)
+    compare_array(case, _own(case, scaled, d, w), expected, _that_differ(mistakes, expected))
 
 
 # 3, 4 The rules
@@ -134,7 +135,7 @@ def check_pattern_net_rule(pattern_net_rule: Answer, seed: int) -> None:
 
 
 def mark_pattern_net_rule(pattern_net_rule: Answer, seed: int) -> None:
-    """The same, for strides, padding, dilation and groups, without bias, in float32."""
+    """The same, of a square matrix, and for dilation and groups."""
     _mark_rules("3", pattern_net_rule, lambda w, a: a, seed)
 
 
@@ -144,7 +145,7 @@ def check_pattern_attribution_rule(pattern_attribution_rule: Answer, seed: int) 
 
 
 def mark_pattern_attribution_rule(pattern_attribution_rule: Answer, seed: int) -> None:
-    """The same, for strides, padding, dilation and groups, without bias, in float32."""
+    """The same, of a square matrix, and for dilation and groups."""
     _mark_rules("4", pattern_attribution_rule, lambda w, a: w * a, seed)
 
 
@@ -153,11 +154,16 @@ def _check_rules(exercise: str, make_rule: Answer, matrix: Answer, seed: int) ->
     _check_rule(
         f"{exercise} by hand", make_rule, matrix, ops.linear(np.array([[3.0, 2]]), w, np.ones(2)), a, g
     )
-    rng = np.random.default_rng(seed)
-    dense = ops.linear(*(rng.normal(size=shape) for shape in ((3, 5), (4, 5), 4)))
-    convolution = ops.conv2d(*(rng.normal(size=shape) for shape in ((2, 3, 5, 4), (4, 3, 3, 2), 4)))
-    for case, y in [("dense", dense), ("convolution", convolution)]:
-        _check_rule(f"{exercise} {case}", make_rule, matrix, y, *_pattern_and_cotangent(y, rng))
+    draw = np.random.default_rng(seed).normal
+    arrays = draw(size=(2, 3, 7, 6)), draw(size=(4, 3, 3, 2)), draw(size=4)
+    x, w, bias = (array.astype(np.float32) for array in arrays)
+    layers = {
+        "dense": ops.linear(draw(size=(3, 5)), draw(size=(4, 5)), draw(size=4)),
+        "dense without bias": ops.linear(draw(size=(2, 4)), draw(size=(3, 4))),
+        "convolution": ops.conv2d(*arrays),
+        "convolution with stride 2 and padding 1, float32": ops.conv2d(x, w, bias, stride=2, padding=1),
+    }
+    _check_layers(exercise, make_rule, matrix, layers, seed)
 
 
 def _mark_rules(exercise: str, make_rule: Answer, matrix: Answer, seed: int) -> None:
@@ -168,20 +174,23 @@ def _mark_rules(exercise: str, make_rule: Answer, matrix: Answer, seed: int) -> 
         return rng.normal(size=shape).astype(np.float32)
 
     layers = {
-        "dense without bias": ops.linear(draw(2, 4), draw(3, 4)),
         "square, so that a and aᵀ have one shape": ops.linear(draw(2, 4), draw(4, 4), draw(4)),
-        "stride and padding": ops.conv2d(draw(2, 2, 7, 6), draw(3, 2, 3, 3), draw(3), stride=2, padding=1),
         "dilation, without bias": ops.conv2d(draw(1, 2, 7, 6), draw(3, 2, 2, 3), dilation=2),
         "groups": ops.conv2d(draw(2, 4, 5, 5), draw(6, 2, 3, 3), draw(6), padding=1, groups=2),
     }
+    _check_layers(exercise, make_rule, matrix, layers, seed)
+
+
+def _check_layers(
+    exercise: str, make_rule: Answer, matrix: Answer, layers: dict[str, Tensor], seed: int
+) -> None:
+    """With random patterns, and random numbers that arrive."""
+    rng = np.random.default_rng([seed, 1])  # not the numbers that the layers are made of
     for case, y in layers.items():
-        _check_rule(f"{exercise} {case}", make_rule, matrix, y, *_pattern_and_cotangent(y, rng))
-
-
-def _pattern_and_cotangent(y: Tensor, rng: Generator) -> tuple[Array, Array]:
-    assert y.node is not None
-    w = y.node.arrays[1]
-    return rng.normal(size=w.shape).astype(w.dtype), rng.normal(size=y.shape).astype(w.dtype)
+        assert y.node is not None
+        w = y.node.arrays[1]
+        a, g = (rng.normal(size=each.shape).astype(w.dtype) for each in (w, y))
+        _check_rule(f"{exercise} {case}", make_rule, matrix, y, a, g)
 
 
 def _check_rule(case: str, make_rule: Answer, matrix: Answer, y: Tensor, a: Array, g: Array) -> None:
@@ -207,8 +216,7 @@ def _check_rule(case: str, make_rule: Answer, matrix: Answer, y: Tensor, a: Arra
     if w.ndim == 4:
         turned = np.ascontiguousarray(matrix(w, a)[:, :, ::-1, ::-1])
         mistakes["the patterns are turned by 180°"] = _walked(g, turned, node)
-    mistakes = {said: gx for said, gx in mistakes.items() if not np.allclose(gx, expected)}
-    compare_array(case, got, expected, mistakes)
+    compare_array(case, got, expected, _that_differ(mistakes, expected))
 
 
 def _asked(case: str, make_rule: Answer, a: Array, g: Array, node: Node) -> Any:
@@ -216,7 +224,8 @@ def _asked(case: str, make_rule: Answer, a: Array, g: Array, node: Node) -> Any:
     rule = _own(case, make_rule, a)
     if not callable(rule):
         raise CheckError(f"{case}: got {type(rule).__name__}, expected a function (g, node) -> cotangents")
-    got = _own(case, rule, g, node)
+    own = own_work(rule, *SOLVED)
+    got = result_of(case, lambda *protected: own(g, node), g, a, node.arrays)
     inputs = len(node.inputs)
     got = tuple_of(case, got, inputs, f"a cotangent or None for each of {inputs} inputs")
     if any(each is not None for each in got[1:]):
@@ -302,6 +311,12 @@ def _scaled_rule(a: Array) -> Rule:
     """A rule that no other table has: twice what PatternNet passes on."""
 
     def rule(g: Array, node: Node) -> list[Array | None]:
+        if a.shape != node.arrays[1].shape:
+            raise CheckError(
+                f"5: the rule of layer {node.layer!r} has patterns {a.shape}, the weight is "
+                f"{node.arrays[1].shape}: a function made in a loop sees the loop's last values; call "
+                "make_rule(patterns) in the loop itself"
+            )
         return [2 * _walked(g, a, node), *[None] * (len(node.inputs) - 1)]
 
     return rule
@@ -316,7 +331,9 @@ def _check_map(
     patterns: dict[str, Array],
     start: str,
 ) -> None:
-    def walk(start: str, others: bool = False, **rules: Rule) -> Array:
+    table: dict[Any, Rule] = {name: _scaled_rule(a) for name, a in patterns.items()}
+
+    def walk(start: str, table: dict[Any, Rule], others: bool = False) -> Array:
         leaf = Tensor(x)
         y, _ = net.trace(leaf)
         at = np.arange(len(x)), target
@@ -324,26 +341,21 @@ def _check_map(
         cotangent[at] = y.value[at] if start == "score" else 1
         if others:
             cotangent = y.value if start == "score" else np.ones_like(y.value)
-        table: dict[Any, Rule] = {name: _scaled_rule(a) for name, a in patterns.items()}
-        return backward(
-            y, cotangent, table | {getattr(ops, name): rule for name, rule in rules.items()}, [leaf]
-        )[leaf]
+        return backward(y, cotangent, table, [leaf])[leaf]
 
-    expected = walk(start)
+    ungated: dict[Any, Rule] = {ops.relu: lambda g, node: (g,)}
+    positive: dict[Any, Rule] = {ops.relu: lambda g, node: (np.maximum(g, 0),)}
+    expected = walk(start, table)
     mistakes = {
-        "the walk starts at 1, not at the score": walk("one"),
-        "the walk starts at the score, not at 1": walk("score"),
-        "the walk starts at all classes, not at the target alone": walk(start, others=True),
-        "the gate is missing: a ReLU that is not active passes nothing back": walk(
-            start, relu=lambda g, node: (g,)
-        ),
-        "the gate of the way back: a ReLU keeps its gradient here": walk(
-            start, relu=lambda g, node: (np.maximum(g, 0),)
-        ),
+        "the patterns are not used: that is the gradient": walk(start, {}),
+        "the walk starts at 1, not at the score": walk("one", table),
+        "the walk starts at the score, not at 1": walk("score", table),
+        "the walk starts at all classes, not at the target alone": walk(start, table, others=True),
+        "the gate is missing: a ReLU that is not active passes nothing back": walk(start, table | ungated),
+        "the gate of the way back: a ReLU keeps its gradient here": walk(start, table | positive),
     }
-    mistakes = {said: gx for said, gx in mistakes.items() if not np.allclose(gx, expected)}
     got = _own(case, pattern_map, net, x, target, patterns, _scaled_rule, start)
-    compare_array(case, got, expected, mistakes)
+    compare_array(case, got, expected, _that_differ(mistakes, expected))
 
 
 # 6 Degradation
@@ -358,21 +370,21 @@ def check_degradation(degradation: Answer, seed: int) -> None:
     target = np.array([2, 0, 1])
     for fill in ("mean", 0.5):
         _check_curve(degradation, f"6 fill {fill}", _model(rng, 48), x, heat, target, 2, fill)
+    _check_curve(degradation, "6 large logits", _model(rng, 48, 2000.0), x, heat, target, 2, 0)
 
 
 def mark_degradation(degradation: Answer, seed: int) -> None:
-    """The same, with ties, large logits, one patch, and fills whose order matters in each channel."""
+    """The same, with ties in several channels, single pixels, and one patch."""
     check_degradation(degradation, seed)
     rng = np.random.default_rng(seed)
     x, heat = rng.normal(size=(2, 2, 3, 4, 6))
-    ties, target = np.round(heat), np.array([1, 2])
-    _check_curve(degradation, "6 with ties", _model(rng, 72), x, ties, target, 1, 0)
-    _check_curve(degradation, "6 large logits", _model(rng, 72, 2000.0), x, heat, target, 2, "mean")
+    target = np.array([1, 2])
+    _check_curve(degradation, "6 with ties", _model(rng, 72), x, np.round(heat), target, 1, 0)
     x, heat = rng.normal(size=(2, 2, 1, 3, 3))
     _check_curve(degradation, "6 one patch", _model(rng, 9), x, heat, target, 3, "mean")
 
 
-def _model(rng: Generator, inputs: int, size: float = 1.0) -> Callable[[Array], Array]:
+def _model(rng: Generator, inputs: int, size: float = 0.2) -> Callable[[Array], Array]:
     """A network of one layer, three classes."""
     w = size * rng.normal(size=(3, inputs))
     return lambda x: x.reshape(len(x), -1) @ w.T
@@ -392,8 +404,13 @@ def _check_curve(
         return _curve(predict, x, heat, target, patch, fill, **how)
 
     expected = curve(heat, fill)
+    first_channel = np.zeros_like(heat)
+    first_channel[:, 0] = heat[:, 0]
     mistakes = {
         "the least relevant patch goes first": curve(-heat, fill),
+        "of equal patches the smaller number goes first": curve(heat, fill, larger=True),
+        "patches are numbered row by row: divide by the number of columns": curve(heat, fill, by_rows=True),
+        "the first channel alone decides: the sum is over all channels": curve(first_channel, fill),
         "the magnitude of the map decides, not its sign": curve(np.abs(heat), fill),
         "only one patch is replaced at a time: what was replaced stays replaced": curve(heat, fill, one=True),
         "these are logits, not probabilities": curve(heat, fill, logits=True),
@@ -422,23 +439,32 @@ def _curve(
     patch: int,
     fill: Any,
     one: bool = False,
+    larger: bool = False,
+    by_rows: bool = False,
     logits: bool = False,
 ) -> Array:
+    """The curves (n, 1 + patches); the last four arguments are mistakes."""
     n, _, height, width = x.shape
-    places = [(r, q) for r in range(0, height, patch) for q in range(0, width, patch)]
-    curves = np.zeros((n, 1 + len(places)))
+    rows, columns = height // patch, width // patch
+
+    def windows(divisor: int) -> list[tuple[slice, ...]]:
+        places = [(k // divisor * patch, k % divisor * patch) for k in range(rows * columns)]
+        return [np.s_[:, r : r + patch, q : q + patch] for r, q in places]
+
+    ranked, replaced = windows(columns), windows(rows if by_rows else columns)
+    curves = np.zeros((n, 1 + len(ranked)))
     for i in range(n):
-        windows = [np.s_[:, r : r + patch, q : q + patch] for r, q in places]
-        relevance = [float(heat[i][window].sum()) for window in windows]
+        relevance = [float(heat[i][window].sum()) for window in ranked]
         image = x[i].copy()
-        order = sorted(range(len(windows)), key=lambda k: (-relevance[k], k))
+        order = sorted(range(len(ranked)), key=lambda k: (-relevance[k], -k if larger else k))
         curves[i, 0] = _probability(predict(image[None])[0], target[i], logits)
         for step, k in enumerate(order, 1):
             if one:
                 image = x[i].copy()
-            part = image[windows[k]]
-            means = part.mean(axis=(1, 2), keepdims=True)
-            image[windows[k]] = {"mean": means, "one mean": part.mean()}.get(fill, fill)
+            part = image[replaced[k]]
+            pixels = max(part[0].size, 1)  # 0 where a wrong number lies outside the image
+            means = part.sum(axis=(1, 2), keepdims=True) / pixels
+            image[replaced[k]] = {"mean": means, "one mean": means.mean()}.get(fill, fill)
             curves[i, step] = _probability(predict(image[None])[0], target[i], logits)
     return curves
 
@@ -453,17 +479,16 @@ def _probability(y: Array, target: int, logits: bool) -> float:
 
 def check_difference_interval(difference_interval: Answer, seed: int) -> None:
     """difference_interval(areas, others, seed, resamples): the mean, and its 95 % bootstrap interval."""
-    by_hand = np.array([1.0, 2, 3]), np.array([0.0, 1, 2])
-    random = tuple(np.random.default_rng(seed).normal(size=(2, 12)))
-    for case, (areas, others) in [("by hand", by_hand), ("random", random)]:
-        _check_interval(difference_interval, f"7 {case}", areas, others, 0, 200)
+    _check_interval(difference_interval, "7 by hand", np.array([1.0, 2, 3]), np.array([0.0, 1, 2]), 0, 200)
+    areas, others = np.random.default_rng(seed).normal(size=(2, 12))
+    _check_interval(difference_interval, "7 random, seed 4", areas, others, 4, 300)
 
 
 def mark_difference_interval(difference_interval: Answer, seed: int) -> None:
-    """The same, of another seed and number, and of one image."""
+    """The same, of more images, and of one."""
     check_difference_interval(difference_interval, seed)
     areas, others = np.random.default_rng(seed).normal([[1], [0]], 2, (2, 30))
-    _check_interval(difference_interval, "7 other seed and number", areas, others, 7, 501)
+    _check_interval(difference_interval, "7 more images, seed 7", areas, others, 7, 501)
     _check_interval(difference_interval, "7 one image", areas[:1], others[:1], 0, 50)
 
 
@@ -471,9 +496,9 @@ def _check_interval(
     difference_interval: Answer, case: str, areas: Array, others: Array, seed: int, resamples: int
 ) -> None:
     n = len(areas)
-    drawn = np.random.default_rng(seed).integers(n, size=(resamples, n))
+    rng = np.random.default_rng(seed)
+    drawn, again = (rng.integers(n, size=(resamples, n)) for _ in range(2))
     means = np.array([[sum(a[row]) / n for row in drawn] for a in (areas, others)])
-    again = np.random.default_rng(seed + 1).integers(n, size=(resamples, n))
     unpaired = means[0] - np.array([sum(others[row]) / n for row in again])
     mean = sum(areas - others) / n
     at = [2.5, 97.5]
@@ -504,18 +529,19 @@ def _check_interval(
 def check_similarity(similarity: Answer, seed: int) -> None:
     """similarity(maps, others): (n,), the magnitude of the cosine between two maps of each image."""
     by_hand = np.array([[3.0, 4], [1, 0], [0, 0]]), np.array([[-6.0, -8], [0, 2], [1, 1]])
-    rng = np.random.default_rng(seed)
-    for case, (a, b) in [("by hand", by_hand), ("random", tuple(rng.normal(1, 1, (2, 4, 2, 3, 3))))]:
-        _check_cosine(similarity, f"8 {case}", a, b)
+    _check_cosine(similarity, "8 by hand", *by_hand)
+    a, b = np.random.default_rng(seed).normal(1, 1, (2, 4, 2, 3, 3))
+    _check_cosine(similarity, "8 random", a, b)
+    a, b = (1e-25 * each.astype(np.float32) for each in (a, b))
+    _check_cosine(similarity, "8 tiny float32", a, b)
 
 
 def mark_similarity(similarity: Answer, seed: int) -> None:
-    """The same, in float32 with tiny values, and with a map of zeros on either side."""
+    """The same, with a map of zeros on either side."""
     check_similarity(similarity, seed)
     a, b = np.random.default_rng(seed).normal(size=(2, 5, 1, 4, 4)).astype(np.float32)
     a[1], b[3] = 0, 0
     _check_cosine(similarity, "8 zero on either side", a, b)
-    _check_cosine(similarity, "8 tiny float32", a * np.float32(1e-25), b * np.float32(1e-25))
 
 
 def _check_cosine(similarity: Answer, case: str, a: Array, b: Array) -> None:

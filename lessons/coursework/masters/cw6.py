@@ -18,7 +18,7 @@
 # whether they change with the class. What you find goes into a report, which a person marks.
 #
 # **You need:** lesson 8 (patterns), lesson 9 (the two methods, rank 1, degradation). **Time:** about 120
-# minutes, 45 of them for the report. The cells run about 20 seconds. Nothing is fetched: the digits come with
+# minutes, 45 of them for the report. The cells run about 10 seconds. Nothing is fetched: the digits come with
 # scikit-learn, the photos with scikit-image and scikit-learn, the CIFAR-10 network with minixai.
 #
 # | exercise | what | points |
@@ -38,11 +38,11 @@
 # `mx.signal` are out of reach: an answer that calls them gets no points. All else of NumPy and minixai may be
 # used. An answer does not write to the arrays it is given.
 #
-# **Checks.** Below each exercise a cell checks your answer. Marking runs the same checks with other numbers,
-# and some further cases that the text names. The exercises do not need each other, but the report needs all
-# the figures.
+# **Checks.** Below each exercise a cell checks your answer. A test cell that prints nothing has passed; an error
+# says what is wrong. Marking runs the same checks with other numbers, and some further cases that the text
+# names. The exercises do not need each other, but the report needs all the figures.
 #
-# **To hand in:** *Kernel → Restart Kernel and Run All Cells*, see that no cell below an exercise errs, save.
+# **To hand in:** *Kernel → Restart Kernel and Run All Cells*, see that no check fails, save.
 
 # %%
 import matplotlib
@@ -69,13 +69,12 @@ net = mx.nn.Sequential({
     "conv3": mx.nn.Conv2d(16, 32, 3, rng=rng), "relu3": mx.nn.ReLU(),
     "flatten": mx.nn.Flatten(), "dense": mx.nn.Linear(128, 10, rng=rng),
 })  # fmt: skip
-(*_, last) = mx.nn.fit(net, images[:1400], labels[:1400], epochs=12, batch_size=32, seed=SEED, progress=False,
-                       optimiser=mx.nn.Adam(net.parameters(), lr=3e-3),
+(*_, last) = mx.nn.fit(net, images[:1400], labels[:1400], epochs=6, batch_size=64, seed=SEED, progress=False,
+                       optimiser=mx.nn.Adam(net.parameters(), lr=1e-2),
                        validation=(images[1400:], labels[1400:]))  # fmt: skip
 print(f"{last.validation_accuracy:.1%} of {len(images) - 1400} digits that were not trained on are right")
 
-kinds = ("linear", "positive", "positive_centred")
-fitted = mx.signal.fit_patterns(net, np.split(images[:1400], 14), kinds, progress=False)
+fitted = mx.signal.fit_patterns(net, np.split(images[:1400], 14), ("linear", "positive"), progress=False)
 print(fitted)
 some = images[1400:1464]  # 64 digits to explain
 top = net.predict(some).argmax(axis=1)
@@ -125,18 +124,18 @@ cw6.mark_by_hand(by_hand, SEED)
 # first axis: (k, d) of a dense layer, (k, c, kh, kw) of a convolution. The directions have the same shape.
 # Scale every direction by one number, so that $\sum w\odot a=1$ over all entries of the unit.
 #
-# A unit whose $w^\top d$ is exactly 0 gets the pattern 0, and without a warning.
+# A unit whose $w^\top d$ is exactly 0 gets the pattern 0.
 
 
 # %% nbgrader={"grade": false, "grade_id": "cw6-scaled", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def scaled(d, w):
     """Patterns along the directions d with wᵀa = 1.
 
-    d, w: (k, ...), of one shape and dtype, a unit in each entry of the first axis.
+    d, w: (k, ...), of one shape and floating dtype, a unit in each entry of the first axis.
     Returns a of that shape and dtype.
 
-    Example: d = [[2, 0], [1, 1], [1, 1]] and w = [[1, 5], [1, 3], [1, -1]] give
-    [[1, 0], [1/4, 1/4], [0, 0]].
+    Example: d = [[2., 0.], [1., 1.], [1., 1.]] and w = [[1., 5.], [1., 3.], [1., -1.]] give
+    [[1., 0.], [0.25, 0.25], [0., 0.]].
     """
     ### BEGIN SOLUTION
     wd = (w * d).sum(axis=tuple(range(1, w.ndim)), keepdims=True)
@@ -158,10 +157,11 @@ cw6.mark_scaled(scaled, HIDDEN_SEED)
 #
 # `mx.backward` asks a rule at each operation: a function of `(g, node)` which answers with a tuple, one
 # cotangent for every input. `node.arrays` are the inputs: x, the weight and, where the layer has one, the
-# bias. Only x gets a cotangent, the others get `None`.
+# bias. Only x gets a cotangent, the others get `None`: `(gx, None)` without a bias, `(gx, None, None)` with one.
 #
-# You need not write a transposed convolution: `node.op` is the operation itself, `node.params` its settings,
-# and `mx.backward` has its VJP. Build the operation with other weights, and walk it back.
+# You need not write a transposed convolution: `node.op` is the operation itself, `node.params` its settings (a
+# convolution's stride, padding, dilation and groups), and `mx.backward` has its VJP. Build the operation with
+# other weights, and walk it back.
 
 
 # %% nbgrader={"grade": false, "grade_id": "cw6-net", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -231,9 +231,10 @@ cw6.mark_pattern_attribution_rule(pattern_attribution_rule, HIDDEN_SEED)
 # unit that is not active passes nothing on. PatternAttribution starts with the *score* of the target class,
 # since it shares the score out. For PatternNet we start with 1.
 #
-# `net.trace(tensor)` returns the output, of shape (n, classes), and a dictionary of all layers' outputs.
+# `net` is in evaluation mode. `net.trace(tensor)` returns the output, of shape (n, classes), and a dictionary of
+# all layers' outputs, each a list of tensors; you need only the output here.
 # `mx.backward(output, cotangent, rules=…, wrt=[…])` returns a dictionary from tensor to cotangent. In the
-# table `rules` a key can be a layer's name.
+# table `rules` a key can be a layer's name; a value is a rule, `make_rule(patterns)`.
 
 
 # %% nbgrader={"grade": false, "grade_id": "cw6-map", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -267,10 +268,11 @@ cw6.mark_pattern_map(pattern_map, HIDDEN_SEED)
 # %% [markdown] nbgrader={"grade": false, "grade_id": "cw6-look-text", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # ### Look at them
 #
-# Every estimator of the signal is a set of directions. $S_w$ takes the filters themselves, $S_a$ the linear
-# patterns, $S_{a\pm}$ those of the active samples. Here they all go through your functions, once for your
-# network, and once for the All-CNN-C that comes with minixai (85 % right on CIFAR-10), on photos it was not
-# trained on.
+# Every estimator of the signal is a set of directions: `filter` takes the filters themselves ($S_w$), `linear`
+# the patterns over all samples ($S_a$), `positive` those over the active samples ($S_{a\pm}$). Here they all go
+# through your functions, once for your network, and once for the All-CNN-C that comes with minixai (85 % right
+# on CIFAR-10), on photos it was not trained on. The title is the class the network sees; for most of these
+# photos it is wrong, and the map explains that class.
 #
 # **Predict** before you run it: which rows will show the digit, and which only where it is?
 
@@ -285,19 +287,20 @@ def directions(net, fitted, kind):
 
 def maps_of(net, x, target, fitted):
     """The maps of all methods, by name."""
-    made = {"gradient": pattern_map(net, x, target, {}, pattern_net_rule, "one")}
     patterns = {kind: directions(net, fitted, kind) for kind in ("filter", "linear", "positive")}
-    made["PatternNet\n$S_a$"] = pattern_map(net, x, target, patterns["linear"], pattern_net_rule, "one")
-    for name, kind in {"$S_w$": "filter", "$S_a$": "linear", "$S_{a\\pm}$": "positive"}.items():
-        made[f"PatternAttr.\n{name}"] = pattern_map(
-            net, x, target, patterns[kind], pattern_attribution_rule, "score"
-        )
+    made = {
+        "gradient": pattern_map(net, x, target, {}, pattern_net_rule, "one"),
+        "PatternNet\nlinear": pattern_map(net, x, target, patterns["linear"], pattern_net_rule, "one"),
+    }
+    for kind, a in patterns.items():
+        made[f"PatternAttr.\n{kind}"] = pattern_map(net, x, target, a, pattern_attribution_rule, "score")
     return made
 
 
-def draw_maps(inputs, made, titles):
-    """A row for the inputs, and one for each method."""
-    picture = Picture(figsize=(10, 8.6), dpi=66, layout="constrained")
+def draw_maps(inputs, made, titles, anchors="C"):
+    """A row for the inputs, and one for each method; anchors: where each column's images stand, in turn."""
+    size = 1.5 + 1.15 * len(inputs), 0.7 + 1.05 * (1 + len(made))
+    picture = Picture(figsize=size, dpi=80, layout="constrained")
     rows = picture.subplots(1 + len(made), len(inputs))
     for axes, image, title in zip(rows[0], inputs, titles, strict=True):
         axes.imshow(image, cmap="gray")
@@ -306,9 +309,10 @@ def draw_maps(inputs, made, titles):
         row[0].set_ylabel(name, rotation=0, ha="right", va="center")
         for axes, values in zip(row, maps.sum(axis=1), strict=True):
             limit = np.percentile(np.abs(values), 99.5) or 1
-            axes.imshow(values, cmap="seismic", vmin=-limit, vmax=limit)
-    for axes in picture.axes:
-        axes.set(xticks=[], yticks=[])
+            axes.imshow(values, cmap="RdBu_r", vmin=-limit, vmax=limit)
+    for k, axes in enumerate(picture.axes):
+        axes.set(xticks=[], yticks=[], anchor=anchors[k % len(anchors)])
+        axes.spines[:].set_visible(True)
     picture.suptitle("red: above zero, blue: below; each map has its own scale")
     return picture
 
@@ -328,7 +332,7 @@ draw_maps(photo_net.preprocess.photos(photos), made, [photo_net.classes[k] for k
 #
 # Take away what a map calls most relevant, patch by patch, and see how fast the probability of the class falls
 # (Kindermans et al. 2017, section 6). The image is cut into patches of `patch` × `patch` pixels, numbered row
-# by row; its sides are multiples of `patch`. A patch is as relevant as the sum of the map over it, with its
+# by row; the image's sides are multiples of `patch`. A patch is as relevant as the sum of the map over it, with its
 # sign and over all channels. Of equal ones the patch with the smaller number goes first. Each is replaced by
 # the `fill`: its own mean in each channel, or a number. What has been replaced stays replaced.
 #
@@ -348,31 +352,27 @@ def degradation(predict, x, heat, target, patch, fill="mean"):
     Example: one channel, an image [[8, 0], [2, 4]], heat [[1, 0], [5, 1]], patch 1 and fill 0: the 2 goes
     first, then the 8 (it stands before the 4), then the 4, then the 0: five columns.
     """
+
     ### BEGIN SOLUTION
+    def probability(images):
+        logits = predict(images)
+        p = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return p[np.arange(len(p)), target] / p.sum(axis=1)
+
     n, _, height, width = x.shape
     rows, columns = height // patch, width // patch
     relevance = heat.sum(axis=1).reshape(n, rows, patch, columns, patch).sum(axis=(2, 4)).reshape(n, -1)
     order = np.argsort(-relevance, axis=1, kind="stable")
     changed = x.copy()
-    probabilities = [probability(predict(changed), target)]
+    probabilities = [probability(changed)]
     for numbers in order.T:
         for image, number in zip(changed, numbers, strict=True):
             row, column = np.array(divmod(number, columns)) * patch
             window = image[:, row : row + patch, column : column + patch]
             window[:] = window.mean(axis=(1, 2), keepdims=True) if fill == "mean" else fill
-        probabilities.append(probability(predict(changed), target))
+        probabilities.append(probability(changed))
     return np.stack(probabilities, axis=1)
     ### END SOLUTION
-
-
-### BEGIN SOLUTION
-def probability(logits, target):
-    """(n,): the softmax of the logits (n, k) at the target."""
-    p = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return p[np.arange(len(p)), target] / p.sum(axis=1)
-
-
-### END SOLUTION
 
 
 # %% nbgrader={"grade": true, "grade_id": "cw6-degradation-test", "locked": true, "points": 15, "schema_version": 3, "solution": false, "task": false}
@@ -420,8 +420,11 @@ cw6.mark_difference_interval(difference_interval, HIDDEN_SEED)
 # %% [markdown] nbgrader={"grade": false, "grade_id": "cw6-curves-text", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # ### The curves
 #
-# Five orders: a random one, input × gradient ($S_x$: all of x is signal), and PatternAttribution with three
-# estimators. Three fills: the patch's mean as in the paper, black as is usual for digits, and mid-grey.
+# Five orders: a random one, input × gradient (as if all of x were signal, $S_x$), and PatternAttribution with
+# three estimators. Three fills: the patch's mean as in the paper, black as is usual for digits, and mid-grey.
+#
+# The intervals are over the images only. Another random order, or the network of another training, can differ by
+# more than they say.
 #
 # **Predict** before you run it: will the three fills agree on the best order?
 
@@ -429,39 +432,44 @@ cw6.mark_difference_interval(difference_interval, HIDDEN_SEED)
 made = maps_of(net, some, top, fitted)
 heats = {
     "random": np.random.default_rng(SEED).normal(size=some.shape),
-    "$S_x$": some * made["gradient"],
-    "$S_w$": made["PatternAttr.\n$S_w$"],
-    "$S_a$": made["PatternAttr.\n$S_a$"],
-    "$S_{a\\pm}$": made["PatternAttr.\n$S_{a\\pm}$"],
+    "input × gradient": some * made["gradient"],
+    "filter": made["PatternAttr.\nfilter"],
+    "linear": made["PatternAttr.\nlinear"],
+    "positive": made["PatternAttr.\npositive"],
 }
 colours = (style.FAINT, style.SIGNAL, style.DISTRACTOR, style.PATTERN, style.FILTER)
 
 
-def plain(name):
-    """A method's name to print."""
-    return name.replace("\n", " ").replace("_{a\\pm}", "_a±").replace("$", "")
-
-
 def draw_curves(axes, heats, patch, fill, title):
-    """The mean curve of every order; prints areas and differences from the first, with their intervals."""
-    print(f"\n{title}, patches of {patch}×{patch}: area; difference from {next(iter(heats))} [95 % interval]")
-    areas = {}
-    for (name, heat), colour in zip(heats.items(), colours, strict=True):
-        curves = degradation(net.predict, some, heat, top, patch, fill)
-        areas[name] = curves.mean(axis=1)
-        axes.plot(curves.mean(axis=0), color=colour, linewidth=3, label=name)
-        mean, low, high = difference_interval(areas[name], areas[next(iter(heats))])
-        print(f"{plain(name):>10} {areas[name].mean():.3f}; {mean:+.3f} [{low:+.3f}, {high:+.3f}]")
-    axes.set(title=title, xlabel="patches replaced", ylim=(0, 1.02), xmargin=0)
+    """Draw the mean curve of every order; print areas and their differences. Returns {order: areas (n,)}."""
+    curves = {name: degradation(net.predict, some, heat, top, patch, fill) for name, heat in heats.items()}
+    areas = {name: each.mean(axis=1) for name, each in curves.items()}
+    for (name, each), colour in zip(curves.items(), colours, strict=True):
+        axes.plot(each.mean(axis=0), "o-", color=colour, linewidth=2.5, markersize=5, label=name)
+    axes.set(title=title, xlabel="patches replaced", ylim=(0, 1.02), xmargin=0.02)
+    axes.locator_params(axis="x", integer=True)
+
+    def difference(one, other):
+        mean, low, high = difference_interval(areas[one], areas[other])
+        return f"{mean:+.3f} [{low:+.3f}, {high:+.3f}]"
+
+    print(f"\n{title}, patches of {patch}×{patch}: area; difference from random [95 % interval]")
+    for name, of_images in areas.items():
+        against = "" if name == "random" else f"; {difference(name, 'random')}"
+        print(f"{name:>17} {of_images.mean():.3f}{against}")
+    best, second, *_ = sorted(areas, key=lambda name: areas[name].mean())
+    print(f"    the two best: {best} minus {second} {difference(best, second)}")
+    return areas
 
 
 picture = Picture(figsize=(14, 4.6), dpi=62, layout="constrained")
 panels = picture.subplots(1, 3, sharey=True)
 fills = {"own mean": "mean", "black": 0, "mid-grey": 0.5}
+areas = {}
 for axes, (title, fill) in zip(panels, fills.items(), strict=True):
-    draw_curves(axes, heats, 2, fill, title)
+    areas[title] = draw_curves(axes, heats, 2, fill, title)
 panels[0].set_ylabel("probability of the class")
-picture.suptitle(f"{len(some)} digits: replaced, most relevant first")
+picture.suptitle(f"{len(some)} digits: patches of 2×2 replaced, the most relevant first")
 picture.legend(*panels[0].get_legend_handles_labels(), loc="outside right center", frameon=False)
 picture
 
@@ -474,7 +482,8 @@ picture
 # $$|\cos(a,b)|=\frac{|\sum_i a_ib_i|}{\sqrt{\sum_i a_i^2\,\sum_i b_i^2}}$$
 #
 # over all values of an image's two maps. 1 means that they are the same map, up to a factor or a sign. Where
-# one of the maps is zero everywhere, the answer is `nan`, without a warning.
+# one of the maps is zero everywhere, the answer is `nan`. Compute in float64: the squares of tiny values vanish in
+# float32.
 
 
 # %% nbgrader={"grade": false, "grade_id": "cw6-similarity", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -502,8 +511,9 @@ cw6.mark_similarity(similarity, HIDDEN_SEED)
 # %% [markdown] nbgrader={"grade": false, "grade_id": "cw6-classes-text", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # ### The class and its neighbour
 #
-# The class that the network sees, and the next number (9 is followed by 0). In each row the same digit, first
-# for its class, then for the other one.
+# The class that the network sees, and the next number (9 is followed by 0). Each pair is the same digit, first
+# for its class, then for the other one. For most digits the other class's score is below zero, and the map that
+# starts there changes its colour.
 
 # %%
 other = (top + 1) % 10
@@ -511,24 +521,25 @@ mine, theirs = maps_of(net, some, top, fitted), maps_of(net, some, other, fitted
 for name, maps in mine.items():
     alike = similarity(maps, theirs[name])
     low, middle, high = np.nanpercentile(alike, [25, 50, 75])
-    print(
-        f"{plain(name):>20}: |cos| median {middle:.2f}, half of the digits between {low:.2f} and {high:.2f}"
-    )
+    name = name.replace("\n", " ")
+    print(f"{name:>21}: |cos| median {middle:.2f}, half of the digits between {low:.2f} and {high:.2f}")
 
 pairs = np.repeat(np.arange(4), 2)
 shown = {name: np.stack([(mine, theirs)[k % 2][name][i] for k, i in enumerate(pairs)]) for name in mine}
 titles = [f"as a {(top, other)[k % 2][i]}" for k, i in enumerate(pairs)]
-draw_maps(some[pairs, 0], shown, titles)
+draw_maps(some[pairs, 0], shown, titles, anchors="EW")
 
 # %% [markdown] nbgrader={"grade": false, "grade_id": "cw6-report-text", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # ## 9 · The report
 #
-# At most 500 words, in full sentences, with the numbers of *your* network. The reader knows the lessons, and
+# At most 600 words, in full sentences, with the numbers of *your* network. The reader knows the lessons, and
 # wants to know what to believe.
 #
-# 1. **Degradation** (8 points). Which order is best by each fill? Which differences have an interval without 0?
-#    Which method would you have recommended, had you seen only one of the three panels? Run one more fill or
-#    patch size of your own choice in the cell below, and say what it adds.
+# 1. **Degradation** (8 points). Which order is best by each fill? Which differences from random, and which
+#    between the two best, have an interval without 0? Which method would you have recommended, had you seen
+#    only the first, only the second, only the third panel? Choose one more fill or patch size in the cell below
+#    (as it stands, it repeats the first panel), and say what it adds. For a difference that is not printed:
+#    `difference_interval(areas["black"]["filter"], areas["black"]["linear"])`.
 # 2. **Class** (6 points). Which maps change with the class, and which do not? What follows for the sentence
 #    "these pixels made the network say three"?
 # 3. **What the maps show, and what not** (6 points). Choose one claim that somebody could make on the strength
@@ -538,10 +549,13 @@ draw_maps(some[pairs, 0], shown, titles)
 #    you measure, what do you compare with, which result would speak for the method, and which against?
 
 # %%
-# Your own experiment: another fill, another patch size, or both.
+# Your own experiment: choose another fill, another patch size (the images are 8×8), or both.
+own_patch, own_fill = 2, "mean"
+
 own_picture = Picture(figsize=(7, 4.6), dpi=62, layout="constrained")
 axes = own_picture.subplots()
-draw_curves(axes, heats, 4, "mean", "own mean")
+areas["own"] = draw_curves(axes, heats, own_patch, own_fill, f"my fill: {own_fill}")
+axes.set_ylabel("probability of the class")
 axes.legend(frameon=False)
 own_picture
 
@@ -549,23 +563,27 @@ own_picture
 # ### BEGIN SOLUTION
 # (A model answer, without the numbers, which are those of the term. Each claim names the output it rests on.)
 #
-# **Degradation.** By black, input × gradient is far ahead of all patterns; by mid-grey it is behind them, and
-# may not differ from random. By their own mean all orders are close together, and better than random. So the
-# fill decides the ranking: $S_x$ never ranks a black pixel, and replacing black by black does nothing, which
-# is an advantage of the fill and not of the explanation. Seen alone, each panel recommends another method. The
-# estimators of PatternAttribution are close together: the intervals of their differences from random overlap.
-# With patches of 4×4 only four steps are left, and the order of the methods changes once more.
+# **Degradation.** By black, input × gradient is far ahead of all patterns, and `positive` comes second; the
+# interval between these two leaves out 0. By mid-grey both are about as good as random or worse, and `filter`
+# and `linear` are best. By their own mean all orders are close together; `filter` and `linear` differ from
+# random, but hardly from each other. The second panel alone would have made me recommend input × gradient, the
+# first and the third `filter` or `linear`. So the fill decides the ranking: input × gradient is 0 at black
+# pixels, and replacing black by black does nothing, which is an advantage of the fill and not of the
+# explanation. My own experiment: with patches of 4×4 replaced by their mean, input × gradient is ahead of all
+# others, and most intervals of PatternAttribution's differences from random contain 0: the patch's size decides
+# the ranking, too.
 #
-# **Class.** The maps of PatternAttribution for a class and its neighbour have |cos| near 1, with whichever
-# estimator. The gradient's do not, PatternNet's less so. So PatternAttribution shows where the network finds a
-# digit, not why this one: the sentence is not supported by a map that is the same for "four".
+# **Class.** The maps of PatternAttribution for a class and its neighbour have |cos| near 1 with `filter` and
+# `linear`, and about 0.9 with `positive`. The gradient's change most, PatternNet's less. So PatternAttribution
+# shows where the network finds a digit, not why this one: the sentence is not supported by a map that is the
+# same for "four".
 #
-# **What the maps show, and what not.** Claim: "PatternAttribution with $S_{a\pm}$ shows the
-# strokes of the five, so it explains why the network says five." Yet its map for a six shows the same strokes,
-# in the other sign: what is drawn is the digit, which the gates know, and the sign of the score. The chain of
-# mostly positive matrices converges to rank 1 (Sixt et al. 2020). On the photos the maps with $S_{a\pm}$ fall
-# apart, as some units' denominators are near zero, while those with $S_w$, which know of no pattern, look
-# smooth and convincing. Smooth is what a long chain of positive matrices looks like; do not trust it.
+# **What the maps show, and what not.** Claim: "PatternAttribution with `positive` shows the strokes of the
+# five, so it explains why the network says five." Yet its map for a six shows the same strokes, in the other
+# sign: what is drawn is the digit, which the gates know, and the sign of the score. The chain of mostly
+# positive matrices converges to rank 1 (Sixt et al. 2020). On the photos the maps with `positive` fall apart,
+# as some units' denominators are near zero, while those with `filter`, which know of no pattern, look smooth
+# and convincing. Smooth is what a long chain of positive matrices looks like; do not trust it.
 #
 # **What would change my mind.** Train the same network with labels drawn at random, and explain it. If its maps
 # degrade no better than a random order, and differ from those of the trained network, the maps speak of what
