@@ -12,7 +12,7 @@ from minixai.checks import CheckError, cw5
 from tests import grading
 from tests.submissions import cw5 as submissions
 
-FUNCTIONS = ("moments", "merge", "patterns", "rest", "rho", "in_other_units", "patches", "conv_moments")
+FUNCTIONS = ("moments", "merge", "patterns", "rest", "rho", "in_other_coordinates", "patches", "conv_moments")
 SEEDS = (0, 12, 77)
 
 
@@ -79,7 +79,7 @@ WRONG_CELLS = [
     ("rho", submissions.IN_SAMPLE, "that is ρ in sample"),
     ("merge", submissions.EQUAL_BATCHES, "the counts must weigh the means"),
     ("rest", submissions.FACTOR_WITH_BIAS, "the factor is wᵀx, without the bias"),
-    ("in_other_units", submissions.MOVED_LIKE_SAMPLES, "a filter does not change as the samples do"),
+    ("in_other_coordinates", submissions.MOVED_LIKE_SAMPLES, "a filter does not change as the samples do"),
     ("patches", submissions.PLACES_FIRST, "images must come first"),
     (
         "rest",
@@ -105,6 +105,43 @@ WRONG_CELLS = [
         "    y = cut @ w.reshape(len(w), -1).T\n"
         "    return moments(cut, y + b, y > 0), moments(cut, y + b, y <= 0)\n",
         "the bias is left out of y > 0",
+    ),
+    *(
+        (name, grading.solutions_of("cw5")[f"cw5-{name.replace('_', '-')}"].replace(right, wrong), told)
+        for name, right, wrong, told in (
+            ("moments", "return Moments(", "return (", "got tuple, return Moments("),
+            ("moments", ".astype(np.float64)", "", "n is int64, expected float64"),
+            ("merge", "share = other.n", "share = one.n", "weighed by the count of the other"),
+            ("merge", "(one.n * share", "(n * share", "not by 1"),
+            ("merge", "return Moments(", "return (", "got tuple, return Moments("),
+            ("patterns", "denominator != 0", "denominator > 0", "a negative denominator is not 0"),
+            ("rho", "d - d.mean(axis=0)", "d", "d̂ is not centred before the fit"),
+            (
+                "rho",
+                "- np.corrcoef(read, y)[0, 1]",
+                "- abs(np.corrcoef(read, y)[0, 1])",
+                "sample; or the corr",
+            ),
+            (
+                "patches",
+                "np.pad(x, ((0, 0), (0, 0), (padding, padding), (padding, padding)))",
+                "x",
+                "the padding",
+            ),
+            ("patches", "::stride, ::stride", "::stride", "the stride goes over the columns, too"),
+            ("patches", "np.pad(x", "np.pad(x.astype(float)", "got float64, expected float32"),
+            ("conv_moments", ", mx.Tensor(b)", "", "the bias is left out of y > 0"),
+        )
+    ),
+    (
+        "moments",
+        "def moments(x, y, keep):\n"
+        "    n = keep.sum(axis=0).astype(np.float64)\n"
+        "    share = (keep / np.maximum(n, 1)).astype(x.dtype)\n"
+        "    mean_x, mean_y = share.T @ x, (share * y).sum(axis=0)\n"
+        "    cross = np.where(keep, y - mean_y, 0).T @ (x - x.mean(axis=0))\n"
+        "    return Moments(n, mean_x, mean_y, cross)\n",
+        "summed in float64: mean_x is float32",
     ),
 ]
 
@@ -224,16 +261,6 @@ MARKED = {  # right in what check_ shows, wrong in what mark_ adds
         "    return moments(cut, y, y > 0), moments(cut, y, y <= 0)\n",
         "dilation 2",
     ),
-    "float32 sums": (
-        "moments",
-        "def moments(x, y, keep):\n"
-        "    n = keep.sum(axis=0).astype(np.float64)\n"
-        "    share = (keep / np.maximum(n, 1)).astype(x.dtype)\n"
-        "    mean_x, mean_y = share.T @ x, (share * y).sum(axis=0)\n"
-        "    cross = np.where(keep, y - mean_y, 0).T @ (x - x.mean(axis=0))\n"
-        "    return Moments(n, mean_x, mean_y, cross)\n",
-        "float32: mean_x",
-    ),
     "active is y ≥ 0": (
         "rest",
         "def rest(x, w, b, a_plus, a_minus):\n"
@@ -282,6 +309,12 @@ def test_a_wrong_number_by_hand_is_named(mistake: str, change: dict[str, int]) -
     with pytest.raises(CheckError, match=r"5\.4 a_plus") as error:
         cw5.mark_by_hand(wrong, 3)
     assert mistake in str(error.value)
+
+
+def test_the_visible_check_of_the_hand_question_does_not_print_the_filter() -> None:
+    given = cw5.numbers(3)
+    with pytest.raises(CheckError, match=r"5\.4 wᵀa_s and wᵀa_d: got .*, expected \[1 0\]$"):
+        cw5.check_by_hand({**answers(3)["by_hand"], "w": 3.0 * given.a_s}, 3)
 
 
 @pytest.mark.parametrize("seed", range(10))

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minixai.checks.honesty import own_work
-from minixai.checks.report import CheckError, compare, result_of, tuple_of
+from minixai.checks.report import CheckError, compare, compare_array, result_of, tuple_of
 
 __all__ = [
     "OUT_OF_REACH",
@@ -21,7 +21,7 @@ __all__ = [
     "Numbers",
     "check_by_hand",
     "check_conv_moments",
-    "check_in_other_units",
+    "check_in_other_coordinates",
     "check_merge",
     "check_moments",
     "check_patches",
@@ -30,7 +30,7 @@ __all__ = [
     "check_rho",
     "mark_by_hand",
     "mark_conv_moments",
-    "mark_in_other_units",
+    "mark_in_other_coordinates",
     "mark_merge",
     "mark_moments",
     "mark_patches",
@@ -86,21 +86,18 @@ def check_moments(moments: Callable[..., Any], seed: int) -> None:
     _check_moments(answer, "5.1 by hand", x, y, np.array([[True, True], [True, False], [False, True]]))
     s = _samples(seed, n=40)
     _check_moments(answer, "5.1 random", s.x, s.y, s.y > 0)
+    single = (s.x + 100).astype(np.float32), s.y.astype(np.float32)
+    _check_moments(answer, "5.1 float32 samples, summed in float64", *single, s.y > 0)
 
 
 def mark_moments(moments: Callable[..., Any], seed: int) -> None:
-    """The same for other numbers, no kept sample, large means, and float32."""
+    """The same for other numbers, no kept sample, and large means."""
     check_moments(moments, seed)
     answer = _own("5.1", moments)
     s = _samples(seed, n=30, stream=1)
     none = (s.y > 0) & (np.arange(s.y.shape[1]) != 1)
     _check_moments(answer, "5.1 a unit that keeps no sample", s.x, s.y, none)
-    _check_moments(answer, "5.1 large means", s.x + 1e5, s.y - 1e5, s.y > 0)
-    single = (s.x + 100).astype(np.float32)
-    _check_moments(answer, "5.1 float32", single, s.y.astype(np.float32), s.y > 0)
-    for name, array in zip(Moments._fields, answer(single, s.y.astype(np.float32), s.y > 0), strict=True):
-        if name != "n" and np.asarray(array).dtype != np.float64:
-            raise CheckError(f"5.1 float32: {name} is {np.asarray(array).dtype}, expected float64")
+    _check_moments(answer, "5.1 means of 1e5", s.x + 1e5, s.y - 1e5, s.y > 0)
 
 
 def _check_moments(answer: Callable[..., Any], case: str, x: Array, y: Array, keep: Array) -> None:
@@ -157,22 +154,33 @@ def _check_merge(
     ]
     got = batches[0]
     for batch in batches[1:]:
-        got = answer(got, batch)
-        if got is None:
-            raise CheckError(f"{case}: not done yet")
+        got = _as_moments(case, answer(got, batch))
     one, other = batches[:2]
     n = np.maximum(one.n + other.n, 1)
+    share = one.n / n
     steps = (other.mean_x - one.mean_x) * (other.mean_y - one.mean_y)[:, None]
     mistakes = {
         "n": {"the mean of the counts, they add up": n / 2},
-        "mean_x": {"the counts must weigh the means": (one.mean_x + other.mean_x) / 2},
-        "mean_y": {"the counts must weigh the means": (one.mean_y + other.mean_y) / 2},
-        "cross": {
-            "the two sums alone: the batches have different means": one.cross + other.cross,
-            "the step between the means is weighed by n₁n₂/(n₁ + n₂)": one.cross + other.cross + steps,
-        },
+        "mean_x": _mistakes_of_a_mean(one.mean_x, other.mean_x, share[:, None]),
+        "mean_y": _mistakes_of_a_mean(one.mean_y, other.mean_y, share),
+        "cross": {"the two sums alone: the batches have different means": one.cross + other.cross},
     }
+    for name, weight in {
+        "1": np.ones_like(n),
+        "n₁n₂": one.n * other.n,
+        "n₁/(n₁ + n₂)": share,
+        "n₂/(n₁ + n₂)": 1 - share,
+    }.items():
+        mistake = f"the step between the means is weighed by n₁n₂/(n₁ + n₂), not by {name}"
+        mistakes["cross"][mistake] = one.cross + other.cross + weight[:, None] * steps
     _compare_moments(case, got, _moments(x, y, keep), mistakes if len(batches) == 2 else {})
+
+
+def _mistakes_of_a_mean(one: Array, other: Array, share: Array) -> dict[str, Array]:
+    return {
+        "the counts must weigh the means": (one + other) / 2,
+        "each mean is weighed by the count of the other": (1 - share) * one + share * other,
+    }
 
 
 # 3 · patterns
@@ -246,6 +254,10 @@ def _mistakes_of_a_regime(x: Array, y: Array, w: Array, own: Moments, active: Ar
         / within,
         "divided by wᵀw": numerator / length,
         "the denominator keeps its sign": numerator / np.abs(denominator),
+        "a negative denominator is not 0": np.where(denominator > 0, numerator / denominator, 0),
+        "E[x] is subtracted from x, too": _over(
+            _weighted(x - x.mean(axis=0), (y - y.mean(axis=0)) * active), w
+        ),
     }
 
 
@@ -279,16 +291,13 @@ def numbers(seed: int) -> Numbers:
 
 
 def check_by_hand(by_hand: Any, seed: int) -> None:
-    """by_hand: "w", "a", "a_plus", "a_minus" and "b_zero"; here only w, and wᵀa = 1 of all three."""
-    given, (w, *_) = numbers(seed), _by_hand(numbers(seed))
+    """by_hand: "w", "a", "a_plus", "a_minus" and "b_zero"; here only w, and wᵀ of the three patterns."""
+    given = numbers(seed)
     _entries(by_hand)
-    crossed = np.linalg.solve(np.stack([given.a_s, given.a_d]), [0.0, 1.0])
-    mistakes = {"that w reads the distractor and cancels the signal": crossed, "that is a_s": given.a_s}
-    compare("5.4 w", by_hand["w"], w, mistakes)
+    crossed = {"that w reads the distractor and cancels the signal": [0, 1]}
+    compare("5.4 wᵀa_s and wᵀa_d", np.array([given.a_s, given.a_d]) @ by_hand["w"], [1, 0], crossed)
     for name in ("a", "a_plus", "a_minus"):
-        if np.shape(by_hand[name]) != (2,):
-            raise CheckError(f"5.4 {name}: got the shape {np.shape(by_hand[name])}, expected (2,)")
-        compare(f"5.4 wᵀ{name}", w @ by_hand[name], 1)
+        compare(f"5.4 wᵀ{name}", np.dot(by_hand["w"], by_hand[name]), 1)
 
 
 def mark_by_hand(by_hand: Any, seed: int) -> None:
@@ -323,6 +332,8 @@ def _entries(by_hand: Any) -> None:
     for name in ("w", "a", "a_plus", "a_minus", "b_zero"):
         if not isinstance(by_hand, Mapping) or by_hand.get(name) is None:
             raise CheckError(f"5.4 {name}: not done yet")
+        if np.shape(by_hand[name]) != (shape := () if name == "b_zero" else (2,)):
+            raise CheckError(f"5.4 {name}: got the shape {np.shape(by_hand[name])}, expected {shape}")
 
 
 # 5 · rest
@@ -395,7 +406,7 @@ def check_rho(rho: Callable[..., Any], seed: int) -> None:
 
 
 def mark_rho(rho: Callable[..., Any], seed: int) -> None:
-    """The same for other numbers, other units of y and d, nothing to read from, and y that does not vary."""
+    """The same for other numbers, other scales of y and d, nothing to read from, and y that does not vary."""
     check_rho(rho, seed)
     answer = _own("5.6", rho)
     s = _samples(seed, n=50, stream=9)
@@ -403,7 +414,7 @@ def mark_rho(rho: Callable[..., Any], seed: int) -> None:
     _check_rho(answer, "5.6 few samples", d_v, y_v, d_test, y_test)
     expected = _rho(d_v, y_v, d_test, y_test)
     moved = d_v * 1e-3 + 7, 1e3 * y_v - 5, d_test * 1e-3 + 7, 1e3 * y_test - 5
-    compare("5.6 other units of d and y", answer(*moved), expected)
+    compare("5.6 d and y on other scales", answer(*moved), expected)
     undefined = np.where(np.arange(len(expected)) == 1, np.nan, expected)
     nothing = (np.arange(len(expected)) != 1)[:, None, None]
     _compare_nan("5.6 S_x: a rest of 0", answer(d_v * nothing, y_v, d_test * nothing, y_test), undefined)
@@ -415,14 +426,19 @@ def _check_rho(
     answer: Callable[..., Any], case: str, d_v: Array, y_v: Array, d_test: Array, y_test: Array
 ) -> None:
     expected = _rho(d_v, y_v, d_test, y_test)
+    in_sample = "v is fitted to the test samples: that is ρ in sample"
+    no_sign = "the correlation has a sign on other samples; that is 1 less its size"
+    if d_v.shape[2] == 1:  # of one input, both come to the same
+        in_sample = no_sign = f"{in_sample}; or {no_sign}"
     mistakes = {
-        "v is fitted to the test samples: that is ρ in sample": _rho(d_test, y_test, d_test, y_test),
+        in_sample: _rho(d_test, y_test, d_test, y_test),
+        no_sign: 1 - np.abs(1 - expected),
         "all on the samples of v: that is ρ in sample": _rho(d_v, y_v, d_v, y_v),
         "the two parts are exchanged": _rho(d_test, y_test, d_v, y_v),
         "that is the correlation; ρ is 1 less it": 1 - expected,
-        "the correlation has a sign on other samples; that is 1 less its size": 1 - np.abs(1 - expected),
         "the square of the correlation": 1 - (1 - expected) ** 2,
-        "the means are not subtracted before the fit": _rho(d_v, y_v, d_test, y_test, centre=False),
+        "d̂ is not centred before the fit": _rho(d_v, y_v, d_test, y_test, centred="y"),
+        "neither d̂ nor y is centred before the fit": _rho(d_v, y_v, d_test, y_test, centred=""),
     }
     compare(case, answer(d_v, y_v, d_test, y_test), expected, mistakes)
 
@@ -433,31 +449,31 @@ def _compare_nan(case: str, got: Any, expected: Array) -> None:
     compare(case, np.nan_to_num(got), np.nan_to_num(expected))
 
 
-# 7 · other units
+# 7 · other coordinates
 
 
-def check_in_other_units(in_other_units: Callable[..., Any], seed: int) -> None:
-    """in_other_units(w, b, a, m, t): the filter, bias and pattern where x is written as x' = m·x + t."""
-    answer = _own("5.7", in_other_units)
+def check_in_other_coordinates(in_other_coordinates: Callable[..., Any], seed: int) -> None:
+    """in_other_coordinates(w, b, a, m, t): filter, bias and pattern where x is written as x' = m·x + t."""
+    answer = _own("5.7", in_other_coordinates)
     one = np.array([[1.0, -1.0]]), np.zeros(1), np.array([[1.0, 0.0]])
-    _check_in_other_units(answer, "5.7 by hand", *one, np.diag([10.0, 1.0]), np.array([0.0, 3.0]))
+    _check_in_other_coordinates(answer, "5.7 by hand", *one, np.diag([10.0, 1.0]), np.array([0.0, 3.0]))
     s = _samples(seed, n=40, stream=10)
     rng = np.random.default_rng([seed, 11])
     m, t = _mixing(rng, s.w.shape[1]), rng.normal(size=s.w.shape[1])
     a = _patterns(s.x, s.y, s.w)[0]
-    _check_in_other_units(answer, "5.7 random", s.w, s.b, a, m, t)
+    _check_in_other_coordinates(answer, "5.7 random", s.w, s.b, a, m, t)
     w, b, a = answer(s.w, s.b, a, m, t)
     x = s.x @ m.T + t
     compare("5.7 the outputs stay", x @ np.transpose(w) + b, s.y)
     compare("5.7 a' is the pattern of the new samples", a, _patterns(x, s.y, np.asarray(w))[0])
 
 
-def mark_in_other_units(in_other_units: Callable[..., Any], seed: int) -> None:
+def mark_in_other_coordinates(in_other_coordinates: Callable[..., Any], seed: int) -> None:
     """The same for other numbers."""
-    check_in_other_units(in_other_units, seed)
+    check_in_other_coordinates(in_other_coordinates, seed)
 
 
-def _check_in_other_units(
+def _check_in_other_coordinates(
     answer: Callable[..., Any], case: str, w: Array, b: Array, a: Array, m: Array, t: Array
 ) -> None:
     got = tuple_of(case, answer(w, b, a, m, t), 3, "a tuple of 3")
@@ -490,20 +506,17 @@ def check_patches(patches: Callable[..., Any], seed: int) -> None:
     _check_patches(answer, "5.8 by hand", np.arange(1.0, 7).reshape(1, 1, 2, 3), (2, 2), 1, 0)
     rng = np.random.default_rng([seed, 12])
     _check_patches(answer, "5.8 random", rng.normal(size=(3, 2, 5, 6)), (3, 3), 1, 1)
-    _check_patches(answer, "5.8 stride 2", rng.normal(size=(2, 3, 7, 7)), (3, 3), 2, 0)
+    single = rng.normal(size=(2, 3, 7, 7)).astype(np.float32)
+    _check_patches(answer, "5.8 stride 2, float32", single, (3, 3), 2, 0)
 
 
 def mark_patches(patches: Callable[..., Any], seed: int) -> None:
-    """The same for other numbers, kernels that are not square, strides that leave a rest, and float32."""
+    """The same for other numbers, kernels that are not square, and strides that leave a rest."""
     check_patches(patches, seed)
     answer = _own("5.8", patches, "minixai.kernels", "minixai.ops", "minixai.nn")
     rng = np.random.default_rng([seed, 13])
     _check_patches(answer, "5.8 a kernel of 2×3", rng.normal(size=(2, 2, 6, 5)), (2, 3), 1, 2)
     _check_patches(answer, "5.8 the stride leaves a rest", rng.normal(size=(2, 1, 8, 6)), (3, 2), 3, 1)
-    single = rng.normal(size=(1, 2, 4, 4)).astype(np.float32)
-    _check_patches(answer, "5.8 float32", single, (3, 3), 2, 1)
-    if (dtype := np.asarray(answer(single, (3, 3), 2, 1)).dtype) != np.float32:
-        raise CheckError(f"5.8 float32: got {dtype}, expected float32")
 
 
 def _check_patches(
@@ -517,13 +530,24 @@ def _check_patches(
     mistakes = {
         "images must come first, then rows, then columns": by_place,
         "within a patch: channel, then row, then column": channel_last,
-        "no image may be read along its columns first": cut.transpose(0, 2, 1, 3, 4, 5).reshape(
-            samples, inputs
-        ),
+        "the places go row by row": cut.transpose(0, 2, 1, 3, 4, 5).reshape(samples, inputs),
         "the kernel is turned by 180°": cut[..., ::-1, ::-1].reshape(samples, inputs),
         "beyond the edge x is 0": _windows(x, size, stride, padding, mode="edge").reshape(samples, inputs),
     }
-    compare(case, answer(x, size, stride, padding), cut.reshape(samples, inputs), mistakes)
+    got = answer(x, size, stride, padding)
+    dense = _windows(x, size, 1, padding)
+    for mistake, fewer_or_more in {
+        "the padding is left out": _windows(x, size, stride, 0),
+        "the stride is left out": dense,
+        "the stride goes over the columns, too": dense[:, ::stride],
+        "the stride goes over the rows, too": dense[:, :, ::stride],
+    }.items():
+        count = fewer_or_more.size // inputs
+        if count != samples and np.shape(got) == (count, inputs):
+            raise CheckError(
+                f"{case}: got {count} samples, expected {samples}\n    likely mistake: {mistake}"
+            )
+    compare_array(case, got, cut.reshape(samples, inputs), mistakes)
 
 
 # 9 · moments of a convolution
@@ -532,8 +556,8 @@ def _check_patches(
 def check_conv_moments(conv_moments: Callable[..., Any], seed: int) -> None:
     """conv_moments(x, w, b, **how): the Moments where y > 0 and where not, over all patches."""
     answer = _own("5.9", conv_moments)
-    x, w = np.array([[[[1.0, 2.0, 4.0, 0.0]]]]), np.array([[[[1.0, -1.0]]]])
-    _check_conv_moments(answer, "5.9 by hand", x, w, np.array([1.5]))
+    x, w = np.array([[[[1.0, 3.0, 6.0, 6.0]]]]), np.array([[[[1.0, -1.0]]]])
+    _check_conv_moments(answer, "5.9 by hand", x, w, np.array([2.5]))
     rng = np.random.default_rng([seed, 14])
     x, w = rng.normal(1, 1, (3, 2, 6, 5)), rng.normal(size=(4, 2, 3, 3))
     _check_conv_moments(answer, "5.9 random", x, w, _balanced(w, rng), stride=1, padding=1)
@@ -678,13 +702,15 @@ def _rests(s: _Samples, n: int) -> tuple[Array, Array, Array, Array]:
     return left[:, :n], s.y[:n], left[:, n:], s.y[n:]
 
 
-def _rho(d_v: Array, y_v: Array, d_test: Array, y_test: Array, centre: bool = True) -> Array:
-    """From the normal equations, unit by unit."""
+def _rho(d_v: Array, y_v: Array, d_test: Array, y_test: Array, centred: str = "dy") -> Array:
+    """From the normal equations, unit by unit; `centred` says what is, before the fit."""
     result = np.empty(len(d_v))
     for j in range(len(d_v)):
         d, y = d_v[j], y_v[:, j]
-        if centre:
-            d, y = d - d.mean(axis=0), y - y.mean()
+        if "d" in centred:
+            d = d - d.mean(axis=0)
+        if "y" in centred:
+            y = y - y.mean()
         v = np.linalg.pinv(d.T @ d, rcond=1e-12, hermitian=True) @ (d.T @ y)
         read = d_test[j] @ v
         read, true = read - read.mean(), y_test[:, j] - y_test[:, j].mean()
@@ -718,10 +744,19 @@ def _windows(
 def _compare_moments(
     case: str, got: Any, expected: Moments, mistakes: Mapping[str, Mapping[str, Any]]
 ) -> None:
-    got = tuple_of(case, got, len(Moments._fields), f"a tuple of {len(Moments._fields)}")
-    for name, value, right in zip(Moments._fields, got, expected, strict=True):
+    for name, value, right in zip(Moments._fields, _as_moments(case, got), expected, strict=True):
+        if np.asarray(value).dtype != np.float64:
+            raise CheckError(f"{case}: {name} is {np.asarray(value).dtype}, expected float64")
         scale = float(np.abs(right).max(initial=0))
         compare(f"{case}: {name}", value, right, mistakes.get(name), rtol=1e-9, atol=1e-9 * max(scale, 1))
+
+
+def _as_moments(case: str, got: Any) -> Moments:
+    if got is None:
+        raise CheckError(f"{case}: not done yet")
+    if not isinstance(got, Moments):
+        raise CheckError(f"{case}: got {type(got).__name__}, return Moments(n, mean_x, mean_y, cross)")
+    return got
 
 
 def _own(exercise: str, answer: Callable[..., Any], *more: str) -> Callable[..., Any]:

@@ -87,7 +87,7 @@ def rest(x, w, b, a_plus, a_minus):
 """
 
 MOVED_LIKE_SAMPLES = """\
-def in_other_units(w, b, a, m, t):
+def in_other_coordinates(w, b, a, m, t):
     return w @ m.T, b, a @ m.T
 """
 
@@ -151,23 +151,24 @@ WRONG = {
         {"cw5-patterns": ACTIVE_ONLY, "cw5-by-hand": HAND_WITHOUT_MEAN},
         {"cw5-patterns-test", "cw5-by-hand-test"},
     ),
-    "divided by the variance of the wrong samples": Wrong(
-        {"cw5-patterns": VARIANCE_OF_THE_REGIME}, {"cw5-patterns-test"}
-    ),
-    "means not subtracted": Wrong(
-        {"cw5-moments": NOT_CENTRED, "cw5-conv-moments": CONV_NOT_CENTRED},
-        {"cw5-moments-test", "cw5-conv-moments-test"},
+    "means not subtracted, divided by the variance of the wrong samples": Wrong(
+        {
+            "cw5-moments": NOT_CENTRED,
+            "cw5-conv-moments": CONV_NOT_CENTRED,
+            "cw5-patterns": VARIANCE_OF_THE_REGIME,
+        },
+        {"cw5-moments-test", "cw5-conv-moments-test", "cw5-patterns-test"},
     ),
     "in sample, and batches merged as if they were alike": Wrong(
         {"cw5-rho": IN_SAMPLE, "cw5-merge": EQUAL_BATCHES}, {"cw5-rho-test", "cw5-merge-test"}
     ),
-    "biases, units and places": Wrong(
+    "biases, coordinates and places": Wrong(
         {
             "cw5-rest": FACTOR_WITH_BIAS,
-            "cw5-in-other-units": MOVED_LIKE_SAMPLES,
+            "cw5-in-other-coordinates": MOVED_LIKE_SAMPLES,
             "cw5-patches": PLACES_FIRST,
         },
-        {"cw5-rest-test", "cw5-in-other-units-test", "cw5-patches-test"},
+        {"cw5-rest-test", "cw5-in-other-coordinates-test", "cw5-patches-test"},
     ),
     "minixai's own function": Wrong(
         {

@@ -13,9 +13,10 @@
 # %% [markdown] nbgrader={"grade": false, "grade_id": "cw5-title", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # # Coursework 5 · What is signal? Pattern estimators and ρ
 #
-# **You will do:** fit the patterns of $S_a$ and $S_{a\pm}$ for many units at once, from batches that are seen
-# only once; find by hand when $S_{a\pm}$ goes wrong, and when its denominator is zero; measure ρ on samples
-# that nothing was fitted to; do all of it for the convolutions of a small network that you train on digits.
+# **You will do:** fit the patterns of $S_a$ and $S_{a\pm}$ for many units at once, from batches that are
+# seen only once; find by hand when $S_{a\pm}$ goes wrong, and when its denominator is zero; measure ρ on
+# samples that nothing was fitted to; do all of it for the convolutions of a small network that you train on
+# digits.
 #
 # **You need:** lessons 4 and 8; lesson 2 for the patches of a convolution, lesson 1 for the backward pass.
 #
@@ -29,19 +30,21 @@
 # | 5.4 | by hand: a mean, a bias, and a denominator of 0 | 10 |
 # | 5.5 | the rest | 5 |
 # | 5.6 | ρ, held out | 15 |
-# | 5.7 | in other units | 5 |
+# | 5.7 | in other coordinates | 5 |
 # | 5.8 | patches | 10 |
 # | 5.9 | the moments of a convolution, without patches | 15 |
 #
 # **Rules.** The work is your own. While the checks run, `minixai.signal`, `minixai.rules`, `minixai.methods`
 # and the checks themselves are out of reach: an answer that calls them gets nothing. NumPy is free to use,
 # loops over units are fine. Exercise 5.9 uses `mx.Tensor`, `mx.ops` and `mx.backward`, and 5.8 NumPy alone.
-# No function may write to its arguments. The cells with checks stand behind the exercises; each has hidden
-# tests, too, with other numbers and the special cases that the text names. No exercise needs the one before
-# it to be right, but the pictures do.
+# No function may write to its arguments.
 #
-# **Handing in.** Choose *Restart and run all*, see that the checks you count on raise no error, save, hand in
-# this notebook. Code BSD-3-Clause, text CC BY 4.0.
+# **Checks.** Below each exercise a cell checks your answer. A test cell that prints nothing has passed; an
+# error says what is wrong. Marking runs the same checks with other numbers, and the hidden tests that the
+# text names. No exercise needs the one before it to be right, but the pictures do.
+#
+# **Handing in.** *Kernel → Restart Kernel and Run All Cells*, see that no check fails that you count on,
+# save, hand in this notebook. Code BSD-3-Clause, text CC BY 4.0.
 
 # %%
 import matplotlib
@@ -79,8 +82,8 @@ for dtype in (np.float32, np.float64):  # compiles the kernels, which takes some
 # | `mean_y` | (k,) | $\bar y$, the mean of their outputs |
 # | `cross` | (k, d) | $C=\sum(x-\bar x)(y-\bar y)$ |
 #
-# all float64, and all 0 for a unit without samples. `Moments(n, mean_x, mean_y, cross)` makes one, and
-# `m.cross` reads from it.
+# all float64, `n` too, and all 0 for a unit without samples. `Moments(n, mean_x, mean_y, cross)` makes one,
+# and `m.cross` reads from it. What returns moments returns `Moments(...)`, not a tuple.
 
 # %%
 Moments = cw5.Moments
@@ -88,9 +91,10 @@ Moments = cw5.Moments
 # %% [markdown]
 # ### Exercise 5.1 — the moments of some samples (10 points)
 #
-# Write `moments(x, y, keep)`. `keep` says which samples count for which unit. Hidden tests: a unit that keeps
-# none, float32 samples (sum in float64), and means of $10^5$ where the samples vary by about 1: there
-# $\sum xy-n\,\bar x\bar y$ is a small difference of large numbers, and loses all but a few digits.
+# Write `moments(x, y, keep)`. `keep` says which samples count for which unit. Samples may be float32; the
+# sums are float64 all the same. Hidden tests: a unit that keeps none, and means of $10^5$ where the samples
+# vary by about 1: there $\sum xy-n\,\bar x\bar y$ is a small difference of large numbers, and loses all but
+# a few digits.
 
 
 # %% nbgrader={"grade": false, "grade_id": "cw5-moments", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -170,7 +174,8 @@ cw5.mark_merge(merge, HIDDEN_SEED)
 # them with the moments of the two regimes. (What has to be added to $C_+$, which is taken about $\bar y_+$?)
 # Where a denominator is exactly 0, the pattern is 0: of a unit that never fires, $a_+$.
 #
-# Write `patterns(positive, negative, w)`. A denominator may be negative, it keeps its sign.
+# Write `patterns(positive, negative, w)`. A denominator may be negative; keep its sign. Hidden tests: a unit
+# that never fires, one that always does, a filter of zeros, filters of very different lengths.
 
 
 # %% nbgrader={"grade": false, "grade_id": "cw5-patterns", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -226,7 +231,8 @@ print(f"a_s = {a_s}, a_d = {a_d}, c = {c}, μ = {mu}, b = {b}")
 # - `a`, `a_plus`, `a_minus` (2,), the patterns of $S_a$ and $S_{a\pm}$;
 # - `b_zero`, the bias at which $a_+$ has the denominator 0, all other numbers as they are.
 #
-# The visible check sees to $w$ and to $w^\top a=1$ only.
+# The visible check sees to $w$, and that $w^\top$ of each pattern is 1. Whether the patterns and `b_zero`
+# are right you see in the picture that follows, once 5.1 to 5.3 are right.
 
 # %% nbgrader={"grade": false, "grade_id": "cw5-by-hand", "locked": false, "schema_version": 3, "solution": true, "task": false}
 # by_hand = {"w": [.., ..], "a": [.., ..], "a_plus": [.., ..], "a_minus": [.., ..], "b_zero": ..}
@@ -250,8 +256,9 @@ cw5.mark_by_hand(by_hand, SEED)
 
 # %% [markdown]
 # Does it happen? The cell draws 40 000 points in 20 batches for each of many biases, streams them through
-# your three functions, and shows how much of the distractor $a_+$ has taken for signal. Your own number for
-# $b$ is the black dot, and `b_zero` the broken line.
+# your three functions, and shows how much of the distractor each pattern has taken for signal. The large
+# dots are your patterns by hand, at this term's $b$, and should lie on the lines of their colours. The
+# broken line is your `b_zero`.
 
 
 # %%
@@ -272,24 +279,24 @@ def toy_batches(b, batches=20, n=2000):
         yield a_s * (y - b) + a_d * epsilon
 
 
-w = np.array([by_hand["w"]])
-biases = np.linspace(-c / 2, 0.95 * c, 40)
-shares = []
-for bias in biases:
-    fitted = patterns(*streamed(toy_batches(bias), w, bias), w)
-    shares.append([(pattern[0] - a_s) @ a_d / (a_d @ a_d) for pattern in fitted])
+hand_w = np.array([by_hand["w"]])
+biases = np.linspace(-c / 2, max(0.95 * c, b + 0.1 * c), 40)
+swept = [patterns(*streamed(toy_batches(bias), hand_w, bias), hand_w) for bias in biases]
+LIMIT = 6
 picture = Picture(figsize=(9, 4.6), dpi=76, layout="constrained")
 axes = picture.subplots()
-for values, label, colour in zip(
-    np.transpose(shares), ("$a$", "$a_+$", "$a_-$"), (style.PATTERN, "#009E73", "#E69F00"), strict=True
-):
-    shown = np.where(np.abs(values) < 8, values, np.nan)
-    axes.plot(biases, shown, "o-", color=colour, linewidth=2, markersize=4, label=label)
-axes.plot(b, (np.array(by_hand["a_plus"]) - a_s) @ a_d / (a_d @ a_d), "o", color=style.INK, markersize=10)
-axes.axvline(by_hand["b_zero"], color=style.INK, linestyle="--", linewidth=1)
-axes.set(ylim=(-8, 8), xlabel="bias $b$", ylabel="share of $a_d$ in the pattern")
-axes.set_title(f"μ = {mu}: $S_a$ is right for every bias")
-axes.legend(frameon=False, loc="upper left")
+lines = {"a": ("$a$", style.PATTERN), "a_plus": ("$a_+$", "#009E73"), "a_minus": ("$a_-$", "#E69F00")}
+for (name, (label, colour)), fitted in zip(lines.items(), zip(*swept, strict=True), strict=True):
+    shares = (np.concatenate(fitted) - a_s) @ a_d / (a_d @ a_d)
+    shown = np.where(np.abs(shares) < LIMIT, shares, np.nan)
+    axes.plot(biases, shown, "o-", color=colour, linewidth=2, markersize=3, label=label)
+    share = (np.array(by_hand[name]) - a_s) @ a_d / (a_d @ a_d)
+    axes.plot(b, share, "o", color=colour, markeredgecolor=style.INK, markeredgewidth=1.5, markersize=9)
+axes.plot([], [], "o", color="white", markeredgecolor=style.INK, markersize=9, label="yours, at $b$")
+axes.axvline(by_hand["b_zero"], color=style.INK, linestyle="--", linewidth=1, label="your b_zero")
+axes.set(ylim=(-LIMIT, LIMIT), xlabel="bias $b$", ylabel="share of $a_d$ in the pattern")
+axes.set_title(f"μ = {mu}: $S_a$ is right for every bias".replace("-", "−"))
+axes.legend(frameon=False, ncols=2, loc="upper left" if mu > 0 else "lower left")
 picture
 
 # %% [markdown]
@@ -299,17 +306,17 @@ picture
 #
 # $$\mathrm{var}_+[y]+\left(\bar y_+-b\right)\left(\bar y_+-\bar y\right).$$
 #
-# $\bar y_+>\bar y$ unless the unit is always active, so it can be negative only if $b>\bar y_+$: the unit is
-# active because of its bias, and on the average of its active samples its filter speaks *against* it. Without
-# a bias it is never negative, nor is that of $a_-$. ρ over all samples, which comes next, will see nothing of
-# all this.
+# $\bar y_+>\bar y$ unless the unit is always active, so it can be negative only if $b>\bar y_+$: the unit
+# is active because of its bias, and on the average of its active samples its filter speaks *against* it.
+# Without a bias it is never negative, nor is that of $a_-$. ρ over all samples, which comes next, will see
+# nothing of all this.
 #
 # ### Exercise 5.5 — the rest (5 points)
 #
 # All estimators here have one or two directions: $S(x)=a_+\,w^\top x$ where $y=w^\top x+b>0$, and
 # $a_-\,w^\top x$ elsewhere. $S_a$ has $a_+=a_-=a$ and $S_w$ has $a_+=a_-=w/(w^\top w)$. The factor is
-# $w^\top x$, *without* the bias; what is active is decided *with* it. Write `rest(x, w, b, a_plus, a_minus)`,
-# which returns $\hat d=x-S(x)$ of every unit.
+# $w^\top x$, *without* the bias; what is active is decided *with* it. Write `rest(x, w, b, a_plus,
+# a_minus)`, which returns $\hat d=x-S(x)$ of every unit. Hidden tests: $S_w$, and an output of exactly 0.
 
 
 # %% nbgrader={"grade": false, "grade_id": "cw5-rest", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -348,7 +355,11 @@ cw5.mark_rest(rest, HIDDEN_SEED)
 # - As $w^\top\hat d=0$ but for rounding, $\hat d$ has a direction in which it must not be read:
 #   `np.linalg.lstsq(..., rcond=1e-10)[0]` leaves it out.
 # - The correlation on other samples has a sign. It stays, so ρ may exceed 1.
-# - Where $v^\top\hat d$ or $y$ does not vary on the test samples, ρ is `nan`. This is $S_x$, whose rest is 0.
+# - Where $v^\top\hat d$ or $y$ does not vary at all on the test samples (all values equal; no tolerance is
+#   needed), ρ is `nan`. This is $S_x$, whose rest is 0.
+#
+# Hidden tests: the two cases of `nan`, few samples, $\hat d$ and $y$ far smaller or larger and with other
+# means.
 
 
 # %% nbgrader={"grade": false, "grade_id": "cw5-rho", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -379,16 +390,17 @@ cw5.mark_rho(rho, HIDDEN_SEED)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ### Exercise 5.7 — in other units (5 points)
+# ### Exercise 5.7 — in other coordinates (5 points)
 #
-# Somebody writes the same samples in other units: $x'=Mx+t$ with a matrix $M$ `(d, d)` that has an inverse,
-# and $t$ `(d,)`. Metres become feet, pixels of 0 to 255 become 0 to 1, colours are mixed. The network is to
-# do what it did, $w'^\top x'+b'=w^\top x+b$ for every $x$. Write `in_other_units(w, b, a, m, t)`, which
-# returns its $w'$, its $b'$, and the pattern $a'$ of the new samples. ($w'^\top a'=1$ still holds.)
+# Somebody writes the same samples in other coordinates: $x'=Mx+t$ with a matrix $M$ `(d, d)` that has an
+# inverse, and $t$ `(d,)`. Metres become feet, pixels of 0 to 255 become 0 to 1, colours are mixed. The
+# network is to do what it did, $w'^\top x'+b'=w^\top x+b$ for every $x$. Write `in_other_coordinates(w, b,
+# a, m, t)`, which returns its $w'$, its $b'$, and the pattern $a'$ of the new samples. ($w'^\top a'=1$
+# still holds.)
 
 
-# %% nbgrader={"grade": false, "grade_id": "cw5-in-other-units", "locked": false, "schema_version": 3, "solution": true, "task": false}
-def in_other_units(w, b, a, m, t):
+# %% nbgrader={"grade": false, "grade_id": "cw5-in-other-coordinates", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def in_other_coordinates(w, b, a, m, t):
     """(w', b', a') of shapes (k, d), (k,) and (k, d), where x is written as x' = m·x + t.
 
     w and a (k, d), b (k,), m (d, d), t (d,), all float64.
@@ -402,10 +414,10 @@ def in_other_units(w, b, a, m, t):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "cw5-in-other-units-test", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-cw5.check_in_other_units(in_other_units, SEED)
+# %% nbgrader={"grade": true, "grade_id": "cw5-in-other-coordinates-test", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+cw5.check_in_other_coordinates(in_other_coordinates, SEED)
 ### BEGIN HIDDEN TESTS
-cw5.mark_in_other_units(in_other_units, HIDDEN_SEED)
+cw5.mark_in_other_coordinates(in_other_coordinates, HIDDEN_SEED)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -415,7 +427,7 @@ cw5.mark_in_other_units(in_other_units, HIDDEN_SEED)
 # > **Predict 1.** The patterns, $v$ and ρ from the same $n$ samples, or from three sets of $n$. Where is ρ of
 # > $S_a$, where that of $S_w$, as $n$ grows?
 # >
-# > **Predict 2.** The unit of the first input is changed by a factor from 1/100 to 100. Which ρ changes?
+# > **Predict 2.** The first input is multiplied by a factor from 1/100 to 100. Which ρ changes?
 
 
 # %%
@@ -452,35 +464,36 @@ by_n = {
 thirds = [ten_inputs(2000) for _ in range(3)]
 for name, pattern in zip(("a", "a₊", "a₋"), patterns(*streamed(thirds, ten_w, ten_b), ten_w), strict=True):
     off = np.linalg.norm(pattern[0] - directions[0]) / np.linalg.norm(directions[0])
-    print(f"{name} is {off:.0%} of the signal's length off")
+    print(f"{name} differs from the signal by {off:.0%} of its length")
 by_factor = []
 for factor in factors:
     m = np.diag([factor, *np.ones(9)])
-    new_w, new_b, _ = in_other_units(ten_w, ten_b, ten_w, m, np.zeros(10))
+    new_w, new_b, _ = in_other_coordinates(ten_w, ten_b, ten_w, m, np.zeros(10))
     by_factor.append(rhos([x @ m for x in thirds], new_w, new_b))
-ESTIMATORS = {  # colour, marker, its size
-    "$S_w$": (style.FILTER, "s", 6), "$S_a$": (style.PATTERN, "D", 9), r"$S_{a\pm}$": ("#009E73", "^", 6)
-}  # fmt: skip
+ESTIMATORS = {  # how they are drawn; the triangle stands in the hollow diamond where both are at one place
+    "$S_w$": {"color": style.FILTER, "marker": "s", "ms": 6},
+    "$S_a$": {"color": style.PATTERN, "marker": "D", "ms": 11, "mfc": "none", "mew": 1.5},
+    r"$S_{a\pm}$": {"color": "#009E73", "marker": "^", "ms": 6},
+}
 picture = Picture(figsize=(14, 4.4), dpi=74, layout="constrained")
 panels = picture.subplots(1, 3, sharey=True)
 series = [(name, ns, values, "samples $n$") for name, values in by_n.items()]
 series.append(("held out, n = 2000", factors, by_factor, "factor of the first input"))
 for axes, (title, along, values, label) in zip(panels, series, strict=True):
-    for k, (name, (colour, marker, size)) in enumerate(ESTIMATORS.items()):
-        axes.plot(along, [each[k, 0] for each in values], marker=marker, markersize=size, color=colour,
-                  linewidth=2, label=name)  # fmt: skip
-    axes.set(xscale="log", xlabel=label, ylim=(0, 1.25), title=title)
+    for k, (name, drawn) in enumerate(ESTIMATORS.items()):
+        axes.plot(along, [each[k, 0] for each in values], linewidth=2, label=name, **drawn)
+    axes.set(xscale="log", xlabel=label, ylim=(0, 1.1), title=title)
     axes.axhline(1, color=style.FAINT, linewidth=0.8, zorder=0)
 panels[0].set_ylabel("ρ")
 panels[0].legend(frameon=False, loc="center right")
 picture
 
 # %% [markdown]
-# In sample $S_a$ and $S_{a\pm}$ are at 1 for every $n$: the check of 5.5 has shown why, their
-# $\mathrm{cov}[\hat d,y]$ is 0. And that, although the distractors have a mean and $a_+$ is far off, as the cell
-# prints. Held out, they come to 1 as $n$ grows, both of them. $S_a$ does not know in which units the samples
-# are written. $S_w$ does: $w$ changes by $M^{-1}$ where a direction in the input changes by $M$, so its ρ
-# depends on a choice that has nothing to do with the network.
+# In sample $S_a$ and $S_{a\pm}$ are at 1 for every $n$: for both, $\mathrm{cov}[\hat d,y]=0$ by
+# construction (put $\hat d=x-a\,w^\top x$ into it). And that, although the distractors have a mean and
+# $a_+$ is far off, as the cell prints. Held out, they come to 1 as $n$ grows, both of them. For $S_a$ it is
+# all the same in which coordinates the samples are written. For $S_w$ it is not: $w$ becomes $M^{-\top}w$
+# where a direction $a$ becomes $Ma$, so its ρ depends on a choice that has nothing to do with the network.
 #
 # ## A convolution
 #
@@ -488,8 +501,8 @@ picture
 #
 # A convolution is a filter that looks at every patch, so its samples are the patches of all images, zeros
 # beyond the edge included. Write `patches(x, size, stride, padding)` with NumPy. Order: images, then places
-# row by row; within a patch: channel, row, column, so that `weight.reshape(k, -1)` are the filters. Hidden
-# tests: kernels that are not square, strides that do not come out even, and the dtype stays.
+# row by row; within a patch: channel, row, column, so that `weight.reshape(k, -1)` are the filters. The
+# dtype stays. Hidden tests: kernels that are not square, strides that do not come out even.
 
 
 # %% nbgrader={"grade": false, "grade_id": "cw5-patches", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -518,15 +531,16 @@ cw5.mark_patches(patches, HIDDEN_SEED)
 # ### Exercise 5.9 — the moments of a convolution, without patches (15 points)
 #
 # The reader of ρ needs the patches. The patterns do not. The backward pass of a convolution with respect to
-# its weight, for a cotangent $g$, is $\sum g\cdot x$ over all patches (lesson 8.5). Choose $g$ twice for each
-# regime, and you have $\bar x_\pm$ and $C_\pm$, for any stride, padding and dilation:
+# its weight, for a cotangent $g$, is $\sum g\cdot x$ over all patches (lesson 8.5). Choose $g$ twice for
+# each regime, and you have $\bar x_\pm$ and $C_\pm$, for any stride, padding and dilation:
 #
 # `weight = mx.Tensor(w)`, `y = mx.ops.conv2d(mx.Tensor(x), weight, mx.Tensor(b), **how)`, and
 # `mx.backward(y, g, wrt=[weight])[weight]` with an array `g` of `y.value`'s shape, for as many `g` as you
 # like.
 #
-# Write `conv_moments(x, w, b, **how)`. Here $C_\pm=\sum_\pm x\,(y-\bar y_\pm)$ will do: why is it the same as
-# $\sum_\pm(x-\bar x_\pm)(y-\bar y_\pm)$? Hidden tests: dilation, and a unit that never fires.
+# Write `conv_moments(x, w, b, **how)`. Here $C_\pm=\sum_\pm x\,(y-\bar y_\pm)$ will do: why is it the same
+# as $\sum_\pm(x-\bar x_\pm)(y-\bar y_\pm)$? Hidden tests: dilation, kernels that are not square, a unit
+# that never fires.
 
 
 # %% nbgrader={"grade": false, "grade_id": "cw5-conv-moments", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -536,9 +550,9 @@ def conv_moments(x, w, b, **how):
     x (n, c, h, w), w (k, c, kh, kw), b (k,), all float64; how: stride, padding, dilation, as conv2d takes
     them. The moments have d = c·kh·kw inputs, in the order of w.reshape(k, -1).
 
-    Example: one row [1, 2, 4, 0], one filter [1, -1], b = 1.5. The patches (1, 2), (2, 4), (4, 0) have
-    y = 0.5, -0.5, 5.5. Two are active: n = 2, x̄ = (2.5, 1), ȳ = 3 and
-    C = (1, 2)·(-2.5) + (4, 0)·2.5 = (7.5, -5).
+    Example: one row [1, 3, 6, 6], one filter [1, -1], b = 2.5. The patches (1, 3), (3, 6), (6, 6) have
+    y = 0.5, -0.5, 2.5. Two are active: n = 2, x̄ = (3.5, 4.5), ȳ = 1.5 and
+    C = (1, 3)·(-1) + (6, 6)·1 = (5, 3).
     """
     ### BEGIN SOLUTION
     weight = mx.Tensor(w)
@@ -584,7 +598,7 @@ net = mx.nn.Sequential({
     "conv2": mx.nn.Conv2d(8, 8, 3, stride=2, padding=1, rng=rng), "relu2": mx.nn.ReLU(),
     "flatten": mx.nn.Flatten(), "dense": mx.nn.Linear(8 * 16, 10, rng=rng),
 })  # fmt: skip
-(*_, last) = mx.nn.fit(net, images[:1200], labels[:1200], epochs=8, batch_size=32, progress=False,
+(*_, last) = mx.nn.fit(net, images[:1200], labels[:1200], epochs=6, batch_size=32, progress=False,
                        optimiser=mx.nn.Adam(net.parameters(), lr=3e-3), seed=SEED,
                        validation=(images[1200:], labels[1200:]))  # fmt: skip
 print(f"{last.validation_accuracy:.1%} of {len(images) - 1200} digits that were not trained on are right")
@@ -597,37 +611,39 @@ LAYERS = {  # the layer's input, and how the convolution goes over it
 
 # %%
 found, measured = {}, {}
-for name, (x, how) in LAYERS.items():
-    weight, b = state[f"{name}.weight"], state[f"{name}.bias"]
-    w = weight.reshape(len(weight), -1)
+for layer, (x, how) in LAYERS.items():
+    weight, bias = state[f"{layer}.weight"], state[f"{layer}.bias"]
+    flat = weight.reshape(len(weight), -1)
     regimes = None
     for start in range(0, 600, 100):
-        batch = conv_moments(x[start : start + 100], weight, b, **how)
+        batch = conv_moments(x[start : start + 100], weight, bias, **how)
         regimes = batch if regimes is None else tuple(map(merge, regimes, batch))
-    a, plus, minus = found[name] = patterns(*regimes, w)
+    linear, plus, minus = found[layer] = patterns(*regimes, flat)
     positive, negative = regimes
-    mean_y = (positive.n * positive.mean_y + negative.n * negative.mean_y) / (positive.n + negative.n)
-    n = np.maximum(positive.n, 1)
-    within = np.sum(w * positive.cross, axis=1) / n
-    between = np.sum(w * positive.mean_x, axis=1) * (positive.mean_y - mean_y)
-    print(
-        f"{name}\n  share of active samples  {positive.n / (positive.n + negative.n)}\n  bias {' ' * 19} {b}"
-    )
-    print(f"  denominator of a₊: var₊  {within}\n  {'second term':>24} {between}")
+    active, every = np.maximum(positive.n, 1), positive.n + negative.n
+    mean_y = (positive.n * positive.mean_y + negative.n * negative.mean_y) / every
+    within = np.sum(flat * positive.cross, axis=1) / active
+    between = np.sum(flat * positive.mean_x, axis=1) * (positive.mean_y - mean_y)
+    print(layer)
+    for label, values in {
+        "share of active samples": positive.n / every, "mean of y where y > 0": positive.mean_y, "bias": bias,
+        "denominator of a₊: var₊": within, "second term": between,
+    }.items():  # fmt: skip
+        print(f"{label:>25} {values}")
 
     x_v, x_test = (patches(part, (3, 3), **how) for part in (x[600:900], x[1200:1500]))
-    y_v, y_test = x_v @ w.T + b, x_test @ w.T + b
-    filters = w / np.sum(w * w, axis=1, keepdims=True)
-    for k, pair in enumerate(((filters, filters), (a, a), (plus, minus))):
-        d_v, d_test = rest(x_v, w, b, *pair), rest(x_test, w, b, *pair)
-        measured[name, "all samples", k] = rho(d_v, y_v, d_test, y_test)
-        active = np.full(len(w), np.nan)
+    y_v, y_test = x_v @ flat.T + bias, x_test @ flat.T + bias
+    filters = flat / np.sum(flat * flat, axis=1, keepdims=True)
+    for k, pair in enumerate(((filters, filters), (linear, linear), (plus, minus))):
+        d_v, d_test = rest(x_v, flat, bias, *pair), rest(x_test, flat, bias, *pair)
+        measured[layer, "all samples", k] = rho(d_v, y_v, d_test, y_test)
+        of_active = np.full(len(flat), np.nan)
         for j in np.flatnonzero(positive.n > 200):
             on_v, on_test = y_v[:, j] > 0, y_test[:, j] > 0
             one = slice(j, j + 1)
-            active[j] = rho(d_v[one, on_v], y_v[on_v, one], d_test[one, on_test], y_test[on_test, one])[0]
-        measured[name, "y > 0 only", k] = active
-identity = np.zeros((len(w), *x_test.shape))
+            of_active[j] = rho(d_v[one, on_v], y_v[on_v, one], d_test[one, on_test], y_test[on_test, one])[0]
+        measured[layer, "y > 0 only", k] = of_active
+identity = np.zeros((len(flat), *x_test.shape))
 print("S_x:", rho(identity, y_test, identity, y_test), "for lack of a rest")
 
 # %%
@@ -640,6 +656,8 @@ for row, (name, values) in zip(panels, rows.items(), strict=True):
         image = np.reshape(values[j], (3, 3))
         limit = np.abs(image).max() or 1
         axes.imshow(image, cmap="RdBu_r", vmin=-limit, vmax=limit)
+        if not image.any():
+            axes.text(1, 1, "never\nactive", ha="center", va="center")
         axes.set(xticks=[], yticks=[])
         for side in axes.spines.values():
             side.set_visible(True)
@@ -650,23 +668,28 @@ picture
 
 # %%
 picture = Picture(figsize=(14, 4.6), dpi=74, layout="constrained")
-titles = [(name, samples) for name in LAYERS for samples in ("all samples", "y > 0 only")]
+titles = [(layer, samples) for layer in LAYERS for samples in ("all samples", "y > 0 only")]
 panels = picture.subplots(1, 4, sharey=True)
-for axes, (name, samples) in zip(panels, titles, strict=True):
-    for k, (label, (colour, marker, size)) in enumerate(ESTIMATORS.items()):
-        values = measured[name, samples, k]
-        axes.plot(np.arange(8) + 0.2 * (k - 1), values, marker, color=colour, markersize=size, label=label)
-        print(f"{name}, {samples:>11}: mean ρ of {label:>10} {np.nanmean(values):.2f}")
+for axes, (layer, samples) in zip(panels, titles, strict=True):
+    for k, (label, drawn) in enumerate(ESTIMATORS.items()):
+        values = measured[layer, samples, k]
+        axes.plot(np.arange(8) + 0.2 * (k - 1), values, linestyle="none", label=label, **drawn)
+        print(f"{layer}, {samples:>11}: mean ρ of {label:>10} {np.nanmean(values):.2f}")
+    for j in np.flatnonzero(np.isnan(values)):
+        axes.text(j, 0.5, "hardly ever active", rotation=90, ha="center", va="center", color=style.FAINT)
     for level in (0, 1):
         axes.axhline(level, color=style.FAINT, linewidth=0.8, zorder=0)
     axes.set(xticks=range(8), xlabel="unit", ylim=(-0.05, 1.25))
-    axes.set_title(f"{name}, {samples}", size=14)
+    axes.set_title(f"{layer}, {samples}", size=14)
 panels[0].set_ylabel("ρ, held out")
 picture.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
 picture
 
 # %% [markdown]
-# Over all samples the two fitted estimators are one, as theory says. Over the active samples $S_{a\pm}$, made
-# for these, leaves far more in `conv2`: its inputs have been through a ReLU, are never negative, and have
-# means. Is there a unit in `conv1` whose $a_+$ looks unlike its $a$? See to its bias, and to the second term
-# of its denominator (both are printed). Where that is negative, it is exercise 5.4, in a network.
+# Over all samples the two fitted estimators are one: for both, $\mathrm{cov}[\hat d,y]=0$ on the samples
+# that they are fitted to. Over the active samples $S_{a\pm}$, made for these, leaves far more of $y$ in its
+# rest in `conv2`: the inputs there have been through a ReLU, are never negative, and have means.
+#
+# Is there a unit in `conv1` whose $a_+$ looks unlike its $a$? See to its bias and to the second term of the
+# denominator (both are printed): the nearer $b$ comes to $\bar y_+$, the smaller that term. In some
+# networks it is even slightly negative, which is exercise 5.4. (A blank $a_+$ is a unit that never fires.)
