@@ -139,10 +139,16 @@ MISTAKES: list[tuple[str, str, list[tuple[str, str]], str]] = [
     ("check", "conv2d", [("    y = np", "    w[:] = 1\n    y = np")], "writes to an array"),
     ("check", "conv2d", [("+ 2 * padding", "")], "got the shape (1, 1, 1, 1), expected (1, 1, 3, 3)"),
     ("check", "conv2d", [("@numba.njit\n", "")], "not compiled"),
-    ("mark", "conv2d", [("x.dtype", "np.float64")], "got float64, expected float32"),
+    ("check", "conv2d", [("x.dtype", "np.float64")], "got float64, expected float32"),
     ("check", "conv2d_vjp_input", [("w[k, c, u, v]", "w[k, c, kh - 1 - u, kw - 1 - v]")], "turned by 180°"),
     ("check", "conv2d_vjp_input", [("w[k, c, u, v]", "w[k, c, v, u]")], "rows and columns of the kernel"),
-    ("check", "conv2d_vjp_input", [("+=", "=")], "keeps its last product"),
+    (
+        "check",
+        "conv2d_vjp_input",
+        [("+=", "=")],
+        "expected [[[[31.  2.]\n   [10. 20.]]]]\n    likely mistake: a pixel keeps its last product",
+    ),
+    ("check", "conv2d_vjp_input", [("g.dtype", "np.float64")], "got float64, expected float32"),
     ("check", "conv2d_vjp_input", [(" - padding", "")], "the image's corner"),
     ("check", "conv2d_vjp_input", [("range(filters)", "range(1)")], "only the first filter"),
     ("check", "conv2d_vjp_input", [("range(n)", "range(1)")], "only the first image"),
@@ -153,6 +159,8 @@ MISTAKES: list[tuple[str, str, list[tuple[str, str]], str]] = [
         "turned by 180°",
     ),
     ("check", "conv2d_vjp_weight", [("gw[k, c, u, v]", "gw[k, c, v, u]")], "rows and columns"),
+    ("check", "conv2d_vjp_weight", [("total +=", "total =")], "a weight keeps its last product"),
+    ("check", "conv2d_vjp_weight", [("g.dtype", "np.float64")], "got float64, expected float32"),
     ("check", "conv2d_vjp_weight", [("= total", "= total / n")], "the mean over the images"),
     ("check", "conv2d_vjp_weight", [("range(n)", "range(1)")], "only the first image"),
     ("check", "conv2d_vjp_weight", [("range(n)", "range(n - 1, n)")], "only the last image"),
@@ -164,17 +172,34 @@ MISTAKES: list[tuple[str, str, list[tuple[str, str]], str]] = [
     ),
     ("check", "transposed", [("[:, :, ::-1, ::-1]", "")], "the kernels are not turned"),
     ("check", "transposed", [("[:, :, ::-1, ::-1]", "[::-1, ::-1, ::-1, ::-1]")], "all four axes"),
-    ("mark", "transposed", [(".swapaxes(0, 1)", "")], "got the shape (3, 2, 3, 3), expected (2, 3, 3, 3)"),
-    ("mark", "transposed", [("dilation * (w", "(w")], "the dilation is forgotten"),
+    ("mark", "transposed", [(".swapaxes(0, 1)", "")], "got the shape (4, 1, 5, 5), expected (1, 4, 5, 5)"),
+    ("check", "transposed", [("dilation * (w", "(w")], "the dilation is forgotten"),
     (
         "check",
         "transposed",
         [("dilation * (w.shape[2] - 1) - padding", "padding")],
         "of the convolution itself",
     ),
+    (
+        "check",
+        "transposed",
+        [("dilation * (w", "1.0 * dilation * (w")],
+        "padding: got 1.0, expected an int",
+    ),
+    (
+        "mark",
+        "transposed",
+        [("dilation * (w.shape[2] - 1) - padding", "max(dilation * (w.shape[2] - 1) - padding, 0)")],
+        "a negative padding is right, too",
+    ),
     ("check", "transposed", [("    return filters, ", "    return filters  # ")], "expected the two"),
     ("check", "max_pool2d", [("x[i, c, top, left]", "0.0")], "starts at 0"),
-    ("check", "max_pool2d", [("value > best", "value >= best")], "the last maximum is taken"),
+    (
+        "check",
+        "max_pool2d",
+        [("value > best", "value >= best")],
+        "the last maximum, or the last NaN, is taken",
+    ),
     ("check", "max_pool2d", [("= place", "= place % width * height + place // width")], "down the columns"),
     (
         "check",
@@ -199,13 +224,21 @@ MISTAKES: list[tuple[str, str, list[tuple[str, str]], str]] = [
         ],
         "place in the window",
     ),
-    ("check", "max_pool2d", [("np.int64", "np.float64")], "got float64, expected integers"),
-    ("mark", "max_pool2d", [(" or (np.isnan(value) and not np.isnan(best))", "")], "where y is NaN"),
+    ("check", "max_pool2d", [("np.int64", "np.float64")], "switches: got float64, expected int64"),
+    ("check", "max_pool2d", [("np.int64", "np.int32")], "switches: got int32, expected int64"),
     (
-        "mark",
+        "check",
+        "max_pool2d",
+        [("columns), x.dtype", "columns), np.float64")],
+        "y: got float64, expected float32",
+    ),
+    ("check", "max_pool2d", [(" and not np.isnan(best)", "")], "or the last NaN, is taken"),
+    ("check", "max_pool2d", [(" or (np.isnan(value) and not np.isnan(best))", "")], "where y is NaN"),
+    (
+        "check",
         "max_pool2d",
         [("best, place = x[i, c, top, left], top * width + left", "best, place = -np.inf, 0")],
-        "switches",
+        "x [[[[-inf -inf -inf -inf]]]], size 3, stride 2, padding 1, switches: got [[[[0 0]]]]",
     ),
     (
         "check",
@@ -220,8 +253,9 @@ MISTAKES: list[tuple[str, str, list[tuple[str, str]], str]] = [
         [("@numba.njit\ndef gather", "def gather")],
         "gather: the function is not compiled",
     ),
+    ("check", "unpooling", [("y.dtype", "np.float64")], "max_unpool2d: got float64, expected float32"),
     (
-        "mark",
+        "check",
         "unpooling",
         [("switches.shape, x.dtype", "switches.shape")],
         "gather: got float64, expected float32",
@@ -233,7 +267,23 @@ MISTAKES: list[tuple[str, str, list[tuple[str, str]], str]] = [
         [("-(offset // stride)", "-(offset // stride) + 1")],
         "inside(-1, 5, 2, 4): got (2, 3)",
     ),
+    ("check", "conv2d_fast", [("max(first, stop)", "stop")], "inside(9, 5, 2, 4): got (0, -2)"),
     ("mark", "conv2d_fast", [("max(first, stop)", "stop")], "expected 0 ≤ first = stop"),
+    (
+        "check",
+        "conv2d_fast",
+        [("columns), x.dtype", "columns), np.float64")],
+        "got float64, expected float32",
+    ),
+    (
+        "check",
+        "conv2d_fast",
+        [
+            ("for q in range(out.size):", "if out.size:"),
+            ("out[q] += pixels[q * stride]", "out += pixels[: (out.size - 1) * stride + 1 : stride]"),
+        ],
+        "no pixel is read on its own",
+    ),
 ]
 
 
@@ -241,9 +291,40 @@ MISTAKES: list[tuple[str, str, list[tuple[str, str]], str]] = [
 def test_a_mistake_is_named(kind: str, exercise: str, changes: list[tuple[str, str]], told: str) -> None:
     grade_id = ANSWERS[exercise][0]
     answers = functions(changed(grade_id, *changes), exercise)
-    with pytest.raises((CheckError, IndexError)) as error:
+    with pytest.raises(CheckError) as error:
         run(kind, exercise, answers)
     assert told in str(error.value)
+
+
+def test_an_index_outside_is_told_with_the_case() -> None:
+    answers = functions(changed("cw2-conv2d", ("0 <= row < height", "0 <= row <= height")), "conv2d")
+    with pytest.raises(IndexError) as error:
+        run("check", "conv2d", answers)
+    case, hint = error.value.__notes__
+    assert "x (1, 1, 2, 2), w (1, 1, 2, 2), stride 1, padding 1" in case
+    assert "leave it out" in hint
+
+
+@pytest.mark.parametrize("exercise", ["conv2d", "conv2d_fast"])
+def test_a_padded_copy_of_the_image_is_told(exercise: str) -> None:
+    grade_id = ANSWERS[exercise][0]
+    copy = "    x = np.pad(x, ((0, 0), (0, 0), (padding, padding), (padding, padding)))\n    padding = 0\n"
+    unpacking = "    n, channels, height, width = x.shape\n"
+    answers = functions(changed(grade_id, (unpacking, copy + unpacking)), exercise)
+    with pytest.raises(CheckError, match="as large as the padded image"):
+        run("check", exercise, answers)
+
+
+def test_the_transposed_convolution_with_negative_padding() -> None:
+    [conv2d] = functions(SOLUTIONS["cw2-conv2d"], "conv2d")
+    [transposed] = functions(SOLUTIONS["cw2-transposed"], "transposed")
+    rng = np.random.default_rng(0)
+    x, w = rng.normal(size=(2, 2, 5, 4)), rng.normal(size=(3, 2, 2, 2))
+    g = rng.normal(size=conv2d(x, w, 1, 3, 2).shape)
+    filters, padding = transposed(w, 3, 2)
+    assert padding == -1
+    back = conv2d(g, filters, 1, padding, 2)
+    np.testing.assert_allclose(back, cw2._vjp_input(g, w, x.shape, 1, 3, 2), atol=1e-12)
 
 
 def test_python_s_order_of_loops_is_told() -> None:

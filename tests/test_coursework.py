@@ -57,11 +57,9 @@ def graded(term: Path) -> Grade:
         submissions |= {
             name: grading.answered(source, each.answers) for name, each in wrong(assignment).items()
         }
-        students = {name: name.replace(" ", "_") for name in submissions}
-        marks = grading.grade_all(
-            term, assignment, {students[name]: submissions[name] for name in submissions}
-        )
-        return {name: marks[students[name]] for name in submissions}
+        by_student = {f"student{k}": notebook for k, notebook in enumerate(submissions.values())}
+        marks = grading.grade_all(term, assignment, by_student)
+        return dict(zip(submissions, (marks[student] for student in by_student), strict=True))
 
     return grade
 

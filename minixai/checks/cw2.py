@@ -130,15 +130,10 @@ class _Case(NamedTuple):
 
     def __str__(self) -> str:
         stride, padding, dilation = self.layout
-        return f"x {self.x.shape}, w {self.w.shape}, stride {stride}, padding {padding}, dilation {dilation}"
+        shapes = f"{self.x.dtype}, x {self.x.shape}, w {self.w.shape}"
+        return f"{shapes}, stride {stride}, padding {padding}, dilation {dilation}"
 
 
-BY_HAND = _Case(
-    np.array([[[[1.0, 2], [3, 4]]]]),
-    np.array([[[[0.0, 1], [0, 10]]]]),
-    np.array([[[[0.0, 0, 0], [1, 0, 0], [0, 0, 0]]]]),
-    (1, 1, 1),
-)
 SHOWN = [  # shapes of x and w, layout
     ((1, 2, 5, 5), (2, 2, 3, 3), (1, 0, 1)),
     ((2, 1, 5, 6), (3, 1, 3, 3), (1, 1, 1)),
@@ -164,14 +159,29 @@ def _drawn(shapes: Iterable[Any], seed: int, dtype: type = np.float64) -> list[_
     return cases
 
 
+def _by_hand() -> _Case:
+    """The example of the docstrings."""
+    x, w = np.array([[[[1.0, 2], [3, 4]]]]), np.array([[[[0.0, 1], [0, 10]]]])
+    return _Case(x, w, np.array([[[[3.0, 0, 0], [1, 2, 0], [0, 0, 0]]]]), (1, 1, 1))
+
+
+def _shown(seed: int) -> list[_Case]:
+    return [_by_hand(), *_drawn(SHOWN, seed), *_drawn(SHOWN[2:3], seed, np.float32)]
+
+
+def _hidden(seed: int) -> list[_Case]:
+    return _drawn(HIDDEN, seed) + _drawn(SHOWN, seed, np.float32)
+
+
 def check_conv2d(conv2d: Answer, seed: int) -> None:
     """conv2d(x, w, stride, padding, dilation): x (n, c, h, w), w (k, c, kh, kw); result (n, k, h', w')."""
-    _check_conv2d("2", conv2d, [BY_HAND, *_drawn(SHOWN, seed)])
+    _check_conv2d("2", conv2d, _shown(seed))
+    _check_no_copy("2", conv2d)
 
 
 def mark_conv2d(conv2d: Answer, seed: int) -> None:
-    """As `check_conv2d`, with other shapes and in float32."""
-    _check_conv2d("2", conv2d, _drawn(HIDDEN, seed) + _drawn(SHOWN, seed, np.float32))
+    """As `check_conv2d`, with other shapes."""
+    _check_conv2d("2", conv2d, _hidden(seed))
 
 
 def _check_conv2d(exercise: str, conv2d: Answer, cases: list[_Case]) -> None:
@@ -207,17 +217,33 @@ def _check_conv2d(exercise: str, conv2d: Answer, cases: list[_Case]) -> None:
             compare_array(f"{exercise} {case}", got, expected, mistakes)
 
 
+def _check_no_copy(exercise: str, conv2d: Answer) -> None:
+    """The padding is so wide that no memory holds a padded copy of x."""
+    wide = 10**8
+    x, w = np.array([[[[1.0, 2], [3, 4]]]]), np.array([[[[10.0]]]])
+    case = f"{exercise} {_Case(x, w, x, (wide, wide, 1))}"
+    expected = np.array([[[[0.0, 0, 0], [0, 10, 0], [0, 0, 0]]]])
+    try:
+        for got in _results(case, conv2d, x, w, wide, wide, 1):
+            compare_array(case, got, expected)
+    except MemoryError as error:
+        raise CheckError(
+            f"{case}: the answer asks for an array as large as the padded image, expected that it leaves out "
+            "the products whose pixel is outside"
+        ) from error
+
+
 def check_conv2d_vjp_input(conv2d_vjp_input: Answer, seed: int) -> None:
     """conv2d_vjp_input(g, w, height, width, stride, padding, dilation): g (n, k, h', w'), w (k, c, kh, kw).
 
     The result (n, c, height, width).
     """
-    _check_vjp_input(conv2d_vjp_input, [BY_HAND, *_drawn(SHOWN, seed)])
+    _check_vjp_input(conv2d_vjp_input, _shown(seed))
 
 
 def mark_conv2d_vjp_input(conv2d_vjp_input: Answer, seed: int) -> None:
-    """As `check_conv2d_vjp_input`, with other shapes and in float32."""
-    _check_vjp_input(conv2d_vjp_input, _drawn(HIDDEN, seed) + _drawn(SHOWN, seed, np.float32))
+    """As `check_conv2d_vjp_input`, with other shapes."""
+    _check_vjp_input(conv2d_vjp_input, _hidden(seed))
 
 
 def _check_vjp_input(conv2d_vjp_input: Answer, cases: list[_Case]) -> None:
@@ -251,12 +277,12 @@ def check_conv2d_vjp_weight(conv2d_vjp_weight: Answer, seed: int) -> None:
 
     The result (k, c, kh, kw).
     """
-    _check_vjp_weight(conv2d_vjp_weight, [BY_HAND, *_drawn(SHOWN, seed)])
+    _check_vjp_weight(conv2d_vjp_weight, _shown(seed))
 
 
 def mark_conv2d_vjp_weight(conv2d_vjp_weight: Answer, seed: int) -> None:
-    """As `check_conv2d_vjp_weight`, with other shapes and in float32."""
-    _check_vjp_weight(conv2d_vjp_weight, _drawn(HIDDEN, seed) + _drawn(SHOWN, seed, np.float32))
+    """As `check_conv2d_vjp_weight`, with other shapes."""
+    _check_vjp_weight(conv2d_vjp_weight, _hidden(seed))
 
 
 def _check_vjp_weight(conv2d_vjp_weight: Answer, cases: list[_Case]) -> None:
@@ -265,6 +291,9 @@ def _check_vjp_weight(conv2d_vjp_weight: Answer, cases: list[_Case]) -> None:
         expected = _vjp_weight(g, x, w.shape, *layout)
         mistakes = {
             "the kernel is turned by 180°": _turned(expected),
+            "a weight keeps its last product, expected the sum of all": (
+                _vjp_weight(g[-1:], x[-1:], w.shape, *layout, keep_last=True)
+            ),
             "the mean over the images, expected their sum": expected / len(x),
             "only the first image is used": _vjp_weight(g[:1], x[:1], w.shape, *layout),
             "only the last image is used": _vjp_weight(g[-1:], x[-1:], w.shape, *layout),
@@ -276,12 +305,12 @@ def _check_vjp_weight(conv2d_vjp_weight: Answer, cases: list[_Case]) -> None:
 
 def check_transposed(transposed: Answer, seed: int) -> None:
     """transposed(w, padding, dilation): the filters (c, k, s, s) and the padding, from w (k, c, s, s)."""
-    _check_transposed(transposed, [((2, 1, 2, 2), 0, 1), ((2, 3, 3, 3), 1, 1)], seed)
+    _check_transposed(transposed, [((2, 1, 2, 2), 0, 1), ((2, 3, 3, 3), 1, 2)], seed)
 
 
 def mark_transposed(transposed: Answer, seed: int) -> None:
-    """As `check_transposed`, with other shapes."""
-    _check_transposed(transposed, [((3, 2, 3, 3), 1, 2), ((4, 1, 5, 5), 3, 1), ((2, 2, 1, 1), 0, 3)], seed)
+    """As `check_transposed`, with other shapes, and with more padding than the kernel reaches."""
+    _check_transposed(transposed, [((4, 1, 5, 5), 3, 1), ((2, 2, 1, 1), 0, 3), ((3, 2, 2, 2), 4, 3)], seed)
 
 
 def _check_transposed(transposed: Answer, cases: Iterable[Any], seed: int) -> None:
@@ -303,8 +332,11 @@ def _check_transposed(transposed: Answer, cases: Iterable[Any], seed: int) -> No
         wrong = {
             "that is the padding of the convolution itself": padding,
             "the dilation is forgotten": shape[2] - 1 - padding,
+            "a negative padding is right, too": max(reach - padding, 0),
         }
         compare(f"{case}, padding", border, reach - padding, wrong)
+        if not isinstance(border, int | np.integer):
+            raise CheckError(f"{case}, padding: got {border!r}, expected an int")
 
 
 POOLS = [
@@ -317,31 +349,35 @@ HIDDEN_POOLS = [((3, 2, 7, 6), (2, 3, 0)), ((2, 1, 5, 8), (4, 2, 2)), ((1, 2, 3,
 
 def check_max_pool2d(max_pool2d: Answer, seed: int) -> None:
     """max_pool2d(x, size, stride, padding): x (n, c, h, w); the maxima and their switches (n, c, h', w')."""
-    by_hand = np.array([[[[-1.0, -4, -2]]]]), (3, 2, 1)
-    _check_max_pool2d(max_pool2d, [by_hand, *_images(POOLS, seed)])
+    rows = [-1, -4, -2], [1, np.nan, np.nan, 3], [-np.inf] * 4
+    first, *special = [(np.array([[[row]]], float), (3, 2, 1)) for row in rows]
+    drawn = _images(POOLS, seed) + _images(POOLS[:1], seed, np.float32)
+    _check_max_pool2d(max_pool2d, [first, *drawn, *special])
 
 
 def mark_max_pool2d(max_pool2d: Answer, seed: int) -> None:
-    """As `check_max_pool2d`, with other shapes, with NaN and −∞, and in float32."""
+    """As `check_max_pool2d`, with other shapes, with a NaN and −∞ among numbers."""
     drawn = _images(HIDDEN_POOLS + POOLS, seed)
     broken, layout = drawn[1]
     broken = broken.copy()
     broken[0, 0, 1, 6] = np.nan
     empty = np.where(drawn[0][0] < 2, -np.inf, drawn[0][0]), drawn[0][1]
-    single = [(x.astype(np.float32), layout) for x, layout in drawn[-2:]]
-    _check_max_pool2d(max_pool2d, [*drawn, (broken, layout), empty, *single])
+    _check_max_pool2d(max_pool2d, [*drawn, (broken, layout), empty, *_images(POOLS, seed, np.float32)])
 
 
-def _images(shapes: Iterable[Any], seed: int) -> list[tuple[Array, tuple[int, int, int]]]:
+def _images(
+    shapes: Iterable[Any], seed: int, dtype: type = np.float64
+) -> list[tuple[Array, tuple[int, int, int]]]:
     """Small whole numbers, so that there are ties; most are negative, so that zeros would be noticed."""
     rng = np.random.default_rng(seed)
-    return [(rng.integers(-6, 3, shape).astype(float), layout) for shape, layout in shapes]
+    return [(rng.integers(-6, 3, shape).astype(dtype), layout) for shape, layout in shapes]
 
 
 def _check_max_pool2d(max_pool2d: Answer, cases: Iterable[Any]) -> None:
     for x, layout in cases:
         size, stride, padding = layout
-        case = f"6 x {x.shape}, size {size}, stride {stride}, padding {padding}"
+        shown = x if x.size <= 4 else x.shape
+        case = f"6 {x.dtype}, x {shown}, size {size}, stride {stride}, padding {padding}"
         y, switches = _max_pool2d(x, *layout)
         framed = _padded(x, padding, padding)
         wrong_y = {
@@ -357,7 +393,7 @@ def _check_max_pool2d(max_pool2d: Answer, cases: Iterable[Any]) -> None:
         n, c = np.indices(y.shape)[:2]
         last = _max_pool2d(x, size, stride, padding, last=True)[1]
         wrong_switches = {
-            "at a tie the last maximum is taken, not the first": last,
+            "at a tie the last maximum, or the last NaN, is taken, not the first": last,
             "that is the place in the padded plane": (row + padding) * framed.shape[3] + column + padding,
             "that is the place in the window, not in the plane": (row - top) * size + column - left,
             "counted down the columns, not along the rows": column * x.shape[2] + row,
@@ -371,22 +407,20 @@ def _check_max_pool2d(max_pool2d: Answer, cases: Iterable[Any]) -> None:
                 compare(f"{case}, where y is NaN", np.isnan(got_y), np.isnan(y))
                 got_y = np.where(np.isnan(y), 0, got_y)
             compare_array(f"{case}, y", got_y, np.where(np.isnan(y), 0, y), wrong_y)
-            if np.asarray(got_switches).dtype.kind not in "iu":
-                raise CheckError(f"{case}, switches: got {np.asarray(got_switches).dtype}, expected integers")
-            compare(f"{case}, switches", got_switches, switches, wrong_switches)
+            compare_array(f"{case}, switches", got_switches, switches, wrong_switches)
 
 
 def check_unpooling(max_unpool2d: Answer, gather: Answer, seed: int) -> None:
     """max_unpool2d(y, switches, height, width): (n, c, height, width); gather(x, switches): as switches."""
     by_hand = np.array([[[[1.0, 5, 2, 0]]]]), (3, 1, 1)
-    _check_unpooling(max_unpool2d, gather, [by_hand, *_images(POOLS, seed)], seed)
+    cases = [by_hand, *_images(POOLS, seed), *_images(POOLS[:1], seed, np.float32)]
+    _check_unpooling(max_unpool2d, gather, cases, seed)
 
 
 def mark_unpooling(max_unpool2d: Answer, gather: Answer, seed: int) -> None:
-    """As `check_unpooling`, with other shapes and in float32."""
-    drawn = _images(HIDDEN_POOLS + POOLS, seed)
-    single = [(x.astype(np.float32), layout) for x, layout in drawn[-2:]]
-    _check_unpooling(max_unpool2d, gather, drawn + single, seed)
+    """As `check_unpooling`, with other shapes."""
+    cases = _images(HIDDEN_POOLS + POOLS, seed) + _images(POOLS, seed, np.float32)
+    _check_unpooling(max_unpool2d, gather, cases, seed)
 
 
 def _check_unpooling(max_unpool2d: Answer, gather: Answer, cases: Iterable[Any], seed: int) -> None:
@@ -405,7 +439,7 @@ def _check_unpooling(max_unpool2d: Answer, gather: Answer, cases: Iterable[Any],
             "where windows share a switch the last value is kept, expected the sum": last.reshape(x.shape),
             only_first: _only_first(summed.reshape(x.shape)),
         }
-        case = f"7 switches {switches.shape}, plane {x.shape[2:]}"
+        case = f"7 {x.dtype}, switches {switches.shape}, plane {x.shape[2:]}"
         for got in _results(f"{case}, max_unpool2d", max_unpool2d, y, switches, *x.shape[2:]):
             compare_array(f"{case}, max_unpool2d", got, summed.reshape(x.shape), mistakes)
         gathered = x.reshape(summed.shape)[place].reshape(y.shape)
@@ -415,15 +449,16 @@ def _check_unpooling(max_unpool2d: Answer, gather: Answer, cases: Iterable[Any],
 
 def check_conv2d_fast(inside: Answer, conv2d_fast: Answer, seed: int) -> None:
     """inside(offset, size, stride, count): (first, stop); conv2d_fast as conv2d, along the rows of x."""
-    _check_inside(inside, [(-1, 5, 2, 4), *_offsets(20, seed)])
-    _check_conv2d("8", conv2d_fast, [BY_HAND, *_drawn(SHOWN, seed)])
+    _check_inside(inside, [(-1, 5, 2, 4), (9, 5, 2, 4), (-9, 5, 1, 4), *_offsets(20, seed)])
+    _check_conv2d("8", conv2d_fast, _shown(seed))
+    _check_no_copy("8", conv2d_fast)
     _check_order(conv2d_fast, (1, 3, 4, 9))
 
 
 def mark_conv2d_fast(inside: Answer, conv2d_fast: Answer, seed: int) -> None:
-    """As `check_conv2d_fast`, with other numbers and shapes, and in float32."""
+    """As `check_conv2d_fast`, with other numbers and shapes."""
     _check_inside(inside, _offsets(60, seed))
-    _check_conv2d("8", conv2d_fast, _drawn(HIDDEN, seed) + _drawn(SHOWN, seed, np.float32))
+    _check_conv2d("8", conv2d_fast, _hidden(seed))
     _check_order(conv2d_fast, (2, 2, 3, 12))
 
 
@@ -449,6 +484,8 @@ def _check_order(conv2d_fast: Answer, shape: tuple[int, ...]) -> None:
     """The pixels of a row are read one after the other: what the time depends on, without a clock."""
     x = np.arange(np.prod(shape), dtype=float).reshape(shape).view(_Recorded)
     _interpreted(conv2d_fast)(x, np.ones((2, shape[1], 1, 1)), 1, 0, 1)
+    if not x.read:
+        raise CheckError("8 conv2d_fast: no pixel is read on its own, expected a loop over the columns of y")
     steps = np.diff(x.read)
     along = np.count_nonzero(steps == 1)
     if 2 * along < len(steps):
@@ -476,7 +513,14 @@ def _results(case: str, answer: Answer, *arguments: Any) -> Iterator[Any]:
 
     Python comes first, for it notices an index that lies outside, and calls of what is out of reach.
     """
-    yield result_of(case, _interpreted(answer, *OUT_OF_REACH), *arguments)
+    try:
+        got = result_of(case, _interpreted(answer, *OUT_OF_REACH), *arguments)
+    except IndexError as error:
+        error.add_note(
+            "An index is outside its array. If it is that of a pixel outside the image: leave it out."
+        )
+        raise
+    yield got
     if not hasattr(answer, "nopython_signatures"):
         raise CheckError(f"{case}: the function is not compiled, expected @numba.njit above it")
     yield result_of(case, answer, *arguments)
@@ -549,12 +593,20 @@ def _vjp_input(
 
 
 def _vjp_weight(
-    g: Array, x: Array, shape: tuple[int, ...], stride: int, padding: int, dilation: int
+    g: Array,
+    x: Array,
+    shape: tuple[int, ...],
+    stride: int,
+    padding: int,
+    dilation: int,
+    keep_last: bool = False,
 ) -> Array:
     gw = np.zeros(shape, g.dtype)
-    framed = _padded(x, padding, padding)
+    framed, in_image = _padded(x, padding, padding), _padded(np.ones_like(x), padding, padding)
     for r, q, rows, columns in _windows(x.shape, shape[2:], (stride, padding, dilation)):
-        gw += np.einsum("nk,ncuv->kcuv", g[:, :, r, q], framed[:, :, rows, columns])
+        products = np.einsum("nk,ncuv->kcuv", g[:, :, r, q], framed[:, :, rows, columns])
+        kept = np.where(in_image[0, :, rows, columns], 0, gw) if keep_last else gw
+        gw = kept + products
     return gw
 
 
