@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 
 from minixai import course
@@ -71,10 +72,12 @@ def test_points_add_up_to_100(term: Path, assignment: str) -> None:
 
 
 @pytest.mark.parametrize("assignment", ASSIGNMENTS)
-def test_a_solution_cell_has_one_solution_and_all_code_compiles(term: Path, assignment: str) -> None:
+def test_all_code_compiles_and_no_stub_stands_below_a_function(term: Path, assignment: str) -> None:
     source, release = (grading.read(term, kind, assignment) for kind in ("source", "release"))
-    for grade_id, cell in grading.cells_of(source, solution=True).items():
-        assert cell.source.count("### BEGIN SOLUTION") == cell.source.count("### END SOLUTION") == 1, grade_id
+    for grade_id, cell in grading.cells_of(release, solution=True, cell_type="code").items():
+        stubs = [line for line in cell.source.splitlines() if "raise NotImplementedError" in line]
+        assert stubs, grade_id
+        assert len(stubs) == 1 or all(line.startswith(" ") for line in stubs), grade_id
     for cell in source.cells + release.cells:
         if cell.cell_type == "code":
             compile(cell.source, cell.id, "exec")
@@ -107,7 +110,7 @@ def hidden_lines(notebook: Any) -> set[str]:
 
 @pytest.mark.parametrize("assignment", ASSIGNMENTS)
 def test_what_is_committed_is_the_release_of_seed_0(assignment: str, first_term: Path) -> None:
-    committed = json.loads((RELEASE / assignment / f"{assignment}.ipynb").read_text(encoding="utf-8"))
+    committed = nbformat.read(RELEASE / assignment / f"{assignment}.ipynb", as_version=4)
     assert committed == grading.read(first_term, "release", assignment), "run python lessons/build.py"
 
 

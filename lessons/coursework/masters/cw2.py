@@ -544,15 +544,15 @@ def windows_and_blas(x, w):
 
 
 @numba.njit
-def add_row(out, pixels, weight, stride):
-    for q in range(out.size):
-        out[q] += pixels[q * stride] * weight
+def add_row(total, numbers, factor, step):
+    for i in range(len(total)):
+        total[i] += factor * numbers[i * step]
 
 
 @numba.njit
-def add_row_unsigned(out, pixels, weight, stride):
-    for q in range(out.size):
-        out[q] += pixels[np.uint64(q * stride)] * weight
+def add_row_unsigned(total, numbers, factor, step):
+    for i in range(len(total)):
+        total[i] += factor * numbers[np.uint64(i * step)]
 
 
 layer = rng.normal(size=(1, 8, 64, 64)).astype(np.float32), rng.normal(size=(16, 8, 3, 3)).astype(np.float32)
