@@ -102,26 +102,27 @@ def release() -> None:
         shutil.copytree(Path(folder) / "release", RELEASE, dirs_exist_ok=True)
 
 
-def main(names: list[str]) -> int:
-    if not names or names == ["coursework"]:
-        release()
-    if names == ["coursework"]:
-        return 0
-    for source in [FOLDER / f"{name}.py" for name in names] or sources():
-        notebook = convert(source)
-        execute(notebook)
-        text = nbformat.writes(notebook) + "\n"
-        if len(text.encode()) > MAX_BYTES:
-            print(
-                f"{source.stem}: the notebook has {len(text.encode())} bytes, at most {MAX_BYTES} are allowed"
-            )
-            return 1
-        target = source.with_suffix(".ipynb")
-        target.write_text(text, encoding="utf-8", newline="\n")
-        thumbnail(notebook).save(thumbnail_path(source), quality=80, subsampling=0, optimize=True)
-        print(f"{target.name}: {len(notebook.cells)} cells, {len(text.encode()) // 1000} kB")
-    return 0
+def build(source: Path) -> None:
+    """Execute a lesson; write its notebook and its thumbnail."""
+    notebook = convert(source)
+    execute(notebook)
+    text = nbformat.writes(notebook) + "\n"
+    size = len(text.encode())
+    if size > MAX_BYTES:
+        sys.exit(f"{source.stem}: the notebook has {size} bytes, at most {MAX_BYTES} are allowed")
+    target = source.with_suffix(".ipynb")
+    target.write_text(text, encoding="utf-8", newline="\n")
+    thumbnail(notebook).save(thumbnail_path(source), quality=80, subsampling=0, optimize=True)
+    print(f"{target.name}: {len(notebook.cells)} cells, {size // 1000} kB")
+
+
+def main(names: list[str]) -> None:
+    for name in names or ["coursework", *(source.stem for source in sources())]:
+        if name == "coursework":
+            release()
+        else:
+            build(FOLDER / f"{name}.py")
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main(sys.argv[1:])

@@ -67,7 +67,7 @@ def lay_out(folder: str | Path, seed: int = 0, masters: str | Path = MASTERS) ->
         write_whole("course", course / "nbgrader_config.py", CONFIG.encode())
         for source in sources:
             _write_source(course, source, seed)
-            _release(course, source.stem)
+        _release(course, [source.stem for source in sources])
         _move(course, folder)
     return [source.stem for source in sources]
 
@@ -136,8 +136,10 @@ def _write_source(course: Path, master: Path, seed: int) -> None:
     write_whole("course", target, (nbformat.writes(notebook_of(master, seed)) + "\n").encode())
 
 
-def _release(course: Path, assignment: str) -> None:
-    done = nbgrader_of(course).generate_assignment(assignment)
-    if not done["success"]:
-        said = done.get("error") or done["log"]
-        raise ValueError(f"course: nbgrader made no student version of {assignment}: {said}")
+def _release(course: Path, assignments: list[str]) -> None:
+    api = nbgrader_of(course)
+    for assignment in assignments:
+        done = api.generate_assignment(assignment)
+        if not done["success"]:
+            said = done.get("error") or done["log"]
+            raise ValueError(f"course: nbgrader made no student version of {assignment}: {said}")

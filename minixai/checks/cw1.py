@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from minixai.checks.honesty import own_work
-from minixai.checks.report import CheckError, compare, compare_array, result_of, tuple_of
+from minixai.checks.report import CheckError, compare, compare_array, likely_mistakes, result_of, tuple_of
 
 __all__ = [
     "check_by_hand",
@@ -120,8 +120,8 @@ def check_by_hand(by_hand: Any, seed: int) -> None:
     expected, mistakes = _hand_derivatives(*numbers), _hand_mistakes(*numbers)
     for k, name in enumerate(("w1", "w2", "b")):
         if not math.isclose(got[k], expected[k], abs_tol=1e-9):
-            likely = [f"\n    likely mistake: {each}" for each in mistakes if got[k] == mistakes[each][k]]
-            raise CheckError(f"by_hand: the derivative of L by {name} is not {got[k]:g}" + "".join(likely))
+            likely = likely_mistakes(got[k], {mistake: each[k] for mistake, each in mistakes.items()})
+            raise CheckError(f"by_hand: the derivative of L by {name} is not {got[k]:g}{likely}")
 
 
 mark_by_hand = check_by_hand

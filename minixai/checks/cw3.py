@@ -14,7 +14,7 @@ import numpy as np
 
 from minixai import nn, ops
 from minixai.checks.honesty import own_work
-from minixai.checks.report import CheckError, compare, compare_array, result_of, tuple_of
+from minixai.checks.report import CheckError, compare, compare_array, likely_mistakes, result_of, tuple_of
 from minixai.tape import Node, Rule, Tensor, backward
 
 __all__ = [
@@ -254,10 +254,7 @@ def check_by_hand(by_hand: Answer, seed: int) -> None:
         mistakes["no gate is closed"] = w2 @ w1
         gates = name != "DeConvNet", name != "gradient"
         mistakes["w2 counts with its sign alone"] = np.sign(_through_gates(w2, w1 @ x, *gates)) @ w1
-        likely = [
-            f"\n    likely mistake: {each}" for each in mistakes if np.allclose(got[name], mistakes[each])
-        ]
-        raise CheckError(f"4 {name}: it is not {got[name]}" + "".join(likely))
+        raise CheckError(f"4 {name}: it is not {got[name]}{likely_mistakes(got[name], mistakes)}")
 
 
 mark_by_hand = check_by_hand

@@ -15,7 +15,7 @@ import numpy as np
 
 from minixai import ops
 from minixai.checks.honesty import own_work
-from minixai.checks.report import CheckError, compare, compare_array, result_of, tuple_of
+from minixai.checks.report import CheckError, compare, compare_array, likely_mistakes, result_of, tuple_of
 
 __all__ = [
     "check_alpha_beta_layer",
@@ -137,9 +137,8 @@ def _compare_by_hand(answer: Any, seed: int, how_many: int) -> None:
         raise CheckError(f"hand: got {answer}, expected four numbers")
     for k, number in enumerate(numbers[:how_many]):
         if not np.isclose(number, expected[k], rtol=5e-3):
-            likely = [name for name, slip in mistakes[k].items() if np.isclose(number, slip, rtol=5e-3)]
-            told = "".join(f"\n    likely mistake: {name}" for name in likely)
-            raise CheckError(f"hand: number {k + 1} is {number:.6g}, which is wrong{told}")
+            likely = likely_mistakes(number, mistakes[k], rtol=5e-3)
+            raise CheckError(f"hand: number {k + 1} is {number:.6g}, which is wrong{likely}")
 
 
 # Exercise 3: ε on any linear layer

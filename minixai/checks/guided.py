@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minixai.checks.report import CheckError, compare
+from minixai.checks.report import compare, tuple_of
 
 __all__ = ["check_added_parameters", "check_p_norm_pool", "check_relu_rules"]
 
@@ -67,11 +67,7 @@ def check_relu_rules(relu_rules: Callable[..., Any]) -> None:
         ("at zero", np.array([0.0, 0.0, 1.0]), np.array([2.0, -2.0, 0.0])),
         ("random", rng.normal(size=(2, 3, 4)), rng.normal(size=(2, 3, 4))),
     ]:
-        got = relu_rules(f, r)
-        if got is None:
-            raise CheckError(f"6.3 {case}: not done yet")
-        if not isinstance(got, tuple | list) or len(got) != 3:
-            raise CheckError(f"6.3 {case}: got {type(got).__name__}, expected three arrays")
+        got = tuple_of(f"6.3 {case}", relu_rules(f, r), 3, "three arrays")
         answers = {
             "gradient": (f > 0) * r,
             "DeConvNet": (r > 0) * r,

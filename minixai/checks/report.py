@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["CheckError", "compare", "compare_array", "result_of", "tell", "tuple_of"]
+__all__ = ["CheckError", "compare", "compare_array", "likely_mistakes", "result_of", "tell", "tuple_of"]
 
 SMALL = 24  # entries of an array that is shown whole
 
@@ -42,12 +42,16 @@ def compare(
         return
     else:
         difference = _difference(got, expected, rtol, atol)
-    likely = [
+    raise CheckError(f"{exercise}: {difference}{likely_mistakes(got, mistakes or {}, rtol, atol)}")
+
+
+def likely_mistakes(got: Any, mistakes: Mapping[str, Any], rtol: float = 1e-6, atol: float = 1e-8) -> str:
+    """A line for every mistake that gives what was got."""
+    return "".join(
         f"\n    likely mistake: {mistake}"
-        for mistake, answer in (mistakes or {}).items()
-        if np.shape(answer) == got.shape and np.allclose(got, answer, rtol, atol)
-    ]
-    raise CheckError(f"{exercise}: {difference}{''.join(likely)}")
+        for mistake, answer in mistakes.items()
+        if np.shape(answer) == np.shape(got) and np.allclose(got, answer, rtol, atol)
+    )
 
 
 def _difference(got: np.ndarray[Any, Any], expected: np.ndarray[Any, Any], rtol: float, atol: float) -> str:
