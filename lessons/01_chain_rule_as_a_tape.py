@@ -51,9 +51,10 @@ from minixai.checks.autodiff import (
     check_walk,
 )
 from minixai.gradcheck import check_vjp
+from minixai.op import Op
 from minixai.plot import Picture, style
 from minixai.plot.tape import draw_tape
-from minixai.tape import Op, tape_of
+from minixai.tape import tape_of
 
 matplotlib.rcParams.update(style.RC)
 np.set_printoptions(precision=3, suppress=True)

@@ -246,8 +246,8 @@ tell(checks.check_attribute, attribute)
 # %%
 def with_pattern(node, matrix):
     """The node of a layer, with another array in the place of its weight."""
-    x, _, *bias = node.inputs
-    return replace(node, inputs=(x, mx.Tensor(matrix), *bias), needs=(True, *[False] * (1 + len(bias))))
+    x, _, bias = node.inputs
+    return replace(node, inputs=(x, mx.Tensor(matrix), bias), needs=(True, False, False))
 
 
 def walk(x, matrices, target):
@@ -420,8 +420,7 @@ picture
 # %%
 def per_layer(model, x, table, top, names):
     """Per layer, from the top: σ₂/σ₁ of the product so far, and |cosine| between two classes; medians."""
-    with model.evaluating():
-        _, outputs = model.trace(mx.Tensor(x))
+    _, outputs = model.trace(mx.Tensor(x))
     start = outputs[top][0]
     inputs = [outputs[name][0].node.inputs[0] for name in reversed(names)]
     found = []

@@ -3,7 +3,21 @@
 An explanation is another way of walking the same tape back: see `minixai.tape`.
 """
 
-from minixai import checks, data, evaluate, gradcheck, kernels, methods, models, nn, ops, plot, rules, signal
+from minixai import (
+    checks,
+    data,
+    evaluate,
+    gradcheck,
+    kernels,
+    methods,
+    models,
+    nn,
+    op,
+    ops,
+    plot,
+    rules,
+    signal,
+)
 from minixai.methods import Explanation
 from minixai.tape import Tensor, backward, no_tape
 
@@ -22,6 +36,7 @@ __all__ = [
     "models",
     "nn",
     "no_tape",
+    "op",
     "ops",
     "plot",
     "rules",

@@ -21,7 +21,8 @@ from minixai.methods.unit import select_unit
 from minixai.nn import Module
 from minixai.signal import Patterns
 from minixai.signal.patterns import KINDS
-from minixai.tape import Array, Tensor, no_tape
+from minixai.tape import Tensor
+from minixai.typing import Array
 
 __all__ = ["main"]
 
@@ -223,7 +224,11 @@ def _course(args: argparse.Namespace) -> int:
 def _methods(args: argparse.Namespace) -> int:
     for name, method in METHODS.items():
         print(f"{name} ({method.paper})")
-        for heading, text in (("shows", method.shows), ("needs", method.needs), ("fails", method.fails)):
+        for heading, text in (
+            ("shows", f"{method.kind}: {method.shows}"),
+            ("needs", method.needs),
+            ("fails", method.fails),
+        ):
             print(f"    {heading}: {text}")
     return 0
 
@@ -290,7 +295,6 @@ def _class_number(text: str, names: list[str] | None) -> int:
 
 def _strongest_unit(model: Module, x: Array, layer: str) -> tuple[int, ...]:
     """The neuron with the largest output of a layer."""
-    with model.evaluating(), no_tape():
-        output, layers = model.trace(Tensor(x))
-    values = select_unit(output, layers, layer=layer).tensor.value[0]
+    output, layers = model.trace(Tensor(x), record=False)
+    values = select_unit("compare", output, layers, layer=layer).tensor.value[0]
     return tuple(int(place) for place in np.unravel_index(values.argmax(), values.shape))

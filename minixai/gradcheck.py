@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from minixai.tape import Op, Tensor, backward, no_tape
+from minixai.op import Op
+from minixai.tape import Tensor, backward, no_tape
 
 __all__ = ["check_vjp"]
 

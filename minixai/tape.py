@@ -2,39 +2,41 @@
 
 Each node is asked for the cotangents of its inputs, given that of its output. What it answers is its
 rule. By default that is its vector-Jacobian product (VJP), and the walk gives the gradient; with
-other rules the same walk gives another explanation.
+other rules the same walk gives another explanation. What an operation is stands in `minixai.op`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import inspect
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from functools import update_wrapper
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from minixai.errors import RuleError, ShapeError
-from minixai.typing import Array, Operators
+from minixai.typing import Array
 
-__all__ = ["Array", "Node", "Op", "Rule", "Tensor", "backward", "no_tape", "tape_of"]
-
-Rule = Callable[[Array, "Node"], Sequence[Array | None]]
+__all__ = ["Node", "Rule", "Tensor", "backward", "no_tape", "tape_of"]
 
 recording: ContextVar[bool] = ContextVar("recording", default=True)
 current_layer: ContextVar[str | None] = ContextVar("current_layer", default=None)
 numbers = itertools.count()
 
 
-class Tensor(Operators):
-    """A float32 or float64 array (others become float32), and the node that made it: None for a leaf.
+def operator(name: str, reflected: bool = False) -> Callable[..., Tensor]:
+    """A method of tensors that is the operation of this name; reflected: `array + x` is add(array, x)."""
 
-    Its operators are operations of `minixai.ops`.
-    """
+    def method(x: Tensor, *others: Any, **settings: Any) -> Tensor:
+        return operations[name](*others, x) if reflected else operations[name](x, *others, **settings)
+
+    return method
+
+
+class Tensor:
+    """A float32 or float64 array (others become float32), and the node that made it: None for a leaf."""
 
     __array_ufunc__ = None  # leaves array + tensor to the tensor
 
@@ -50,10 +52,32 @@ class Tensor(Operators):
     shape = property(lambda self: self.value.shape)
     ndim = property(lambda self: self.value.ndim)
     dtype = property(lambda self: self.value.dtype)
-    inputs = property(lambda self: self.node.inputs if self.node else ())
+    inputs = property(lambda self: tuple(x for x in self.node.inputs if x is not None) if self.node else ())
+
+    __add__, __radd__ = operator("add"), operator("add", reflected=True)
+    __sub__, __rsub__ = operator("subtract"), operator("subtract", reflected=True)
+    __mul__, __rmul__ = operator("multiply"), operator("multiply", reflected=True)
+    __truediv__, __rtruediv__ = operator("divide"), operator("divide", reflected=True)
+    __matmul__, __rmatmul__ = operator("matmul"), operator("matmul", reflected=True)
+    __neg__, __pow__, __getitem__ = operator("negative"), operator("power"), operator("slice")
+    sum, mean, max = operator("sum"), operator("mean"), operator("max")
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[i] for i in range(len(self.value)))
+
+    def reshape(self, *shape: Any) -> Tensor:
+        """reshape(2, 3) is reshape((2, 3))."""
+        return operations["reshape"](self, shape[0] if np.iterable(shape[0]) else shape)
+
+    def transpose(self, *axes: Any) -> Tensor:
+        """transpose(0, 2, 1) is transpose((0, 2, 1)); no axes reverse the order."""
+        return operations["transpose"](self, axes[0] if axes and np.iterable(axes[0]) else axes or None)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return np.array(self.value, dtype=dtype, copy=copy)
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.value,)  # a copy is a leaf with a number of its own
 
     def __repr__(self) -> str:
         return f"Tensor({self.shape}, {self.dtype}{f' from {self.node.op.name}' if self.node else ''})"
@@ -61,66 +85,39 @@ class Tensor(Operators):
 
 @dataclass(frozen=True, eq=False)
 class Node:
-    """What one operation leaves on the tape, and all that its rule may look at."""
+    """What one operation leaves on the tape, with one place for each input that it can take."""
 
-    op: Op
-    inputs: tuple[Tensor, ...]
+    op: Operation
+    inputs: tuple[Tensor | None, ...]  # None: an optional one that was not given
     value: Array  # the output
     params: dict[str, Any]  # the settings, such as the stride
     saved: Any  # what the forward pass keeps for the VJP, such as the switches of max pooling
     layer: str | None  # the name of the layer that called the operation
-    needs: tuple[bool, ...] = ()  # said by the walk: which inputs want a cotangent; skip work for the others
+    needs: tuple[bool, ...] = ()  # said by `tape_of`: which inputs want a cotangent; skip work for the others
 
-    arrays = property(lambda self: tuple(tensor.value for tensor in self.inputs), doc="The inputs' values.")
+    arrays = property(lambda self: tuple(x if x is None else x.value for x in self.inputs))
+    traits = property(lambda self: self.op.traits_of(self), doc="What kind of operation this call is.")
 
 
-class Op:
-    """An operation on arrays: the forward function that it decorates, and its VJP.
+class Operation(Protocol):
+    """What the tape knows of an operation; `minixai.op.Op` is one."""
 
-    Parameters annotated `Array` are inputs, which the tape follows; the others are settings. The
-    forward function returns the output, or a pair of the output and what the VJP wants saved.
-    """
-
+    name: str
+    forward: Callable[..., Any]
     vjp: Rule
+    looks: Callable[..., Any] | None
 
-    def __init__(self, forward: Callable[..., Any]) -> None:
-        update_wrapper(self, forward)
-        self.name, self.forward = forward.__name__, forward
-        self.signature = inspect.signature(forward)
-        inputs = [p for p in self.signature.parameters.values() if str(p.annotation).startswith("Array")]
-        self.input_names = [p.name for p in inputs]
-        self.variadic = inputs[0].kind is inspect.Parameter.VAR_POSITIONAL
+    @property
+    def traits(self) -> tuple[Hashable, ...]:
+        """Those of a call with one path."""
 
-    def define_vjp(self, vjp: Rule) -> Rule:
-        """Decorate the function (g, node) -> a cotangent for every input."""
-        self.vjp = vjp
-        return vjp
+    def __call__(self, *inputs: Any, **settings: Any) -> Tensor: ...
+    def traits_of(self, node: Node) -> tuple[Hashable, ...]:
+        """Those of this call, the narrowest word first."""
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Tensor:
-        """Compute the output of tensors, arrays or numbers, and leave a node on the tape."""
-        bound = self.signature.bind(*args, **kwargs)
-        bound.apply_defaults()
-        params = dict(bound.arguments)
-        given: Any = [params.pop(name) for name in self.input_names]
-        if self.variadic:  # f(a, b) and f([a, b]) are the same
-            (given,) = given
-            given = given[0] if len(given) == 1 and isinstance(given[0], list | tuple) else given
-        inputs = self._tensors([array for array in given if array is not None])
-        result = self.forward(*(tensor.value for tensor in inputs), **params)
-        value, saved = result if isinstance(result, tuple) else (result, None)
-        node = Node(self, inputs, np.asarray(value), params, saved, current_layer.get())
-        return Tensor(value, node if recording.get() else None)
 
-    def _tensors(self, arrays: list[Any]) -> tuple[Tensor, ...]:
-        """The inputs as tensors of one dtype, which plain numbers and integers take on."""
-        floats = (a for a in arrays if isinstance(a, Tensor | np.ndarray) and a.dtype.kind == "f")
-        dtype, *others = dict.fromkeys(str(a.dtype) for a in floats) or ["float32"]
-        if others:
-            raise TypeError(f"{self.name}: inputs of {', '.join([dtype, *others])}, expected one dtype")
-        return tuple(a if isinstance(a, Tensor) else Tensor(Tensor(a).value.astype(dtype)) for a in arrays)
-
-    def __repr__(self) -> str:
-        return f"<op {self.name}>"
+Rule = Callable[[Array, Node], Iterable[Array | None]]
+operations: dict[str, Operation] = {}  # those of `minixai.ops`, which enter themselves
 
 
 @contextlib.contextmanager
@@ -133,19 +130,31 @@ def no_tape() -> Iterator[None]:
         recording.reset(token)
 
 
-def tape_of(output: Tensor) -> list[Tensor]:
-    """All tensors that `output` was computed from, in the order in which they were made, itself last."""
+def tape_of(output: Tensor, wrt: Iterable[Tensor] | None = None) -> dict[Tensor, Node | None]:
+    """All tensors that `output` was computed from, in the order in which they were made, and their nodes.
+
+    The nodes know in `needs` which inputs come from `wrt`, None meaning all leaves. A leaf has none.
+    """
     found, stack = {output}, [output]
     while stack:
         new = set(stack.pop().inputs) - found
         found |= new
         stack.extend(new)
-    return sorted(found, key=lambda tensor: tensor.number)
+    order = sorted(found, key=lambda tensor: tensor.number)
+    depends = {tensor for tensor in order if tensor.node is None} if wrt is None else set(wrt)
+    tape: dict[Tensor, Node | None] = {}
+    for tensor in order:
+        if (node := tensor.node) is not None:
+            node = replace(node, needs=tuple(x in depends for x in node.inputs))
+            if any(node.needs):
+                depends.add(tensor)
+        tape[tensor] = node
+    return tape
 
 
 def rule_for(node: Node, rules: Mapping[Any, Rule]) -> Rule:
-    """The rule of (layer, op), of the layer or of the op; else the VJP, unless the table is strict."""
-    for key in ((node.layer, node.op), node.layer, node.op):
+    """The rule of (layer, op), layer, op or trait; else the VJP, unless the table is strict."""
+    for key in ((node.layer, node.op), node.layer, node.op, *node.traits):
         if key in rules:
             return rules[key]
     if getattr(rules, "strict", False):
@@ -162,35 +171,39 @@ def backward(
     """Walk the tape back from `output`; return the cotangents of its leaves, or of the tensors in `wrt`.
 
     cotangent: where the walk starts, of the output's shape; None means ones.
-    rules: (layer, op), layer or op -> rule, and a rule is (g, node) -> a cotangent for every input.
+    rules: (layer, op), layer, op or trait -> rule, and a rule is (g, node) -> a cotangent for every input;
+        the last ones may be left off where they were not given.
     Raises ShapeError for a cotangent of a wrong shape, RuleError for an operation that a strict table
     does not cover, ValueError for a tensor in `wrt` on which the output does not depend.
     """
-    tape = tape_of(output)
-    targets = {tensor for tensor in tape if tensor.node is None} if wrt is None else set(wrt)
+    wrt = None if wrt is None else list(wrt)
+    tape = tape_of(output, wrt)
+    targets = {tensor for tensor, node in tape.items() if node is None} if wrt is None else set(wrt)
     if strangers := targets.difference(tape):
         raise ValueError(f"backward: the output does not depend on {strangers} in wrt")
-    needed: dict[Tensor, bool] = {}
-    for tensor in tape:
-        needed[tensor] = tensor in targets or any(needed[each] for each in tensor.inputs)
     start = np.ones_like(output.value) if cotangent is None else np.array(cotangent, output.dtype)
     if start.shape != output.shape:
         raise ShapeError(f"backward: cotangent has shape {start.shape}, the output {output.shape}")
 
     arrived, found = {output: start}, {}
-    for tensor in reversed(tape):
+    for tensor, node in reversed(tape.items()):
         g = arrived.pop(tensor, None)
         if tensor in targets:
             found[tensor] = np.zeros_like(tensor.value) if g is None else np.array(g)
-        if g is None or tensor.node is None or not any(needed[each] for each in tensor.inputs):
+        if g is None or node is None or not any(node.needs):
             continue
-        node = replace(tensor.node, needs=tuple(needed[each] for each in tensor.inputs))
-        for each, gx in zip(node.inputs, rule_for(node, rules or {})(g, node), strict=True):
-            if gx is None or not needed[each]:
-                continue
-            if np.shape(gx) != each.shape:
-                came = f"the rule for {node.op.name} (layer {node.layer!r}) gave shape {np.shape(gx)}"
-                raise ShapeError(f"backward: {came} for an input of shape {each.shape}")
-            gx = np.asarray(gx, each.dtype)
+        for each, gx in answered(node, rule_for(node, rules or {})(g, node)):
             arrived[each] = arrived[each] + gx if each in arrived else gx
     return found
+
+
+def answered(node: Node, cotangents: Iterable[Array | None]) -> Iterator[tuple[Tensor, Array]]:
+    """The inputs that want a cotangent, and what a rule gave them; an error where that does not fit."""
+    given, rule = list(cotangents), f"the rule for {node.op.name} (layer {node.layer!r}) gave"
+    if len(given) > len(node.inputs) or any(x is not None for x in node.inputs[len(given) :]):
+        raise ShapeError(f"backward: {rule} {len(given)} cotangents for {len(node.inputs)} inputs")
+    for x, need, gx in zip(node.inputs, node.needs, given, strict=False):
+        if x is not None and gx is not None and need:
+            if np.shape(gx) != x.shape:
+                raise ShapeError(f"backward: {rule} shape {np.shape(gx)} for an input of shape {x.shape}")
+            yield x, np.asarray(gx, x.dtype)

@@ -97,7 +97,7 @@ SLIPS = [
     ("cw6-scaled", "tuple(range(1, w.ndim))", "1", "summed over one axis, not over all"),
     ("cw6-scaled", "np.zeros_like(d)", "np.zeros(d.shape)", "float32: got float64, expected float32"),
     ("cw6-net", ", **node.params", "", "shape"),
-    ("cw6-net", "*[None] * (len(node.inputs) - 1)", "None, None", "without bias: got tuple of 3"),
+    ("cw6-net", "*[None] * (len(node.inputs) - 1)", "None, None, None", "by hand: got tuple of 4"),
     ("cw6-attribution", "w * a", "np.multiply(w, a, out=w)", "writes to an array that it was given"),
     ("cw6-attribution", "w * a", "np.multiply(w, a, out=a)", "writes to an array that it was given"),
     ("cw6-attribution", "w * a", "a", "that is PatternNet"),

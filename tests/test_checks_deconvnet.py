@@ -54,7 +54,7 @@ def test_the_right_answer_passes(check, answer) -> None:
 
 
 def test_minixai_passes() -> None:
-    deconvnet.check_unpool(lambda y, s, size: ops.max_unpool2d.forward(*map(as_batch, (y, s)), size)[0][0, 0])
+    deconvnet.check_unpool(lambda y, s, size: ops.max_unpool2d(as_batch(y), as_batch(s), size).value[0, 0])
     deconvnet.check_relu_rule(rules.deconvnet()[ops.relu])
 
 

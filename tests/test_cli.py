@@ -120,7 +120,9 @@ def test_methods_that_lack_patterns(data_dir, here, capsys, tmp_path):
     assert cli.main(["compare", "chelsea", "--quick"]) == 0
     without = "without pattern_attribution, pattern_net: name fitted patterns with --patterns"
     assert without in capsys.readouterr().out
-    assert "patterns is NoneType" in error_of(capsys, "explain", "chelsea", "--method", "pattern_net")
+    assert "patterns is None, and the model came with none" in error_of(
+        capsys, "explain", "chelsea", "--method", "pattern_net"
+    )
     (tmp_path / "p.safetensors").write_bytes(b"no patterns")
     assert "cannot be read" in error_of(
         capsys, "compare", "chelsea", "--patterns", str(tmp_path / "p.safetensors")
@@ -211,7 +213,7 @@ def test_methods_are_listed(capsys):
     assert cli.main(["methods"]) == 0
     out, _ = capsys.readouterr()
     for name, method in METHODS.items():
-        assert f"{name} ({method.paper})\n    shows: {method.shows}\n" in out
+        assert f"{name} ({method.paper})\n    shows: {method.kind}: {method.shows}\n" in out
     assert out.count("    fails: ") == len(METHODS)
 
 

@@ -10,7 +10,9 @@ import pytest
 from minixai import ops
 from minixai.errors import ShapeError
 from minixai.gradcheck import check_vjp
-from minixai.tape import Array, Node, Op, Rule, Tensor, backward
+from minixai.op import Op
+from minixai.tape import Node, Rule, Tensor, backward
+from minixai.typing import Array
 
 
 def with_vjp(op: Op, vjp: Rule) -> Op:

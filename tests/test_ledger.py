@@ -9,13 +9,12 @@ import numpy as np
 import pytest
 
 import minixai as mx
-from minixai import ops
+from minixai import ops, rules
 from minixai.methods.ledger import Ledger, Row
 from minixai.methods.relevance import deep_taylor, lrp
 from minixai.plot import Picture
 from minixai.plot.waterfall import MOST, Step, waterfall
 from minixai.rules import Rules
-from minixai.rules import relevance as rules
 from tests.test_relevance import IMAGES, Branched, float64, stack
 
 TABLES = {

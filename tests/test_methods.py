@@ -78,7 +78,7 @@ def test_every_method_says_what_it_explains(net, x, method):
     np.testing.assert_array_equal(e.target, logits.argmax(1))
     np.testing.assert_allclose(e.score, logits.max(1))
     assert e.map.shape == x.shape == np.asarray(e).shape
-    assert e.unit == "logit"
+    assert e.unit.label == "logit"
     assert e.map.dtype == np.float64
     one_each = method(net, x, target=[0, 2, 1])
     np.testing.assert_allclose(one_each.score, logits[[0, 1, 2], [0, 2, 1]])
@@ -98,7 +98,7 @@ def test_units_of_inner_layers(net, x):
     strongest = mx.methods.guided_backprop(net, x, layer="1", neuron=(3, "max"))
     np.testing.assert_allclose(strongest.score, activations[:, 3].max((1, 2)))
     np.testing.assert_array_equal(strongest.target, 3 * 64 + activations[:, 3].reshape(3, -1).argmax(1))
-    assert strongest.unit == "1, neuron (3, 'max')"
+    assert strongest.unit.label == "1, neuron (3, max)"
     place = mx.methods.gradient(net, x, layer="1", neuron=(3, 2, 5))
     np.testing.assert_allclose(place.score, activations[:, 3, 2, 5])
     whole = mx.methods.gradient(net, x, layer="1")

@@ -70,7 +70,7 @@ def test_integrated_gradients_against_plain_loops(smooth, x, steps, baseline):
     for i, target in enumerate([0, 3, 1]):
         expected = oracle.integrated_gradients(gradient_of(smooth, target), x[i], starts[i], steps)
         np.testing.assert_allclose(e.map[i], expected, atol=1e-14)
-    assert (e.kind, e.unit) == ("attribution", "logit")
+    assert (e.kind, e.unit.label) == ("attribution", "logit")
 
 
 def test_the_gap_is_what_completeness_misses_and_shrinks_fourfold_with_twice_the_steps(smooth, x):
@@ -317,7 +317,7 @@ def test_bad_arguments_are_refused(convolutional, images, method, arguments, err
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"steps": 0}, ValueError, "integrated gradients: steps is 0, expected at least 1"),
+        ({"steps": 0}, ValueError, "integrated_gradients: steps is 0, expected at least 1"),
         ({"steps": 1.5}, TypeError, "steps is 1.5, expected a whole number"),
         ({"baseline": np.inf}, ValueError, "baseline holds NaN or inf"),
         ({"baseline": np.zeros((2, 3, 3))}, ShapeError, r"baseline has shape \(2, 3, 3\)"),

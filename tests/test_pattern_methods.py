@@ -169,7 +169,7 @@ def test_one_kind_for_a_layer(net: mx.nn.Module, patterns: Patterns) -> None:
 
 @pytest.mark.parametrize("method", [pattern_net, pattern_attribution])
 def test_bad_patterns(method, net: mx.nn.Module, patterns: Patterns) -> None:
-    with pytest.raises(ValueError, match="patterns is NoneType, and the model came with none"):
+    with pytest.raises(ValueError, match="patterns is None, and the model came with none"):
         method(net, X)
     with pytest.raises(ValueError, match=r"patterns is 3, expected what signal.fit_patterns returns"):
         method(net, X, patterns=3)
@@ -200,9 +200,17 @@ def test_operations_without_a_rule_are_refused(patterns: Patterns) -> None:
         nn.Sequential(nn.Flatten(), nn.Linear(180, 3, rng=0), nn.Sigmoid(), nn.Linear(3, 2, rng=0))
     )
     p = fit_patterns(sigmoid, DATA, progress=False)
+    e = pattern_attribution(sigmoid, X, patterns=p)  # a sigmoid is a gate
+    np.testing.assert_allclose(e.ledger.gap, 0, atol=1e-12)
+    assert np.abs(e.ledger.leaks["gate"]).min() > 1e-3
+    assert pattern_net(sigmoid, X, patterns=p).map.any()
+    product = float64(
+        nn.Sequential(nn.Flatten(), nn.Linear(180, 3, rng=0), nn.Softmax(), nn.Linear(3, 2, rng=0))
+    )
+    p = fit_patterns(product, DATA, progress=False)
     for method in (pattern_net, pattern_attribution):
-        with pytest.raises(RuleError, match="no rule for sigmoid"):
-            method(sigmoid, X, patterns=p)
+        with pytest.raises(RuleError, match=r"softmax .*divides by what depends on the input"):
+            method(product, X, patterns=p)
 
 
 def test_patterns_that_the_model_came_with(net: mx.nn.Module, patterns: Patterns) -> None:

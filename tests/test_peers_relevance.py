@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 import minixai as mx
+from minixai import rules
 from minixai.methods.relevance import lrp
 from minixai.rules import Rules
-from minixai.rules import relevance as rules
 from tests.oracles import relevance as oracle
 from tests.peers.compare import assert_close
 from tests.test_peers_captum import as_arrays, squeezenets  # noqa: F401 (a fixture)

@@ -67,7 +67,7 @@ def test_occlusion_against_plain_loops(net, x, patch, stride, fill):
         )
         np.testing.assert_allclose(e.map[i].sum(0), expected, atol=1e-13)
         np.testing.assert_array_equal(e.map[i, 0], e.map[i, 1])
-    assert (e.kind, e.unit) == ("attribution", "logit")
+    assert (e.kind, e.unit.label) == ("attribution", "logit")
 
 
 def test_occlusion_of_a_linear_model_by_single_pixels_is_its_input_x_gradient():
@@ -151,7 +151,7 @@ def test_rise_against_plain_loops(net, x, grid, p, seed, centred):
         )
         np.testing.assert_allclose(e.map[i].sum(0), expected, atol=1e-14)
         np.testing.assert_array_equal(e.map[i, 0], e.map[i, 1])
-    assert (e.kind, e.unit) == ("attribution", "logit")
+    assert (e.kind, e.unit.label) == ("attribution", "logit")
     np.testing.assert_array_equal(e.score, net.predict(x)[np.arange(3), [0, 2, 1]])
 
 
@@ -348,7 +348,7 @@ def test_occlusion_refuses(net, x, arguments, error, message):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"n_masks": 0}, ValueError, "RISE: n_masks is 0, expected at least 1"),
+        ({"n_masks": 0}, ValueError, "rise: n_masks is 0, expected at least 1"),
         ({"grid": 0}, ValueError, "grid is 0, expected at least 1"),
         ({"grid": 2.5}, TypeError, "grid is 2.5, expected a whole number"),
         ({"mask_seed": -1}, ValueError, "mask_seed is -1, expected at least 0"),

@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 
 import minixai as mx
 from minixai.errors import ShapeError
-from minixai.methods import Explanation, ZeroMapWarning, side_by_side
+from minixai.methods import Explanation, Unit, ZeroMapWarning, side_by_side
 from minixai.plot import maps, style
 from minixai.plot.maps import Group, Maps
 
@@ -293,7 +293,7 @@ def explanation(values=VALUES, x=None, **options):
     """An explanation of values (n, h, w, c) that stand in the channels' order of the model."""
     nchw = np.asarray(values).transpose(0, 3, 1, 2)
     n = len(nchw)
-    given = {"method": "gradient", "kind": "function", "unit": "logit", "target": np.arange(n)}
+    given = {"method": "gradient", "kind": "function", "unit": Unit(), "target": np.arange(n)}
     given |= {"score": np.array([24.4477, -0.5, 1e6])[:n]} | options
     return Explanation(map=nchw, x=nchw if x is None else x, **given)
 
@@ -335,9 +335,9 @@ def test_a_photo_can_be_given():
 @pytest.mark.parametrize(
     ("unit", "heading"),
     [
-        ("features.9, neuron (197, 9, 8)", ("features.9", "neuron (197, 9, 8): 24.45")),
-        ("features.9, neuron (197, 'max')", ("features.9", "neuron (197, max): 24.45")),
-        ("features.9", ("features.9", "whole layer, sum: 24.45")),
+        (Unit("features.9", None, (197, 9, 8)), ("features.9", "neuron (197, 9, 8): 24.45")),
+        (Unit("features.9", None, (197, "max")), ("features.9", "neuron (197, max): 24.45")),
+        (Unit("features.9"), ("features.9", "whole layer, sum: 24.45")),
     ],
 )
 def test_a_unit_is_named(unit, heading):
@@ -347,7 +347,7 @@ def test_a_unit_is_named(unit, heading):
 def test_explanations_of_one_unit_share_a_row():
     logit = explanation(VALUES[:1])
     unit = explanation(
-        VALUES[:1], unit="features.9", target=np.array([-1]), kind="signal", method="DeConvNet"
+        VALUES[:1], unit=Unit("features.9"), target=np.array([-1]), kind="signal", method="DeConvNet"
     )
     picture = side_by_side(
         [logit, unit, explanation(-VALUES[:1], method="input × gradient", x=logit.x)], title="all"
@@ -364,7 +364,7 @@ def test_explanations_of_one_unit_share_a_row():
 def test_what_cannot_be_plotted_is_refused():
     with pytest.raises(ShapeError, match=r"x has shape \(5, 2\), expected images \(n, 1 or 3, h, w\)"):
         Explanation(
-            "gradient", "function", np.ones((5, 2)), np.ones((5, 2)), "logit", np.zeros(5, int), np.ones(5)
+            "gradient", "function", np.ones((5, 2)), np.ones((5, 2)), Unit(), np.zeros(5, int), np.ones(5)
         ).plot()
     with pytest.raises(
         ShapeError, match=r"photo has shape \(8, 8, 3\), expected \(20, 20, 3\) or \(3, 20, 20, 3\)"

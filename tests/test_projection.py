@@ -52,7 +52,7 @@ def test_a_feature_map_against_plain_loops(net, switches, place):
     np.testing.assert_allclose(e.map, expected, atol=1e-12)
     np.testing.assert_allclose(e.score, maps[:, 3].sum((1, 2)))
     np.testing.assert_array_equal(e.target, -1)
-    assert e.unit == "3, feature map 3"
+    assert e.unit.label == "3, feature map 3"
 
 
 def test_recorded_switches_are_deconvnet(net):

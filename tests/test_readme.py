@@ -2,10 +2,15 @@
 
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import pytest
+from nbclient import NotebookClient
 from PIL import Image
 
 import minixai as mx
@@ -37,7 +42,7 @@ def test_the_method_in_ten_lines_is_guided_backprop():
     model = mx.models.squeezenet1_0(weights="imagenet")
     x = model.preprocess(mx.data.photo("cat.jpg"))
     try:
-        exec(OWN_METHOD, {})
+        exec(OWN_METHOD, {"__name__": "__main__"})
         np.testing.assert_array_equal(
             mx.methods.my_method(model, x, target=285).map,
             mx.methods.guided_backprop(model, x, target=285).map,
@@ -45,6 +50,38 @@ def test_the_method_in_ten_lines_is_guided_backprop():
         assert "`my_method`" in markdown_table()
     finally:
         METHODS.pop("my_method", None)
+
+
+TRIED = """
+import minixai as mx
+import numpy as np
+
+model = mx.models.lenet5()
+x = np.random.default_rng(0).random((1, 1, 28, 28))
+mine, shipped = mx.methods.my_method(model, x, layer="features.3"), mx.methods.guided_backprop
+np.testing.assert_array_equal(mine.map, shipped(model, x, layer="features.3").map)
+print("my_method" in dir(mx.methods))
+"""
+
+
+def test_the_method_works_in_a_notebook():
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(each) for each in (OWN_METHOD, TRIED)]
+    )
+    NotebookClient(notebook, timeout=120).execute()
+    assert notebook.cells[1].outputs[0].text == "True\n"
+
+
+def test_the_method_works_as_a_file_of_the_package(tmp_path):
+    package = tmp_path / "minixai"
+    shutil.copytree(ROOT / "minixai", package, ignore=shutil.ignore_patterns("*.safetensors", "__pycache__"))
+    (package / "methods" / "mine.py").write_text(OWN_METHOD, encoding="utf-8")
+    command = f"{TRIED}\nimport minixai.cli; print(mx.__file__); minixai.cli.main(['methods'])"
+    run = [sys.executable, "-X", "utf8", "-c", command]
+    out = subprocess.run(run, cwd=tmp_path, capture_output=True, encoding="utf-8")
+    assert out.returncode == 0, out.stderr
+    assert out.stdout.startswith(f"True\n{package / '__init__.py'}\n")
+    assert "\nmy_method (this page)\n    shows: signal: what ReLUs let through\n" in out.stdout
 
 
 @pytest.mark.usefixtures("cat")

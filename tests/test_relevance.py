@@ -10,13 +10,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import minixai as mx
-from minixai import ops
+from minixai import ops, rules
 from minixai.errors import RuleError
 from minixai.methods.relevance import deep_taylor, lrp
 from minixai.nn.merge import merge_batch_norm
-from minixai.rules import Rules
-from minixai.rules import relevance as rules
-from minixai.rules.relevance import Shares
+from minixai.rules import Rules, Shares
 from tests.oracles import relevance as oracle
 
 RULES: dict[str, tuple[Any, str, dict[str, Any]]] = {
@@ -217,11 +215,11 @@ class Net(mx.nn.Module):
 @pytest.mark.parametrize(
     ("function", "message"),
     [
-        (lambda net, x: ops.softplus(x), r"no rule for softplus \(layer ''\)"),
+        (lambda net, x: ops.softplus(x), r"softplus \(layer ''\): of activations only ReLU has a rule"),
         (lambda net, x: mx.nn.Module.__call__(net.norm, x), r"batch_norm \(layer 'norm'\): merge it"),
         (lambda net, x: x * x, r"multiply \(layer ''\): a product of two tensors"),
         (lambda net, x: ops.conv2d(x, x[:1]), r"conv2d \(layer ''\): expected an input x, and weights"),
-        (lambda net, x: x[:, :1] * np.ones((1, 2, 1, 1), int), r"multiply \(layer ''\): the constant makes"),
+        (lambda net, x: ops.softmax(x, 1) * 2, r"softmax \(layer ''\): divides by what depends on the input"),
     ],
 )
 def test_what_has_no_rule_is_refused_by_name(function: Any, message: str) -> None:

@@ -125,8 +125,10 @@ def test_a_rule_that_returns_a_wrong_shape_is_refused():
 
 
 def test_a_rule_that_forgets_an_input_is_refused():
-    with pytest.raises(ValueError, match="zip"):
-        mx.backward(tensor(3) * tensor(3), rules={mx.ops.multiply: lambda g, node: (g,)})
+    for number in (1, 3):
+        table = {mx.ops.multiply: lambda g, node, number=number: (g,) * number}
+        with pytest.raises(ShapeError, match=rf"multiply .* gave {number} cotangents for 2 inputs"):
+            mx.backward(tensor(3) * tensor(3), rules=table)
 
 
 def scaled(factor):
@@ -179,7 +181,7 @@ def test_a_rule_sees_which_inputs_want_a_cotangent():
     y = mx.ops.linear(x, w)
     mx.backward(y, rules={mx.ops.linear: rule}, wrt=[x])
     mx.backward(y, rules={mx.ops.linear: rule})
-    assert seen == [(True, False), (True, True)]
+    assert seen == [(True, False, False), (True, True, False)]
 
 
 def test_without_a_tape_nothing_is_kept():

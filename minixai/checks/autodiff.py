@@ -11,7 +11,8 @@ import numpy as np
 
 from minixai import ops
 from minixai.checks.report import CheckError, compare, result_of, tuple_of
-from minixai.tape import Array, Rule, Tensor, backward
+from minixai.tape import Rule, Tensor, backward
+from minixai.typing import Array
 
 __all__ = [
     "Entry",

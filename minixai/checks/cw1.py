@@ -36,7 +36,14 @@ __all__ = [
 ]
 
 Array = np.ndarray
-OUT_OF_REACH = ("minixai.tape", "minixai.ops", "minixai.gradcheck", "minixai.nn", "minixai.checks.autodiff")
+OUT_OF_REACH = (
+    "minixai.tape",
+    "minixai.op",
+    "minixai.ops",
+    "minixai.gradcheck",
+    "minixai.nn",
+    "minixai.checks.autodiff",
+)
 LOOKS = 100
 
 

@@ -196,7 +196,7 @@ def _check_layers(
 def _check_rule(case: str, make_rule: Answer, matrix: Answer, y: Tensor, a: Array, g: Array) -> None:
     assert y.node is not None
     node = y.node
-    w, *bias = node.arrays[1:]
+    _, w, b = node.arrays
     got = _asked(case, make_rule, a, g, node)
     expected = _walked(g, matrix(w, a), node)
     mistakes = {
@@ -206,8 +206,8 @@ def _check_rule(case: str, make_rule: Answer, matrix: Answer, y: Tensor, a: Arra
         "the layer's output in place of what arrives, g": _walked(y.value, matrix(w, a), node),
         "x times the gradient": node.arrays[0] * _walked(g, w, node),
     }
-    if bias:
-        over_units = bias[0].reshape(-1, *[1] * (g.ndim - 2))
+    if b is not None:
+        over_units = b.reshape(-1, *[1] * (g.ndim - 2))
         mistakes["the bias is added, there is none on the way back"] = _walked(
             g + over_units, matrix(w, a), node
         )
@@ -227,6 +227,8 @@ def _asked(case: str, make_rule: Answer, a: Array, g: Array, node: Node) -> Any:
     own = own_work(rule, *SOLVED)
     got = result_of(case, lambda *protected: own(g, node), g, a, node.arrays)
     inputs = len(node.inputs)
+    if isinstance(got, tuple | list) and node.inputs[-1] is None and len(got) == inputs - 1:
+        got = (*got, None)  # a layer without bias: its place may be left off
     got = tuple_of(case, got, inputs, f"a cotangent or None for each of {inputs} inputs")
     if any(each is not None for each in got[1:]):
         raise CheckError(f"{case}: the weight or the bias got a cotangent, expected None: only x gets one")

@@ -21,15 +21,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minixai import ops
 from minixai.bootstrap import mean_interval
 from minixai.columns import aligned
 from minixai.errors import ShapeError
 from minixai.methods import Explanation
-from minixai.methods.probe import Numbers, Probe, whole_number
+from minixai.methods.question import Numbers, Question, whole_number
 from minixai.nn import Module
 from minixai.ops.sizes import Size, check_images, pair
-from minixai.tape import Array, Tensor
+from minixai.typing import Array
 
 if TYPE_CHECKING:
     from minixai.plot.picture import Picture
@@ -145,7 +144,7 @@ def degrade(
 ) -> Degradation:
     """Replace one patch after the other, in the order of an attribution, and track the class's probability.
 
-    scores_k = softmax(logits(x with the first k patches replaced))_target, k = 0 … steps
+    scores_k = P(target | x with the first k patches replaced), k = 0 … steps
 
     With the defaults the experiment of Kindermans et al. 2017: 9 × 9 patches, the most relevant first, each
     replaced by its own mean in each channel. A curve that falls fast speaks for the attribution. patch=1
@@ -166,21 +165,21 @@ def degrade(
     another x, values that are not finite, a patch larger than the image, an unknown order or fill, the
     mean of patches of one pixel.
     """
-    probe = _probe("degrade", model, x, target, batch_size)
+    ask = _ask("degrade", model, x, target, batch_size)
     if order not in ORDERS:
         raise ValueError(f"degrade: order is {order!r}, expected one of {', '.join(map(repr, ORDERS))}")
     size = pair("degrade", "patch", patch)
-    patches = _patches(probe, size)
-    filled, change = _filled(probe, fill, patches)
-    ranks = _ranks(probe, attribution, patches, seed)
+    patches = _patches(ask, size)
+    filled, change = _filled(ask, fill, patches)
+    ranks = _ranks(ask, attribution, patches, seed)
     total = ranks.shape[1]
     if order == "lerf":
         ranks = total - 1 - ranks
     last = total if steps is None else min(whole_number("degrade", "steps", steps), total)
     counts = np.arange(last + 1)
-    scores = _scores(probe, probe.x, filled, ranks[:, patches], counts, progress)
+    scores = _scores(ask, ask.x, filled, ranks[:, patches], counts, progress)
     name = "pixels" if size == (1, 1) else f"{size[0]}×{size[1]} patches"
-    return Degradation(name, f"replaced by {change}", order, total, counts, scores, probe.target)
+    return Degradation(name, f"replaced by {change}", order, total, counts, scores, ask.target)
 
 
 def insertion_deletion(
@@ -203,85 +202,85 @@ def insertion_deletion(
     steps: the shares; at most one for each pixel. fill: of deleted pixels, as in `degrade`. start: what
     the pixels are inserted into, as a fill. The other arguments and errors are those of `degrade`.
     """
-    probe = _probe("insertion_deletion", model, x, target, batch_size)
-    patches = _patches(probe, (1, 1))
-    (filled, deleted), (empty, inserted) = (_filled(probe, each, patches) for each in (fill, start))
-    ranks = _ranks(probe, attribution, patches, seed)
+    ask = _ask("insertion_deletion", model, x, target, batch_size)
+    patches = _patches(ask, (1, 1))
+    (filled, deleted), (empty, inserted) = (_filled(ask, each, patches) for each in (fill, start))
+    ranks = _ranks(ask, attribution, patches, seed)
     total = ranks.shape[1]
-    shares = min(whole_number(probe.method, "steps", steps), total)
+    shares = min(whole_number(ask.call, "steps", steps), total)
     counts = np.arange(shares + 1) * total // shares
-    insertion = _scores(probe, empty, probe.x, ranks[:, patches], counts, progress)
-    deletion = _scores(probe, probe.x, filled, ranks[:, patches], counts, progress)
+    insertion = _scores(ask, empty, ask.x, ranks[:, patches], counts, progress)
+    deletion = _scores(ask, ask.x, filled, ranks[:, patches], counts, progress)
     return (
-        Degradation("pixels", f"inserted into {inserted}", "morf", total, counts, insertion, probe.target),
-        Degradation("pixels", f"replaced by {deleted}", "morf", total, counts, deletion, probe.target),
+        Degradation("pixels", f"inserted into {inserted}", "morf", total, counts, insertion, ask.target),
+        Degradation("pixels", f"replaced by {deleted}", "morf", total, counts, deletion, ask.target),
     )
 
 
-def _probe(call: str, model: Module, x: Any, target: Any, batch_size: int) -> Probe:
-    probe = Probe(call, model, x, target, batch_size=batch_size)
-    check_images(call, probe.x)
-    return probe
+def _ask(call: str, model: Module, x: Any, target: Any, batch_size: int) -> Question:
+    ask = Question(call, model, x, target, batch_size=batch_size)
+    check_images(call, ask.x)
+    return ask
 
 
-def _patches(probe: Probe, size: tuple[int, int]) -> Numbers:
+def _patches(ask: Question, size: tuple[int, int]) -> Numbers:
     """(h, w): the number of the patch that each pixel belongs to, row by row from the upper left."""
-    image = probe.x.shape[2:]
+    image = ask.x.shape[2:]
     if any(side > whole for side, whole in zip(size, image, strict=True)):
-        raise ValueError(f"{probe.method}: patch is {size}, larger than the image {image}")
+        raise ValueError(f"{ask.call}: patch is {size}, larger than the image {image}")
     rows, columns = (np.arange(whole) // side for whole, side in zip(image, size, strict=True))
     return rows[:, None] * (columns[-1] + 1) + columns
 
 
-def _ranks(probe: Probe, attribution: Any, patches: Numbers, seed: int) -> Numbers:
+def _ranks(ask: Question, attribution: Any, patches: Numbers, seed: int) -> Numbers:
     """(n, patches): the place of each patch in the order, 0 for the most relevant one."""
-    seed = whole_number(probe.method, "seed", seed, least=0)
+    seed = whole_number(ask.call, "seed", seed, least=0)
     ranks = []
-    for i, heat in enumerate(_heat(probe, attribution)):
+    for i, heat in enumerate(_heat(ask, attribution)):
         sums = np.bincount(patches.ravel(), heat.ravel())
         lots = np.random.default_rng([seed, i]).random(len(sums))
         ranks.append(np.argsort(np.lexsort((lots, -sums))))
     return np.stack(ranks)
 
 
-def _heat(probe: Probe, attribution: Any) -> Array:
+def _heat(ask: Question, attribution: Any) -> Array:
     """(n, h, w) float64: the attribution of each pixel."""
-    method, x = probe.method, probe.x
+    call, x = ask.call, ask.x
     pixels = (len(x), *x.shape[2:])
     if attribution is None:
         return np.zeros(pixels)
     if isinstance(attribution, Explanation) and not np.array_equal(attribution.x, x):
-        raise ValueError(f"{method}: attribution explains another x, expected an Explanation of this one")
+        raise ValueError(f"{call}: attribution explains another x, expected an Explanation of this one")
     heat = np.asarray(attribution)
     if heat.dtype.kind not in "fiub":
-        raise TypeError(f"{method}: attribution has dtype {heat.dtype}, expected numbers")
+        raise TypeError(f"{call}: attribution has dtype {heat.dtype}, expected numbers")
     if heat.shape not in (x.shape, pixels):
-        raise ShapeError(f"{method}: attribution has shape {heat.shape}, expected {x.shape} or {pixels}")
+        raise ShapeError(f"{call}: attribution has shape {heat.shape}, expected {x.shape} or {pixels}")
     if not np.isfinite(heat).all():
-        raise ValueError(f"{method}: attribution holds NaN or inf, expected finite numbers")
+        raise ValueError(f"{call}: attribution holds NaN or inf, expected finite numbers")
     heat = heat.astype(np.float64)
     return heat.sum(axis=1) if heat.ndim == 4 else heat
 
 
-def _filled(probe: Probe, fill: Any, patches: Numbers) -> tuple[Array, str]:
+def _filled(ask: Question, fill: Any, patches: Numbers) -> tuple[Array, str]:
     """(n, c, h, w): the images with every patch replaced, and what by, in words."""
-    method, x = probe.method, probe.x
+    call, x = ask.call, ask.x
     if isinstance(fill, str):
         if fill == "blur":
             return _blurred(x), "a blurred copy"
         if fill != "patch mean":
-            raise ValueError(f"{method}: fill is {fill!r}, expected 'patch mean', 'blur' or numbers")
+            raise ValueError(f"{call}: fill is {fill!r}, expected 'patch mean', 'blur' or numbers")
         if patches.max() + 1 == patches.size:
-            raise ValueError(f"{method}: fill is 'patch mean', which is the pixel itself where patch is 1")
+            raise ValueError(f"{call}: fill is 'patch mean', which is the pixel itself where patch is 1")
         return _patch_means(x, patches), "their mean"
     filled = np.asarray(fill, x.dtype)
     if not np.isfinite(filled).all():
-        raise ValueError(f"{method}: fill holds NaN or inf, expected finite numbers")
+        raise ValueError(f"{call}: fill holds NaN or inf, expected finite numbers")
     if filled.shape == x.shape:
         return filled, "another image"
     if filled.shape not in ((), x.shape[1:2]):
         raise ShapeError(
-            f"{method}: fill has shape {filled.shape}, expected a number, {x.shape[1]} of them or {x.shape}"
+            f"{call}: fill has shape {filled.shape}, expected a number, {x.shape[1]} of them or {x.shape}"
         )
     words = f"{filled:g}" if filled.ndim == 0 else "one colour"
     return np.broadcast_to(filled.reshape(-1, 1, 1), x.shape), words
@@ -305,18 +304,15 @@ def _blurred(x: Array) -> Array:
     return (rows @ x @ columns.T).astype(x.dtype)
 
 
-def _scores(probe: Probe, start: Array, end: Array, ranks: Numbers, counts: Numbers, progress: bool) -> Array:
+def _scores(
+    ask: Question, start: Array, end: Array, ranks: Numbers, counts: Numbers, progress: bool
+) -> Array:
     """(n, s + 1): the probability where the pixels of ranks (n, h, w) below each count are those of end."""
-    with probe.model.evaluating():  # with a tape, which tells a final softmax from logits
-        output = probe.model(Tensor(probe.x[:1]))
-    normalised = output.node is not None and output.node.op is ops.softmax
     scores = np.empty((len(start), len(counts)))
-    for steps, images in probe.pairs(len(counts), progress):
+    for steps, images in ask.pairs(len(counts), progress):
         changed = ranks[images] < counts[steps, None, None]
         points = np.where(changed[:, None], end[images], start[images])
-        y = probe.model.predict(points, len(points)).reshape(len(points), -1).astype(np.float64)
-        p = y if normalised else ops.softmax.forward(y)  # of log-probabilities, too, the probabilities
-        scores[images, steps] = p[np.arange(len(images)), probe.target[images]]
+        scores[images, steps] = ask.probabilities(points, images)
     return scores
 
 

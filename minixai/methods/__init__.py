@@ -1,52 +1,35 @@
-"""Explanations: every method takes (model, x, target=None, …) and returns an Explanation."""
+"""Explanations: every method takes (model, x, target=None, …) and returns an Explanation.
 
-from typing import Any
+A file of this folder is found because it is here: what it marks with `@method` is `minixai.methods.<name>`.
+"""
 
-from minixai.methods.backprop import deconvnet, gradient, guided_backprop, input_x_gradient
-from minixai.methods.catalogue import METHODS, catalogued
-from minixai.methods.explanation import Explanation, ZeroMapWarning, side_by_side
-from minixai.methods.invariance import InvarianceCurves, correspondence, invariance_curves
+import importlib
+import pkgutil
+
+from minixai.methods.backprop import *
+from minixai.methods.catalogue import METHODS, OfUnit, method
+from minixai.methods.explanation import *
+from minixai.methods.invariance import *
 from minixai.methods.ledger import Ledger
-from minixai.methods.path import integrated_gradients, smoothgrad, vargrad
-from minixai.methods.patterns import pattern_attribution, pattern_net
-from minixai.methods.perturbation import occlusion, rise
-from minixai.methods.projection import TopActivations, project, top_activations
-from minixai.methods.relevance import deep_taylor, lrp
-from minixai.methods.sensitivity import OcclusionSensitivity, occlusion_sensitivity
+from minixai.methods.path import *
+from minixai.methods.patterns import *
+from minixai.methods.perturbation import *
+from minixai.methods.projection import *
+from minixai.methods.question import Answer, Question
+from minixai.methods.relevance import *
+from minixai.methods.sensitivity import *
+from minixai.methods.unit import Unit
 
-__all__ = [
-    "METHODS",
-    "Explanation",
-    "InvarianceCurves",
-    "Ledger",
-    "OcclusionSensitivity",
-    "TopActivations",
-    "ZeroMapWarning",
-    "catalogued",
-    "correspondence",
-    "deconvnet",
-    "deep_taylor",
-    "gradient",
-    "guided_backprop",
-    "input_x_gradient",
-    "integrated_gradients",
-    "invariance_curves",
-    "lrp",
-    "occlusion",
-    "occlusion_sensitivity",
-    "pattern_attribution",
-    "pattern_net",
-    "project",
-    "rise",
-    "side_by_side",
-    "smoothgrad",
-    "top_activations",
-    "vargrad",
-]
+for _found in pkgutil.iter_modules(__path__, f"{__name__}."):
+    importlib.import_module(_found.name)
 
 
-def __getattr__(name: str) -> Any:
-    """A method that is in the catalogue, but has no line here."""
+def __getattr__(name: str) -> OfUnit[...]:
+    """A method that no line here names: one of another file, or of a notebook."""
     if name in METHODS:
         return METHODS[name].function
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}; there are {', '.join(METHODS)}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *METHODS})

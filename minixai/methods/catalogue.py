@@ -1,54 +1,227 @@
-"""The catalogue of methods: what each shows, what it needs and where it fails."""
+"""A method answers a question with a table of rules, or with a map; the catalogue says what each shows."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from dataclasses import dataclass
+from functools import update_wrapper
+from typing import Any, Concatenate, Literal, ParamSpec, Protocol, overload
 
 from minixai.methods.explanation import Explanation
+from minixai.methods.question import Answer, Question
+from minixai.methods.unit import Layer, Neuron, Seed
+from minixai.nn import Module
+from minixai.rules import Rules
+from minixai.typing import Array
 
-__all__ = ["METHODS", "Method", "catalogued", "markdown_table"]
+__all__ = ["METHODS", "Method", "markdown_table", "method"]
 
-Function = TypeVar("Function", bound=Callable[..., Explanation])
+P = ParamSpec("P")
+Says = Callable[Concatenate[Question, P], Rules | Array | Answer]
 
 
-class Method(NamedTuple):
-    """A method's entry in the catalogue, a line for each."""
+class OfUnit(Protocol[P]):
+    """A method that explains any unit by walks that start somewhere."""
+
+    __name__: str
+
+    def __call__(
+        self,
+        model: Module,
+        x: Any,
+        target: Any = None,
+        layer: Layer | None = None,
+        neuron: Neuron | None = None,
+        seed: Seed | None = None,
+        *args: P.args,
+        **settings: P.kwargs,
+    ) -> Explanation:
+        """Explain the unit at x."""
+
+
+class OfScore(Protocol[P]):
+    """A method that explains any unit by its score alone."""
+
+    __name__: str
+
+    def __call__(
+        self,
+        model: Module,
+        x: Any,
+        target: Any = None,
+        layer: Layer | None = None,
+        neuron: Neuron | None = None,
+        *args: P.args,
+        **settings: P.kwargs,
+    ) -> Explanation:
+        """Explain the unit at x."""
+
+
+class OfClass(Protocol[P]):
+    """A method that explains a class."""
+
+    __name__: str
+
+    def __call__(
+        self, model: Module, x: Any, target: Any = None, *args: P.args, **settings: P.kwargs
+    ) -> Explanation:
+        """Explain the class at x."""
+
+
+ASKS: dict[str, Any] = {"unit": OfUnit, "score": OfScore, "class": OfClass}
+WORDS = {
+    "model": "a Module; it answers in eval mode, and is left as it was.",
+    "x": "(n, …), the model's input, cast to the model's dtype.",
+    "target": """the class to explain, one number or one per image; None means the largest logit. A final
+    softmax or sigmoid is looked through.""",
+    "layer": """in place of a class, a module's name, such as "features.3", or (name, call) where it is
+    called more than once.""",
+    "neuron": """of the layer: (channel, row, column), (channel, "max"), (channel,) for a feature map, or
+    (i,); None explains the whole layer.""",
+    "seed": """where the way back starts, "one" or the unit's "value"; None means "one" from a logit and
+    "value" from within.""",
+}
+RAISES = """Raises TypeError or ValueError for a wrong argument, ValueError for a NaN, ShapeError for an empty
+batch or a wrong shape."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """A row of the catalogue."""
 
     function: Callable[..., Explanation]
-    shows: str  # function, signal or attribution, and of what
-    needs: str  # what it costs; what it wants beside the model and x
+    title: str  # in figures
+    kind: str  # "function", "signal" or "attribution"
+    shows: str
+    cost: str  # "one walk back", "many walks back", "many forward passes"
+    wants: str  # beside the model and x
     fails: str
     paper: str
 
     @property
     def quick(self) -> bool:
         """Whether it takes one walk back."""
-        return self.needs.startswith("one walk")
+        return self.cost == "one walk back"
 
     @property
     def takes_patterns(self) -> bool:
         """Whether it needs fitted patterns."""
         return "patterns" in inspect.signature(self.function).parameters
 
+    @property
+    def needs(self) -> str:
+        """What it costs and wants."""
+        return f"{self.cost}; {self.wants}" if self.wants else self.cost
+
 
 METHODS: dict[str, Method] = {}
 """All methods by name, in the order in which `minixai compare` shows them."""
 
 
-def catalogued(shows: str, needs: str, fails: str, paper: str) -> Callable[[Function], Function]:
-    """Enter the decorated method into METHODS: the command line, the README and `compare` then know it."""
+@overload
+def method(
+    title: str,
+    kind: str,
+    *,
+    shows: str,
+    fails: str,
+    paper: str,
+    cost: str = ...,
+    wants: str = ...,
+    seed: Seed | None = ...,
+    ledger: bool = ...,
+) -> Callable[[Says[P]], OfUnit[P]]: ...
+@overload
+def method(
+    title: str,
+    kind: str,
+    *,
+    asks: Literal["score"],
+    shows: str,
+    fails: str,
+    paper: str,
+    cost: str = ...,
+    wants: str = ...,
+) -> Callable[[Says[P]], OfScore[P]]: ...
+@overload
+def method(
+    title: str,
+    kind: str,
+    *,
+    asks: Literal["class"],
+    shows: str,
+    fails: str,
+    paper: str,
+    cost: str = ...,
+    wants: str = ...,
+) -> Callable[[Says[P]], OfClass[P]]: ...
+def method(
+    title: str,
+    kind: str,
+    *,
+    shows: str,
+    fails: str,
+    paper: str,
+    cost: str = "one walk back",
+    wants: str = "",
+    asks: Literal["unit", "score", "class"] = "unit",
+    seed: Seed | None = None,
+    ledger: bool = False,
+) -> Any:
+    """Make a method of a function (question, *, settings) -> a table of rules, a map, or an `Answer`.
 
-    def enter(function: Function) -> Function:
-        METHODS[function.__name__] = Method(function, shows, needs, fails, paper)
-        return function
+    It gets the signature of all methods, with its own settings by name, their checks and docstring, and a row
+    in METHODS: the command line, the README and `compare` then know it.
+
+    asks: for a "unit", for one by its "score" alone, so that there is no seed, or for a "class" only.
+    seed: the default. ledger: whether the walk with a table keeps one.
+    """
+
+    def enter(say: Says[...]) -> Callable[..., Explanation]:
+        signature = _signature(say, asks, seed)
+        asked = [name for name in WORDS if name in signature.parameters]
+
+        def explain(*args: Any, **kwargs: Any) -> Explanation:
+            try:
+                given = signature.bind(*args, **kwargs)
+            except TypeError as error:
+                raise TypeError(f"{say.__name__}: {error}") from None
+            given.apply_defaults()
+            settings = given.arguments
+            unit = {name: settings.pop(name) for name in asked}
+            question = Question(say.__name__, **unit, batch_size=settings.get("batch_size"))
+            said = say(question, **settings)
+            if isinstance(said, Rules):
+                said = question.walk(said, ledger)
+            answer = said if isinstance(said, Answer) else Answer(said)
+            explanation = question.explanation(title, kind, answer)
+            explanation.warn_of_zeros(stacklevel=3)
+            return explanation
+
+        update_wrapper(explain, say)
+        words = "\n".join(f"{name}: {WORDS[name]}" for name in asked)
+        explain.__doc__ = f"{inspect.getdoc(say)}\n\n{words}\n\n{RAISES}"
+        explain.__signature__ = signature  # type: ignore[attr-defined]
+        METHODS[say.__name__] = Method(explain, title, kind, shows, cost, wants, fails, paper)
+        return explain
 
     return enter
+
+
+def _signature(say: Says[...], asks: str, seed: Seed | None) -> inspect.Signature:
+    """That of the protocol, with the settings of the function in place of `settings`."""
+    of_all = list(inspect.signature(ASKS[asks].__call__).parameters.values())[1:-2]
+    of_all = [p.replace(default=seed) if p.name == "seed" else p for p in of_all]
+    _, *own = inspect.signature(say).parameters.values()
+    return inspect.Signature([*of_all, *own], return_annotation="Explanation")
 
 
 def markdown_table() -> str:
     """The catalogue as README.md has it."""
     rows = [("method", "shows", "needs", "where it fails", "paper"), ("---",) * 5]
-    rows += [(f"`{name}`", *method[1:]) for name, method in METHODS.items()]
+    rows += [
+        (f"`{name}`", f"{each.kind}: {each.shows}", each.needs, each.fails, each.paper)
+        for name, each in METHODS.items()
+    ]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)

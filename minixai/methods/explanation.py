@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minixai.errors import ShapeError
-from minixai.tape import Array
+from minixai.methods.ledger import Ledger
+from minixai.methods.unit import Unit
+from minixai.typing import Array
 
 if TYPE_CHECKING:
     from minixai.data import Preprocess
@@ -37,14 +39,15 @@ class Explanation:
     kind: str
     map: Array  # of x's shape
     x: Array  # the model's input
-    unit: str  # "logit", or the name of the layer and the neuron
+    unit: Unit  # which part of the model it explains
     target: np.ndarray[Any, np.dtype[np.intp]]  # (n,): the class; the unit's index in its layer, −1 for all
     score: Array  # (n,): its value
     preprocess: Preprocess | None = None  # how the model's input is made from photos
-    ledger: Any = None
+    ledger: Ledger | None = None  # of methods that share out relevance
     gap: Array | None = None  # (n,): Σ map less the change of the score; of integrated gradients
 
-    def __post_init__(self) -> None:
+    def warn_of_zeros(self, stacklevel: int) -> None:
+        """Warn where nothing came back to the input."""
         dark = np.flatnonzero(self.zero)
         if dark.size:
             images = ", ".join(map(str, dark[:5])) + (", …" if dark.size > 5 else "")
@@ -52,7 +55,7 @@ class Explanation:
                 f"{self.method}: the map of image {images} is zero everywhere: "
                 "nothing came back to the input",
                 ZeroMapWarning,
-                stacklevel=5,
+                stacklevel=stacklevel,
             )
 
     @property
@@ -119,9 +122,8 @@ class Explanation:
         from minixai.plot.maps import number
 
         score = number(self.score[i], 4)
-        if self.unit != "logit":
-            layer, _, neuron = self.unit.replace("'", "").partition(", ")
-            return layer, f"{neuron or 'whole layer, sum'}: {score}"
+        if self.unit.layer is not None:
+            return self.unit.where, f"{self.unit.which}: {score}"
         target = int(self.target[i])
         if classes is None:
             return f"class {target}", f"logit {score}"

@@ -17,7 +17,8 @@ from minixai.data import Preprocess
 from minixai.errors import ShapeError
 from minixai.methods.unit import Layer, select_unit
 from minixai.nn import Module
-from minixai.tape import Array, Tensor
+from minixai.tape import Tensor
+from minixai.typing import Array
 
 if TYPE_CHECKING:
     from minixai.plot.picture import Picture
@@ -118,11 +119,12 @@ def correspondence(model: Module, x: Any, occluded: Any, layer: Layer) -> float:
 
 def _look(model: Module, x: Any, layers: Sequence[Layer]) -> tuple[dict[Layer, Array], Array]:
     """The features (n, d) of layers, and the logits (n, k)."""
-    with model.evaluating():  # with a tape, which tells a final softmax from logits
-        output, outputs = model.trace(Tensor(model.check_input("invariance_curves", x)))
+    output, outputs = model.trace(Tensor(model.check_input("invariance_curves", x)))
     model.check_output("invariance_curves", output.value)
-    features = {layer: select_unit(output, outputs, layer=layer).tensor.value for layer in layers}
-    logits = select_unit(output, outputs).tensor.value
+    features = {
+        layer: select_unit("invariance_curves", output, outputs, layer=layer).tensor.value for layer in layers
+    }
+    logits = select_unit("invariance_curves", output, outputs).tensor.value
     return {layer: each.reshape(len(each), -1) for layer, each in features.items()}, logits
 
 

@@ -10,23 +10,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minixai.columns import aligned
-from minixai.rules import Rules
-from minixai.rules.relevance import Shares, per_image
-from minixai.tape import Array, Node, Rule
+from minixai.rules import Rules, Shares
+from minixai.rules.shares import per_image
+from minixai.tape import Node, Rule
+from minixai.typing import Array
 
 if TYPE_CHECKING:
     from minixai.plot.picture import Picture
 
 __all__ = ["Ledger", "Row"]
 
-LEAKS = {
-    "bias": "bias",
-    "epsilon": "ε",
-    "zero": "zero denominators",
-    "gate": "gate",
-    "padding": "padding",
-    "pattern": "pattern",
-}
+NAMES = {"epsilon": "ε", "zero": "zero denominators"}  # of leaks; others are called by their reason
+ORDER = ("bias", "epsilon", "zero", "gate", "padding", "pattern")  # of the columns; then a rule's own reasons
 HEADER = ("layer", "operation", "relevance in", "passed on")
 
 
@@ -34,7 +29,7 @@ HEADER = ("layer", "operation", "relevance in", "passed on")
 class Row:
     """What one operation did with the relevance that came; the arrays are (n,), float64.
 
-    came = passed_on + all leaks, which stand by their reason:
+    came = passed_on + all leaks, which stand by their reason; a rule may have reasons of its own.
     bias: to the bias, or another constant. epsilon: to the stabiliser ε. zero: dropped, because the
     denominator was zero. gate: at a ReLU that was not active. padding: to pixels outside the image.
     pattern: at units with wᵀa other than 1.
@@ -60,10 +55,13 @@ class Ledger:
 
     @property
     def leaks(self) -> dict[str, Array]:
-        """The sums over the rows, each (n,), by the reasons that the rows know."""
+        """The sums over the rows, each (n,), by reason."""
         nothing = np.zeros_like(self.start)
-        sums = {key: [row.leaks[key] for row in self.rows if key in row.leaks] for key in LEAKS}
-        return {key: sum(leaks, start=nothing) for key, leaks in sums.items() if leaks}
+        seen = dict.fromkeys(reason for row in self.rows for reason in row.leaks)
+        reasons = sorted(seen, key=lambda reason: ORDER.index(reason) if reason in ORDER else len(ORDER))
+        return {
+            key: sum((row.leaks.get(key, nothing) for row in self.rows), start=nothing) for key in reasons
+        }
 
     @property
     def gap(self) -> Array:
@@ -87,14 +85,14 @@ class Ledger:
         from minixai.plot.waterfall import Step, waterfall
 
         steps = [
-            Step(row.layer or row.op, LEAKS[key], float(leak.sum()))
+            Step(row.layer or row.op, NAMES.get(key, key), float(leak.sum()))
             for row in self.rows
             for key, leak in row.leaks.items()
         ]
         return waterfall(float(self.start.sum()), steps, float(self.arrived.sum()), title, self._batch())
 
     def _header(self) -> tuple[str, ...]:
-        return *HEADER, *(LEAKS[key] for key in self.leaks)
+        return *HEADER, *(NAMES.get(key, key) for key in self.leaks)
 
     def _cells(self) -> Iterator[tuple[str, ...]]:
         for row in self.rows:
@@ -103,7 +101,7 @@ class Ledger:
 
     def _balance(self) -> str:
         parts = [f"input {_number(self.arrived.sum())}"]
-        parts += [f"{LEAKS[key]} {_number(leak.sum())}" for key, leak in self.leaks.items()]
+        parts += [f"{NAMES.get(key, key)} {_number(leak.sum())}" for key, leak in self.leaks.items()]
         gap = f"; gap {np.abs(self.gap).max():.1g}"
         return f"{self._batch()}start {_number(self.start.sum())} = {' + '.join(parts)}{gap}"
 
@@ -128,7 +126,7 @@ def watched(rules: Mapping[Any, Rule], rows: list[Row]) -> Rules:
 def _row(g: Array, node: Node, shares: Any) -> Row:
     """What came, was passed on to inputs that matter, and leaked."""
     nothing = np.zeros(len(g))
-    passed = (per_image(r) for r, need in zip(shares, node.needs, strict=True) if need and r is not None)
+    passed = (per_image(r) for r, need in zip(shares, node.needs, strict=False) if need and r is not None)
     leaks = shares.leaks if isinstance(shares, Shares) else {}
     return Row(node.layer, node.op.name, per_image(g), sum(passed, start=nothing), leaks)
 

@@ -1,7 +1,6 @@
 """What the score does when parts of the image are covered: no gradient, many forward passes.
 
-x: images (n, c, h, w), cast to the model's dtype. target, layer and neuron are those of
-`minixai.methods.backprop`; the unit is chosen at x and stays the same for the covered images.
+x: images (n, c, h, w). The unit is chosen at x and stays the same for the covered images.
 
 A pixel has one value, of which each of its c channels gets an equal share: the map's sum over the
 channels, which `plot` shows, is in units of the score.
@@ -16,37 +15,34 @@ from typing import Any
 
 import numpy as np
 
-from minixai import ops
 from minixai.errors import ShapeError
-from minixai.methods.catalogue import catalogued
-from minixai.methods.explanation import Explanation
-from minixai.methods.probe import Probe, whole_number
-from minixai.methods.unit import Layer, Neuron
-from minixai.nn import Module
+from minixai.methods.catalogue import method
+from minixai.methods.question import Question, whole_number
 from minixai.ops.sizes import Size, check_images, pair
-from minixai.tape import Array, Tensor
+from minixai.typing import Array
 
 __all__ = ["occlusion", "rise"]
 
 
-@catalogued(
-    shows="attribution: how far the score falls when a patch is covered",
-    needs="many forward passes; any model",
+@method(
+    "occlusion",
+    "attribution",
+    asks="score",
+    shows="how far the score falls when a patch is covered",
+    cost="many forward passes",
+    wants="any model",
     fails="coarse; a patch of the fill colour is an input as the model never saw",
     paper="Zeiler and Fergus 2014",
 )
 def occlusion(
-    model: Module,
-    x: Any,
-    target: Any = None,
-    layer: Layer | None = None,
-    neuron: Neuron | None = None,
+    ask: Question,
+    *,
     patch: Size | None = None,
     stride: Size | None = None,
     fill: Any = 0.0,
     batch_size: int = 8,
     progress: bool = True,
-) -> Explanation:
+) -> Array:
     """Σ_c map = the mean, over all windows that cover the pixel, of score(x) − score(x, window filled).
 
     Zeiler and Fergus 2014, section 4.2, slide a grey square over the image. Windows start at every
@@ -60,37 +56,39 @@ def occlusion(
     Raises, besides what `gradient` raises, ValueError for a patch that is larger than the image or a
     stride that leaves pixels out, ShapeError for a fill of a wrong shape.
     """
-    probe = Probe("occlusion", model, x, target, layer, neuron, batch_size=batch_size)
-    x = _images(probe)
+    x = _images(ask)
     n, c, h, w = x.shape
-    size = pair(probe.method, "patch", (max(h // 8, 1), max(w // 8, 1)) if patch is None else patch)
+    size = pair(ask.call, "patch", (max(h // 8, 1), max(w // 8, 1)) if patch is None else patch)
     half = max(size[0] // 2, 1), max(size[1] // 2, 1)
-    step = pair(probe.method, "stride", half if stride is None else stride)
-    windows = _windows(probe.method, (h, w), size, step)
-    colour = _fill(probe.method, fill, x)
+    step = pair(ask.call, "stride", half if stride is None else stride)
+    windows = _windows(ask.call, (h, w), size, step)
+    colour = _fill(ask.call, fill, x)
     drops, covers = np.zeros((n, h, w)), np.zeros((h, w))
     for window in windows:
         covers[window] += 1
-    for numbers, images in probe.pairs(len(windows), progress):
+    for numbers, images in ask.pairs(len(windows), progress):
         points = x[images]
         for point, k in zip(points, numbers, strict=True):
             point[:, *windows[k]] = colour
-        drop = probe.score[images] - probe.values(points, images)
+        drop = ask.score[images] - ask.values(points, images)
         for k, i, d in zip(numbers, images, drop, strict=True):
             drops[i, *windows[k]] += d
-    return probe.explanation("attribution", _shared(drops / covers, c))
+    return _shared(drops / covers, c)
 
 
-@catalogued(
-    shows="attribution: how the probability varies with what random masks leave visible",
-    needs="thousands of forward passes; any model",
+@method(
+    "RISE",
+    "attribution",
+    asks="class",
+    shows="how the probability varies with what random masks leave visible",
+    cost="thousands of forward passes",
+    wants="any model",
     fails="coarse and noisy; inputs as the model never saw",
     paper="Petsiuk et al. 2018",
 )
 def rise(
-    model: Module,
-    x: Any,
-    target: Any = None,
+    ask: Question,
+    *,
     n_masks: int = 1000,
     grid: int = 7,
     p: float = 0.5,
@@ -98,7 +96,7 @@ def rise(
     mask_seed: int = 0,
     batch_size: int = 8,
     progress: bool = True,
-) -> Explanation:
+) -> Array:
     """Σ_c map = 1/(N·p) · Σ_k (P_k − P̄) · mask_k, with P_k = P(target | x ⊙ mask_k) and P̄ their mean.
 
     What it adds to the expected probability of the class that the pixel is seen (Petsiuk et al. 2018,
@@ -111,34 +109,33 @@ def rise(
         matter, and noisier.
     mask_seed: of the masks, which are the same for every image of every batch.
 
-    The probability is the softmax of the logits, whether the model ends with one or not; `score` is
-    the logit. Raises, besides what `gradient` raises, ValueError for p outside (0, 1) or too few masks.
+    The probability is the model's own where it ends with a softmax or a sigmoid; else the softmax of its
+    logits, or the sigmoid of a single one. `score` is the logit. Raises, besides what `gradient` raises,
+    ValueError for p outside (0, 1) or too few masks.
     """
-    probe = Probe("RISE", model, x, target, batch_size=batch_size)
-    x = _images(probe)
+    x = _images(ask)
     n, c, h, w = x.shape
-    n_masks = whole_number(probe.method, "n_masks", n_masks)
-    grid = whole_number(probe.method, "grid", grid)
-    seed = whole_number(probe.method, "mask_seed", mask_seed, least=0)
+    n_masks = whole_number(ask.call, "n_masks", n_masks)
+    grid = whole_number(ask.call, "grid", grid)
+    seed = whole_number(ask.call, "mask_seed", mask_seed, least=0)
     if not 0 < p < 1:
-        raise ValueError(f"{probe.method}: p is {p}, expected a probability between 0 and 1")
+        raise ValueError(f"{ask.call}: p is {p}, expected a probability between 0 and 1")
     seen, covers, mean = np.zeros((n, h, w)), np.zeros((n, h, w)), np.zeros(n)
-    for numbers, images in probe.pairs(n_masks, progress):
+    for numbers, images in ask.pairs(n_masks, progress):
         masks = np.stack([_mask((h, w), grid, p, np.random.default_rng([seed, k])) for k in numbers])
-        logits = probe.tensor(Tensor(x[images] * masks[:, None].astype(x.dtype))).value
-        probabilities = ops.softmax.forward(logits.reshape(len(images), -1).astype(np.float64))
-        for i, probability, mask in zip(images, probabilities, masks, strict=True):
-            seen[i] += probability[probe.target[i]] * mask
+        points = x[images] * masks[:, None].astype(x.dtype)
+        for i, probability, mask in zip(images, ask.probabilities(points, images), masks, strict=True):
+            seen[i] += probability * mask
             covers[i] += mask
-            mean[i] += probability[probe.target[i]] / n_masks
+            mean[i] += probability / n_masks
     if centred:
         seen -= mean[:, None, None] * covers
-    return probe.explanation("attribution", _shared(seen / (n_masks * p), c))
+    return _shared(seen / (n_masks * p), c)
 
 
-def _images(probe: Probe) -> Array:
-    check_images(probe.method, probe.x)
-    return probe.x
+def _images(ask: Question) -> Array:
+    check_images(ask.call, ask.x)
+    return ask.x
 
 
 def _shared(values: Array, channels: int) -> Array:
@@ -147,13 +144,13 @@ def _shared(values: Array, channels: int) -> Array:
 
 
 def _windows(
-    method: str, image: tuple[int, int], size: tuple[int, int], step: tuple[int, int]
+    call: str, image: tuple[int, int], size: tuple[int, int], step: tuple[int, int]
 ) -> list[tuple[slice, slice]]:
     """The rows and columns of every window."""
     if any(side > whole for side, whole in zip(size, image, strict=True)):
-        raise ValueError(f"{method}: patch is {size}, larger than the image {image}")
+        raise ValueError(f"{call}: patch is {size}, larger than the image {image}")
     if any(s > side for s, side in zip(step, size, strict=True)):
-        raise ValueError(f"{method}: stride is {step}, larger than the patch {size}: it leaves pixels out")
+        raise ValueError(f"{call}: stride is {step}, larger than the patch {size}: it leaves pixels out")
     rows, columns = (
         [slice(start, start + side) for start in range(0, whole - side + s, s)]
         for whole, side, s in zip(image, size, step, strict=True)
@@ -161,15 +158,13 @@ def _windows(
     return [(row, column) for row in rows for column in columns]
 
 
-def _fill(method: str, fill: Any, x: Array) -> Array:
+def _fill(call: str, fill: Any, x: Array) -> Array:
     """(c, 1, 1), or one number for all channels."""
     colour = np.asarray(fill, x.dtype)
     if colour.shape not in ((), (x.shape[1],)):
-        raise ShapeError(
-            f"{method}: fill has shape {colour.shape}, expected a number or {x.shape[1]} of them"
-        )
+        raise ShapeError(f"{call}: fill has shape {colour.shape}, expected a number or {x.shape[1]} of them")
     if not np.isfinite(colour).all():
-        raise ValueError(f"{method}: fill holds NaN or inf, expected finite numbers")
+        raise ValueError(f"{call}: fill holds NaN or inf, expected finite numbers")
     return colour.reshape(-1, 1, 1)
 
 

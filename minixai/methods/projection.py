@@ -14,14 +14,15 @@ import numpy as np
 from minixai import ops
 from minixai import rules as tables
 from minixai.errors import ShapeError
-from minixai.methods.backprop import walk_back
 from minixai.methods.explanation import Explanation
+from minixai.methods.question import Question
 from minixai.methods.unit import Layer, Neuron, select_unit
 from minixai.nn import Module
 from minixai.nn.fields import receptive_field
 from minixai.rules import Rules
 from minixai.rules.switches import unpooling
-from minixai.tape import Array, Tensor, no_tape
+from minixai.tape import Tensor
+from minixai.typing import Array
 
 if TYPE_CHECKING:
     from minixai.plot.picture import Picture
@@ -51,7 +52,10 @@ def project(
     """
     rules = Rules({**tables.deconvnet(), ops.max_pool2d: unpooling(switches, rng)})
     method = "DeConvNet" if switches == "recorded" else f"DeConvNet, {switches} switches"
-    return walk_back(method, "signal", model, x, None, layer, neuron, "value", rules)
+    ask = Question("project", model, x, layer=layer, neuron=neuron, seed="value")
+    explanation = ask.explanation(method, "signal", ask.walk(rules))
+    explanation.warn_of_zeros(stacklevel=3)
+    return explanation
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,8 +166,7 @@ def top_activations(
 
 def _strongest(model: Module, x: Array, layer: Layer, channels: Sequence[int]) -> Array:
     """(k, n): the largest activation of each feature map in each image."""
-    with model.evaluating(), no_tape():
-        maps = select_unit(*model.trace(Tensor(x)), layer=layer).tensor.value
+    maps = select_unit("top_activations", *model.trace(Tensor(x), record=False), layer=layer).tensor.value
     if maps.ndim != 4:
         raise ShapeError(f"top_activations: layer {layer!r} gives {maps.shape}, expected maps (n, k, h, w)")
     if not all(0 <= channel < maps.shape[1] for channel in channels):
@@ -185,8 +188,7 @@ def _keep(kept: list[_Hit], values: Array, x: Array, start: int, n: int) -> None
 def _fields(model: Module, layer: Layer, explained: Sequence[Explanation]) -> list[list[tuple[slice, slice]]]:
     """The receptive fields of the units that were explained."""
     x = Tensor(explained[0].x[:1])
-    with model.evaluating():
-        y = select_unit(*model.trace(x), layer=layer).tensor
+    y = select_unit("top_activations", *model.trace(x), layer=layer).tensor
     places = [np.unravel_index(e.target, y.shape[1:])[1:] for e in explained]
     return [
         [receptive_field(y, x, int(row), int(column)) for row, column in zip(*each, strict=True)]

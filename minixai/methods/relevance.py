@@ -1,41 +1,34 @@
 """Layer-wise relevance propagation, and deep Taylor decomposition.
 
-The arguments, and the errors, are those of `minixai.methods.backprop`; the walk starts with the unit's
-value. The explanations have a ledger: the relevance of every layer, and where it leaked.
+The explanations have a ledger: the relevance of every layer, and where it leaked.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from minixai.methods.backprop import walk_back
-from minixai.methods.catalogue import catalogued
-from minixai.methods.explanation import Explanation
-from minixai.methods.unit import Layer, Neuron
-from minixai.nn import Module
-from minixai.rules import Rules
-from minixai.rules.relevance import box, composite, epsilon_plus, w_square, z_plus
+from minixai.methods.catalogue import method
+from minixai.methods.question import Question
+from minixai.rules import Rules, box, composite, epsilon_plus, w_square, z_plus
+from minixai.tape import Rule
 
 __all__ = ["deep_taylor", "lrp"]
 
 
-@catalogued(
-    shows="attribution: the score shared out layer by layer, in proportion to what each input gave",
-    needs="one walk back; a table of rules that covers every operation",
+@method(
+    "LRP",
+    "attribution",
+    shows="the score shared out layer by layer, in proportion to what each input gave",
+    wants="a table of rules that covers every operation",
     fails="the map depends on the rules chosen; what biases took stands in the ledger only",
     paper="Bach et al. 2015",
+    seed="value",
+    ledger=True,
 )
-def lrp(
-    model: Module,
-    x: Any,
-    target: Any = None,
-    layer: Layer | None = None,
-    neuron: Neuron | None = None,
-    seed: str = "value",
-    rules: Rules | None = None,
-) -> Explanation:
+def lrp(ask: Question, *, rules: Mapping[Any, Rule] | None = None) -> Rules:
     """R_i = Σ_j q_ij / Σ_i q_ij · R_j from layer to layer, q by the table of rules (Bach et al. 2015).
 
     The map and the leaks in `ledger` add up to the score. rules: None means `epsilon_plus()`, z⁺ on
@@ -43,26 +36,20 @@ def lrp(
 
     Raises RuleError for an operation that the table does not cover.
     """
-    table = epsilon_plus() if rules is None else rules
-    return walk_back("LRP", "attribution", model, x, target, layer, neuron, seed, table, ledger=True)
+    return epsilon_plus() if rules is None else Rules(rules)
 
 
-@catalogued(
-    shows="attribution: as LRP, only what speaks for the score",
-    needs="one walk back; bounds of x for the first layer",
+@method(
+    "deep Taylor",
+    "attribution",
+    shows="as LRP, only what speaks for the score",
+    wants="bounds of x for the first layer",
     fails="no evidence against a class; converges to rank 1, whatever the class (Sixt et al. 2020)",
     paper="Montavon et al. 2017",
+    seed="value",
+    ledger=True,
 )
-def deep_taylor(
-    model: Module,
-    x: Any,
-    target: Any = None,
-    layer: Layer | None = None,
-    neuron: Neuron | None = None,
-    seed: str = "value",
-    low: Any = None,
-    high: Any = None,
-) -> Explanation:
+def deep_taylor(ask: Question, *, low: Any = None, high: Any = None) -> Rules:
     """z⁺ in every layer but the first, whose rule follows from the input's domain (Montavon et al. 2017).
 
     low, high: bounds of x, numbers or (c, 1, 1). With both the first rule is z^B; with low = 0 alone
@@ -76,9 +63,8 @@ def deep_taylor(
         first = box(low, high)
     elif high is None and not np.any(low):
         first = z_plus()
-        if np.any(np.asarray(x) < 0):
-            raise ValueError(f"deep_taylor: low is 0, but x has values down to {np.min(x):g}")
+        if np.any(ask.x < 0):
+            raise ValueError(f"deep_taylor: low is 0, but x has values down to {np.min(ask.x):g}")
     else:
         raise ValueError(f"deep_taylor: low is {low}, high {high}, expected both, low = 0 alone, or neither")
-    table = composite(first, conv=z_plus(), dense=z_plus())
-    return walk_back("deep Taylor", "attribution", model, x, target, layer, neuron, seed, table, ledger=True)
+    return composite(first, conv=z_plus(), dense=z_plus())

@@ -15,7 +15,8 @@ from minixai.methods.projection import project
 from minixai.methods.unit import Layer, select_unit
 from minixai.nn import Module
 from minixai.ops.sizes import Size, pair
-from minixai.tape import Array, Tensor
+from minixai.tape import Tensor
+from minixai.typing import Array
 
 if TYPE_CHECKING:
     from minixai.plot.picture import Picture
@@ -56,7 +57,7 @@ class OcclusionSensitivity:
             e._images(e.map)[0],
             self.probability,
             self.best,
-            e.unit,
+            e.unit.label,
             name(self.target),
             {int(number): name(number) for number in np.unique(self.best)},
             self.patch,
@@ -134,13 +135,12 @@ def occlusion_sensitivity(
 
 def _measure(model: Module, x: Array, layer: Layer) -> tuple[Array, Array]:
     """The sum of every feature map, (n, k), and the probability of every class, (n, classes)."""
-    with model.evaluating():  # with a tape, which tells a final softmax from logits
-        output, layers = model.trace(Tensor(x))
+    output, layers = model.trace(Tensor(x))
     model.check_output("occlusion_sensitivity", output.value)
-    maps = select_unit(output, layers, layer=layer).tensor.value
+    maps = select_unit("occlusion_sensitivity", output, layers, layer=layer).tensor.value
     if maps.ndim != 4:
         raise ShapeError(
             f"occlusion_sensitivity: layer {layer!r} gives {maps.shape}, expected maps (n, k, h, w)"
         )
-    logits = select_unit(output, layers).tensor.value
+    logits = select_unit("occlusion_sensitivity", output, layers).tensor.value
     return maps.sum(axis=(2, 3)), ops.softmax.forward(logits.reshape(len(x), -1))

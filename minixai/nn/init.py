@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from minixai.tape import Array
+from minixai.typing import Array
 
 __all__ = ["fan_in", "kaiming_normal", "kaiming_uniform", "uniform", "xavier_uniform"]
 

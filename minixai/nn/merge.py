@@ -25,16 +25,15 @@ def merge_batch_norm(model: Module, x: Any) -> Module:
     Raises ValueError, which names the layer, where the input of a BatchNorm2d is not the output of a
     convolution which nothing else uses, or either is called twice.
     """
-    with model.evaluating():
-        output = model(Tensor(model.check_input("merge_batch_norm", x)))
+    output, _ = model.trace(Tensor(model.check_input("merge_batch_norm", x)))
     merged = copy.deepcopy(model)
     modules = dict(merged.named_modules())
-    nodes = [tensor.node for tensor in tape_of(output) if tensor.node]
+    nodes = [node for node in tape_of(output).values() if node]
     calls = [node.layer or "" for node in nodes]
     used = [tensor for node in nodes for tensor in node.inputs]
     for node in (node for node in nodes if node.op is ops.batch_norm):
         before, name = node.inputs[0], node.layer or ""
-        layer = before.node.layer or "" if before.node else ""
+        layer = before.node.layer or "" if before and before.node else ""
         conv, norm = modules.get(layer), modules.get(name)
         alone = used.count(before) == calls.count(layer) == calls.count(name) == 1
         if not (isinstance(conv, Conv2d) and isinstance(norm, BatchNorm2d) and alone):

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping
-from contextvars import ContextVar
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from minixai.columns import aligned
 from minixai.errors import ShapeError
-from minixai.tape import Array, Tensor, current_layer, no_tape
+from minixai.tape import Tensor, current_layer, recording
+from minixai.typing import Array
 
-__all__ = ["Module", "Parameter", "Sequential"]
+__all__ = ["Module", "Parameter", "Sequential", "apart"]
+
+Result = TypeVar("Result")
 
 
 class Parameter(Tensor):
@@ -30,6 +32,28 @@ class _Trace:
 
 
 _trace: ContextVar[_Trace | None] = ContextVar("trace", default=None)
+_training: ContextVar[bool | None] = ContextVar("training", default=None)  # None: as each module says
+
+
+def apart(
+    call: Callable[[], Result], training: bool | None = None, record: bool | None = None, trace: Any = None
+) -> Result:
+    """Call in a context of its own: what is set in it is set in this thread only, and ends with the call.
+
+    training: the mode of all modules. record: whether operations leave nodes. None leaves either as it is.
+    trace: the call of a whole network that this belongs to; None begins a new one.
+    """
+
+    def inside() -> Result:
+        _trace.set(trace)
+        current_layer.set(None)
+        if training is not None:
+            _training.set(training)
+        if record is not None:
+            recording.set(record)
+        return call()
+
+    return copy_context().run(inside)
 
 
 class Module:
@@ -39,7 +63,17 @@ class Module:
     by their path, such as "features.3.squeeze.weight".
     """
 
-    training: bool = True
+    _mode = True
+
+    @property
+    def training(self) -> bool:
+        """Whether dropout and batch normalisation train: as the context says, else as the module was set."""
+        context = _training.get()
+        return self._mode if context is None else context
+
+    @training.setter
+    def training(self, mode: bool) -> None:
+        self._mode = mode
 
     def forward(self, x: Tensor) -> Tensor:
         """Compute the output."""
@@ -49,7 +83,7 @@ class Module:
         """Compute the output of tensors or arrays; a module that is not within another names the layers."""
         trace = _trace.get()
         if trace is None:
-            return self._call_as_root(_Trace(self._names()), *inputs)
+            return apart(lambda: self(*inputs), trace=_Trace(self._names()))
         tensors = [x if isinstance(x, Tensor) else Tensor(x) for x in inputs]
         name = trace.names.get(self)
         token = current_layer.set(name)
@@ -61,20 +95,17 @@ class Module:
             trace.outputs.setdefault(name, []).append(output)
         return output
 
-    def _call_as_root(self, trace: _Trace, *inputs: Any) -> Tensor:
-        token = _trace.set(trace)
-        try:
-            return self(*inputs)
-        finally:
-            _trace.reset(token)
-
     def _names(self) -> dict[Module, str]:
         return {module: name for name, module in self.named_modules()}
 
-    def trace(self, x: Tensor) -> tuple[Tensor, dict[str, list[Tensor]]]:
-        """The output, and for every module's name what it returned, call by call."""
+    def trace(self, x: Tensor, record: bool = True) -> tuple[Tensor, dict[str, list[Tensor]]]:
+        """The output in eval mode, and for every module's name what it returned, call by call.
+
+        The model is left as it is, and what the caller's context says of modes and tapes has no influence.
+        record: whether there is a tape.
+        """
         trace = _Trace(self._names(), outputs={})
-        output = self._call_as_root(trace, x)
+        output = apart(lambda: self(x), training=False, record=record, trace=trace)
         return output, trace.outputs or {}
 
     def register_buffer(self, name: str, array: Any) -> None:
@@ -158,17 +189,6 @@ class Module:
         """Switch dropout and batch normalisation to prediction, in all modules."""
         return self.train(False)
 
-    @contextlib.contextmanager
-    def evaluating(self) -> Iterator[None]:
-        """Within this context all modules are in eval mode; then they are as they were."""
-        modes = {module: module.training for _, module in self.named_modules()}
-        self.eval()
-        try:
-            yield
-        finally:
-            for module, mode in modes.items():
-                module.training = mode
-
     def check_input(self, call: str, x: Any) -> Array:
         """x as an array of the model's dtype; an empty or a not finite one raises ValueError."""
         x = np.asarray(x)
@@ -196,8 +216,12 @@ class Module:
         if batch_size < 1:
             raise ValueError(f"predict: batch_size is {batch_size}, expected at least 1")
         x = self.check_input("predict", x)
-        with self.evaluating(), no_tape():
-            y = np.concatenate([self(x[i : i + batch_size]).value for i in range(0, len(x), batch_size)])
+        starts = range(0, len(x), batch_size)
+
+        def batches() -> list[Array]:
+            return [self(x[i : i + batch_size]).value for i in starts]
+
+        y = np.concatenate(apart(batches, training=False, record=False))
         self.check_output("predict", y)
         return y
 
@@ -206,8 +230,7 @@ class Module:
 
         input_shape: that of one input, without the batch: (c, h, w).
         """
-        with self.evaluating(), no_tape():
-            _, outputs = self.trace(Tensor(np.zeros((1, *input_shape), self.dtype)))
+        _, outputs = self.trace(Tensor(np.zeros((1, *input_shape), self.dtype)), record=False)
         rows = [("layer", "kind", "output", "parameters")]
         for name, module in self.named_modules():
             if name and not any(module.named_children()):

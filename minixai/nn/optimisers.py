@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from minixai.nn.module import Parameter
-from minixai.tape import Array, Tensor
+from minixai.tape import Tensor
+from minixai.typing import Array
 
 __all__ = ["SGD", "Adam"]
 

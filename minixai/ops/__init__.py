@@ -1,6 +1,5 @@
 """The operations of the tape. Each stands with its VJP directly below it."""
 
-from minixai.ops import operators  # noqa: F401 (gives tensors their operators)
 from minixai.ops.activation import leaky_relu, log_softmax, relu, sigmoid, softmax, softplus, step, tanh
 from minixai.ops.arithmetic import add, divide, exp, linear, log, matmul, multiply, negative, power, subtract
 from minixai.ops.convolution import conv2d

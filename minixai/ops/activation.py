@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from minixai import kernels
+from minixai.op import Trait, operation
 from minixai.ops.sizes import check_axis
-from minixai.tape import Array, Node, Op
+from minixai.tape import Node
+from minixai.typing import Array
 
 __all__ = ["leaky_relu", "log_softmax", "relu", "sigmoid", "softmax", "softplus", "step", "tanh"]
 
 
-@Op
+@operation(Trait.RECTIFIER, Trait.GATE)
 def relu(x: Array) -> Array:
     """y = max(x, 0). Its derivative at 0 is 0."""
     return kernels.activation.relu(x)
@@ -22,8 +24,8 @@ def _relu_vjp(g: Array, node: Node) -> tuple[Array]:
     return (kernels.activation.relu_vjp(g, node.value),)
 
 
-@Op
-def leaky_relu(x: Array, slope: float = 0.01) -> Array:
+@operation(Trait.GATE)
+def leaky_relu(x: Array, *, slope: float = 0.01) -> Array:
     """y = x where x > 0, else slope · x. Its derivative at 0 is the slope."""
     return np.where(x > 0, x, np.asarray(slope, x.dtype) * x)
 
@@ -34,7 +36,7 @@ def _leaky_relu_vjp(g: Array, node: Node) -> tuple[Array]:
     return (np.where(x > 0, g, np.asarray(node.params["slope"], g.dtype) * g),)
 
 
-@Op
+@operation(Trait.LINK, Trait.GATE)
 def sigmoid(x: Array) -> Array:
     """y = 1 / (1 + exp(−x))."""
     e = np.exp(-np.abs(x))  # of a negative number only: it cannot overflow
@@ -47,7 +49,7 @@ def _sigmoid_vjp(g: Array, node: Node) -> tuple[Array]:
     return (g * y * (1 - y),)
 
 
-@Op
+@operation(Trait.GATE)
 def tanh(x: Array) -> Array:
     """y = tanh(x)."""
     return np.tanh(x)
@@ -58,7 +60,7 @@ def _tanh_vjp(g: Array, node: Node) -> tuple[Array]:
     return (g * (1 - node.value**2),)
 
 
-@Op
+@operation(Trait.GATE)
 def softplus(x: Array) -> Array:
     """y = log(1 + exp(x))."""
     return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))  # the exponential cannot overflow
@@ -70,7 +72,7 @@ def _softplus_vjp(g: Array, node: Node) -> tuple[Array]:
     return (g * sigmoid.forward(x),)
 
 
-@Op
+@operation(Trait.GATE)
 def step(x: Array) -> Array:
     """y = 1 where x > 0, else 0. Its derivative is 0 everywhere, at the jump as well."""
     return (x > 0).astype(x.dtype)
@@ -81,8 +83,8 @@ def _step_vjp(g: Array, node: Node) -> tuple[Array]:
     return (np.zeros_like(g),)
 
 
-@Op
-def softmax(x: Array, axis: int = -1) -> Array:
+@operation(Trait.LINK, Trait.NORMALISE)
+def softmax(x: Array, *, axis: int = -1) -> Array:
     """y = exp(x) / Σ exp(x) along the axis."""
     check_axis("softmax", x, axis)
     e = np.exp(x - x.max(axis, keepdims=True))
@@ -95,8 +97,8 @@ def _softmax_vjp(g: Array, node: Node) -> tuple[Array]:
     return (y * (g - (g * y).sum(axis, keepdims=True)),)
 
 
-@Op
-def log_softmax(x: Array, axis: int = -1) -> Array:
+@operation(Trait.LINK, Trait.NORMALISE)
+def log_softmax(x: Array, *, axis: int = -1) -> Array:
     """y = x − log Σ exp(x) along the axis."""
     check_axis("log_softmax", x, axis)
     x = x - x.max(axis, keepdims=True)

@@ -6,17 +6,12 @@ import numpy as np
 
 from minixai import kernels
 from minixai.errors import ShapeError
-from minixai.tape import Array, Node, Op
+from minixai.op import Trait, operation, several
+from minixai.ops.sizes import unbroadcast
+from minixai.tape import Node
+from minixai.typing import Array
 
 __all__ = ["add", "divide", "exp", "linear", "log", "matmul", "multiply", "negative", "power", "subtract"]
-
-
-def _unbroadcast(g: Array, shape: tuple[int, ...]) -> Array:
-    """Sum g over the axes along which an input of this shape was repeated."""
-    if g.shape == shape:
-        return g
-    g = g.sum(axis=tuple(range(g.ndim - len(shape))))
-    return g.sum(axis=tuple(a for a, size in enumerate(shape) if size == 1), keepdims=True).reshape(shape)
 
 
 def _broadcast_shapes(name: str, x: tuple[int, ...], y: tuple[int, ...]) -> None:
@@ -26,7 +21,7 @@ def _broadcast_shapes(name: str, x: tuple[int, ...], y: tuple[int, ...]) -> None
         raise ShapeError(f"{name}: shapes {x} and {y} do not broadcast together") from None
 
 
-@Op
+@operation(Trait.AFFINE, unless=several(Trait.SUM, Trait.HOMOGENEOUS))
 def add(x: Array, y: Array) -> Array:
     """x + y, with broadcasting."""
     _broadcast_shapes("add", x.shape, y.shape)
@@ -36,10 +31,10 @@ def add(x: Array, y: Array) -> Array:
 @add.define_vjp
 def _add_vjp(g: Array, node: Node) -> tuple[Array, Array]:
     x, y = node.arrays
-    return _unbroadcast(g, x.shape), _unbroadcast(g, y.shape)
+    return unbroadcast(g, x.shape), unbroadcast(g, y.shape)
 
 
-@Op
+@operation(Trait.AFFINE, unless=several(Trait.SUM, Trait.HOMOGENEOUS))
 def subtract(x: Array, y: Array) -> Array:
     """x − y, with broadcasting."""
     _broadcast_shapes("subtract", x.shape, y.shape)
@@ -49,10 +44,10 @@ def subtract(x: Array, y: Array) -> Array:
 @subtract.define_vjp
 def _subtract_vjp(g: Array, node: Node) -> tuple[Array, Array]:
     x, y = node.arrays
-    return _unbroadcast(g, x.shape), _unbroadcast(-g, y.shape)
+    return unbroadcast(g, x.shape), unbroadcast(-g, y.shape)
 
 
-@Op
+@operation(Trait.AFFINE, unless=several(Trait.PRODUCT))
 def multiply(x: Array, y: Array) -> Array:
     """x · y elementwise, with broadcasting."""
     _broadcast_shapes("multiply", x.shape, y.shape)
@@ -62,10 +57,10 @@ def multiply(x: Array, y: Array) -> Array:
 @multiply.define_vjp
 def _multiply_vjp(g: Array, node: Node) -> tuple[Array, Array]:
     x, y = node.arrays
-    return _unbroadcast(g * y, x.shape), _unbroadcast(g * x, y.shape)
+    return unbroadcast(g * y, x.shape), unbroadcast(g * x, y.shape)
 
 
-@Op
+@operation(Trait.AFFINE, unless=lambda node: (Trait.PRODUCT,) if node.needs[1] else ())
 def divide(x: Array, y: Array) -> Array:
     """x / y elementwise, with broadcasting."""
     _broadcast_shapes("divide", x.shape, y.shape)
@@ -75,10 +70,10 @@ def divide(x: Array, y: Array) -> Array:
 @divide.define_vjp
 def _divide_vjp(g: Array, node: Node) -> tuple[Array, Array]:
     x, y = node.arrays
-    return _unbroadcast(g / y, x.shape), _unbroadcast(-g * node.value / y, y.shape)
+    return unbroadcast(g / y, x.shape), unbroadcast(-g * node.value / y, y.shape)
 
 
-@Op
+@operation(Trait.AFFINE)
 def negative(x: Array) -> Array:
     """−x."""
     return -x
@@ -89,8 +84,8 @@ def _negative_vjp(g: Array, node: Node) -> tuple[Array]:
     return (-g,)
 
 
-@Op
-def power(x: Array, exponent: float) -> Array:
+@operation(Trait.GATE)
+def power(x: Array, *, exponent: float) -> Array:
     """x to a constant power."""
     return x ** float(exponent)  # a NumPy number would make float64 of float32
 
@@ -101,7 +96,7 @@ def _power_vjp(g: Array, node: Node) -> tuple[Array]:
     return (np.zeros_like(g) if exponent == 0 else g * exponent * x ** (exponent - 1),)
 
 
-@Op
+@operation(Trait.GATE)
 def exp(x: Array) -> Array:
     """e to the power of x."""
     return np.exp(x)
@@ -112,7 +107,7 @@ def _exp_vjp(g: Array, node: Node) -> tuple[Array]:
     return (g * node.value,)
 
 
-@Op
+@operation(Trait.GATE)
 def log(x: Array) -> Array:
     """The natural logarithm of x."""
     return np.log(x)
@@ -124,7 +119,7 @@ def _log_vjp(g: Array, node: Node) -> tuple[Array]:
     return (g / x,)
 
 
-@Op
+@operation(Trait.DENSE, Trait.WEIGHTED, unless=several(Trait.PRODUCT))
 def matmul(x: Array, y: Array) -> Array:
     """The product x @ y of matrices (m, j) and (j, n), or of stacks of them, with broadcasting."""
     if x.ndim < 2 or y.ndim < 2 or x.shape[-1] != y.shape[-2]:
@@ -138,12 +133,12 @@ def matmul(x: Array, y: Array) -> Array:
 @matmul.define_vjp
 def _matmul_vjp(g: Array, node: Node) -> tuple[Array | None, Array | None]:
     x, y = node.arrays
-    gx = _unbroadcast(g @ y.swapaxes(-1, -2), x.shape) if node.needs[0] else None
-    gy = _unbroadcast(x.swapaxes(-1, -2) @ g, y.shape) if node.needs[1] else None
+    gx = unbroadcast(g @ y.swapaxes(-1, -2), x.shape) if node.needs[0] else None
+    gy = unbroadcast(x.swapaxes(-1, -2) @ g, y.shape) if node.needs[1] else None
     return gx, gy
 
 
-@Op
+@operation(Trait.UNITS, Trait.DENSE, Trait.WEIGHTED)
 def linear(x: Array, w: Array, b: Array | None = None) -> Array:
     """y[i, k] = Σ_j x[i, j] · w[k, j] + b[k].
 
@@ -160,8 +155,8 @@ def linear(x: Array, w: Array, b: Array | None = None) -> Array:
 
 @linear.define_vjp
 def _linear_vjp(g: Array, node: Node) -> tuple[Array | None, ...]:
-    x, w, *_ = node.arrays
+    x, w, _ = node.arrays
     gx = kernels.product.matrix_product(g, w) if node.needs[0] else None
     gw = kernels.product.matrix_product(g.T, x) if node.needs[1] else None
-    gb = g.sum(axis=0) if node.needs[2:] == (True,) else None
-    return (gx, gw, gb)[: len(node.inputs)]
+    gb = g.sum(axis=0) if node.needs[2] else None
+    return gx, gw, gb

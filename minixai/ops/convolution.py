@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from minixai import kernels
 from minixai.errors import ShapeError
+from minixai.op import Trait, operation
+from minixai.ops import places
 from minixai.ops.sizes import Size, check_images, pair
-from minixai.tape import Array, Node, Op
+from minixai.tape import Node
+from minixai.typing import Array
 
 __all__ = ["conv2d"]
 
 
-@Op
+@operation(Trait.UNITS, Trait.WEIGHTED, looks=places.windows)
 def conv2d(
     x: Array,
     w: Array,
     b: Array | None = None,
+    *,
     stride: Size = 1,
     padding: Size = 0,
     dilation: Size = 1,
@@ -35,11 +39,11 @@ def conv2d(
 
 @conv2d.define_vjp
 def _conv2d_vjp(g: Array, node: Node) -> tuple[Array | None, ...]:
-    (x, w, *_), geometry = node.arrays, _geometry(**node.params)
+    (x, w, _), geometry = node.arrays, _geometry(**node.params)
     gx = kernels.convolution.conv2d_vjp_input(g, w, x.shape, geometry) if node.needs[0] else None
     gw = kernels.convolution.conv2d_vjp_weight(g, x, w.shape, geometry) if node.needs[1] else None
-    gb = kernels.convolution.conv2d_vjp_bias(g) if node.needs[2:] == (True,) else None
-    return (gx, gw, gb)[: len(node.inputs)]
+    gb = kernels.convolution.conv2d_vjp_bias(g) if node.needs[2] else None
+    return gx, gw, gb
 
 
 def _geometry(stride: Size, padding: Size, dilation: Size, groups: int) -> kernels.convolution.Geometry:

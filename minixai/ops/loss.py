@@ -7,14 +7,16 @@ from typing import Any
 import numpy as np
 
 from minixai.errors import ShapeError
+from minixai.op import Trait, operation
 from minixai.ops.activation import log_softmax
-from minixai.tape import Array, Node, Op
+from minixai.tape import Node
+from minixai.typing import Array
 
 __all__ = ["cross_entropy", "mean_squared_error"]
 
 
-@Op
-def cross_entropy(x: Array, labels: Any) -> tuple[Array, Any]:
+@operation(Trait.LOSS)
+def cross_entropy(x: Array, *, labels: Any) -> tuple[Array, Any]:
     """−(1/n) Σ_i log softmax(x[i])[labels[i]].
 
     x: logits (n, k). labels: (n,) integers in [0, k).
@@ -38,7 +40,7 @@ def _cross_entropy_vjp(g: Array, node: Node) -> tuple[Array]:
     return (gx * (g / len(gx)),)
 
 
-@Op
+@operation(Trait.LOSS)
 def mean_squared_error(x: Array, y: Array) -> Array:
     """The mean of (x − y)² over all entries."""
     if x.shape != y.shape or x.size == 0:

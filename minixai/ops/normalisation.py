@@ -8,16 +8,19 @@ import numpy as np
 
 from minixai import kernels
 from minixai.errors import ShapeError
-from minixai.tape import Array, Node, Op
+from minixai.op import Trait, operation
+from minixai.tape import Node
+from minixai.typing import Array
 
 __all__ = ["batch_norm", "dropout"]
 
 
-@Op
+@operation(Trait.AFFINE, unless=lambda node: (Trait.NORMALISE,) if node.params["mean"] is None else ())
 def batch_norm(
     x: Array,
     w: Array | None = None,
     b: Array | None = None,
+    *,
     mean: Any = None,
     variance: Any = None,
     eps: float = 1e-5,
@@ -50,8 +53,8 @@ def batch_norm(
 
 @batch_norm.define_vjp
 def _batch_norm_vjp(g: Array, node: Node) -> tuple[Array | None, ...]:
-    (x, *affine), (mean, scale) = node.arrays, node.saved
-    w = affine[0] if affine else np.ones_like(scale)
+    (x, w, _), (mean, scale) = node.arrays, node.saved
+    w = np.ones_like(scale) if w is None else w
     gx, gw, gb = np.empty(x.shape, x.dtype), np.empty_like(scale), np.empty_like(scale)
     channels, out, cotangents = _channels(x), _channels(gx), _channels(g)
 
@@ -63,7 +66,7 @@ def _batch_norm_vjp(g: Array, node: Node) -> tuple[Array | None, ...]:
         out[k] = gk * (w[k] * scale[k])
 
     kernels.threads.for_each(fill, len(channels))
-    return (gx, gw, gb)[: len(node.inputs)]
+    return gx, gw if node.needs[1] else None, gb if node.needs[2] else None
 
 
 def channel_moments(x: Array) -> tuple[Array, Array]:
@@ -85,8 +88,8 @@ def _channels(x: Array) -> Array:
     return x.reshape(*x.shape[:2], -1).swapaxes(0, 1)
 
 
-@Op
-def dropout(x: Array, p: float, rng: np.random.Generator) -> tuple[Array, Array]:
+@operation(Trait.AFFINE)
+def dropout(x: Array, *, p: float, rng: np.random.Generator) -> tuple[Array, Array]:
     """y = x / (1 − p) with probability 1 − p, else 0, drawn by `rng` for every entry."""
     if not 0 <= p < 1:
         raise ValueError(f"dropout: p is {p}, expected 0 <= p < 1")

@@ -8,8 +8,11 @@ import numpy as np
 
 from minixai import kernels
 from minixai.errors import ShapeError
+from minixai.op import Trait, operation
+from minixai.ops import places
 from minixai.ops.sizes import Size, check_images, pair
-from minixai.tape import Array, Node, Op, Tensor
+from minixai.tape import Node, Tensor
+from minixai.typing import Array
 
 __all__ = [
     "adaptive_avg_pool2d",
@@ -46,9 +49,10 @@ def _windows(
     return windows
 
 
-@Op
+@operation(Trait.MOVE, looks=places.windows)
 def max_pool2d(
     x: Array,
+    *,
     kernel_size: Size,
     stride: Size | None = None,
     padding: Size = 0,
@@ -78,8 +82,8 @@ def switches(y: Tensor) -> kernels.pooling.Switches:
     return y.node.saved
 
 
-@Op
-def max_unpool2d(y: Array, switches: kernels.pooling.Switches, size: tuple[int, int]) -> tuple[Array, Any]:
+@operation(Trait.POOL)
+def max_unpool2d(y: Array, *, switches: kernels.pooling.Switches, size: tuple[int, int]) -> tuple[Array, Any]:
     """x[switch] = y, 0 elsewhere; where windows share a switch, their y add up.
 
     y, switches: (n, c, h', w'), the latter integers in [0, h·w). size: (h, w) of the result.
@@ -102,9 +106,10 @@ def _max_unpool2d_vjp(g: Array, node: Node) -> tuple[Array]:
     return (kernels.pooling.max_unpool2d_vjp(g, node.saved),)
 
 
-@Op
+@operation(Trait.POOL, looks=places.windows)
 def avg_pool2d(
     x: Array,
+    *,
     kernel_size: Size,
     stride: Size | None = None,
     padding: Size = 0,
@@ -128,9 +133,9 @@ def _avg_pool2d_vjp(g: Array, node: Node) -> tuple[Array]:
     return (kernels.pooling.avg_pool2d_vjp(g, x.shape[2:], windows, count_include_pad),)
 
 
-@Op
+@operation(Trait.HOMOGENEOUS, looks=places.windows)
 def p_norm_pool2d(
-    x: Array, kernel_size: Size, p: float = 2.0, stride: Size | None = None, padding: Size = 0
+    x: Array, *, kernel_size: Size, p: float = 2.0, stride: Size | None = None, padding: Size = 0
 ) -> Array:
     """y = (Σ |x|^p)^(1/p) over each window: the sum of magnitudes for p = 1, towards the largest for p → ∞.
 
@@ -149,8 +154,8 @@ def _p_norm_pool2d_vjp(g: Array, node: Node) -> tuple[Array]:
     return (kernels.pooling.p_norm_pool2d_vjp(g, x, node.value, p, _windows("p_norm_pool2d", x, **params)),)
 
 
-@Op
-def adaptive_avg_pool2d(x: Array, output_size: Size = 1) -> Array:
+@operation(Trait.POOL, looks=places.evenly)
+def adaptive_avg_pool2d(x: Array, *, output_size: Size = 1) -> Array:
     """y = the means of output_size windows that cover the image evenly: rows ⌊i·h/r⌋ to ⌈(i+1)·h/r⌉ − 1.
 
     x: (n, c, h, w). Returns (n, c, *output_size); size 1 is global average pooling.

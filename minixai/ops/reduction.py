@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from minixai.op import Trait, operation
 from minixai.ops.sizes import check_axis
-from minixai.tape import Array, Node, Op
+from minixai.tape import Node
+from minixai.typing import Array
 
 __all__ = ["max", "mean", "sum"]
 
@@ -26,8 +28,8 @@ def _spread(array: Array, node: Node) -> Array:
     return np.expand_dims(array, tuple(range(x.ndim)) if axis is None else axis)
 
 
-@Op
-def sum(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
+@operation(Trait.POOL)
+def sum(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
     """Σ x along the axes; None means all."""
     check_axis("sum", x, axis)
     return _without_axes(x.sum(axis, keepdims=True), axis, keepdims)
@@ -39,8 +41,8 @@ def _sum_vjp(g: Array, node: Node) -> tuple[Array]:
     return (np.broadcast_to(_spread(g, node), x.shape),)
 
 
-@Op
-def mean(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
+@operation(Trait.POOL)
+def mean(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
     """The mean of x along the axes; None means all."""
     check_axis("mean", x, axis)
     return _without_axes(x.mean(axis, keepdims=True), axis, keepdims)
@@ -52,8 +54,8 @@ def _mean_vjp(g: Array, node: Node) -> tuple[Array]:
     return (np.broadcast_to(_spread(g, node) * (g.size / x.size), x.shape),)
 
 
-@Op
-def max(x: Array, axis: int | None = None, keepdims: bool = False) -> Array:
+@operation(Trait.MOVE)
+def max(x: Array, *, axis: int | None = None, keepdims: bool = False) -> Array:
     """The maximum of x along an axis; None means of all. At a tie the cotangent goes to the first maximum."""
     check_axis("max", x, axis)
     if isinstance(axis, tuple):

@@ -8,14 +8,17 @@ from typing import Any
 import numpy as np
 
 from minixai.errors import ShapeError
+from minixai.op import Trait, operation
+from minixai.ops import places
 from minixai.ops.sizes import check_axis
-from minixai.tape import Array, Node, Op, Tensor
+from minixai.tape import Node, Tensor
+from minixai.typing import Array
 
 __all__ = ["concat", "flatten", "pad", "reshape", "slice", "transpose"]
 
 
-@Op
-def reshape(x: Array, shape: tuple[int, ...]) -> Array:
+@operation(Trait.MOVE)
+def reshape(x: Array, *, shape: tuple[int, ...]) -> Array:
     """The same entries in another shape; one size may be −1."""
     try:
         return x.reshape(shape)
@@ -35,8 +38,8 @@ def flatten(x: Tensor) -> Tensor:
     return reshape(x, (x.shape[0], int(np.prod(x.shape[1:]))))
 
 
-@Op
-def transpose(x: Array, axes: tuple[int, ...] | None = None) -> Array:
+@operation(Trait.MOVE)
+def transpose(x: Array, *, axes: tuple[int, ...] | None = None) -> Array:
     """The axes in another order; None reverses it."""
     try:
         return x.transpose(axes)
@@ -50,8 +53,8 @@ def _transpose_vjp(g: Array, node: Node) -> tuple[Array]:
     return (g.transpose(None if axes is None else np.argsort(np.mod(axes, g.ndim))),)
 
 
-@Op
-def pad(x: Array, widths: tuple[tuple[int, int], ...], value: float = 0.0) -> Array:
+@operation(Trait.MOVE, looks=places.shifted)
+def pad(x: Array, *, widths: tuple[tuple[int, int], ...], value: float = 0.0) -> Array:
     """x with a border of a constant: widths (before, after) for each axis."""
     if np.shape(widths) != (x.ndim, 2) or np.min(widths) < 0:
         raise ShapeError(f"pad: widths {widths}, expected (before, after) >= 0 for each axis of x {x.shape}")
@@ -64,7 +67,7 @@ def _pad_vjp(g: Array, node: Node) -> tuple[Array]:
     return (g[tuple(builtins.slice(w[0], w[0] + size) for w, size in zip(widths, x.shape, strict=True))],)
 
 
-@Op
+@operation(Trait.MOVE, looks=places.channels)
 def concat(*xs: Array, axis: int = 1) -> Array:
     """The arrays one after the other along an axis; concat(a, b) and concat([a, b]) are the same."""
     if not xs:
@@ -84,8 +87,8 @@ def _concat_vjp(g: Array, node: Node) -> list[Array]:
     return np.split(g, ends[:-1], axis)
 
 
-@Op
-def slice(x: Array, index: Any) -> Array:
+@operation(Trait.MOVE)
+def slice(x: Array, *, index: Any) -> Array:
     """x[index], as NumPy indexes."""
     try:
         return x[index]

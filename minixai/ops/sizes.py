@@ -1,4 +1,4 @@
-"""Checks of sizes that convolution and pooling share."""
+"""Sizes: what operations check of them, and how a broadcast is undone."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import operator
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from minixai.errors import ShapeError
-from minixai.tape import Array
+from minixai.typing import Array
 
-__all__ = ["Size", "check_axis", "check_images", "pair"]
+__all__ = ["Size", "check_axis", "check_images", "pair", "unbroadcast"]
 
 Size = int | tuple[int, int]
 
@@ -40,3 +40,11 @@ def check_images(call: str, x: Array) -> None:
         raise ShapeError(f"{call}: x has shape {x.shape}, expected four axes (n, c, h, w)")
     if x.size == 0:
         raise ShapeError(f"{call}: x is empty, shape {x.shape}")
+
+
+def unbroadcast(g: Array, shape: tuple[int, ...]) -> Array:
+    """Sum g over the axes along which an input of this shape was repeated."""
+    if g.shape == shape:
+        return g
+    g = g.sum(axis=tuple(range(g.ndim - len(shape))))
+    return g.sum(axis=tuple(a for a, size in enumerate(shape) if size == 1), keepdims=True).reshape(shape)

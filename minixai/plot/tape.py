@@ -13,7 +13,8 @@ from matplotlib.patches import FancyBboxPatch
 from minixai.plot import style
 from minixai.plot.maps import number
 from minixai.plot.picture import Picture
-from minixai.tape import Array, Tensor, tape_of
+from minixai.tape import Tensor, tape_of
+from minixai.typing import Array
 
 __all__ = ["draw_tape"]
 
@@ -38,7 +39,7 @@ def draw_tape(
     then has a line for its own: the number, or the norm where it has more than one entry.
     Raises ValueError for more than 200 tensors, which nobody could read.
     """
-    tape, labels, cotangents = tape_of(output), labels or {}, cotangents or {}
+    tape, labels, cotangents = list(tape_of(output)), labels or {}, cotangents or {}
     if len(tape) > MOST:
         raise ValueError(f"draw_tape: the tape has {len(tape)} tensors, expected at most {MOST}")
     columns = _columns(tape)

@@ -1,16 +1,12 @@
-"""Tables of rules: operation → what the way back does there in place of the gradient."""
+"""Tables of rules: kind of operation → what the way back does there in place of the gradient."""
 
 from minixai.rules.backprop import deconvnet, guided_backprop
+from minixai.rules.composites import composite, epsilon_alpha2_beta1, epsilon_gamma_box, epsilon_plus
 from minixai.rules.patterns import pattern_attribution, pattern_net
 from minixai.rules.relevance import (
-    Shares,
     alpha_beta,
     box,
-    composite,
     epsilon,
-    epsilon_alpha2_beta1,
-    epsilon_gamma_box,
-    epsilon_plus,
     flat,
     gamma,
     norm,
@@ -18,6 +14,7 @@ from minixai.rules.relevance import (
     w_square,
     z_plus,
 )
+from minixai.rules.shares import Shares
 from minixai.rules.switches import unpooling
 from minixai.rules.table import Rules
 

@@ -6,29 +6,30 @@ biases.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
 from minixai import ops
 from minixai.errors import RuleError
-from minixai.rules.relevance import (
-    MOVES,
-    POOLS,
-    Shares,
-    back_to_its_place,
-    per_image,
-    vjp_with_weight,
-    with_weight,
-    without_border,
-)
+from minixai.op import Trait
+from minixai.rules.passing import REFUSED, back_to_its_place, path_of, refuse, to_the_path, without_border
+from minixai.rules.shares import Shares, per_image
 from minixai.rules.table import Rules
+from minixai.rules.weighted import vjp_with_weight, with_weight
 from minixai.signal.patterns import Kind, Patterns, units_dot
-from minixai.tape import Array, Node
+from minixai.tape import Node, Rule
+from minixai.typing import Array
 
 __all__ = ["pattern_attribution", "pattern_net"]
 
 ROUNDING = 0.002  # of the terms of wᵀa, in float16; with other weights it is altogether different
+REFUSALS: dict[Any, Rule] = {
+    **{trait: rule for trait, rule in REFUSED.items() if trait is not Trait.GATE},
+    Trait.WEIGHTED: refuse("the rows of its weight are not units, which have patterns; write it as linear"),
+    ops.batch_norm: refuse("merge it into the convolution before it: minixai.nn.merge_batch_norm"),
+}
 
 
 def pattern_net(
@@ -46,8 +47,9 @@ def pattern_net(
         gx = vjp_with_weight(node, g, pattern(node))
         return [_projected(gx) if project else gx, *[None] * (len(node.inputs) - 1)]
 
-    plain = dict.fromkeys((*MOVES, *POOLS, ops.relu, ops.pad, ops.add), gradient)
-    return Rules({**plain, ops.conv2d: in_place_of_weight, ops.linear: in_place_of_weight}, strict=True)
+    table: dict[Any, Rule] = dict.fromkeys((Trait.MOVE, Trait.POOL, Trait.GATE, Trait.SUM), gradient)
+    table |= {Trait.UNITS: in_place_of_weight, Trait.AFFINE: undone, ops.dropout: gradient}
+    return Rules({**table, **REFUSALS}, strict=True)
 
 
 def pattern_attribution(
@@ -60,32 +62,53 @@ def pattern_attribution(
     pattern = _finder(patterns, kind)
 
     def times_weight(g: Array, node: Node) -> Shares:
-        w, a = node.arrays[1], pattern(node)
+        x, w, _ = node.arrays
+        a = pattern(node)
         gx = vjp_with_weight(node, g, w * a)
         wa = units_dot(w, a).reshape(-1, *[1] * (g.ndim - 2))
-        inside = with_weight(node, np.ones_like(node.arrays[0][:1]), w * a)  # of wᵀa, where there is an image
+        inside = with_weight(node, np.ones_like(x[:1]), w * a)  # of wᵀa, where there is an image
         leaks = {"pattern": per_image(g * (1 - wa)), "padding": per_image(g * (wa - inside))}
         return Shares([_projected(gx) if project else gx, *[None] * (len(node.inputs) - 1)], **leaks)
 
-    table = dict.fromkeys(MOVES, back_to_its_place) | dict.fromkeys(POOLS, spread)
-    table |= {ops.relu: gate, ops.pad: without_border}
-    return Rules({**table, ops.conv2d: times_weight, ops.linear: times_weight}, strict=True)
+    table: dict[Any, Rule] = {
+        Trait.UNITS: times_weight,
+        Trait.MOVE: back_to_its_place,
+        Trait.POOL: spread,
+        Trait.GATE: gate,
+        Trait.AFFINE: passed_on,
+        ops.pad: without_border,
+        ops.dropout: back_to_its_place,
+    }
+    return Rules({**table, **REFUSALS}, strict=True)
 
 
-def gradient(g: Array, node: Node) -> Sequence[Array | None]:
+def gradient(g: Array, node: Node) -> Iterable[Array | None]:
     """The operation's own VJP."""
     return node.op.vjp(g, node)
 
 
+def undone(g: Array, node: Node) -> list[Array | None]:
+    """y = s·x + t is a unit with one input, whose pattern is 1/s: gx = g/s, and 0 where s is 0."""
+    slope = np.asarray(list(node.op.vjp(np.ones_like(g), node))[path_of(node)])
+    return to_the_path(np.divide(g, slope, out=np.zeros_like(g), where=slope != 0), node)
+
+
+def passed_on(g: Array, node: Node) -> Shares:
+    """y = s·x + t: s times its pattern 1/s is 1, so gx = g."""
+    return Shares(to_the_path(g, node))
+
+
 def gate(g: Array, node: Node) -> Shares:
-    """gx = g where x > 0, else 0."""
-    return Shares(node.op.vjp(g, node), gate=per_image(np.where(node.value > 0, 0, g)))
+    """gx = f′(x)·g; the gate holds back the rest."""
+    gx = np.asarray(next(iter(node.op.vjp(g, node))))
+    return Shares([gx], gate=per_image(g - gx))
 
 
 def spread(g: Array, node: Node) -> Shares:
     """gx = g / area over each window."""
-    inside = node.op.forward(np.ones_like(node.arrays[0][:1]), **node.params)  # a share of the window
-    return Shares(node.op.vjp(g, node), padding=per_image(g * (1 - inside)))
+    shares = with_weight(node, np.ones_like(node.arrays[0]), np.ones((), g.dtype))  # less than 1 at a border
+    whole = np.maximum(shares, 1)
+    return Shares(node.op.vjp(g / whole, node), padding=per_image(g * (1 - shares / whole)))
 
 
 def _finder(patterns: Patterns | Mapping[str, Array], kind: Kind) -> Callable[[Node], Array]:

@@ -8,7 +8,8 @@ import numpy as np
 
 from minixai import ops
 from minixai.ops.sizes import pair
-from minixai.tape import Array, Node, Rule
+from minixai.tape import Node, Rule
+from minixai.typing import Array
 
 __all__ = ["SWITCHES", "unpooling"]
 
@@ -41,7 +42,8 @@ def unpooling(switches: str, rng: np.random.Generator | int = 0) -> Rule:
                 tap = np.clip((taps - 1) // 2 if switches == "centre" else 0, low, high)
             places.append(start + tap * step)
         rows, columns = places
-        return (ops.max_unpool2d.forward(g, np.broadcast_to(rows * size[1] + columns, g.shape), size)[0],)
+        to = np.broadcast_to(rows * size[1] + columns, g.shape)
+        return (ops.max_unpool2d.forward(g, switches=to, size=size)[0],)
 
     return rule
 

@@ -1,18 +1,60 @@
-"""A table of rules."""
+"""A table of rules, and rules that know how they were made."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial, wraps
+from typing import Any, ParamSpec
 
-from minixai.tape import Rule
+from minixai.op import Op
+from minixai.tape import Node, Rule
+from minixai.typing import Array
 
-__all__ = ["Rules"]
+__all__ = ["Made", "Rules", "maker"]
+
+P = ParamSpec("P")
 
 
 class Rules(dict[Any, Rule]):
-    """Rules by (layer, op), layer or op. A strict table must cover every operation that it meets."""
+    """Rules by (layer, op), layer, op or trait. A strict table must cover every operation that it meets.
+
+    `table[op]` is the rule of the op or, where it has none, of its first trait that has one.
+    """
 
     def __init__(self, table: Mapping[Any, Rule] | None = None, strict: bool = False) -> None:
         super().__init__(table or {})
         self.strict = strict
+
+    def __missing__(self, key: Any) -> Rule:
+        for trait in key.traits if isinstance(key, Op) else ():
+            if trait in self:
+                return self[trait]
+        raise KeyError(key)
+
+
+class Made:
+    """A rule that prints as the call that made it, and that is made so again when it is unpickled."""
+
+    def __init__(self, make: partial[Rule], rule: Rule) -> None:
+        self.make, self.rule = make, rule
+
+    def __call__(self, g: Array, node: Node) -> Iterable[Array | None]:
+        """The cotangents of the node's inputs."""
+        return self.rule(g, node)
+
+    def __repr__(self) -> str:
+        settings = [*map(repr, self.make.args), *(f"{k}={v!r}" for k, v in self.make.keywords.items())]
+        return f"{self.make.func.__name__}({', '.join(settings)})"
+
+    def __reduce__(self) -> Any:
+        return self.make, ()
+
+
+def maker(make: Callable[P, Rule]) -> Callable[P, Rule]:
+    """Decorate a function settings -> rule: its rules become `Made`."""
+
+    @wraps(make)
+    def made(*args: P.args, **kwargs: P.kwargs) -> Rule:
+        return Made(partial(made, *args, **kwargs), make(*args, **kwargs))
+
+    return made

@@ -10,7 +10,7 @@ from pathlib import Path
 from minixai import data
 from minixai.data.sealed import digest
 from minixai.signal.moments import Moments
-from minixai.tape import Array
+from minixai.typing import Array
 
 __all__ = ["Checkpoint"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from minixai.nn import Module
 from minixai.signal.fitting import add_batch
 from minixai.signal.layers import Batch, LinearLayer, images_of
 from minixai.signal.moments import Moments
@@ -15,7 +16,7 @@ IN_FLIGHT = 4  # tasks for each worker: enough to keep it busy, few enough to bo
 
 
 def fit_on_cluster(
-    client: Any, model: Any, batches: Iterable[Batch], layers: Mapping[str, LinearLayer]
+    client: Any, model: Module, batches: Iterable[Batch], layers: Mapping[str, LinearLayer]
 ) -> dict[str, Moments]:
     """The moments of all batches: each batch is a task, and their results are merged in pairs.
 

@@ -28,7 +28,8 @@ from minixai.signal.estimators import FilterEstimator, RandomEstimator
 from minixai.signal.fitting import fit_patterns
 from minixai.signal.layers import Batch, images_of, linear_calls, linear_layers
 from minixai.signal.patterns import TOLERANCE, LayerPatterns, Patterns
-from minixai.tape import Array, Node, Tensor
+from minixai.tape import Node, Tensor
+from minixai.typing import Array
 
 if TYPE_CHECKING:
     from minixai.plot.picture import Picture
@@ -384,9 +385,9 @@ class _Reader:
 
 def _at(node: Node, places: np.ndarray) -> tuple[Array, Array, Array]:
     """x (n, places, c, …), y and s = wᵀx (n, places, k) of a layer's call."""
-    (x, w, *b), image = node.arrays, np.arange(len(places))[:, None]
+    (x, w, b), image = node.arrays, np.arange(len(places))[:, None]
     y = node.value.reshape(*node.value.shape[:2], -1)[image, :, places]
-    s = y - b[0] if b else y
+    s = y if b is None else y - b
     if x.ndim == 2:
         return x[:, None], y, s
     stride, dilation = (pair("quality", name, node.params[name]) for name in ("stride", "dilation"))

@@ -9,17 +9,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from typing import Any
 
 from minixai.data.sealed import digest
+from minixai.nn import Module
 from minixai.signal.checkpoint import Checkpoint
 from minixai.signal.layers import Batch, Kinds, LinearLayer, images_of, linear_calls, linear_layers
 from minixai.signal.moments import Moments
 from minixai.signal.patterns import Patterns
-from minixai.tape import Array
+from minixai.typing import Array
 
 __all__ = ["fit_patterns"]
 
 
 def fit_patterns(
-    model: Any,
+    model: Module,
     batches: Iterable[Batch],
     kinds: Kinds = ("linear", "positive", "negative"),
     layers: Sequence[str] | None = None,
@@ -81,7 +82,7 @@ def fit_patterns(
 
 
 def add_batch(
-    moments: dict[str, Moments], model: Any, x: Array, layers: Mapping[str, LinearLayer]
+    moments: dict[str, Moments], model: Module, x: Array, layers: Mapping[str, LinearLayer]
 ) -> dict[str, Moments]:
     """Add what images x (see `images_of`) give to the moments of every layer, and return them."""
     calls = linear_calls("fit_patterns", model, x)
@@ -95,7 +96,7 @@ def add_batch(
 
 
 def _fit(
-    model: Any,
+    model: Module,
     batches: Iterable[Batch],
     layers: Mapping[str, LinearLayer],
     checkpoint: Checkpoint | None,

@@ -6,15 +6,17 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from minixai import ops
+from minixai.nn import Module
+from minixai.op import Trait
 from minixai.signal.patterns import KINDS
-from minixai.tape import Array, Node, Tensor, tape_of
+from minixai.tape import Node, Tensor, tape_of
+from minixai.typing import Array
 
 __all__ = ["Batch", "Kinds", "LinearLayer", "images_of", "linear_calls", "linear_layers"]
 
 Batch = Any  # images (n, …), a sequence of which they are the first, or a function that returns either
 Kinds = Sequence[str] | Mapping[str, Sequence[str]]
-
-LINEAR = ("conv2d", "linear")  # operations
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,29 +32,26 @@ class LinearLayer:
         return set(self.kinds) != {"linear"}
 
 
-def images_of(call: str, model: Any, batch: Batch) -> Array:
+def images_of(call: str, model: Module, batch: Batch) -> Array:
     """The images of a batch, in the model's dtype."""
     batch = batch() if callable(batch) else batch
-    x: Array = model.check_input(call, batch[0] if isinstance(batch, tuple | list) else batch)
-    return x
+    return model.check_input(call, batch[0] if isinstance(batch, tuple | list) else batch)
 
 
-def linear_calls(call: str, model: Any, x: Array) -> dict[str, list[Node]]:
+def linear_calls(call: str, model: Module, x: Array) -> dict[str, list[Node]]:
     """Run the model; by layer, what the calls of convolutions and dense layers left on the tape."""
-    return _linear_calls(_tape(call, model, x))
+    tape = _tape(call, model, x)
+    return {name: [tape[y] for y in outputs] for name, outputs in _by_layer(tape).items()}
 
 
 def linear_layers(
-    call: str, model: Any, x: Array, kinds: Kinds, layers: Collection[str] | None
+    call: str, model: Module, x: Array, kinds: Kinds, layers: Collection[str] | None
 ) -> dict[str, LinearLayer]:
     """The layers to fit, as the model calls them for images x."""
     tape = _tape(call, model, x)
-    calls = _linear_calls(tape)
-    named = (
-        {"default": tuple(kinds)}
-        if not isinstance(kinds, Mapping)
-        else {k: tuple(v) for k, v in kinds.items()}
-    )
+    calls = _by_layer(tape)
+    of_layers = kinds if isinstance(kinds, Mapping) else {"default": kinds}
+    named = {name: tuple(of_layer) for name, of_layer in of_layers.items()}
     default = named.pop("default", ("linear", "positive", "negative"))
     _check_names(call, "layers", calls if layers is None else layers, calls)
     _check_names(call, "kinds", named, calls)
@@ -60,38 +59,37 @@ def linear_layers(
         if not of_layer or not set(of_layer) <= set(KINDS):
             raise ValueError(f"{call}: kinds has {of_layer}, expected one or more of {', '.join(KINDS)}")
 
-    behind: dict[Node, set[str]] = {}
-    for tensor in tape:
-        for each in tensor.inputs:
-            if tensor.node and each.node:
-                behind.setdefault(each.node, set()).add(tensor.node.op.name)
     found = {}
-    for name, nodes in calls.items():
-        operations = set().union(*(behind.get(node, set()) for node in nodes))
-        if "batch_norm" in operations:
+    for name, outputs in calls.items():
+        nodes = [tape[y] for y in outputs]
+        behind = [node for node in tape.values() if not set(outputs).isdisjoint(node.inputs)]
+        if any(node.op is ops.batch_norm for node in behind):
             raise ValueError(
                 f"{call}: a batch normalisation follows {name!r}; merge it first: nn.merge_batch_norm"
             )
         if len({id(node.inputs[1]) for node in nodes}) > 1:
             raise ValueError(f"{call}: layer {name!r} has several weights, expected one")
-        of_layer = named.get(name, default if "relu" in operations else ("linear",))
+        rectified = any(Trait.RECTIFIER in node.traits for node in behind)
+        of_layer = named.get(name, default if rectified else ("linear",))
         if layers is None or name in layers:
             found[name] = LinearLayer(nodes[0].arrays[1].copy(), of_layer)
     return found
 
 
-def _tape(call: str, model: Any, x: Array) -> list[Tensor]:
-    with model.evaluating():
-        output = model(Tensor(x))
+def _tape(call: str, model: Module, x: Array) -> dict[Tensor, Node]:
+    """The model's tape, without leaves, as explanations of images x see it."""
+    leaf = Tensor(x)
+    output, _ = model.trace(leaf)
     model.check_output(call, output.value)
-    return tape_of(output)
+    return {tensor: node for tensor, node in tape_of(output, [leaf]).items() if node is not None}
 
 
-def _linear_calls(tape: list[Tensor]) -> dict[str, list[Node]]:
-    calls: dict[str, list[Node]] = {}
-    for node in (tensor.node for tensor in tape):
-        if node is not None and node.op.name in LINEAR:
-            calls.setdefault(node.layer or "", []).append(node)
+def _by_layer(tape: dict[Tensor, Node]) -> dict[str, list[Tensor]]:
+    """The outputs of convolutions and dense layers."""
+    calls: dict[str, list[Tensor]] = {}
+    for tensor, node in tape.items():
+        if Trait.UNITS in node.traits:
+            calls.setdefault(node.layer or "", []).append(tensor)
     return calls
 
 

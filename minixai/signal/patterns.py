@@ -13,7 +13,7 @@ import numpy as np
 from minixai import data
 from minixai.columns import aligned
 from minixai.signal.moments import Moments
-from minixai.tape import Array
+from minixai.typing import Array
 
 __all__ = ["KINDS", "Kind", "LayerPatterns", "Patterns", "pattern_of"]
 
@@ -43,7 +43,7 @@ def pattern_of(moments: Moments, w: Array, kind: str = "linear") -> Array:
     size = (np.abs(weight) * size_of_terms).sum(axis=1)
     tolerance = TOLERANCE * np.finfo(w.dtype).eps
     varies = np.sqrt(moments.square_y / moments.count) > tolerance * np.abs(moments.mean_y)
-    defined = varies & (np.abs(denominator) > tolerance * size)
+    defined = varies & (_count(moments, kind) > 0) & (np.abs(denominator) > tolerance * size)
     scale = np.divide(1, denominator, out=np.zeros_like(denominator), where=defined)
     return (numerator * scale[:, None]).reshape(w.shape).astype(w.dtype)
 
@@ -60,13 +60,21 @@ def _numerator(moments: Moments, kind: str) -> tuple[Array, Array]:
     if not centred:
         return about_all, np.abs(about_all)
     positive = sign == "positive"
-    count = moments.positive_count if positive else moments.count - moments.positive_count
-    step = (1 if positive else -1) * moments.positive_y / np.maximum(count, 1)  # from ȳ to their own mean
+    step = (
+        (1 if positive else -1) * moments.positive_y / np.maximum(_count(moments, kind), 1)
+    )  # from ȳ to theirs
     units = len(step) // len(moments.sum_x)
     every = np.repeat(moments.sum_x, units, axis=0).reshape(moments.positive_x.shape)
     sum_x = moments.positive_x if positive else every - moments.positive_x
     change = sum_x * step.reshape(-1, *[1] * (sum_x.ndim - 1))
     return about_all - change, np.abs(about_all) + np.abs(change)
+
+
+def _count(moments: Moments, kind: str) -> Array:
+    """(k,): the number of samples of a kind. Sums over none are differences, and zero to rounding only."""
+    if kind.startswith("positive"):
+        return moments.positive_count
+    return moments.count - (moments.positive_count if kind.startswith("negative") else 0 * moments.mean_y)
 
 
 def _kinds_in(moments: Moments) -> tuple[str, ...]:

@@ -148,12 +148,14 @@ def train(tape, weights, images, labels, rate, steps):
 OWN_WALK = '''\
 def walk(nodes, g, wrt):
     """With minixai's tape."""
-    from minixai.tape import Node, Op, Tensor, backward
+    from minixai.op import Op
+    from minixai.tape import Node, Tensor, backward
 
     tensors = {}
     for node in [*nodes, *wrt]:
         op = Op.__new__(Op)
-        op.name, op.vjp = "mine", lambda g, made, node=node: node.vjp(g)
+        op.name, op.traits, op.unless = "mine", (), None
+        op.vjp = lambda g, made, node=node: node.vjp(g)
         inputs = tuple(tensors[each] for each in node.inputs)
         made = Node(op, inputs, node.value, {}, None, None) if inputs else None
         tensors.setdefault(node, Tensor(node.value, made))

@@ -1,0 +1,54 @@
+"""Where an output looks: the rows, or the columns, of an input on which those of the output depend.
+
+Each function is (mask of the output, the input's size, node, axis) -> mask of the input; axis 0 is that of
+the rows, 1 of the columns.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minixai.errors import RuleError
+from minixai.op import Mask
+from minixai.ops.sizes import pair
+from minixai.tape import Node
+
+__all__ = ["channels", "evenly", "same", "shifted", "windows"]
+
+
+def same(mask: Mask, size: int, node: Node, axis: int) -> Mask:
+    """At its own place; a size of 1 is broadcast over all places."""
+    return mask if len(mask) == size else np.ones(size, bool)
+
+
+def windows(mask: Mask, size: int, node: Node, axis: int) -> Mask:
+    """Convolution and pooling: i·stride − padding + u·dilation for each tap u of the kernel."""
+    params = node.params
+    kernel = params["kernel_size"] if "kernel_size" in params else node.arrays[1].shape[2:]
+    taps, step, padding, dilation = (
+        pair(node.op.name, "size", value, least=0)[axis]
+        for value in (kernel, params["stride"] or kernel, params["padding"], params.get("dilation", 1))
+    )
+    places = np.add.outer(np.flatnonzero(mask) * step - padding, np.arange(taps) * dilation)
+    return np.isin(np.arange(size), places)
+
+
+def evenly(mask: Mask, size: int, node: Node, axis: int) -> Mask:
+    """Adaptive pooling: ⌊i·size/count⌋ to ⌈(i+1)·size/count⌉ − 1."""
+    count, seen = len(mask), np.zeros(size, bool)
+    for i in np.flatnonzero(mask):
+        seen[i * size // count : -(-(i + 1) * size // count)] = True
+    return seen
+
+
+def shifted(mask: Mask, size: int, node: Node, axis: int) -> Mask:
+    """Padding: behind the border."""
+    before = node.params["widths"][2 + axis][0]
+    return mask[before : before + size]
+
+
+def channels(mask: Mask, size: int, node: Node, axis: int) -> Mask:
+    """Concatenation of channels."""
+    if node.params["axis"] not in (1, -3):
+        raise RuleError(f"receptive_field: concat along axis {node.params['axis']}, expected the channels, 1")
+    return mask

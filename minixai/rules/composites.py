@@ -1,0 +1,83 @@
+"""Tables of relevance rules, by position and kind of layer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minixai import ops
+from minixai.op import Trait
+from minixai.rules.passing import (
+    REFUSED,
+    back_to_its_place,
+    in_proportion,
+    less_the_constant,
+    refuse,
+    without_border,
+)
+from minixai.rules.relevance import alpha_beta, box, epsilon, gamma, pass_through, z_plus
+from minixai.rules.table import Rules, maker
+from minixai.tape import Node, Rule, tape_of
+from minixai.typing import Array
+
+__all__ = ["composite", "epsilon_alpha2_beta1", "epsilon_gamma_box", "epsilon_plus"]
+
+
+def composite(
+    first: Rule | None = None,
+    conv: Rule | None = None,
+    dense: Rule | None = None,
+    pool: Rule | None = None,
+) -> Rules:
+    """A strict table, with rules by position and kind of layer.
+
+    first: for the layers with no other layer with weights before them; None means as the others.
+    conv: `z_plus()` if None. dense: for linear and matmul, `epsilon()` if None. pool: for averages and sums
+    within one tensor, `epsilon(0)` if None.
+    ReLU, and multiplication by a constant, pass relevance on; what only moves entries brings it back to its
+    place; sums of two tensors, and p-norm pooling, share it in proportion. Constants, such as what is added
+    or a border, are biases. Any other operation raises RuleError.
+    """
+    conv, dense, pool = conv or z_plus(), dense or epsilon(), pool or epsilon(0)
+    table: dict[Any, Rule] = {
+        Trait.DENSE: dense if first is None else by_position(first, dense),
+        Trait.WEIGHTED: conv if first is None else by_position(first, conv),
+        Trait.POOL: pool,
+        Trait.MOVE: back_to_its_place,
+        Trait.RECTIFIER: pass_through(),
+        Trait.AFFINE: less_the_constant,
+        Trait.HOMOGENEOUS: in_proportion,
+        ops.pad: without_border,
+        ops.dropout: pass_through(),
+        ops.batch_norm: refuse("merge it into the convolution before it: minixai.nn.merge_batch_norm"),
+    }
+    return Rules({**table, **REFUSED}, strict=True)
+
+
+def epsilon_plus() -> Rules:
+    """z⁺ on convolutions, ε on dense layers."""
+    return composite(conv=z_plus(), dense=epsilon())
+
+
+def epsilon_alpha2_beta1() -> Rules:
+    """αβ with α = 2, β = 1 on convolutions, ε on dense layers."""
+    return composite(conv=alpha_beta(2, 1), dense=epsilon())
+
+
+def epsilon_gamma_box(low: Any, high: Any) -> Rules:
+    """z^B on the first layer, γ = ¼ on the other convolutions, ε on dense layers.
+
+    low, high: the least and largest values of the model's input, numbers or (c, 1, 1).
+    """
+    return composite(first=box(low, high), conv=gamma(0.25), dense=epsilon())
+
+
+@maker
+def by_position(first: Rule, other: Rule) -> Rule:
+    """`first` where no layer with weights lies before, else the other rule."""
+
+    def rule(g: Array, node: Node) -> Any:
+        (x, *_), weighted = node.inputs, Trait.WEIGHTED
+        before = tape_of(x).values() if x is not None else ()
+        return (other if any(each and weighted in each.op.traits for each in before) else first)(g, node)
+
+    return rule

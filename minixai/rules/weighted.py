@@ -1,0 +1,102 @@
+"""What the rules of layers with weights are made of: with another x or w, and shares in proportion to q.
+
+Average pooling is such a layer too: its shares are scaled by w = 1, and it has no bias.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from minixai.op import Trait
+from minixai.rules.shares import Shares, per_image, refusal
+from minixai.tape import Node, Tensor
+from minixai.typing import Array
+
+__all__ = [
+    "Part",
+    "Term",
+    "in_shares",
+    "layer_of",
+    "minus",
+    "plus",
+    "quotient",
+    "vjp_with_weight",
+    "with_weight",
+]
+
+Part = tuple[Array, Array]  # x and w, both perhaps changed: q_ij = x_i·w_ij
+Term = tuple[Any, list[Part], Any]  # scale, parts, b: scale·R_j is shared by the sum of the parts, and b
+
+
+def plus(x: Array) -> Array:
+    """x⁺ = max(x, 0)."""
+    return np.maximum(x, 0)
+
+
+def minus(x: Array) -> Array:
+    """x⁻ = min(x, 0)."""
+    return np.minimum(x, 0)
+
+
+def quotient(g: Array, z: Array) -> tuple[Array, Array]:
+    """g/z, 0 where it is not finite; and the g that were dropped there."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        s = g / z
+    finite = np.isfinite(s)
+    return np.where(finite, s, 0), np.where(finite, 0, g)
+
+
+def layer_of(node: Node) -> tuple[Array, Array, Array]:
+    """x, w and b of a layer, b as it broadcasts to the output; 0 where there is none."""
+    weighted = Trait.WEIGHTED in node.traits
+    if not weighted and Trait.POOL not in node.traits:
+        raise refusal(node, "the rule is for convolutions, dense layers and average pooling")
+    parameters = zip(node.needs[1:], node.inputs[1:], strict=True)
+    if not node.needs[0] or any(need and p is not None and p.node for need, p in parameters):
+        raise refusal(node, "expected an input x, and weights that do not depend on the network's input")
+    one = np.ones((), node.value.dtype)
+    x, w, b = (*node.arrays, None)[:3] if weighted else (*node.arrays, one, None)
+    b = 0 * one if b is None else b
+    return x, w, b.reshape(-1, *[1] * (node.value.ndim - 2)) if b.ndim else b
+
+
+def with_weight(node: Node, x: Array, w: Array) -> Array:
+    """Σ_i x_i·w_ij."""
+    if Trait.POOL in node.traits:
+        result = node.op.forward(x, **node.params)
+        return w * (result[0] if isinstance(result, tuple) else result)
+    return np.asarray(node.op.forward(x, w, **node.params))
+
+
+def vjp_with_weight(node: Node, s: Array, w: Array) -> Array:
+    """Σ_j w_ij·s_j."""
+    if Trait.POOL in node.traits:
+        (gx,) = node.op.vjp(s, node)
+        return w * np.asarray(gx)
+    changed = (node.inputs[0], Tensor(w), None)[: len(node.inputs)]
+    only_x = (True, False, False)[: len(node.inputs)]
+    gx, *_ = node.op.vjp(s, replace(node, inputs=changed, needs=only_x))
+    return np.asarray(gx)
+
+
+def in_shares(g: Array, node: Node, *terms: Term, epsilon: float = 0.0) -> Shares:
+    """Σ over terms of scale·R_j·q_ij / (z_j + ε·sign z_j), with z_j = Σ_i q_ij + b_j; book the leaks."""
+    relevance, to_bias = np.zeros_like(node.arrays[0]), np.zeros_like(g)
+    to_epsilon, dropped = np.zeros_like(g), np.zeros_like(g)
+    for scale, parts, b in terms:
+        some = [(x, w) for x, w in parts if np.any(x)]  # after a ReLU there is no x⁻
+        z = sum((with_weight(node, x, w) for x, w in some), start=np.zeros_like(g)) + b
+        offset = (epsilon * np.where(z >= 0, 1, -1)).astype(z.dtype)
+        s, zero = quotient(scale * g, z + offset)
+        relevance += sum(x * vjp_with_weight(node, s, w) for x, w in some)
+        to_bias += b * s
+        to_epsilon += offset * s
+        dropped += zero
+    shares: list[Array | None] = [relevance, *[None] * (len(node.inputs) - 1)]
+    if node.needs[2:] == (True,):
+        shares[2] = to_bias.sum(axis=(0, *range(2, g.ndim)))
+    leaks = {"bias": to_bias, "epsilon": to_epsilon, "zero": dropped}
+    return Shares(shares, **{reason: per_image(leak) for reason, leak in leaks.items()})
