@@ -11,11 +11,12 @@ import numpy as np
 
 from minixai.data.signal_distractor import A_D_LENGTH, toy
 from minixai.demo.numbers import Params, angle_to, extent_of, fit_filter, note_of, sample_of, standard_error
+from minixai.evaluate import quality
 from minixai.files import write_whole
 from minixai.nn import Linear, Sequential
 from minixai.plot.distractor import LABEL_GAP
 from minixai.plot.page import output_colours, render
-from minixai.signal import fit_patterns, quality, ridge
+from minixai.signal import fit_patterns, ridge
 
 __all__ = ["GRID", "save_page", "table_of"]
 
