@@ -5,35 +5,28 @@ from typing import Any
 from minixai.methods.backprop import deconvnet, gradient, guided_backprop, input_x_gradient
 from minixai.methods.catalogue import METHODS, catalogued
 from minixai.methods.explanation import Explanation, ZeroMapWarning, side_by_side
-from minixai.methods.invariance import InvarianceCurves, correspondence, invariance_curves
 from minixai.methods.ledger import Ledger
 from minixai.methods.path import integrated_gradients, smoothgrad, vargrad
 from minixai.methods.patterns import pattern_attribution, pattern_net
 from minixai.methods.perturbation import occlusion, rise
 from minixai.methods.projection import TopActivations, project, top_activations
 from minixai.methods.relevance import deep_taylor, lrp
-from minixai.methods.sensitivity import OcclusionSensitivity, occlusion_sensitivity
 
 __all__ = [
     "METHODS",
     "Explanation",
-    "InvarianceCurves",
     "Ledger",
-    "OcclusionSensitivity",
     "TopActivations",
     "ZeroMapWarning",
     "catalogued",
-    "correspondence",
     "deconvnet",
     "deep_taylor",
     "gradient",
     "guided_backprop",
     "input_x_gradient",
     "integrated_gradients",
-    "invariance_curves",
     "lrp",
     "occlusion",
-    "occlusion_sensitivity",
     "pattern_attribution",
     "pattern_net",
     "project",
