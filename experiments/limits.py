@@ -11,8 +11,8 @@ from experiments import style
 from experiments.networks import Network
 from experiments.rho import RIDGE, Triple, by_layer, marks
 from minixai import nn, signal
+from minixai.evaluate import Quality, quality
 from minixai.plot import Picture
-from minixai.signal.criterion import Quality, quality
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,8 +10,8 @@ from matplotlib import rc_context
 
 from experiments import style
 from experiments.networks import Network
+from minixai.evaluate import Quality, quality
 from minixai.plot import Picture
-from minixai.signal.criterion import Quality, quality
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -486,8 +486,8 @@ picture
 # > **Predict 5.** A 5. Where must the square lie for the network to see another digit, and which?
 
 # %%
-measured = mx.methods.occlusion_sensitivity(
-    net, test[5:6], "relu3", patch=6, stride=1, fill=0.5, progress=False
+measured = mx.evaluate.occlusion_sensitivity(
+    net, test[5:6], layer="relu3", patch=6, stride=1, fill=0.5, progress=False
 )
 picture = measured.plot(title=f"A grey square of 6×6 pixels on a {test_labels[5]}")
 picture.set_dpi(72)

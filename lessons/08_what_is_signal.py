@@ -445,9 +445,9 @@ same = batches(for_patterns[:200])
 of_same = mx.signal.fit_patterns(net, same, dict.fromkeys(layers, kinds), progress=False)
 held_out = {"patterns": patterns, "patches": 8, **share}
 measured = {
-    "in sample": mx.signal.quality(net, same, same, patterns=of_same, patches=None, **share),
-    "held out": mx.signal.quality(net, batches(for_v), batches(test), **held_out),
-    "held out, y > 0 only": mx.signal.quality(
+    "in sample": mx.evaluate.quality(net, same, same, patterns=of_same, patches=None, **share),
+    "held out": mx.evaluate.quality(net, batches(for_v), batches(test), **held_out),
+    "held out, y > 0 only": mx.evaluate.quality(
         net, batches(for_v), batches(test), samples="active", **held_out
     ),
 }
@@ -539,8 +539,8 @@ counts, ridges = (75, 200, 600), (1e-6, 1e-4, 1e-2, 1e0)
 by_count = []
 for n in counts:
     part = [*batches(for_patterns[:n]), *batches(for_v[:n])]  # minixai halves it: patterns, v
-    q = mx.signal.quality(net, part, batches(test), ("linear",), layers[2:], ridge=ridges, units=8, draws=100,
-                          progress=False)  # fmt: skip
+    q = mx.evaluate.quality(net, part, batches(test), ("linear",), layers[2:], ridge=ridges, units=8,
+                            draws=100, progress=False)  # fmt: skip
     mean_low_high = [a[..., 0].T for a in q.means()]  # each (ridges, layers)
     by_count.append([a[1] for a in mean_low_high])
 by_ridge = mean_low_high

@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from minixai import cli, demo, page
-from minixai.demo import Params
+from minixai import cli, demo
+from minixai.demo import Params, pages
 
 EXTRAS = "not installed (pip install -e '.[test,course,browser]')"
 webdriver = pytest.importorskip("selenium.webdriver", reason=f"selenium is {EXTRAS}")
@@ -217,8 +217,8 @@ def texts_of(params: Params, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """The numbers on the page by the ids of their elements, by Python."""
     scene = demo.compute(params)
     with monkeypatch.context() as patched:
-        patched.setattr(page, "GRID", {name: [] for name in page.GRID})  # the parameters' own values only
-        table = page.table_of(params)
+        patched.setattr(pages, "GRID", {name: [] for name in pages.GRID})  # the parameters' own values only
+        table = pages.table_of(params)
     row = dict(zip(table["columns"], table["rows"][0], strict=True))
     expected = {f"vector-{k}": "({:.2f}, {:.2f})".format(*getattr(scene, k).round(2) + 0.0) for k in "wa"}
     angles = {"w": scene.angle_w, "a": scene.angle_a, "plus": row["angle_plus"], "minus": row["angle_minus"]}

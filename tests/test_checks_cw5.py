@@ -174,7 +174,11 @@ def test_the_mistake_is_named(name: str, source: str, mistake: str, seed: int) -
             "def moments(x, y, keep):\n    mx.signal.LinearEstimator(x[0]).fit(x, y[:, 0])\n",
             "minixai.signal.estimators",
         ),
-        ("rho", "def rho(*args):\n    return mx.signal.quality(*args)\n", "minixai.signal.criterion.quality"),
+        (
+            "rho",
+            "def rho(*args):\n    return mx.evaluate.quality(*args)\n",
+            "minixai.evaluate.criterion.measuring.quality",
+        ),
     ],
 )
 def test_a_copy_is_found_out(name: str, source: str, called: str) -> None:

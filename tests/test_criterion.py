@@ -8,7 +8,7 @@ import pytest
 import minixai as mx
 from minixai.bootstrap import resamplings
 from minixai.data import toy
-from minixai.signal.criterion import ESTIMATORS, quality
+from minixai.evaluate.criterion import ESTIMATORS, quality
 from tests.oracles import criterion as oracle
 
 RNG = np.random.default_rng(0)
@@ -62,7 +62,8 @@ def test_against_plain_loops(geometry, samples):
     kinds = {"0": ("linear", "positive", "negative", "positive_centred", "negative_centred")}
     patterns = mx.signal.fit_patterns(net, batches(images(30, seed=2)), kinds, ["0"], progress=False)
     ridges = (1e-8, 1e-2)
-    q = quality(net, batches(x, 7), batches(test, 6), ESTIMATORS[1:], None, patterns, samples, ridges, **ALL)
+    given = {"patterns": patterns, "samples": samples, "ridge": ridges, **ALL}
+    q = quality(net, batches(x, 7), batches(test, 6), ESTIMATORS[1:], **given)
     redrawn = [np.ones(len(test), int), *resamplings(len(test), ALL["draws"], 0)]
     fitted_on, tested_on = samples_of(net, x, geometry), samples_of(net, test, geometry)
     weight, bias = net[0].weight.value, net[0].bias.value
@@ -237,14 +238,14 @@ def test_means_differences_table_and_pictures():
         ({"patches": 0}, "patches is 0"),
         ({"draws": 0}, "draws is 0"),
         ({"layers": ["9"]}, "layers names '9', expected some of 0, 3"),
-        ({"batches_fit": []}, "batches_fit is halved"),
-        ({"batches_fit": iter([np.zeros((1, 4, 5, 5))] * 2)}, "batches_fit is halved"),
-        ({"batches_test": []}, "batches_test is empty"),
+        ({"fit": []}, "quality: fit is halved"),
+        ({"fit": iter([np.zeros((1, 4, 5, 5))] * 2)}, "quality: fit is halved"),
+        ({"test": []}, "quality: test is empty"),
     ],
 )
 def test_bad_arguments(bad, message):
     net = network(GEOMETRIES[0])
-    good = {"batches_fit": batches(images(20), 5), "batches_test": batches(images(5)), **ALL}
+    good = {"fit": batches(images(20), 5), "test": batches(images(5)), **ALL}
     with pytest.raises(ValueError, match=message):
         quality(net, **{**good, **bad})
 
@@ -255,8 +256,8 @@ def test_patterns_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match=r"no layer has patterns of kind negative and positive"):
         quality(net, x, x, patterns=patterns, **ALL)
     with pytest.raises(ValueError, match="layers names '3', expected some of 0"):
-        quality(net, x, x, ("linear",), ["3"], patterns, **ALL)
-    with pytest.raises(ValueError, match="batches_fit is empty"):
+        quality(net, x, x, ("linear",), ["3"], patterns=patterns, **ALL)
+    with pytest.raises(ValueError, match="quality: fit is empty"):
         quality(net, [], x, ("linear",), patterns=patterns, **ALL)
     with pytest.raises(ValueError, match="patterns are of another model"):
         quality(network(GEOMETRIES[1]), x, x, ("linear",), patterns=patterns, **ALL)

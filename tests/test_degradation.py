@@ -70,7 +70,9 @@ def loops(net, i, patch, steps, order="morf", fill=None):
     batch_size=st.integers(1, 40),
 )
 def test_patches_of_any_size_against_plain_loops(net, patch, steps, order, batch_size):
-    d = degrade(net, X, HEAT, TARGET, patch, steps, order, batch_size=batch_size, progress=False)
+    d = degrade(
+        net, X, HEAT, TARGET, patch=patch, steps=steps, order=order, batch_size=batch_size, progress=False
+    )
     for i, scores in enumerate(d.scores):
         np.testing.assert_allclose(scores, loops(net, i, patch, steps, order), atol=1e-13)
     assert d.patches == -(-H // patch[0]) * -(-W // patch[1])
@@ -82,7 +84,7 @@ def test_patches_of_any_size_against_plain_loops(net, patch, steps, order, batch
 @pytest.mark.parametrize("fill", [0.0, 0.7, [0.3, -2.0]])
 @pytest.mark.parametrize("order", ["morf", "lerf"])
 def test_pixel_flipping_against_plain_loops(net, fill, order):
-    d = degrade(net, X, HEAT, TARGET, 1, None, order, fill, progress=False)
+    d = degrade(net, X, HEAT, TARGET, patch=1, steps=None, order=order, fill=fill, progress=False)
     colours = np.broadcast_to(fill, 2)[:, None, None]
     for i, scores in enumerate(d.scores):
         np.testing.assert_allclose(scores, loops(net, i, (1, 1), H * W, order, colours), atol=1e-13)
@@ -116,7 +118,9 @@ def test_a_patch_as_large_as_the_image_is_replaced_in_one_step(net):
 
 
 def test_morf_and_lerf_begin_and_end_in_the_same_images(net):
-    morf, lerf = (degrade(net, X, HEAT, None, 3, None, order, progress=False) for order in ("morf", "lerf"))
+    morf, lerf = (
+        degrade(net, X, HEAT, patch=3, steps=None, order=order, progress=False) for order in ("morf", "lerf")
+    )
     for end in (0, -1):
         np.testing.assert_allclose(morf.scores[:, end], lerf.scores[:, end], atol=1e-14)
     assert np.abs(morf.scores - lerf.scores).max() > 0.05
@@ -218,7 +222,9 @@ def test_equal_sums_are_ordered_at_random_and_lerf_is_the_reverse():
     assert len({round(scores[2], 10) for scores in orders}) == 8  # then any of the others
     morf = degrade(model, x, heat, patch=2, steps=None, fill=0.0, progress=False)
     empty = np.zeros_like(x)
-    back = degrade(model, empty, heat, morf.target, 2, None, "lerf", x, progress=False)  # puts them in again
+    back = degrade(  # puts them in again
+        model, empty, heat, morf.target, patch=2, steps=None, order="lerf", fill=x, progress=False
+    )
     np.testing.assert_allclose(back.scores[0], morf.scores[0, ::-1], atol=1e-14)
 
 
@@ -227,7 +233,9 @@ def test_equal_sums_are_ordered_at_random_and_lerf_is_the_reverse():
 
 @pytest.mark.parametrize("steps", [1, 7, 30, 1000])
 def test_insertion_and_deletion_against_plain_loops(net, steps):
-    insertion, deletion = insertion_deletion(net, X, HEAT, TARGET, steps, fill=[0.2, -1], progress=False)
+    insertion, deletion = insertion_deletion(
+        net, X, HEAT, TARGET, steps=steps, fill=[0.2, -1], progress=False
+    )
     places = oracle.patches(H, W, (1, 1))
     shares = min(steps, H * W)
     counts = [k * H * W // shares for k in range(shares + 1)]
@@ -248,7 +256,7 @@ def test_insertion_and_deletion_against_plain_loops(net, steps):
 
 def test_insertion_is_least_relevant_first_deletion_read_backwards(net):
     insertion, _ = insertion_deletion(net, X, HEAT, steps=H * W, start=0.0, progress=False)
-    lerf = degrade(net, X, HEAT, None, 1, None, "lerf", 0.0, progress=False)
+    lerf = degrade(net, X, HEAT, patch=1, steps=None, order="lerf", fill=0.0, progress=False)
     np.testing.assert_allclose(insertion.scores, lerf.scores[:, ::-1], atol=1e-14)
 
 

@@ -18,11 +18,11 @@ import pytest
 from PIL import Image
 
 import minixai
-from minixai import demo, page
+from minixai import demo
 from minixai.data import toy
-from minixai.demo import Params, compute
+from minixai.demo import Params, compute, pages
 from minixai.plot import Picture
-from minixai.plot.distractor import LABEL_GAP, SIZE, degrees, spread
+from minixai.plot.distractor import LABEL_GAP, SIZE, DistractorPlot, degrees, spread
 from tests.oracles import signal_distractor as oracle
 
 EXTREMES = [
@@ -44,7 +44,7 @@ EXTREMES = [
 ]
 
 
-def drawn(params: Params) -> tuple[Picture, demo.DistractorPlot]:
+def drawn(params: Params) -> tuple[Picture, DistractorPlot]:
     picture = Picture(figsize=SIZE)
     return picture, demo.draw(picture, compute(params))
 
@@ -269,11 +269,11 @@ def test_run_writes_the_page(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     grid = {"angle": [0.0], "sigma": [0.0], "noise": [0.0], "l2_per_point": [0.0]}
-    monkeypatch.setattr(page, "GRID", grid)
+    monkeypatch.setattr(pages, "GRID", grid)
     options = "--angle=120 --mu=1 --sigma=0.5 --noise=0.2 --l2=0.1 --points=300 --seed=9"
     assert demo.run(arguments("--html", str(tmp_path / "demo.html"), *options.split())) == 0
     params = Params(angle=120, mu=1, sigma=0.5, noise=0.2, l2_per_point=0.1, points=300, seed=9)
-    page.save_page(tmp_path / "expected.html", params)
+    demo.save_page(tmp_path / "expected.html", params)
     assert (tmp_path / "demo.html").read_bytes() == (tmp_path / "expected.html").read_bytes()
     scene = compute(params)
     said = f"demo.html: w is {scene.angle_w:.1f} degrees off the signal, a {scene.angle_a:.1f}\n"

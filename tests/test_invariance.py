@@ -7,7 +7,7 @@ import pytest
 
 import minixai as mx
 from minixai.errors import ShapeError
-from minixai.methods.invariance import _move, correspondence, invariance_curves
+from minixai.evaluate.invariance import _move, correspondence, invariance_curves
 
 RNG = np.random.default_rng(0)
 PREPROCESS = mx.data.Preprocess(16, "RGB", 1 / 255)
@@ -70,7 +70,9 @@ def test_a_photo_is_scaled_about_its_centre(factor):
 
 
 def test_distances_and_probabilities_are_those_of_the_moved_photos(net):
-    curves = invariance_curves(net, PHOTOS, "translation", [-3, 0, 2, 16], ["0", "3"])
+    curves = invariance_curves(
+        net, PHOTOS, layers=["0", "3"], transformation="translation", amounts=[-3, 0, 2, 16]
+    )
     for n, photo in enumerate(PHOTOS):
         still = net.trace(mx.Tensor(PREPROCESS(photo)))[1]
         assert curves.target[n] == still["3"][0].value.argmax()
@@ -85,25 +87,28 @@ def test_distances_and_probabilities_are_those_of_the_moved_photos(net):
 
 def test_a_given_class_and_a_model_that_ends_in_logits(net):
     logits = mx.nn.Sequential(*(net[k] for k in range(4)))
-    with_softmax = invariance_curves(net, PHOTOS, "translation", [1], ["0"], target=[2, 0, 1])
-    without = invariance_curves(logits, PHOTOS, "translation", [1], ["0"], [2, 0, 1], PREPROCESS)
+    how = {"layers": ["0"], "transformation": "translation", "amounts": [1], "preprocess": PREPROCESS}
+    with_softmax, without = (invariance_curves(each, PHOTOS, [2, 0, 1], **how) for each in (net, logits))
     np.testing.assert_array_equal(with_softmax.target, [2, 0, 1])
     np.testing.assert_allclose(with_softmax.probability, without.probability, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("changes", "error", "message"),
     [
-        ({"kind": "shear"}, "kind is 'shear', expected one of translation, scale, rotation"),
-        ({"kind": "scale", "amounts": [1, 0]}, "holds the scale 0, expected above 0"),
-        ({"model": mx.nn.Sequential(mx.nn.Flatten())}, "no preprocess"),
-        ({"layers": ["9"]}, "layer '9' is not in the model"),
+        ({"transformation": "shear"}, ValueError, "transformation is 'shear', expected one of translation, "),
+        ({"transformation": "scale", "amounts": [1, 0]}, ValueError, "amounts holds the scale 0, expected"),
+        ({"model": mx.nn.Sequential(mx.nn.Flatten())}, ValueError, "the model has no preprocess"),
+        ({"layers": ["9"]}, ValueError, "layer '9' is not in the model"),
+        ({"target": -1}, ValueError, r"target is -1, expected class indices in \[0, 5\)"),
+        ({"target": 99}, ValueError, r"target is 99, expected class indices in \[0, 5\)"),
+        ({"target": [0, 1]}, TypeError, r"target is \[0, 1\], expected a class index, 3 of them, or None"),
     ],
 )
-def test_wrong_arguments(net, changes, message):
-    given = {"model": net, "photos": PHOTOS, "kind": "rotation", "amounts": [1], "layers": ["0"]}
-    with pytest.raises(ValueError, match=message):
-        invariance_curves(**{**given, **changes})
+def test_wrong_arguments(net, changes, error, message):
+    given = {"layers": ["0"], "transformation": "rotation", "amounts": [1]}
+    with pytest.raises(error, match=f"invariance_curves: {message}"):
+        invariance_curves(**{"model": net, "photos": PHOTOS, **given, **changes})
 
 
 def test_correspondence_against_plain_loops(net):
@@ -130,8 +135,24 @@ def test_correspondence_wants_pairs(net):
             correspondence(net, *pair, "1")
 
 
+def test_correspondence_says_what_is_wrong_in_its_own_name(net):
+    x = np.zeros((2, 3, 16, 16))
+    with pytest.raises(ValueError, match="correspondence: layer '9' is not in the model"):
+        correspondence(net, x, x, "9")
+    with pytest.raises(ValueError, match="correspondence: x holds NaN"):
+        correspondence(net, x, x * np.nan, "0")
+
+
+def test_correspondence_needs_no_logits():
+    maps = mx.nn.Sequential(mx.nn.Conv2d(3, 4, 3, rng=0))
+    x = RNG.random((2, 3, 6, 6))
+    assert 0 <= correspondence(maps, x, x * [[[[1]], [[0]], [[1]]]], "0") <= 2
+
+
 def test_the_picture_has_a_panel_for_each_layer_and_one_for_the_class(net):
-    curves = invariance_curves(net, PHOTOS, "rotation", [0, 90, 180], ["0", "3"], target=[2, 0, 1])
+    curves = invariance_curves(
+        net, PHOTOS, [2, 0, 1], layers=["0", "3"], transformation="rotation", amounts=[0, 90, 180]
+    )
     picture = curves.plot(classes=list("abcde"), title="Turned")
     titles = [axes.get_title() for axes in picture.axes]
     assert titles == ["0: distance of features", "3: distance of features", "probability of the class"]

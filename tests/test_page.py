@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from minixai import demo, page
 from minixai.data import toy
-from minixai.demo import Params, compute
+from minixai.demo import Params, compute, pages, save_page
+from minixai.demo.numbers import angle_to, sample_of
 from minixai.plot import style
 from minixai.plot.page import render
 from minixai.signal import TwoComponentEstimator
@@ -35,7 +35,7 @@ VOID = {"meta", "link", "input", "br"}
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """A grid of a few values, which is computed at once."""
-    monkeypatch.setattr(page, "GRID", SMALL)
+    monkeypatch.setattr(pages, "GRID", SMALL)
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def small_page(small: None, tmp_path: Path) -> str:
 def default(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The page that `minixai demo --html` writes."""
     path = tmp_path_factory.mktemp("page") / "demo.html"
-    page.save_page(path)
+    save_page(path)
     return path.read_text(encoding="utf-8")
 
 
@@ -91,7 +91,7 @@ class Elements(HTMLParser):
 
 
 def saved(tmp_path: Path, params: Params | None = None) -> str:
-    page.save_page(tmp_path / "demo.html", params)
+    save_page(tmp_path / "demo.html", params)
     return (tmp_path / "demo.html").read_text(encoding="utf-8")
 
 
@@ -120,15 +120,15 @@ def check_row(row: dict[str, float | None], params: Params, notes: list[str]) ->
         "a_2": a[1],
         "angle_w": scene.angle_w,
         "angle_a": scene.angle_a,
-        "angle_plus": demo.angle_to(two.positive, scene.a_s),
-        "angle_minus": demo.angle_to(two.negative, scene.a_s),
+        "angle_plus": angle_to(two.positive, scene.a_s),
+        "angle_minus": angle_to(two.negative, scene.a_s),
         "extent": scene.extent,
     }
     for name, value in expected.items():
-        assert row[name] == pytest.approx(value, abs=0.5001 * 10 ** -page.COLUMNS[name]), (name, params)
+        assert row[name] == pytest.approx(value, abs=0.5001 * 10 ** -pages.COLUMNS[name]), (name, params)
     assert notes[int(row["note"] or 0)] == scene.note
 
-    for_v, test = (demo.sample_of(replace(params, seed=params.seed + k)).x for k in (1, 2))
+    for_v, test = (sample_of(replace(params, seed=params.seed + k)).x for k in (1, 2))
     patterns = {"S_w": (w / (w @ w),) * 2, "S_a": (a, a), "S_pm": (two.positive, two.negative)}
     for name, (above, below) in patterns.items():
         fitted, measured = (oracle.distractors(list(x), w, b, above, below, False) for x in (for_v, test))
@@ -142,7 +142,7 @@ def check_row(row: dict[str, float | None], params: Params, notes: list[str]) ->
 
 @pytest.mark.usefixtures("small")
 def test_the_table_is_what_compute_says() -> None:
-    table = page.table_of(FIXED)
+    table = pages.table_of(FIXED)
     rows = rows_by_place(table)
     assert len(rows) == 4 * 3 * 3 * 3
     for k in np.random.default_rng(0).choice(len(rows), 20, replace=False):
@@ -154,11 +154,11 @@ def test_the_table_is_what_compute_says() -> None:
 def test_the_default_table_is_what_compute_says(default: str) -> None:
     table = table_in(default)
     rows = rows_by_place(table)
-    assert table["grid"] == page.GRID
+    assert table["grid"] == pages.GRID
     assert len(default.encode()) < 600_000
     for k in np.random.default_rng(0).choice(len(rows), 8, replace=False):
         place, row = list(rows.items())[k]
-        check_row(row, Params(**dict(zip(page.GRID, place, strict=True))), table["notes"])
+        check_row(row, Params(**dict(zip(pages.GRID, place, strict=True))), table["notes"])
 
 
 @pytest.mark.slow
@@ -172,10 +172,10 @@ def test_rho_does_not_see_that_l2_turns_the_pattern(default: str) -> None:
 
 @pytest.mark.usefixtures("small")
 def test_the_sliders_start_where_the_parameters_are() -> None:
-    table = page.table_of(FIXED)
+    table = pages.table_of(FIXED)
     assert table["start"] == {"angle": 37, "sigma": 0.8, "noise": 0.3, "l2_per_point": 0.1}
     assert table["grid"]["angle"] == [-180, -15, 37, 90]
-    assert page.table_of(Params(angle=90, sigma=2, points=50))["grid"]["angle"] == SMALL["angle"]
+    assert pages.table_of(Params(angle=90, sigma=2, points=50))["grid"]["angle"] == SMALL["angle"]
     assert table["made"] == {"mu": 0.5, "points": 400, "seed": 7}
 
 
@@ -183,7 +183,7 @@ def test_the_sliders_start_where_the_parameters_are() -> None:
 @pytest.mark.parametrize("n", [50, 400])
 def test_the_points_are_those_of_the_demo(n: int) -> None:
     params = replace(FIXED, points=n)
-    table = page.table_of(params)
+    table = pages.table_of(params)
     points = {name: np.array(values) for name, values in table["points"].items()}
     assert {len(values) for values in points.values()} == {min(n, 300)}
     turn = np.radians(params.angle)
@@ -209,7 +209,7 @@ def test_the_page_is_well_formed_and_says_what_it_shows(small_page: str) -> None
     ids = Counter(attributes["id"] for _, attributes, _ in elements.found if "id" in attributes)
     assert max(ids.values()) == 1
     sliders = [each["id"] for each in elements.by("input")]
-    assert sorted(map(str, sliders)) == sorted(page.GRID)
+    assert sorted(map(str, sliders)) == sorted(pages.GRID)
     assert all(each["type"] == "range" for each in elements.by("input"))
     assert [each["for"] for each in elements.by("label")] == sliders
     assert [(each["for"], each["id"]) for each in elements.by("output")] == [
@@ -262,7 +262,7 @@ def test_a_seed_gives_the_same_bytes(tmp_path: Path) -> None:
     "params", [Params(points=2), Params(noise=30, l2_per_point=100), Params(angle=725, mu=-3)]
 )
 def test_far_parameters_have_a_table(params: Params) -> None:
-    numbers = [row[:8] for row in page.table_of(params)["rows"]]
+    numbers = [row[:8] for row in pages.table_of(params)["rows"]]
     assert np.isfinite(numbers).all()
 
 
@@ -278,12 +278,12 @@ def test_nothing_in_the_table_ends_its_script() -> None:
 @pytest.mark.usefixtures("small")
 def test_bad_files(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"save_page: '.*x.png' ends in '.png', expected .html"):
-        page.save_page(tmp_path / "x.png")
+        save_page(tmp_path / "x.png")
     with pytest.raises(FileNotFoundError, match=r"save_page: cannot write .*x.html: No such file"):
-        page.save_page(tmp_path / "none" / "x.html", Params(points=20))
+        save_page(tmp_path / "none" / "x.html", Params(points=20))
     (tmp_path / "folder.html").mkdir()
     with pytest.raises(OSError, match=r"save_page: cannot write"):
-        page.save_page(tmp_path / "folder.html", Params(points=20))
+        save_page(tmp_path / "folder.html", Params(points=20))
     with pytest.raises(ValueError, match="toy: angle is nan"):
-        page.save_page(tmp_path / "x.html", Params(angle=float("nan")))
+        save_page(tmp_path / "x.html", Params(angle=float("nan")))
     assert [path.name for path in tmp_path.iterdir()] == ["folder.html"]

@@ -5,7 +5,7 @@ import pytest
 
 import minixai as mx
 from minixai.errors import ShapeError
-from minixai.methods.sensitivity import occlusion_sensitivity
+from minixai.evaluate import occlusion_sensitivity
 
 RNG = np.random.default_rng(0)
 X = RNG.random((1, 3, 12, 10), np.float32)
@@ -27,7 +27,7 @@ def net():
 @pytest.mark.parametrize("batch_size", [1, 4, 100])
 def test_every_place_against_a_plain_loop(net, batch_size):
     found = occlusion_sensitivity(
-        net, X, "1", patch=(4, 3), stride=(3, 2), fill=0.5, batch_size=batch_size, progress=False
+        net, X, layer="1", patch=(4, 3), stride=(3, 2), fill=0.5, batch_size=batch_size, progress=False
     )
     still = net.trace(mx.Tensor(X))[1]
     strongest = still["1"][0].value[0].sum((1, 2)).argmax()
@@ -48,7 +48,7 @@ def test_every_place_against_a_plain_loop(net, batch_size):
 
 
 def test_a_given_class_and_the_progress_bar(net, capsys):
-    found = occlusion_sensitivity(net, X, "1", target=3)
+    found = occlusion_sensitivity(net, X, 3, layer="1")
     assert found.target == 3
     assert (found.patch, found.stride) == ((3, 2), (1, 1))
     assert "occlusion" in capsys.readouterr().err
@@ -57,20 +57,27 @@ def test_a_given_class_and_the_progress_bar(net, capsys):
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
-        ({"x": np.zeros((2, 3, 12, 10))}, ShapeError, r"expected one image \(1, c, h, w\)"),
-        ({"patch": (4, 11)}, ValueError, r"patch is \(4, 11\), expected at most the image, \(12, 10\)"),
+        (
+            {"x": np.zeros((2, 3, 12, 10))},
+            ShapeError,
+            r"x has shape .*, expected one image \(1, c, h, w\)",
+        ),
+        ({"patch": (4, 11)}, ValueError, r"patch is \(4, 11\), larger than the image \(12, 10\)"),
         ({"batch_size": 0}, ValueError, "batch_size is 0"),
-        ({"target": 5}, ValueError, r"target is 5, expected a class in \[0, 5\)"),
+        ({"target": 5}, ValueError, r"target is 5, expected class indices in \[0, 5\)"),
+        ({"target": -1}, ValueError, "target is -1, expected class indices"),
+        ({"target": 2.7}, TypeError, "target is 2.7, expected a class index"),
+        ({"layer": "9"}, ValueError, "layer '9' is not in the model"),
         ({"layer": "3"}, ShapeError, r"layer '3' gives \(1, 80\), expected maps"),
     ],
 )
 def test_wrong_arguments(net, changes, error, message):
-    with pytest.raises(error, match=message):
+    with pytest.raises(error, match=f"occlusion_sensitivity: {message}"):
         occlusion_sensitivity(**{"model": net, "x": X, "layer": "1", "progress": False, **changes})
 
 
 def test_the_five_panels(net):
-    found = occlusion_sensitivity(net, X, "1", patch=4, stride=2, progress=False)
+    found = occlusion_sensitivity(net, X, layer="1", patch=4, stride=2, progress=False)
     names = [f"name {k}" for k in range(5)]
     picture = found.plot(names, "A square")
     panels = [axes for axes in picture.axes if axes.get_title()]

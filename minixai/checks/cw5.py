@@ -44,6 +44,7 @@ OUT_OF_REACH = (
     "minixai.signal",
     "minixai.rules",
     "minixai.methods",
+    "minixai.evaluate",
     "minixai.checks.signal",
     "minixai.checks.patterns",
     "minixai.checks.cw5",

@@ -1,5 +1,20 @@
-"""How good an explanation is."""
+"""How good an explanation is: degradation, the quality criterion ρ, invariance and occlusion studies."""
 
+from minixai.evaluate.criterion import Quality, quality
 from minixai.evaluate.degradation import Degradation, DegradationComparison, degrade, insertion_deletion
+from minixai.evaluate.invariance import InvarianceCurves, correspondence, invariance_curves
+from minixai.evaluate.sensitivity import OcclusionSensitivity, occlusion_sensitivity
 
-__all__ = ["Degradation", "DegradationComparison", "degrade", "insertion_deletion"]
+__all__ = [
+    "Degradation",
+    "DegradationComparison",
+    "InvarianceCurves",
+    "OcclusionSensitivity",
+    "Quality",
+    "correspondence",
+    "degrade",
+    "insertion_deletion",
+    "invariance_curves",
+    "occlusion_sensitivity",
+    "quality",
+]

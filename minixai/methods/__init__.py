@@ -9,7 +9,6 @@ import pkgutil
 from minixai.methods.backprop import *
 from minixai.methods.catalogue import METHODS, OfUnit, method
 from minixai.methods.explanation import *
-from minixai.methods.invariance import *
 from minixai.methods.ledger import Ledger
 from minixai.methods.path import *
 from minixai.methods.patterns import *
@@ -17,7 +16,6 @@ from minixai.methods.perturbation import *
 from minixai.methods.projection import *
 from minixai.methods.question import Answer, Question
 from minixai.methods.relevance import *
-from minixai.methods.sensitivity import *
 from minixai.methods.unit import Unit
 
 for _found in pkgutil.iter_modules(__path__, f"{__name__}."):

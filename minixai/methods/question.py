@@ -13,10 +13,9 @@ from typing import Any, get_args
 
 import numpy as np
 
-from minixai import ops
 from minixai.methods.explanation import Explanation
 from minixai.methods.ledger import Ledger, Row, watched
-from minixai.methods.unit import Chosen, Layer, Neuron, Seed, select_unit
+from minixai.methods.unit import Chosen, Layer, Neuron, Seed, probabilities_of, select_unit
 from minixai.nn import Module
 from minixai.nn.module import apart
 from minixai.rules.shares import per_image
@@ -115,9 +114,8 @@ class Question:
         the sigmoid of a single one.
         """
         y = self.model.predict(points, len(points)).reshape(len(points), -1).astype(np.float64)
-        if self.link not in ("softmax", "sigmoid"):
-            y = ops.softmax.forward(y) if y.shape[1] > 1 else ops.sigmoid.forward(y)
-        return y[np.arange(len(points)), self.target[images]]
+        p = y if self.link in ("softmax", "sigmoid") else probabilities_of(y, self.link)
+        return p[np.arange(len(points)), self.target[images]]
 
     def batches(self, total: int, progress: bool = False) -> Iterator[Numbers]:
         """The numbers 0 … total − 1, at most batch_size at a time, with a bar of the progress."""

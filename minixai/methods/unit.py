@@ -8,11 +8,12 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from minixai import ops
 from minixai.op import Trait
 from minixai.tape import Node, Tensor
 from minixai.typing import Array
 
-__all__ = ["Chosen", "Layer", "Neuron", "Seed", "Unit", "logits_of", "select_unit"]
+__all__ = ["Chosen", "Layer", "Neuron", "Seed", "Unit", "logits_of", "probabilities_of", "select_unit"]
 
 Layer = str | tuple[str, int]
 Neuron = tuple[int | str, ...] | int
@@ -66,6 +67,11 @@ class Chosen(NamedTuple):
     def values(self) -> Array:
         """(n, d): the layer's output or the logits, flattened."""
         return self.tensor.value.reshape(len(self.tensor.value), -1)
+
+    @property
+    def probabilities(self) -> Array:
+        """(n, k): of the classes whose logits these are."""
+        return probabilities_of(self.values, self.link)
 
     @property
     def target(self) -> np.ndarray[Any, np.dtype[np.intp]]:
@@ -131,6 +137,12 @@ def logits_of(output: Tensor) -> tuple[Tensor, str | None]:
     for move in reversed(moves):
         logits = move.op(logits, **move.params)
     return logits, node.op.name
+
+
+def probabilities_of(logits: Array, link: str | None) -> Array:
+    """(n, k): the sigmoid of each logit where the model makes it, or there is one; else their softmax."""
+    alone = link == "sigmoid" or logits.shape[1] == 1
+    return np.asarray(ops.sigmoid.forward(logits) if alone else ops.softmax.forward(logits))
 
 
 def _logit(call: str, output: Tensor, target: Any) -> Chosen:

@@ -1,6 +1,5 @@
 """Signal and distractor: which part of the input does an output speak of?"""
 
-from minixai.signal.criterion import Quality, quality
 from minixai.signal.estimators import (
     FilterEstimator,
     IdentityEstimator,
@@ -19,12 +18,10 @@ __all__ = [
     "LayerPatterns",
     "LinearEstimator",
     "Patterns",
-    "Quality",
     "RandomEstimator",
     "SignalEstimator",
     "TwoComponentEstimator",
     "fit_patterns",
     "pattern_of",
-    "quality",
     "ridge",
 ]

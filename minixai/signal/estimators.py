@@ -229,8 +229,8 @@ class TwoComponentEstimator(_Fitted):
     Here y = wᵀx + b, both where the points are parted and as the pattern's factor, so the signal passes
     through 0 where the output does. The paper has no bias, and its patterns leave nothing of y in the
     distractor; with a bias they leave cov[x − S(x), y] = −b·π₊(E₊[y] − E[y])·(a₊ − a₋), π₊ being the share
-    of the points with y > 0; `quality` therefore takes wᵀx for the factor. A regime without points has the
-    pattern 0 (see `pattern_of`).
+    of the points with y > 0; `evaluate.quality` therefore takes wᵀx for the factor. A regime without points
+    has the pattern 0 (see `pattern_of`).
 
     Args:
         w: (d,), the filter.

@@ -112,7 +112,9 @@ def pattern_map(net, x, target, patterns, make_rule, start):
     "cw6-degradation": """
 def degradation(predict, x, heat, target, patch, fill="mean"):
     fill = "patch mean" if fill == "mean" else fill
-    return mx.evaluate.degrade(net, x, heat, target, patch, None, fill=fill, progress=False).scores
+    return mx.evaluate.degrade(
+        net, x, heat, target, patch=patch, steps=None, fill=fill, progress=False
+    ).scores
 """,
 }
 

@@ -34,10 +34,10 @@
 # | 5.8 | patches | 10 |
 # | 5.9 | the moments of a convolution, without patches | 15 |
 #
-# **Rules.** The work is your own. While the checks run, `minixai.signal`, `minixai.rules`, `minixai.methods`
-# and the checks themselves are out of reach: an answer that calls them gets nothing. NumPy is free to use,
-# loops over units are fine. Exercise 5.9 uses `mx.Tensor`, `mx.ops` and `mx.backward`, and 5.8 NumPy alone.
-# No function may write to its arguments.
+# **Rules.** The work is your own. While the checks run, `minixai.signal`, `minixai.rules`, `minixai.methods`,
+# `minixai.evaluate` and the checks themselves are out of reach: an answer that calls them gets nothing. NumPy is
+# free to use, loops over units are fine. Exercise 5.9 uses `mx.Tensor`, `mx.ops` and `mx.backward`, and 5.8 NumPy
+# alone. No function may write to its arguments.
 #
 # **Checks.** Below each exercise a cell checks your answer. A test cell that prints nothing has passed; an
 # error says what is wrong. Marking runs the same checks with other numbers, and the hidden tests that the

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minixai import ops
 from minixai.data import Preprocess
 from minixai.errors import ShapeError
-from minixai.methods.unit import Layer, select_unit
+from minixai.evaluate.trace import Classes, Trace
+from minixai.methods.unit import Layer
 from minixai.nn import Module
-from minixai.tape import Tensor
 from minixai.typing import Array
 
 if TYPE_CHECKING:
@@ -33,11 +32,11 @@ GREY = (128, 128, 128)  # of what comes in from outside the photo
 class InvarianceCurves:
     """What a transformation of photos does to the features of layers and to the class."""
 
-    kind: str  # "translation", "scale" or "rotation"
+    transformation: str  # "translation", "scale" or "rotation"
     amounts: Array  # (k,): in pixels of the photo, as a factor, in degrees
     distances: dict[Layer, Array]  # layer → (n, k): ‖features(T x) − features(x)‖₂
     probability: Array  # (n, k): of the class
-    target: np.ndarray[Any, np.dtype[np.intp]]  # (n,): the class
+    target: Classes  # (n,): the class
 
     def plot(self, classes: Sequence[str] | None = None, title: str = "") -> Picture:
         """Draw the curves, a panel for each layer and one for the probability; a line is a photo.
@@ -48,51 +47,55 @@ class InvarianceCurves:
 
         names = [f"class {t}" if classes is None else classes[t] for t in self.target]
         distances = {str(layer): each for layer, each in self.distances.items()}
-        xlabel = f"{self.kind}, {UNITS[self.kind]}"
+        xlabel = f"{self.transformation}, {UNITS[self.transformation]}"
         return curves(self.amounts, xlabel, distances, self.probability, names, title)
 
 
 def invariance_curves(
     model: Module,
     photos: Sequence[Any],
-    kind: str,
-    amounts: Sequence[float],
-    layers: Sequence[Layer],
     target: Any = None,
+    *,
+    layers: Sequence[Layer],
+    transformation: str,
+    amounts: Sequence[float],
     preprocess: Preprocess | None = None,
 ) -> InvarianceCurves:
     """Move photos, and measure the distances of features and the probability of the class.
 
-    photos: n of (h, w, 3) uint8 RGB. kind: "translation" (downwards, in pixels of the photo), "scale" (a
-    factor, about the centre) or "rotation" (anticlockwise, in degrees, about the centre). What comes in
-    from outside is grey. amounts: k numbers. layers: names of modules, or (name, call).
+    photos: n of (h, w, 3) uint8 RGB.
     target: the class, one or n of them; None means that of each photo as it is.
-    preprocess: None means the model's own.
-    Raises ValueError for an unknown kind, a scale that is not positive or a model without preprocess.
+    layers: names of modules, or (name, call).
+    transformation: "translation" (downwards, in pixels of the photo), "scale" (a factor, about the centre)
+        or "rotation" (anticlockwise, in degrees, about the centre). What comes in from outside is grey.
+    amounts: k numbers. preprocess: None means the model's own.
+
+    Raises TypeError or ValueError for a target that is no class, ValueError for an unknown transformation or
+    layer, a scale that is not positive or a model without preprocess.
     Zeiler and Fergus 2014, figure 5.
     """
-    if kind not in UNITS:
-        raise ValueError(f"invariance_curves: kind is {kind!r}, expected one of {', '.join(UNITS)}")
-    if kind == "scale" and min(amounts) <= 0:
-        raise ValueError(f"invariance_curves: amounts holds the scale {min(amounts)}, expected above 0")
+    call = "invariance_curves"
+    if transformation not in UNITS:
+        raise ValueError(f"{call}: transformation is {transformation!r}, expected one of {', '.join(UNITS)}")
+    if transformation == "scale" and min(amounts) <= 0:
+        raise ValueError(f"{call}: amounts holds the scale {min(amounts)}, expected above 0")
     prepare = getattr(model, "preprocess", None) if preprocess is None else preprocess
     if prepare is None:
-        raise ValueError("invariance_curves: the model has no preprocess of its own, expected one")
-    features, logits = _look(model, prepare(photos), layers)
-    best = logits.argmax(axis=1) if target is None else np.broadcast_to(target, len(photos))
-    distances: dict[Layer, list[Array]] = {layer: [] for layer in layers}
-    probability = []
+        raise ValueError(f"{call}: the model has no preprocess of its own, expected one")
+    still, _, classes = _look(call, model, prepare(photos), layers, target)
+    distances, probability = [], []
     for amount in amounts:
-        moved, logits = _look(model, prepare([_move(photo, kind, amount) for photo in photos]), layers)
-        for layer in layers:
-            distances[layer].append(np.linalg.norm(moved[layer] - features[layer], axis=1))
-        probability.append(ops.softmax.forward(logits)[np.arange(len(photos)), best])
+        moved = prepare([_move(photo, transformation, amount) for photo in photos])
+        features, p, _ = _look(call, model, moved, layers)
+        pairs = zip(features, still, strict=True)
+        distances.append([np.linalg.norm(new - old, axis=1) for new, old in pairs])
+        probability.append(p[np.arange(len(photos)), classes])
     return InvarianceCurves(
-        kind,
+        transformation,
         np.asarray(amounts, float),
-        {layer: np.stack(each, axis=1) for layer, each in distances.items()},
+        {layer: each.T for layer, each in zip(layers, np.stack(distances, axis=1), strict=True)},
         np.stack(probability, axis=1),
-        best,
+        classes,
     )
 
 
@@ -107,35 +110,34 @@ def correspondence(model: Module, x: Any, occluded: Any, layer: Layer) -> float:
     name, or (name, call). Raises ShapeError where x and occluded differ in shape, or n is 1.
     Zeiler and Fergus 2014, section 4.3.
     """
-    x, occluded = (model.check_input("correspondence", each) for each in (x, occluded))
+    call = "correspondence"
+    x, occluded = (model.check_input(call, each) for each in (x, occluded))
     if x.shape != occluded.shape or len(x) < 2:
         raise ShapeError(
-            f"correspondence: x {x.shape} and occluded {occluded.shape}, expected one shape, n at least 2"
+            f"{call}: x {x.shape} and occluded {occluded.shape}, expected one shape, n at least 2"
         )
-    (whole, _), (hidden, _) = (_look(model, each, [layer]) for each in (x, occluded))
-    signs = np.sign(whole[layer] - hidden[layer])
+    whole, hidden = (Trace(call, model, each).features(layer) for each in (x, occluded))
+    signs = np.sign(whole - hidden).reshape(len(x), -1)
     return float(sum((signs != each).mean(axis=1).sum() for each in signs))
 
 
-def _look(model: Module, x: Any, layers: Sequence[Layer]) -> tuple[dict[Layer, Array], Array]:
-    """The features (n, d) of layers, and the logits (n, k)."""
-    output, outputs = model.trace(Tensor(model.check_input("invariance_curves", x)))
-    model.check_output("invariance_curves", output.value)
-    features = {
-        layer: select_unit("invariance_curves", output, outputs, layer=layer).tensor.value for layer in layers
-    }
-    logits = select_unit("invariance_curves", output, outputs).tensor.value
-    return {layer: each.reshape(len(each), -1) for layer, each in features.items()}, logits
+def _look(
+    call: str, model: Module, x: Array, layers: Sequence[Layer], target: Any = None
+) -> tuple[list[Array], Array, Classes]:
+    """The features (n, d) of layers, the probabilities (n, k), and the class (n,) that target names."""
+    run = Trace(call, model, x)
+    features = [run.features(layer).reshape(len(x), -1) for layer in layers]
+    return features, run.probabilities(), run.chosen(target).target
 
 
-def _move(photo: Any, kind: str, amount: float) -> np.ndarray:
+def _move(photo: Any, transformation: str, amount: float) -> np.ndarray:
     """A photo shifted, scaled or rotated."""
     from PIL import Image
 
     image = Image.fromarray(np.asarray(photo))
-    shift = amount if kind == "translation" else 0
-    scale = amount if kind == "scale" else 1
-    angle = math.radians(amount) if kind == "rotation" else 0
+    shift = amount if transformation == "translation" else 0
+    scale = amount if transformation == "scale" else 1
+    angle = math.radians(amount) if transformation == "rotation" else 0
     cos, sin = math.cos(angle) / scale, math.sin(angle) / scale
     x, y = image.width / 2, image.height / 2
     # The colour at (u, v) comes from centre + R(angle)/scale · ((u, v) − centre − (0, shift)).

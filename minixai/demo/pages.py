@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from minixai import demo
 from minixai.data.signal_distractor import A_D_LENGTH, toy
-from minixai.demo import Params
+from minixai.demo.numbers import Params, angle_to, extent_of, fit_filter, note_of, sample_of, standard_error
+from minixai.evaluate import quality
 from minixai.files import write_whole
 from minixai.nn import Linear, Sequential
 from minixai.plot.distractor import LABEL_GAP
 from minixai.plot.page import output_colours, render
-from minixai.signal import fit_patterns, quality, ridge
+from minixai.signal import fit_patterns, ridge
 
 __all__ = ["GRID", "save_page", "table_of"]
 
@@ -49,8 +49,9 @@ def save_page(path: str | Path, params: Params | None = None) -> None:
 
     path = checked_suffix("save_page", path, [".html"])
     params = params or Params()
-    error_a = f"{demo.compute(params).error_a:.1f}°"
-    page = render(table_of(params), points=str(params.points), error_a=error_a)
+    sample = sample_of(params)
+    error_a = standard_error(sample, params, fit_filter(sample, params.l2_per_point).pattern)
+    page = render(table_of(params), points=str(params.points), error_a=f"{error_a:.1f}°")
     write_whole("save_page", path, page.encode())
 
 
@@ -67,11 +68,11 @@ def table_of(params: Params) -> dict[str, Any]:
     notes, rows = [""], []
     for angle, sigma, noise in itertools.product(grid["angle"], grid["sigma"], grid["noise"]):
         at = replace(params, angle=angle, sigma=sigma, noise=noise)
-        note = demo.note_of(at)
+        note = note_of(at)
         if note not in notes:
             notes.append(note)
         for fitted in _fits(at, grid["l2_per_point"]):
-            numbers = [*fitted, demo.extent_of(at), notes.index(note)]
+            numbers = [*fitted, extent_of(at), notes.index(note)]
             rows.append([_rounded(*each) for each in zip(numbers, COLUMNS.values(), strict=True)])
     return {
         "grid": grid,
@@ -80,7 +81,7 @@ def table_of(params: Params) -> dict[str, Any]:
         "rows": rows,
         "notes": notes,
         "points": _points(params),
-        "a_s": demo.sample_of(params).a_s.tolist(),
+        "a_s": sample_of(params).a_s.tolist(),
         "a_d_length": float(A_D_LENGTH),
         "made": {"mu": float(params.mu), "points": params.points, "seed": params.seed},
         "label_gap": LABEL_GAP,
@@ -89,7 +90,7 @@ def table_of(params: Params) -> dict[str, Any]:
 
 def _fits(params: Params, l2_per_point: list[float]) -> np.ndarray:
     """(penalties, numbers): those of the columns up to ρ. The filters are units of one layer."""
-    sample, for_v, test = (demo.sample_of(replace(params, seed=params.seed + k)) for k in range(3))
+    sample, for_v, test = (sample_of(replace(params, seed=params.seed + k)) for k in range(3))
     fits = [ridge(sample.x, sample.y, l2=params.points * each) for each in l2_per_point]
     w, b = np.array([w for w, _ in fits]), np.array([b for _, b in fits])
     model = Sequential(Linear(2, len(w)))
@@ -106,7 +107,7 @@ def _fits(params: Params, l2_per_point: list[float]) -> np.ndarray:
         progress=False,
     )
     directions = [w, *patterns["0"].by_kind.values()]
-    angles = [[demo.angle_to(v, sample.a_s) for v in of_all] for of_all in directions]
+    angles = [[angle_to(v, sample.a_s) for v in of_all] for of_all in directions]
     return np.vstack([w.T, directions[1].T, angles, measured.rho["0"][0]]).T
 
 

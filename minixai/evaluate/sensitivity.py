@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minixai import ops
 from minixai.errors import ShapeError
+from minixai.evaluate.trace import Classes, Trace
 from minixai.methods.explanation import Explanation
 from minixai.methods.projection import project
-from minixai.methods.unit import Layer, select_unit
+from minixai.methods.question import whole_number
+from minixai.methods.unit import Layer
 from minixai.nn import Module
 from minixai.ops.sizes import Size, pair
-from minixai.tape import Tensor
 from minixai.typing import Array
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OcclusionSensitivity", "occlusion_sensitivity"]
 
-Classes = np.ndarray[Any, np.dtype[np.intp]]
+CALL = "occlusion_sensitivity"
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,8 +69,9 @@ class OcclusionSensitivity:
 def occlusion_sensitivity(
     model: Module,
     x: Any,
-    layer: Layer,
     target: int | None = None,
+    *,
+    layer: Layer,
     patch: Size | None = None,
     stride: Size | None = None,
     fill: float = 0.0,
@@ -82,38 +83,32 @@ def occlusion_sensitivity(
     The feature map is the one of the layer with the largest sum in the image as it is, and the square is
     always wholly inside the image. Zeiler and Fergus 2014, figure 7.
 
-    x: (1, c, h, w), the model's input. layer: a module's name, or (name, call), with maps.
+    x: (1, c, h, w), the model's input.
     target: the class; None means the most probable one of the image as it is.
+    layer: a module's name, or (name, call), with maps.
     patch: the square's side or (height, width), in pixels; None means a quarter of the image.
     stride: the step between places; None means a quarter of patch.
     fill: the square's value, in the model's input. batch_size: images at a time; bounds the memory.
-    Raises ShapeError for more than one image or a layer without maps, ValueError for a patch that does
-    not fit.
+
+    Raises ShapeError for more than one image or a layer without maps, TypeError or ValueError for a target
+    that is no class, ValueError for a patch that does not fit.
     """
     from tqdm.auto import tqdm
 
-    call = "occlusion_sensitivity"
-    x = model.check_input(call, x)
+    x = model.check_input(CALL, x)
     if x.ndim != 4 or len(x) != 1:
-        raise ShapeError(f"{call}: x has shape {x.shape}, expected one image (1, c, h, w)")
+        raise ShapeError(f"{CALL}: x has shape {x.shape}, expected one image (1, c, h, w)")
     h, w = x.shape[2:]
-    size = pair(call, "patch", (max(h // 4, 1), max(w // 4, 1)) if patch is None else patch)
-    step = pair(call, "stride", (max(size[0] // 4, 1), max(size[1] // 4, 1)) if stride is None else stride)
+    size = pair(CALL, "patch", (max(h // 4, 1), max(w // 4, 1)) if patch is None else patch)
+    step = pair(CALL, "stride", (max(size[0] // 4, 1), max(size[1] // 4, 1)) if stride is None else stride)
     if size[0] > h or size[1] > w:
-        raise ValueError(f"{call}: patch is {size}, expected at most the image, {(h, w)}")
-    if batch_size < 1:
-        raise ValueError(f"{call}: batch_size is {batch_size}, expected at least 1")
-    sums, p = _measure(model, x, layer)
-    channel = int(sums[0].argmax())
-    target = int(p[0].argmax()) if target is None else target
-    if not 0 <= target < p.shape[1]:
-        raise ValueError(f"{call}: target is {target}, expected a class in [0, {p.shape[1]})")
-
+        raise ValueError(f"{CALL}: patch is {size}, larger than the image {(h, w)}")
+    batch_size = whole_number(CALL, "batch_size", batch_size)
+    channel, chosen = _strongest(model, x, layer, target)
     tops, lefts = range(0, h - size[0] + 1, step[0]), range(0, w - size[1] + 1, step[1])
     places = [(top, left) for top in tops for left in lefts]
-    starts = range(0, len(places), batch_size)
-    measured = []
-    for start in tqdm(starts, "occlusion", unit="batch", disable=not progress, leave=False):
+    starts, measured = range(0, len(places), batch_size), []
+    for start in tqdm(starts, CALL, unit="batch", disable=not progress, leave=False):
         batch = places[start : start + batch_size]
         covered = np.repeat(x, len(batch), axis=0)
         for image, (top, left) in zip(covered, batch, strict=True):
@@ -123,9 +118,9 @@ def occlusion_sensitivity(
     grid = len(tops), len(lefts)
     return OcclusionSensitivity(
         channel,
-        target,
+        chosen,
         sums[:, channel].reshape(grid),
-        p[:, target].reshape(grid),
+        p[:, chosen].reshape(grid),
         p.argmax(axis=1).reshape(grid),
         project(model, x, layer, (channel,)),
         size,
@@ -133,14 +128,21 @@ def occlusion_sensitivity(
     )
 
 
+def _strongest(model: Module, x: Array, layer: Layer, target: Any) -> tuple[int, int]:
+    """The feature map with the largest sum, and the class that target names."""
+    run = Trace(CALL, model, x)
+    return int(_sums(run, layer)[0].argmax()), int(run.chosen(target).target[0])
+
+
 def _measure(model: Module, x: Array, layer: Layer) -> tuple[Array, Array]:
     """The sum of every feature map, (n, k), and the probability of every class, (n, classes)."""
-    output, layers = model.trace(Tensor(x))
-    model.check_output("occlusion_sensitivity", output.value)
-    maps = select_unit("occlusion_sensitivity", output, layers, layer=layer).tensor.value
+    run = Trace(CALL, model, x)
+    return _sums(run, layer), run.probabilities()
+
+
+def _sums(run: Trace, layer: Layer) -> Array:
+    """(n, k): those of the feature maps of a layer."""
+    maps = run.features(layer)
     if maps.ndim != 4:
-        raise ShapeError(
-            f"occlusion_sensitivity: layer {layer!r} gives {maps.shape}, expected maps (n, k, h, w)"
-        )
-    logits = select_unit("occlusion_sensitivity", output, layers).tensor.value
-    return maps.sum(axis=(2, 3)), ops.softmax.forward(logits.reshape(len(x), -1))
+        raise ShapeError(f"{CALL}: layer {layer!r} gives {maps.shape}, expected maps (n, k, h, w)")
+    return maps.sum(axis=(2, 3))

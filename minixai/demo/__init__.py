@@ -1,0 +1,26 @@
+"""The distractor demo: why a filter's weights do not show the signal that it reads.
+
+`compute` makes all numbers from the parameters, `draw` draws them on any figure; `save`, `window`, `notebook`
+and `save_page` are thin fronts.
+"""
+
+from minixai.demo.command import add_arguments, run
+from minixai.demo.drawing import draw, picture, save
+from minixai.demo.notebooks import notebook
+from minixai.demo.numbers import Params, compute
+from minixai.demo.pages import save_page
+from minixai.demo.windows import Window, window
+
+__all__ = [
+    "Params",
+    "Window",
+    "add_arguments",
+    "compute",
+    "draw",
+    "notebook",
+    "picture",
+    "run",
+    "save",
+    "save_page",
+    "window",
+]

@@ -1,0 +1,37 @@
+"""One run of a model, and what it says of layers and classes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minixai.methods.unit import Chosen, Layer, select_unit
+from minixai.nn import Module
+from minixai.tape import Tensor
+from minixai.typing import Array
+
+__all__ = ["Classes", "Trace"]
+
+Classes = np.ndarray[Any, np.dtype[np.intp]]
+
+
+class Trace:
+    """A run in eval mode for x (n, …), the model's input; its errors begin with the call's name."""
+
+    def __init__(self, call: str, model: Module, x: Any) -> None:
+        self._call = call
+        self._output, self._layers = model.trace(Tensor(model.check_input(call, x)))
+        model.check_output(call, self._output.value)
+
+    def chosen(self, target: Any = None, layer: Layer | None = None) -> Chosen:
+        """The logits and the class that target names, or the whole layer."""
+        return select_unit(self._call, self._output, self._layers, target, layer)
+
+    def features(self, layer: Layer) -> Array:
+        """(n, …): the output of a layer."""
+        return self.chosen(layer=layer).tensor.value
+
+    def probabilities(self) -> Array:
+        """(n, k): of all classes."""
+        return self.chosen().probabilities
