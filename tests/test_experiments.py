@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,12 @@ from experiments.networks import NETWORKS, Network
 from minixai.models.shipped_networks import pretrained
 
 KNOWN_EXACTLY = ("linear", "two_component")  # estimators with ρ = 1 in-sample
+READMES = [folder / "README.md" for folder in (FOLDER.parent, FOLDER, FOLDER / "recipes")]
+COMMANDS = {
+    command
+    for path in READMES
+    for command in re.findall(r"python -m (experiments[^`\n]*)", path.read_text(encoding="utf-8"))
+}
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +121,15 @@ def test_a_grid_has_a_row_for_each_answer(small, tmp_path):
     assert len(answers) == len(set(answers)) == 2
     assert headings == ["photo", *grid.columns(small, small.patterns(12, tmp_path))]
     assert all(len(axes.images) == 1 for axes in picture.axes)
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_a_command_of_the_readmes_is_known(command, capsys):
+    module, *arguments = command.split()
+    run = main if module == "experiments" else importlib.import_module(module).main
+    with pytest.raises(SystemExit, match=r"^0$"):
+        run([*arguments, "--help"])
+    assert f"usage: python -m {module}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", MEASURED)
