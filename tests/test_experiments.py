@@ -12,8 +12,9 @@ import pytest
 from PIL import Image
 
 import minixai as mx
+from docs.pictures import keep
 from experiments import degradation, grid, limits, style
-from experiments.__main__ import FOLDER, MEASURED, keep, main
+from experiments.__main__ import FOLDER, MEASURED, main
 from experiments.networks import NETWORKS, Network
 from minixai.models.shipped_networks import pretrained
 
@@ -67,7 +68,7 @@ def test_in_sample_rho_is_one_and_on_new_images_it_is_not(untrained, tmp_path):
             [mean for mean, *_ in result["in_sample"][name].values()], 1, atol=5e-3
         )  # patterns are float32
         assert not np.allclose([mean for mean, *_ in result["held_out"][name].values()], 1, atol=5e-3)
-    keep(limits.draw({"lenet": result}), tmp_path / "limits.jpg")
+    keep(limits.draw({"lenet": result}).pixels(), tmp_path / "limits.jpg")
     assert len(limits.tables({"lenet": result})) == 3
 
 
@@ -80,7 +81,7 @@ def test_degradation_of_a_few_images(small, tmp_path):
     random, signal = result["curves"]["random"], result["curves"]["two_component"]
     difference, *_ = signal["area differences"]["random"]
     assert difference == pytest.approx(signal["area"][0] - random["area"][0], abs=2e-4)
-    keep(degradation.draw({"squares": result}), tmp_path / "degradation.jpg")
+    keep(degradation.draw({"squares": result}).pixels(), tmp_path / "degradation.jpg")
     table, _ = degradation.tables({"squares": result})
     assert style.interval(signal["area"]) in table
 

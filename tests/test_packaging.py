@@ -240,6 +240,7 @@ def test_the_sdist_holds_the_tests_and_what_they_read(distributions):
         names = {name.partition("/")[2] for name in sdist.getnames()}
     assert {"LICENSE", "README.md", "Makefile", "environment.yml", "CITATION.cff", "CHANGELOG.md"} <= names
     assert {"tests/conftest.py", "tests/oracles/__init__.py", ".github/oldest.txt"} <= names
+    assert {"docs/pictures/rho.jpg", "experiments/recipes/cifar10.py"} <= names
 
 
 @pytest.mark.slow
