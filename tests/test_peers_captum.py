@@ -16,7 +16,7 @@ from tests.peers.compare import assert_close
 torch = pytest.importorskip("torch", reason="torch is not installed (pip install -e '.[peers]')")
 attr = pytest.importorskip("captum.attr", reason="captum is not installed (pip install -e '.[peers]')")
 
-from tests.peers import torch_models  # noqa: E402
+from benchmarks import torch_models  # noqa: E402
 
 pytestmark = pytest.mark.peers
 

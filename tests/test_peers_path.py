@@ -18,7 +18,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed (pip install
 attr = pytest.importorskip("captum.attr", reason="captum is not installed (pip install -e '.[peers]')")
 h5py = pytest.importorskip("h5py", reason="h5py is not installed (pip install -e '.[peers]')")
 
-from tests.peers import torch_models  # noqa: E402
+from benchmarks import torch_models  # noqa: E402
 from tests.test_peers_captum import as_arrays, branched, function, one_module, plain  # noqa: E402
 from tests.test_peers_innvestigate import LAYERS, SingleLayer  # noqa: E402
 

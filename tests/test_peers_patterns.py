@@ -51,7 +51,7 @@ def test_dense_layers_agree_with_the_formulas_of_others(name: str, dtype: type) 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_fit_written_in_pytorch(name: str) -> None:
     torch = pytest.importorskip("torch")
-    from tests.peers import pytorch_patterns
+    from benchmarks import torch_patterns
     from tests.references import make_patterns
 
     net = NETWORKS[name]()
@@ -60,7 +60,7 @@ def test_a_fit_written_in_pytorch(name: str) -> None:
     twin.load_state_dict({key: torch.from_numpy(a) for key, a in net.state_dict().items()}, strict=False)
     images = np.split(REFERENCES[f"{name}/images"], 4)
     mine = fit_patterns(net, images, progress=False)
-    theirs = pytorch_patterns.fit(twin, [torch.from_numpy(x) for x in images])
+    theirs = torch_patterns.fit(twin, [torch.from_numpy(x) for x in images])
     for layer, fitted in mine.items():
         for kind, pattern in fitted.by_kind.items():
             defined = np.abs(fitted.wa[kind]) > 0.5

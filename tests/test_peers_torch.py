@@ -16,7 +16,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed (pip install
 from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402, N812
 
-from tests.peers import torch_models  # noqa: E402
+from benchmarks import torch_models  # noqa: E402
 
 pytestmark = pytest.mark.peers
 
