@@ -12,6 +12,7 @@ import tarfile
 import tomllib
 import zipfile
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -23,16 +24,21 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "minixai"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
-# The floors of the design: a file imports from its own floor and from those below.
-FLOORS = {
-    "__init__": 6, "__main__": 6, "cli": 6, "course": 6, "demo": 6, "page": 6, "checks": 6,
-    "evaluate": 5,
-    "methods": 4, "models": 4,
-    "nn": 3, "rules": 3,
-    "ops": 2, "gradcheck": 2, "signal": 2,
-    "tape": 1, "kernels": 1, "data": 1, "plot": 1, "files": 0, "typing": 1,
-    "errors": 0, "columns": 0, "bootstrap": 1,
-}  # fmt: skip
+# The table of floors, and the package itself on the highest.
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+ROWS = re.findall(r"^ +\| (\d) \| (.*?) \|", CONTRIBUTING, re.MULTILINE)
+FLOORS = {place: int(floor) for floor, places in ROWS for place in re.findall(r"`(\w+)`", places)}
+FLOORS |= dict.fromkeys(("__init__", "__main__"), max(FLOORS.values()))
+
+# What remains to be mended; both can only shrink.
+KNOWN_UPWARDS = {"minixai.typing": {"minixai.tape"}}
+KNOWN_CYCLES = {
+    ("minixai.demo", "minixai.page"),
+    ("minixai.nn", "minixai.nn.layers"),
+    ("minixai.ops", "minixai.ops.operators"),
+    ("minixai.signal.cluster", "minixai.signal.fitting"),
+    ("minixai.tape", "minixai.typing"),
+}
 
 
 def run(*arguments, cwd: Path = ROOT, **environment: str) -> list[str]:
@@ -125,6 +131,7 @@ MODULES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
 def imports(path: Path, type_checking: bool = True) -> Iterator[tuple[int, str]]:
     """The line and the dotted name of everything that a file imports, inside functions too.
 
+    A module that a file takes from its own package is an import of both.
     type_checking: with what stands under `if TYPE_CHECKING`, which never runs.
     """
     package = ".".join(path.relative_to(ROOT).parts[:-1])
@@ -141,7 +148,10 @@ def imports(path: Path, type_checking: bool = True) -> Iterator[tuple[int, str]]
             source = ".".join(part for part in (start, node.module) if part)
             for alias in node.names:
                 whole = f"{source}.{alias.name}"
-                yield node.lineno, whole if whole in MODULES else source
+                if whole in MODULES:
+                    yield node.lineno, whole
+                if whole not in MODULES or source == package:
+                    yield node.lineno, source
 
 
 def floor_of(module: str) -> int:
@@ -153,12 +163,49 @@ def floor_of(module: str) -> int:
 @pytest.mark.parametrize("module", MODULES)
 def test_a_floor_imports_only_itself_and_floors_below(module):
     floor = floor_of(module)
-    upwards = [
-        f"line {line}: {name}"
+    upwards = {
+        name: f"line {line}"
         for line, name in imports(MODULES[module])
         if name.split(".")[0] == "minixai" and floor_of(name) > floor
-    ]
-    assert upwards == []
+    }
+    assert upwards.keys() == KNOWN_UPWARDS.get(module, set()), upwards
+
+
+def import_graph() -> dict[str, list[str]]:
+    """The modules of the package that each of them imports."""
+    found = {module: {name for _, name in imports(path)} for module, path in MODULES.items()}
+    return {module: sorted(names & MODULES.keys() - {module}) for module, names in found.items()}
+
+
+def cycles(graph: dict[str, list[str]]) -> set[tuple[str, ...]]:
+    """Circles in a graph, each node pointing to the next and the last to the first; none if there is none.
+
+    Each is cut at its end before the next is looked for.
+    """
+    found = set()
+    while True:
+        try:
+            TopologicalSorter(graph).prepare()
+        except CycleError as error:
+            _, *cycle = reversed(error.args[1])
+            start = cycle.index(min(cycle))
+            cycle = cycle[start:] + cycle[:start]
+            found.add(tuple(cycle))
+            graph = graph | {cycle[-1]: [name for name in graph[cycle[-1]] if name != cycle[0]]}
+        else:
+            return found
+
+
+def test_circles_are_found():
+    assert cycles({"a": ["b", "d"], "b": ["c"], "c": ["a"], "d": ["a"], "e": ["a"]}) == {
+        ("a", "b", "c"),
+        ("a", "d"),
+    }
+    assert cycles({"a": ["b", "c"], "b": ["c"]}) == set()
+
+
+def test_no_imports_run_in_a_circle():
+    assert cycles(import_graph()) == KNOWN_CYCLES
 
 
 def test_only_plot_imports_matplotlib():
