@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -26,6 +26,24 @@ def data_dir() -> Path:
     if not path.is_dir():
         pytest.fail(f"MINIXAI_DATA names {path}, which is no folder")
     return path
+
+
+@pytest.fixture
+def number_of_threads() -> Iterator[None]:
+    """What a test makes of the number of threads is undone."""
+    from minixai.kernels import threads
+
+    before = threads.get_num_threads()
+    yield
+    threads.set_num_threads(before)
+
+
+@pytest.fixture
+def one_thread(number_of_threads: None) -> None:
+    """Helpers that were called off keep arrays until a thread has seen to them: noise in what is measured."""
+    from minixai.kernels import threads
+
+    threads.set_num_threads(1)
 
 
 @pytest.hookimpl(tryfirst=True)
