@@ -208,6 +208,16 @@ def test_no_imports_run_in_a_circle():
     assert cycles(import_graph()) == KNOWN_CYCLES
 
 
+def test_no_test_file_imports_another():
+    users = [
+        f"{path.name}, line {line}: {name}"
+        for path in (ROOT / "tests").rglob("*.py")
+        for line, name in imports(path)
+        if name.startswith("tests.test_")
+    ]
+    assert users == []
+
+
 def test_only_plot_imports_matplotlib():
     users = [
         f"{module}, line {line}: {name}"
