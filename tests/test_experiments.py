@@ -13,9 +13,10 @@ from PIL import Image
 
 import minixai as mx
 from docs.pictures import keep
-from experiments import degradation, grid, limits, style
+from experiments import degradation, grid, limits
 from experiments.__main__ import FOLDER, MEASURED, main
 from experiments.networks import NETWORKS, Network
+from minixai.columns import interval
 from minixai.models.shipped_networks import pretrained
 
 KNOWN_EXACTLY = ("linear", "two_component")  # estimators with ρ = 1 in-sample
@@ -53,7 +54,7 @@ def test_the_command_measures_rho_prints_it_and_draws_it(untrained, tmp_path, ca
     result = json.loads((folders["results"] / "rho.json").read_text(encoding="utf-8"))["lenet"]
     assert (result["fit_images"], result["test_images"]) == (800, 100)
     for of_layer in result["rho"]["linear"].values():
-        assert style.interval(of_layer) in printed
+        assert interval(of_layer) in printed
     with Image.open(folders["pictures"] / "rho.jpg") as image:
         assert image.width == 1200
     main(["rho", "--redraw", *arguments])
@@ -83,7 +84,7 @@ def test_degradation_of_a_few_images(small, tmp_path):
     assert difference == pytest.approx(signal["area"][0] - random["area"][0], abs=2e-4)
     keep(degradation.draw({"squares": result}).pixels(), tmp_path / "degradation.jpg")
     table, _ = degradation.tables({"squares": result})
-    assert style.interval(signal["area"]) in table
+    assert interval(signal["area"]) in table
 
 
 def test_the_pattern_of_a_filter():
