@@ -21,7 +21,8 @@ from minixai.methods.unit import select_unit
 from minixai.nn import Module
 from minixai.signal import Patterns
 from minixai.signal.patterns import KINDS
-from minixai.tape import Array, Tensor, no_tape
+from minixai.tape import Tensor, no_tape
+from minixai.typing import Array
 
 __all__ = ["main"]
 

@@ -13,7 +13,8 @@ from matplotlib.patches import FancyBboxPatch
 from minixai.plot import style
 from minixai.plot.maps import number
 from minixai.plot.picture import Picture
-from minixai.tape import Array, Tensor, tape_of
+from minixai.tape import Tensor, tape_of
+from minixai.typing import Array
 
 __all__ = ["draw_tape"]
 
