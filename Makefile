@@ -27,7 +27,7 @@ lessons: .venv/.installed-test,course
 	$(VENV) lessons/build.py
 
 pictures: .venv/.installed-$(EXTRAS)
-	$(VENV) images/build.py
+	$(VENV) -m docs.pictures.build
 
 bench: .venv/.installed-bench
 	$(VENV) -m benchmarks

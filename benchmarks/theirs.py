@@ -11,8 +11,8 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from tests.peers.pytorch_patterns import PatternFit
-from tests.peers.torch_models import VGG16, LeNet5, SqueezeNet
+from benchmarks.torch_models import VGG16, LeNet5, SqueezeNet
+from benchmarks.torch_patterns import PatternFit
 
 VERSIONS = {"torch": version("torch")}
 

@@ -11,15 +11,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
+from docs import pictures
 from experiments import degradation, grid, limits, rho
 from experiments.networks import NETWORKS
-from minixai.plot import Picture
 
 MEASURED = {"rho": rho, "rho_limits": limits, "degradation": degradation}
 FOLDER = Path(__file__).parent
-WIDTH = 1200  # pixels
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -34,7 +31,7 @@ def main(arguments: list[str] | None = None) -> None:
     for option, default in (
         ("cache", FOLDER.parent / "out" / "experiments"),
         ("results", FOLDER / "results"),
-        ("pictures", FOLDER.parent / "images"),
+        ("pictures", pictures.FOLDER),
     ):
         parser.add_argument(f"--{option}", type=Path, default=default, metavar="DIR", help=f"{default}")
     options = parser.parse_args(arguments)
@@ -60,7 +57,7 @@ def measure(options: argparse.Namespace) -> None:
         write(path, {key: results[key] for key in experiment.IMAGES if key in results})
     results = read(path)
     print("\n\n".join(experiment.tables(results)))
-    keep(experiment.draw(results), options.pictures / f"{options.name}.jpg")
+    pictures.keep(experiment.draw(results).pixels(), options.pictures / f"{options.name}.jpg")
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -79,14 +76,7 @@ def draw_grids(options: argparse.Namespace) -> None:
         if name in (options.networks or grid.IMAGES):
             fit, test = options.images or images
             picture = grid.draw(NETWORKS[name](options.cache), fit, test, options.cache)
-            keep(picture, options.pictures / f"grid_{name}.jpg")
-
-
-def keep(picture: Picture, path: Path) -> None:
-    """Write a smaller copy of a picture, fit for a web page."""
-    image = Image.fromarray(picture.pixels())
-    size = (WIDTH, WIDTH * image.height // image.width)
-    image.resize(size, Image.Resampling.LANCZOS).save(path, quality=85, subsampling=0, optimize=True)
+            pictures.keep(picture.pixels(), options.pictures / f"grid_{name}.jpg")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from experiments import style
 from experiments.networks import KINDS, Network
 from minixai import methods, signal
 from minixai.bootstrap import mean_interval
+from minixai.columns import interval
 from minixai.evaluate import Degradation, degrade
 from minixai.plot import Picture
 from minixai.signal.patterns import units_dot
@@ -199,8 +200,8 @@ def _areas(result: dict[str, Any]) -> str:
         for key in spans:
             differences = found[f"{key} differences"]
             row += [
-                style.interval(found[key]),
-                *(style.interval(differences[b], "+.3f") if b != name else "" for b in BASELINES),
+                interval(found[key]),
+                *(interval(differences[b], "+.3f") if b != name else "" for b in BASELINES),
             ]
         rows.append(row)
     return style.markdown(heading, rows)

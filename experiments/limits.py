@@ -11,6 +11,7 @@ from experiments import style
 from experiments.networks import Network
 from experiments.rho import RIDGE, Triple, by_layer, marks
 from minixai import nn, signal
+from minixai.columns import interval
 from minixai.evaluate import Quality, quality
 from minixai.plot import Picture
 
@@ -114,7 +115,7 @@ def tables(results: dict[str, Any]) -> list[str]:
     result = results["lenet"]
     layers = list(result["held_out"]["linear"])
     by_samples = [
-        [PANELS[samples], style.LABELS[name], *(style.interval(of_layer) for of_layer in rho.values())]
+        [PANELS[samples], style.LABELS[name], *(interval(of_layer) for of_layer in rho.values())]
         for samples in PANELS
         for name, rho in result[samples].items()
     ]
@@ -122,7 +123,7 @@ def tables(results: dict[str, Any]) -> list[str]:
     heading = [f"{style.LABELS[name]} in {layer}" for name, layer in columns]
     over = {
         label: [
-            [number, *(style.interval(rho[name][layer]) for name, layer in columns)]
+            [number, *(interval(rho[name][layer]) for name, layer in columns)]
             for number, rho in result[key].items()
         ]
         for key, label in AGAINST.items()

@@ -10,6 +10,7 @@ from matplotlib import rc_context
 
 from experiments import style
 from experiments.networks import Network
+from minixai.columns import interval
 from minixai.evaluate import Quality, quality
 from minixai.plot import Picture
 
@@ -121,8 +122,8 @@ def _by_layer(result: dict[str, Any]) -> str:
     rows = [
         [
             layer,
-            *(style.interval(rho[name][layer]) for name in rho),
-            style.interval(difference[layer], "+.3f"),
+            *(interval(rho[name][layer]) for name in rho),
+            interval(difference[layer], "+.3f"),
         ]
         for layer in difference
     ]

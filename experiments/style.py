@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from minixai.plot.style import FAINT, FILTER, HEADING_SIZE, PATTERN, RC
+from minixai.plot.style import FAINT, FILTER, GREEN, HEADING_SIZE, ORANGE, PATTERN, PURPLE, RC, SKY
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from minixai.plot import Picture
 
-__all__ = ["COLOURS", "FAINT", "LABELS", "RC", "TICK_SIZE", "interval", "legend", "line", "markdown", "short"]
+__all__ = ["COLOURS", "FAINT", "LABELS", "RC", "TICK_SIZE", "legend", "line", "markdown", "short"]
 
 TICK_SIZE = 10
 COLUMNS = 5  # of a legend
@@ -20,10 +20,10 @@ COLOURS = {
     "random": "#5c5c5c",
     "filter": FILTER,
     "linear": PATTERN,
-    "two_component": "#009E73",
-    "two_component_centred": "#CC79A7",
-    "identity": "#E69F00",
-    "gradient": "#56B4E9",
+    "two_component": GREEN,
+    "two_component_centred": PURPLE,
+    "identity": ORANGE,
+    "gradient": SKY,
 }
 MARKERS = dict(zip(COLOURS, "os^Dvp*", strict=True))
 LABELS = {
@@ -66,12 +66,6 @@ def title(picture: Picture, text: str) -> None:
 def short(layer: str) -> str:
     """A layer's name for an axis: 12.expand3x3 for features.12.expand3x3, c1 for classifier.1."""
     return layer.removeprefix("features.").replace("classifier.", "c")
-
-
-def interval(triple: Sequence[float], form: str = ".3f") -> str:
-    """A mean and its interval: 0.41 [0.30, 0.52]."""
-    mean, low, high = (format(each, form).replace("-", "−") for each in triple)
-    return f"{mean} [{low}, {high}]"
 
 
 def markdown(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -1,10 +1,21 @@
-"""Tables as text."""
+"""Numbers and tables as text."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
-__all__ = ["aligned"]
+__all__ = ["aligned", "interval", "minus"]
+
+
+def minus(text: str) -> str:
+    """The text with minus signs for its hyphens: −1, not -1."""
+    return text.replace("-", "−")
+
+
+def interval(triple: Iterable[float], form: str = ".3f") -> str:
+    """A mean and its interval: 0.41 [0.30, 0.52]."""
+    mean, low, high = (minus(format(each, form)) for each in triple)
+    return f"{mean} [{low}, {high}]"
 
 
 def aligned(rows: Sequence[Sequence[str]], left: Collection[int] = (0,)) -> str:

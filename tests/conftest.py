@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -26,6 +27,41 @@ def data_dir() -> Path:
     if not path.is_dir():
         pytest.fail(f"MINIXAI_DATA names {path}, which is no folder")
     return path
+
+
+@pytest.fixture
+def number_of_threads() -> Iterator[None]:
+    """What a test makes of the number of threads is undone."""
+    from minixai.kernels import threads
+
+    before = threads.get_num_threads()
+    yield
+    threads.set_num_threads(before)
+
+
+@pytest.fixture
+def one_thread(number_of_threads: None) -> None:
+    """Helpers that were called off keep arrays until a thread has seen to them: noise in what is measured."""
+    from minixai.kernels import threads
+
+    threads.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def squeezenets(data_dir: Path) -> tuple[Any, Any]:
+    """Ours and PyTorch's with the authors' weights, in float64.
+
+    In float32 rounding decides here and there which unit is above 0.
+    """
+    import minixai as mx
+    from benchmarks import torch_models
+    from tests.networks import float64
+    from tests.peers.networks import as_tensors
+
+    ours = float64(mx.models.squeezenet1_0(weights=data_dir / "squeezenet" / "compressed_SqueezeNet.net"))
+    theirs = torch_models.SqueezeNet().eval().double()
+    theirs.load_state_dict(as_tensors(ours.state_dict()))
+    return ours, theirs
 
 
 @pytest.hookimpl(tryfirst=True)

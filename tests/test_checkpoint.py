@@ -17,7 +17,7 @@ import minixai as mx
 from minixai.errors import FileFormatError
 from minixai.signal import Patterns, fit_patterns
 from minixai.signal.moments import Moments
-from tests.test_patterns import assert_same, network
+from tests.fits import assert_same, network
 
 BATCHES = [np.random.default_rng(seed).random((4, 2, 8, 8)) for seed in range(12)]
 

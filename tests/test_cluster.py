@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from minixai.signal import fit_patterns
-from tests.test_patterns import assert_same, network
+from tests.fits import assert_same, network
 
 distributed = pytest.importorskip("distributed", reason="the extra `distributed` is not installed")
 

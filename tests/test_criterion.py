@@ -9,6 +9,7 @@ import minixai as mx
 from minixai.bootstrap import resamplings
 from minixai.data import toy
 from minixai.evaluate.criterion import ESTIMATORS, quality
+from tests.networks import float64
 from tests.oracles import criterion as oracle
 
 RNG = np.random.default_rng(0)
@@ -16,8 +17,9 @@ ALL = {"units": None, "patches": None, "progress": False, "draws": 3}
 PAPER = ("linear", "positive", "negative")
 
 
-def float64(model):
-    state = {key: array.astype(np.float64) for key, array in model.state_dict().items()}
+def with_biases(model):
+    """The model in float64, with biases other than zero."""
+    state = float64(model).state_dict()
     for key in state:
         if key.endswith("bias"):
             state[key] = np.random.default_rng(5).normal(0, 0.3, state[key].shape)
@@ -35,7 +37,7 @@ GEOMETRIES = [
 def network(geometry):
     conv = mx.nn.Conv2d(4, 8, 3, rng=0, **geometry)
     size = conv(mx.Tensor(np.zeros((1, 4, 5, 5), np.float32))).value.size
-    return float64(mx.nn.Sequential(conv, mx.nn.ReLU(), mx.nn.Flatten(), mx.nn.Linear(size, 3, rng=0)))
+    return with_biases(mx.nn.Sequential(conv, mx.nn.ReLU(), mx.nn.Flatten(), mx.nn.Linear(size, 3, rng=0)))
 
 
 def images(n, seed=0):
@@ -120,7 +122,7 @@ def test_the_toy_model(mu):
 
 
 def test_an_input_that_never_varies_gives_the_filter_away():
-    net, x = float64(mx.nn.Sequential(mx.nn.Linear(5, 4, rng=0))), RNG.standard_normal((400, 5))
+    net, x = with_biases(mx.nn.Sequential(mx.nn.Linear(5, 4, rng=0))), RNG.standard_normal((400, 5))
     x[:, 2] = 0.7
     q = quality(net, batches(x[:200]), batches(x[200:]), ridge=1e-9, **ALL)
     np.testing.assert_allclose(q.rho["0"][0, :2], 0, atol=1e-4)
@@ -180,7 +182,7 @@ def test_a_layer_that_is_called_twice_pools_its_samples():
         def forward(self, x):
             return self.layer(mx.ops.relu(self.layer(x)))
 
-    net, x, test = float64(Twice()), RNG.standard_normal((90, 3)), RNG.standard_normal((30, 3))
+    net, x, test = with_biases(Twice()), RNG.standard_normal((90, 3)), RNG.standard_normal((30, 3))
     once = mx.nn.Sequential(mx.nn.Linear(3, 3))
     once.load_state_dict({f"0.{key[6:]}": array for key, array in net.state_dict().items()})
     both = [np.concatenate([each, np.maximum(once.predict(each), 0)]) for each in (x, test)]

@@ -11,29 +11,16 @@ import minixai as mx
 from minixai.bootstrap import mean_interval
 from minixai.errors import ShapeError
 from minixai.evaluate import Degradation, DegradationComparison, degrade, insertion_deletion
+from tests.networks import float64, small
 from tests.oracles import degradation as oracle
 
 RNG = np.random.default_rng(0)
 H, W = 8, 11
 
 
-def float64(model):
-    model.load_state_dict({key: array.astype(np.float64) for key, array in model.state_dict().items()})
-    return model
-
-
 @pytest.fixture(scope="module")
 def net():
-    rng = np.random.default_rng(1)
-    return float64(
-        mx.nn.Sequential(
-            mx.nn.Conv2d(2, 4, 3, padding=1, rng=rng),
-            mx.nn.ReLU(),
-            mx.nn.MaxPool2d(2),
-            mx.nn.Flatten(),
-            mx.nn.Linear(4 * 4 * 5, 3, rng=rng),
-        )
-    )
+    return small((H, W), seed=1)
 
 
 X = RNG.standard_normal((3, 2, H, W))

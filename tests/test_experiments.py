@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +12,20 @@ import pytest
 from PIL import Image
 
 import minixai as mx
-from experiments import degradation, grid, limits, style
-from experiments.__main__ import FOLDER, MEASURED, keep, main
+from docs.pictures import keep
+from experiments import degradation, grid, limits
+from experiments.__main__ import FOLDER, MEASURED, main
 from experiments.networks import NETWORKS, Network
+from minixai.columns import interval
 from minixai.models.shipped_networks import pretrained
 
 KNOWN_EXACTLY = ("linear", "two_component")  # estimators with ρ = 1 in-sample
+READMES = [folder / "README.md" for folder in (FOLDER.parent, FOLDER, FOLDER / "recipes")]
+COMMANDS = {
+    command
+    for path in READMES
+    for command in re.findall(r"python -m (experiments[^`\n]*)", path.read_text(encoding="utf-8"))
+}
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +54,7 @@ def test_the_command_measures_rho_prints_it_and_draws_it(untrained, tmp_path, ca
     result = json.loads((folders["results"] / "rho.json").read_text(encoding="utf-8"))["lenet"]
     assert (result["fit_images"], result["test_images"]) == (800, 100)
     for of_layer in result["rho"]["linear"].values():
-        assert style.interval(of_layer) in printed
+        assert interval(of_layer) in printed
     with Image.open(folders["pictures"] / "rho.jpg") as image:
         assert image.width == 1200
     main(["rho", "--redraw", *arguments])
@@ -59,7 +69,7 @@ def test_in_sample_rho_is_one_and_on_new_images_it_is_not(untrained, tmp_path):
             [mean for mean, *_ in result["in_sample"][name].values()], 1, atol=5e-3
         )  # patterns are float32
         assert not np.allclose([mean for mean, *_ in result["held_out"][name].values()], 1, atol=5e-3)
-    keep(limits.draw({"lenet": result}), tmp_path / "limits.jpg")
+    keep(limits.draw({"lenet": result}).pixels(), tmp_path / "limits.jpg")
     assert len(limits.tables({"lenet": result})) == 3
 
 
@@ -72,9 +82,9 @@ def test_degradation_of_a_few_images(small, tmp_path):
     random, signal = result["curves"]["random"], result["curves"]["two_component"]
     difference, *_ = signal["area differences"]["random"]
     assert difference == pytest.approx(signal["area"][0] - random["area"][0], abs=2e-4)
-    keep(degradation.draw({"squares": result}), tmp_path / "degradation.jpg")
+    keep(degradation.draw({"squares": result}).pixels(), tmp_path / "degradation.jpg")
     table, _ = degradation.tables({"squares": result})
-    assert style.interval(signal["area"]) in table
+    assert interval(signal["area"]) in table
 
 
 def test_the_pattern_of_a_filter():
@@ -113,6 +123,15 @@ def test_a_grid_has_a_row_for_each_answer(small, tmp_path):
     assert len(answers) == len(set(answers)) == 2
     assert headings == ["photo", *grid.columns(small, small.patterns(12, tmp_path))]
     assert all(len(axes.images) == 1 for axes in picture.axes)
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_a_command_of_the_readmes_is_known(command, capsys):
+    module, *arguments = command.split()
+    run = main if module == "experiments" else importlib.import_module(module).main
+    with pytest.raises(SystemExit, match=r"^0$"):
+        run([*arguments, "--help"])
+    assert f"usage: python -m {module}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", MEASURED)

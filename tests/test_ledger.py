@@ -15,7 +15,7 @@ from minixai.methods.relevance import deep_taylor, lrp
 from minixai.plot import Picture
 from minixai.plot.waterfall import MOST, Step, waterfall
 from minixai.rules import Rules
-from tests.test_relevance import IMAGES, Branched, float64, stack
+from tests.networks import IMAGES, Branched, float64, stack
 
 TABLES = {
     "epsilon": rules.composite(conv=rules.epsilon(0.1), dense=rules.epsilon(0.01)),

@@ -8,6 +8,7 @@ import pytest
 import minixai as mx
 from minixai.errors import ShapeError
 from minixai.methods import ZeroMapWarning
+from tests.networks import float64
 from tests.oracles.relu_rules import conv_relu_pool_backward
 
 METHODS = [
@@ -18,11 +19,6 @@ METHODS = [
 ]
 RNG = np.random.default_rng(0)
 pytestmark = pytest.mark.filterwarnings("ignore::minixai.methods.ZeroMapWarning")
-
-
-def float64(model):
-    model.load_state_dict({key: array.astype(np.float64) for key, array in model.state_dict().items()})
-    return model
 
 
 @pytest.fixture(scope="module")

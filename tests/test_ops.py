@@ -338,12 +338,12 @@ def test_neither_inputs_nor_cotangent_are_changed(case: Case) -> None:
 def test_a_vjp_takes_a_cotangent_that_cannot_be_written(case: Case) -> None:
     y = case.op(*(x.astype(np.float32) for x in case.inputs), **case.settings)
     one, node = np.ones((), np.float32), node_of(y)
-    for got, expected in zip(
-        case.op.vjp(np.broadcast_to(one, y.shape), node),
-        case.op.vjp(np.full(y.shape, one), node),
-        strict=True,
-    ):
-        np.testing.assert_allclose(got, expected, rtol=1e-6, atol=1e-6)
+    some = case.op.vjp(np.broadcast_to(one, y.shape), node)
+    for got, expected in zip(some, case.op.vjp(np.full(y.shape, one), node), strict=True):
+        if expected is None:  # of an input that was not given
+            assert got is None
+        else:
+            np.testing.assert_allclose(got, expected, rtol=1e-6, atol=1e-6)
 
 
 # Arbitrary shapes

@@ -12,6 +12,7 @@ import tarfile
 import tomllib
 import zipfile
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -23,17 +24,11 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "minixai"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
-# The floors of the design: a file imports from its own floor and from those below.
-FLOORS = {
-    "__init__": 7, "__main__": 7, "cli": 7, "course": 7, "demo": 7, "checks": 7,
-    "evaluate": 6,
-    "methods": 5,
-    "signal": 4, "rules": 4, "models": 4,
-    "nn": 3,
-    "ops": 2, "gradcheck": 2,
-    "op": 1, "tape": 1, "kernels": 1, "data": 1, "plot": 1, "bootstrap": 1,
-    "errors": 0, "typing": 0, "columns": 0, "files": 0,
-}  # fmt: skip
+# The table of floors, and the package itself on the highest.
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+ROWS = re.findall(r"^ +\| (\d) \| (.*?) \|", CONTRIBUTING, re.MULTILINE)
+FLOORS = {place: int(floor) for floor, places in ROWS for place in re.findall(r"`(\w+)`", places)}
+FLOORS |= dict.fromkeys(("__init__", "__main__"), max(FLOORS.values()))
 
 
 def run(*arguments, cwd: Path = ROOT, **environment: str) -> list[str]:
@@ -126,6 +121,7 @@ MODULES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
 def imports(path: Path, type_checking: bool = True) -> Iterator[tuple[int, str]]:
     """The line and the dotted name of everything that a file imports, inside functions too.
 
+    A module that a file takes from its own package is an import of both.
     type_checking: with what stands under `if TYPE_CHECKING`, which never runs.
     """
     package = ".".join(path.relative_to(ROOT).parts[:-1])
@@ -142,7 +138,10 @@ def imports(path: Path, type_checking: bool = True) -> Iterator[tuple[int, str]]
             source = ".".join(part for part in (start, node.module) if part)
             for alias in node.names:
                 whole = f"{source}.{alias.name}"
-                yield node.lineno, whole if whole in MODULES else source
+                if whole in MODULES:
+                    yield node.lineno, whole
+                if whole not in MODULES or source == package:
+                    yield node.lineno, source
 
 
 def floor_of(module: str) -> int:
@@ -154,12 +153,59 @@ def floor_of(module: str) -> int:
 @pytest.mark.parametrize("module", MODULES)
 def test_a_floor_imports_only_itself_and_floors_below(module):
     floor = floor_of(module)
-    upwards = [
-        f"line {line}: {name}"
+    upwards = {
+        name: f"line {line}"
         for line, name in imports(MODULES[module])
         if name.split(".")[0] == "minixai" and floor_of(name) > floor
+    }
+    assert upwards == {}
+
+
+def import_graph() -> dict[str, list[str]]:
+    """The modules of the package that each of them imports."""
+    found = {module: {name for _, name in imports(path)} for module, path in MODULES.items()}
+    return {module: sorted(names & MODULES.keys() - {module}) for module, names in found.items()}
+
+
+def cycles(graph: dict[str, list[str]]) -> set[tuple[str, ...]]:
+    """Circles in a graph, each node pointing to the next and the last to the first; none if there is none.
+
+    Each is cut at its end before the next is looked for.
+    """
+    found = set()
+    while True:
+        try:
+            TopologicalSorter(graph).prepare()
+        except CycleError as error:
+            _, *cycle = reversed(error.args[1])
+            start = cycle.index(min(cycle))
+            cycle = cycle[start:] + cycle[:start]
+            found.add(tuple(cycle))
+            graph = graph | {cycle[-1]: [name for name in graph[cycle[-1]] if name != cycle[0]]}
+        else:
+            return found
+
+
+def test_circles_are_found():
+    assert cycles({"a": ["b", "d"], "b": ["c"], "c": ["a"], "d": ["a"], "e": ["a"]}) == {
+        ("a", "b", "c"),
+        ("a", "d"),
+    }
+    assert cycles({"a": ["b", "c"], "b": ["c"]}) == set()
+
+
+def test_no_imports_run_in_a_circle():
+    assert cycles(import_graph()) == set()
+
+
+def test_no_test_file_imports_another():
+    users = [
+        f"{path.name}, line {line}: {name}"
+        for path in (ROOT / "tests").rglob("*.py")
+        for line, name in imports(path)
+        if name.startswith("tests.test_")
     ]
-    assert upwards == []
+    assert users == []
 
 
 def test_only_plot_imports_matplotlib():
@@ -172,9 +218,12 @@ def test_only_plot_imports_matplotlib():
     assert users == []
 
 
-def test_the_oracles_import_nothing_of_minixai():
-    oracles = (ROOT / "tests" / "oracles").glob("*.py")
-    found = [f"{path.name}: {name}" for path in oracles for _, name in imports(path) if "minixai" in name]
+@pytest.mark.parametrize(("folder", "package"), [("tests/oracles", "minixai"), ("benchmarks", "tests")])
+def test_a_folder_imports_nothing_of(folder, package):
+    files = (ROOT / folder).rglob("*.py")
+    found = [
+        f"{path.name}: {name}" for path in files for _, name in imports(path) if name.split(".")[0] == package
+    ]
     assert found == []
 
 
@@ -241,6 +290,7 @@ def test_the_sdist_holds_the_tests_and_what_they_read(distributions):
         names = {name.partition("/")[2] for name in sdist.getnames()}
     assert {"LICENSE", "README.md", "Makefile", "environment.yml", "CITATION.cff", "CHANGELOG.md"} <= names
     assert {"tests/conftest.py", "tests/oracles/__init__.py", ".github/oldest.txt"} <= names
+    assert {"docs/pictures/rho.jpg", "experiments/recipes/cifar10.py"} <= names
 
 
 @pytest.mark.slow

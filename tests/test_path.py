@@ -9,17 +9,12 @@ import pytest
 
 import minixai as mx
 from minixai.errors import ShapeError
-from minixai.kernels import threads
 from minixai.methods import ZeroMapWarning, path
+from tests.networks import Watched, cast, float64, small
 from tests.oracles import path as oracle
 
 METHODS = [path.integrated_gradients, path.smoothgrad, path.vargrad]
 RNG = np.random.default_rng(0)
-
-
-def float64(model):
-    model.load_state_dict({key: array.astype(np.float64) for key, array in model.state_dict().items()})
-    return model
 
 
 @pytest.fixture(scope="module")
@@ -31,16 +26,7 @@ def smooth():
 
 @pytest.fixture(scope="module")
 def convolutional():
-    rng = np.random.default_rng(2)
-    return float64(
-        mx.nn.Sequential(
-            mx.nn.Conv2d(2, 4, 3, padding=1, rng=rng),
-            mx.nn.Softplus(),
-            mx.nn.MaxPool2d(2),
-            mx.nn.Flatten(),
-            mx.nn.Linear(64, 3, rng=rng),
-        )
-    )
+    return small((8, 8), 2, mx.nn.Softplus())
 
 
 @pytest.fixture(scope="module")
@@ -175,28 +161,6 @@ def test_the_batch_size_does_not_change_the_map(convolutional, images, method):
         np.testing.assert_allclose(other, maps[0], atol=1e-14)
 
 
-@pytest.fixture
-def one_thread():
-    """Helpers that were called off keep arrays until a thread has seen to them: noise in what is measured."""
-    before = threads.get_num_threads()
-    threads.set_num_threads(1)
-    yield
-    threads.set_num_threads(before)
-
-
-class Watched(mx.nn.Module):
-    """A model that notes the size of each batch, and is interrupted at a call."""
-
-    def __init__(self, model, interrupted_at=None):
-        self.model, self.interrupted_at, self.sizes = model, interrupted_at, []
-
-    def forward(self, x):
-        self.sizes.append(len(x.value))
-        if len(self.sizes) == self.interrupted_at:
-            raise KeyboardInterrupt
-        return self.model(x)
-
-
 @pytest.mark.parametrize("method", METHODS)
 def test_no_more_than_batch_size_points_at_a_time(convolutional, images, method):
     model = Watched(convolutional)
@@ -248,8 +212,7 @@ def test_a_bar_shows_the_progress_unless_it_is_switched_off(convolutional, image
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_maps_have_the_models_dtype(images, dtype, method):
-    model = mx.nn.Sequential(mx.nn.Flatten(), mx.nn.Linear(128, 5, rng=0), mx.nn.Tanh())
-    model.load_state_dict({key: array.astype(dtype) for key, array in model.state_dict().items()})
+    model = cast(mx.nn.Sequential(mx.nn.Flatten(), mx.nn.Linear(128, 5, rng=0), mx.nn.Tanh()), dtype)
     e = method(model, (100 * images).astype(int) / np.float32(100), progress=False)
     assert (e.map.dtype, e.x.dtype, e.score.dtype) == (dtype, dtype, dtype)
     assert e.map.shape == images.shape

@@ -10,11 +10,7 @@ from minixai import nn, ops, rules
 from minixai.errors import RuleError
 from minixai.methods import ZeroMapWarning, gradient, pattern_attribution, pattern_net
 from minixai.signal import Patterns, fit_patterns
-
-
-def float64(net: mx.nn.Module) -> mx.nn.Module:
-    net.load_state_dict({key: array.astype(np.float64) for key, array in net.state_dict().items()})
-    return net
+from tests.networks import float64
 
 
 class Branched(nn.Module):

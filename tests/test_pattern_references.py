@@ -2,66 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 import minixai as mx
-from minixai import data, nn
 from minixai.methods import pattern_attribution, pattern_net
 from minixai.signal import Patterns, fit_patterns
+from tests.references.networks import NETWORKS
+from tests.references.patterns import REFERENCES, reference
 
-REFERENCES = data.read_arrays(Path(__file__).parent / "references" / "patterns.npz")
 KINDS = ("linear", "positive", "negative")
-
-
-def everything() -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(3, 6, 3, padding=1),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(6, 8, (3, 2), stride=2, padding=(2, 1), dilation=2, groups=2),
-        nn.ReLU(),
-        nn.Flatten(),
-        nn.Linear(72, 10),
-        nn.ReLU(),
-        nn.Linear(10, 5),
-    )
-
-
-def averages() -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(3, 4, 3, padding=1, bias=False),
-        nn.ReLU(),
-        nn.AvgPool2d(2),
-        nn.Conv2d(4, 6, 3),
-        nn.ReLU(),
-        nn.Conv2d(6, 5, 1),
-        nn.AdaptiveAvgPool2d(1),
-        nn.Flatten(),
-    )
-
-
-def shared() -> nn.Sequential:
-    twice = nn.Conv2d(4, 4, 3, padding=1)
-    layers = (nn.Conv2d(3, 4, 3, stride=2), nn.ReLU(), twice, nn.ReLU(), twice, nn.ReLU())
-    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(64, 5))
-
-
-NETWORKS = {"everything": everything, "averages": averages, "shared": shared}
-
-
-def reference(name: str, part: str) -> dict[str, np.ndarray]:
-    prefix = f"{name}/{part}/"
-    return {key.removeprefix(prefix): a for key, a in REFERENCES.items() if key.startswith(prefix)}
 
 
 @pytest.fixture(params=NETWORKS)
 def case(request: pytest.FixtureRequest) -> tuple[str, mx.nn.Module, Patterns]:
     """A network, and all kinds of patterns for all of its layers, fitted batch by batch."""
     name = request.param
-    net = NETWORKS[name]()
+    net = NETWORKS[name](mx.nn)
     net.load_state_dict(reference(name, "state"))
     cuts = np.cumsum(REFERENCES[f"{name}/batch_sizes"])[:-1]
     every = {layer.removesuffix(".weight"): KINDS for layer in net.state_dict() if layer.endswith(".weight")}

@@ -16,6 +16,7 @@ from minixai.errors import FileFormatError, ShapeError
 from minixai.signal import Patterns, fit_patterns, moments, pattern_of
 from minixai.signal.moments import Moments, moments_of
 from minixai.signal.patterns import KINDS
+from tests.fits import assert_same, network
 from tests.oracles import patterns as oracle
 
 CONVOLUTIONS = {
@@ -174,41 +175,12 @@ def test_moments_of_other_shapes_do_not_add() -> None:
 # ---------------------------------------------------------------- whole networks
 
 
-def network(dtype: type = np.float64, seed: int = 0) -> mx.nn.Module:
-    nn = mx.nn
-    net = nn.Sequential(
-        nn.Conv2d(2, 6, 3, padding=1, rng=seed),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(6, 4, 3, groups=2, rng=seed + 1),
-        nn.ReLU(),
-        nn.Flatten(),
-        nn.Linear(16, 5, rng=seed + 2),
-        nn.ReLU(),
-        nn.Dropout(0.5),
-        nn.Linear(5, 3, rng=seed + 3),
-    )
-    net.load_state_dict({key: a.astype(dtype) for key, a in net.state_dict().items()})
-    return net
-
-
 def images(n: int = 30, seed: int = 9) -> np.ndarray:
     return rng_of(seed).random((n, 2, 8, 8))
 
 
 def fit(net: mx.nn.Module, batches, **options) -> Patterns:
     return fit_patterns(net, batches, progress=False, **options)
-
-
-def assert_same(a: Patterns, b: Patterns, tolerance: float = 0.0) -> None:
-    assert list(a) == list(b)
-    for name in a:
-        assert list(a[name].by_kind) == list(b[name].by_kind)
-        for kind in a[name].by_kind:
-            np.testing.assert_allclose(
-                a[name].of(kind), b[name].of(kind), rtol=tolerance, atol=tolerance, err_msg=f"{name} {kind}"
-            )
-        np.testing.assert_array_equal(a[name].positive_count, b[name].positive_count)
 
 
 def test_fit_patterns_fits_every_layer_to_what_it_sees() -> None:

@@ -16,7 +16,7 @@ from tests.peers.compare import assert_close
 torch = pytest.importorskip("torch", reason="torch is not installed (pip install -e '.[peers]')")
 attr = pytest.importorskip("captum.attr", reason="captum is not installed (pip install -e '.[peers]')")
 
-from tests.peers import torch_models  # noqa: E402
+from tests.peers.networks import as_arrays, branched, function, one_module, plain, separate_modules  # noqa: E402
 
 pytestmark = pytest.mark.peers
 
@@ -35,63 +35,6 @@ def captum_map(method: str, model: Any, x: np.ndarray, target: Any) -> np.ndarra
         warnings.filterwarnings("ignore", "Setting backward hooks on ReLU activations", UserWarning)
         leaf = torch.tensor(x, requires_grad=True)
         return METHODS[method](model).attribute(leaf, target=target, **settings).detach().numpy()
-
-
-def as_arrays(model: Any) -> dict[str, np.ndarray]:
-    return {key: tensor.detach().numpy() for key, tensor in model.state_dict().items()}
-
-
-# Small networks, written once for both libraries, whose layers have the same names and arguments
-
-
-def branched(nn: Any, concat: Any) -> Any:
-    """Stride, padding, biases, overlapping pools, branches that are concatenated and one that is added."""
-
-    class Branched(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.stem = nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1), nn.ReLU(), nn.MaxPool2d(3, 2, 1))
-            self.left = nn.Sequential(nn.Conv2d(8, 6, 1), nn.ReLU())
-            self.right = nn.Sequential(nn.Conv2d(8, 6, 3, padding=1), nn.ReLU())
-            self.inner = nn.Sequential(nn.Conv2d(12, 12, 5, padding=2), nn.ReLU(), nn.Conv2d(12, 12, 1))
-            self.top = nn.Sequential(nn.ReLU(), nn.AvgPool2d(3, 2, 1), nn.Flatten())
-            self.dense = nn.Sequential(nn.Linear(48, 30), nn.ReLU(), nn.Linear(30, 5))
-
-        def forward(self, x: Any) -> Any:
-            x = self.stem(x)
-            x = concat([self.left(x), self.right(x)])
-            return self.dense(self.top(x + self.inner(x)))
-
-    return Branched()
-
-
-def plain(nn: Any, relu: Any) -> Any:
-    """Two convolutions, each followed by relu(model, its number, x), and a dense layer."""
-
-    class Plain(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.conv0, self.relu0 = nn.Conv2d(3, 8, 3), nn.ReLU()
-            self.conv1, self.relu1 = nn.Conv2d(8, 4, 3, 2, 1), nn.ReLU()
-            self.flatten, self.dense = nn.Flatten(), nn.Linear(64, 5)
-
-        def forward(self, x: Any) -> Any:
-            x = relu(self, 0, self.conv0(x))
-            return self.dense(self.flatten(relu(self, 1, self.conv1(x))))
-
-    return Plain()
-
-
-def separate_modules(model: Any, number: int, x: Any) -> Any:
-    return getattr(model, f"relu{number}")(x)
-
-
-def one_module(model: Any, number: int, x: Any) -> Any:
-    return model.relu0(x)
-
-
-def function(model: Any, number: int, x: Any) -> Any:
-    return mx.ops.relu(x) if isinstance(x, mx.Tensor) else torch.relu(x)
 
 
 @pytest.fixture
@@ -128,16 +71,6 @@ def test_captum_takes_the_plain_gradient_of_a_relu_that_is_no_module(method: str
 
 
 # SqueezeNet with the authors' weights
-
-
-@pytest.fixture(scope="module")
-def squeezenets(data_dir: Any) -> tuple[mx.nn.Module, Any]:
-    """SqueezeNet in float64: in float32 rounding decides here and there which unit is above 0."""
-    ours = mx.models.squeezenet1_0(weights=data_dir / "squeezenet" / "compressed_SqueezeNet.net")
-    ours.load_state_dict({key: array.astype(float) for key, array in ours.state_dict().items()})
-    theirs = torch_models.SqueezeNet().eval().double()
-    theirs.load_state_dict({key: torch.from_numpy(array) for key, array in ours.state_dict().items()})
-    return ours, theirs
 
 
 def chelsea(model: Any, size: int) -> np.ndarray:

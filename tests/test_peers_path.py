@@ -13,14 +13,12 @@ import minixai as mx
 from minixai.methods.path import integrated_gradients, smoothgrad, vargrad
 from minixai.methods.perturbation import occlusion
 from tests.peers.compare import assert_close
+from tests.peers.innvestigate import LAYERS, read_layer
 
 torch = pytest.importorskip("torch", reason="torch is not installed (pip install -e '.[peers]')")
 attr = pytest.importorskip("captum.attr", reason="captum is not installed (pip install -e '.[peers]')")
-h5py = pytest.importorskip("h5py", reason="h5py is not installed (pip install -e '.[peers]')")
 
-from tests.peers import torch_models  # noqa: E402
-from tests.test_peers_captum import as_arrays, branched, function, one_module, plain  # noqa: E402
-from tests.test_peers_innvestigate import LAYERS, SingleLayer  # noqa: E402
+from tests.peers.networks import as_arrays, branched, function, one_module, plain  # noqa: E402
 
 pytestmark = pytest.mark.peers
 
@@ -46,16 +44,6 @@ def networks(request: pytest.FixtureRequest) -> tuple[mx.nn.Module, Any]:
 @pytest.fixture
 def x() -> np.ndarray:
     return np.random.default_rng(0).standard_normal((4, 3, 10, 10))
-
-
-@pytest.fixture(scope="module")
-def squeezenets(data_dir: Path) -> tuple[mx.nn.Module, Any]:
-    """SqueezeNet with the authors' weights, in float64."""
-    ours = mx.models.squeezenet1_0(weights=data_dir / "squeezenet" / "compressed_SqueezeNet.net")
-    ours.load_state_dict({key: array.astype(float) for key, array in ours.state_dict().items()})
-    theirs = torch_models.SqueezeNet().eval().double()
-    theirs.load_state_dict({key: torch.from_numpy(array) for key, array in ours.state_dict().items()})
-    return ours, theirs
 
 
 @pytest.fixture(params=[("chelsea", 285), ("coffee", 967)], ids=["chelsea", "coffee"])
@@ -165,12 +153,7 @@ def test_occlusion_of_squeezenet(squeezenets: Any, photo: tuple[np.ndarray, int]
 @pytest.mark.parametrize("layer", LAYERS)
 def test_innvestigates_integrated_gradients_are_a_left_riemann_sum(layer: str, data_dir: Path) -> None:
     """64 steps at k/64, from k = 0: the gradients are ours, the weights theirs. Ours is the midpoint rule."""
-    with h5py.File(data_dir / "innvestigate" / "IntegratedGradients.hdf5") as file:
-        x = file["input"][:].transpose(0, 3, 1, 2)
-        group = file[layer]
-        weights = [group["weights"][key][:].astype(float) for key in sorted(group["weights"])]
-        output, attribution = group["output"][:], group["attribution"][:].transpose(0, 3, 1, 2)
-    model = SingleLayer(layer, weights)
+    model, x, output, attribution = read_layer(data_dir, "IntegratedGradients", layer)
     target = output.argmax(axis=1)
     np.testing.assert_allclose(model.predict(x), output, atol=1e-5)
     left = sum(mx.methods.gradient(model, x * k / 64, target).map for k in range(64)) / 64

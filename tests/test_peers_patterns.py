@@ -8,7 +8,8 @@ import pytest
 import minixai as mx
 from minixai.signal import fit_patterns
 from tests.oracles import patterns_peers as peers
-from tests.test_pattern_references import NETWORKS, REFERENCES, reference
+from tests.references.networks import NETWORKS
+from tests.references.patterns import REFERENCES, reference
 
 pytestmark = pytest.mark.peers
 
@@ -51,16 +52,15 @@ def test_dense_layers_agree_with_the_formulas_of_others(name: str, dtype: type) 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_fit_written_in_pytorch(name: str) -> None:
     torch = pytest.importorskip("torch")
-    from tests.peers import pytorch_patterns
-    from tests.references import make_patterns
+    from benchmarks import torch_patterns
 
-    net = NETWORKS[name]()
+    net = NETWORKS[name](mx.nn)
     net.load_state_dict(reference(name, "state"))
-    twin = make_patterns.NETWORKS[name]().double()
+    twin = NETWORKS[name](torch.nn).double()
     twin.load_state_dict({key: torch.from_numpy(a) for key, a in net.state_dict().items()}, strict=False)
     images = np.split(REFERENCES[f"{name}/images"], 4)
     mine = fit_patterns(net, images, progress=False)
-    theirs = pytorch_patterns.fit(twin, [torch.from_numpy(x) for x in images])
+    theirs = torch_patterns.fit(twin, [torch.from_numpy(x) for x in images])
     for layer, fitted in mine.items():
         for kind, pattern in fitted.by_kind.items():
             defined = np.abs(fitted.wa[kind]) > 0.5

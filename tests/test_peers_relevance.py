@@ -16,15 +16,15 @@ from minixai.methods.relevance import lrp
 from minixai.rules import Rules
 from tests.oracles import relevance as oracle
 from tests.peers.compare import assert_close
-from tests.test_peers_captum import as_arrays, squeezenets  # noqa: F401 (a fixture)
-from tests.test_peers_innvestigate import LAYERS, SingleLayer
+from tests.peers.innvestigate import LAYERS, read_layer
 
-h5py = pytest.importorskip("h5py", reason="h5py is not installed (pip install -e '.[peers]')")
 torch = pytest.importorskip("torch", reason="torch is not installed (pip install -e '.[peers]')")
 attr = pytest.importorskip("captum.attr", reason="captum is not installed (pip install -e '.[peers]')")
 
 
 from captum.attr._utils import lrp_rules  # noqa: E402
+
+from tests.peers.networks import as_arrays, as_tensors  # noqa: E402
 
 pytestmark = pytest.mark.peers
 
@@ -44,13 +44,8 @@ INNVESTIGATE = {
 @pytest.mark.parametrize("method", INNVESTIGATE)
 def test_innvestigate(method: str, layer: str, data_dir: Path) -> None:
     conv, dense, pool = INNVESTIGATE[method]
-    with h5py.File(data_dir / "innvestigate" / f"{method}.hdf5") as file:
-        x = file["input"][:].transpose(0, 3, 1, 2)
-        group = file[layer]
-        weights = [group["weights"][key][:].astype(float) for key in sorted(group["weights"])]
-        output, attribution = group["output"][:], group["attribution"][:].transpose(0, 3, 1, 2)
+    model, x, output, attribution = read_layer(data_dir, method, layer)
     rule = dense if layer.startswith("Dense") else conv
-    model = SingleLayer(layer, weights)
     e = lrp(model, x, rules=rules.composite(conv=rule, pool=pool))
     np.testing.assert_array_equal(e.target, output.argmax(axis=1))
     np.testing.assert_allclose(e.map, attribution, atol=1e-5)
@@ -242,7 +237,7 @@ def test_captum_gives_both_parts_of_a_sum_all_of_its_relevance(
     ours, theirs = pair(summed, right)
     state = {"left.weight": np.eye(2), "right.weight": np.eye(2), "last.weight": np.ones((1, 2))}
     ours.load_state_dict(state)
-    theirs.load_state_dict({key: torch.from_numpy(array) for key, array in state.items()})
+    theirs.load_state_dict(as_tensors(state))
     e = lrp(ours, x, rules=one_rule(rules.epsilon(0)))
     np.testing.assert_allclose(e.map, [expected])
     np.testing.assert_allclose(e.score, sum(expected))
@@ -253,7 +248,7 @@ def test_captum_gives_both_parts_of_a_sum_all_of_its_relevance(
 
 
 @pytest.mark.parametrize(("photo", "target"), [("chelsea", 285), ("coffee", 967)])
-def test_squeezenet_epsilon(photo: str, target: int, squeezenets: Any) -> None:  # noqa: F811
+def test_squeezenet_epsilon(photo: str, target: int, squeezenets: Any) -> None:
     ours, theirs = squeezenets
     x = ours.preprocess(mx.data.photo(photo)).astype(float)
     e = lrp(ours, x, rules=one_rule(rules.epsilon(0.1)))
@@ -262,11 +257,11 @@ def test_squeezenet_epsilon(photo: str, target: int, squeezenets: Any) -> None: 
 
 
 @pytest.mark.parametrize("photo", ["chelsea", "coffee"])
-def test_squeezenet_gamma_without_bias(photo: str, squeezenets: Any) -> None:  # noqa: F811
+def test_squeezenet_gamma_without_bias(photo: str, squeezenets: Any) -> None:
     """The first layer, whose inputs have both signs, takes ε, the others γ."""
     ours, theirs = (copy.deepcopy(model) for model in squeezenets)
     ours.load_state_dict({k: 0 * a if k.endswith("bias") else a for k, a in ours.state_dict().items()})
-    theirs.load_state_dict({key: torch.from_numpy(array) for key, array in ours.state_dict().items()})
+    theirs.load_state_dict(as_tensors(ours.state_dict()))
     x = ours.preprocess(mx.data.photo(photo)).astype(float)
     captum_rules = iter([lrp_rules.EpsilonRule(0.1)])
     table = rules.composite(rules.epsilon(0.1), rules.gamma(0.25), pool=rules.epsilon(1e-9))

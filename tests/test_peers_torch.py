@@ -16,7 +16,8 @@ torch = pytest.importorskip("torch", reason="torch is not installed (pip install
 from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402, N812
 
-from tests.peers import torch_models  # noqa: E402
+from benchmarks import torch_models  # noqa: E402
+from tests.peers.networks import as_arrays, as_tensors  # noqa: E402
 
 pytestmark = pytest.mark.peers
 
@@ -374,14 +375,6 @@ LAYERS: list[tuple[str, tuple[Any, ...], dict[str, Any], tuple[int, ...]]] = [
     ("Softplus", (), {}, (4, 5)),
     ("Softmax", (1,), {}, (4, 5)),
 ]
-
-
-def as_tensors(state: dict[str, np.ndarray]) -> dict[str, Any]:
-    return {key: torch.from_numpy(array) for key, array in state.items()}
-
-
-def as_arrays(model: Any) -> dict[str, np.ndarray]:
-    return {key: tensor.detach().numpy() for key, tensor in model.state_dict().items()}
 
 
 def assert_same_state(ours: mx.nn.Module, theirs: Any) -> None:

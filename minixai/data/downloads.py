@@ -75,15 +75,24 @@ def fetch(name: str) -> Path:
     if name not in _SOURCES:
         raise ValueError(f"fetch: no file {name!r} is known, expected one of {', '.join(_SOURCES)}")
     source = _SOURCES[name]
-    for folder in folders():
-        path = folder / name
-        if path.is_file():
-            _check(path, source)
-            return path
-    return _download(name, source)
+    path = find(name)
+    if path is None:
+        return _download(name, source)
+    _check(path, source)
+    return path
 
 
-def folders() -> Iterator[Path]:
+def find(name: str) -> Path | None:
+    """The file in the first of the folders that has it, unchecked."""
+    return next((path for folder in _folders() if (path := folder / name).is_file()), None)
+
+
+def places(name: str) -> str:
+    """Where to put a file that is missing, for an error's message."""
+    return f"{_cache() / name}, or at {name} in a folder that the environment variable MINIXAI_DATA names"
+
+
+def _folders() -> Iterator[Path]:
     """Where files are looked for; pooch is imported only when the first place lacks the file."""
     if named := os.environ.get("MINIXAI_DATA"):
         yield Path(named).expanduser()
@@ -121,6 +130,5 @@ def _download(name: str, source: _Source) -> Path:
     except (OSError, ValueError) as error:  # no connection, no such page, no place to write; or a wrong hash
         raise WeightsNotFoundError(
             f"fetch: {name} ({source.size} bytes) is not on this machine, and could not be downloaded "
-            f"({error}). Get it from {source.url} and put it at {_cache() / name}, "
-            f"or at {name} in a folder that the environment variable MINIXAI_DATA names."
+            f"({error}). Get it from {source.url} and put it at {places(name)}."
         ) from error

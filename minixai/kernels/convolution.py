@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from minixai.kernels import winograd
+import minixai.kernels.winograd as winograd
 from minixai.kernels.im2col import add_col2im, im2col
 from minixai.kernels.threads import for_each, workspace
 from minixai.typing import Array

@@ -1,4 +1,4 @@
-"""The trained networks that come with the package, made by `recipes/cifar10.py`."""
+"""The trained networks that come with the package, made by `experiments/recipes/cifar10.py`."""
 
 from __future__ import annotations
 

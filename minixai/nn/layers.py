@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minixai import ops
-from minixai.nn import init
+from minixai.nn.init import fan_in, uniform
 from minixai.nn.module import Module, Parameter
 from minixai.ops.sizes import Size, pair
 from minixai.tape import Tensor
@@ -37,9 +37,9 @@ Rng = np.random.Generator | int | None
 
 def _affine(shape: tuple[int, ...], bias: bool, rng: Rng) -> tuple[Parameter, Parameter | None]:
     """Weight and bias drawn from U(±1/√fan_in), as PyTorch draws them."""
-    rng, bound = np.random.default_rng(rng), 1 / math.sqrt(init.fan_in(shape))
-    weight = Parameter(init.uniform(shape, bound, rng))
-    return weight, Parameter(init.uniform(shape[:1], bound, rng)) if bias else None
+    rng, bound = np.random.default_rng(rng), 1 / math.sqrt(fan_in(shape))
+    weight = Parameter(uniform(shape, bound, rng))
+    return weight, Parameter(uniform(shape[:1], bound, rng)) if bias else None
 
 
 class Conv2d(Module):

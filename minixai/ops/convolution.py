@@ -5,7 +5,7 @@ from __future__ import annotations
 from minixai import kernels
 from minixai.errors import ShapeError
 from minixai.op import Trait, operation
-from minixai.ops import places
+from minixai.ops.places import windows
 from minixai.ops.sizes import Size, check_images, pair
 from minixai.tape import Node
 from minixai.typing import Array
@@ -13,7 +13,7 @@ from minixai.typing import Array
 __all__ = ["conv2d"]
 
 
-@operation(Trait.UNITS, Trait.WEIGHTED, looks=places.windows)
+@operation(Trait.UNITS, Trait.WEIGHTED, looks=windows)
 def conv2d(
     x: Array,
     w: Array,

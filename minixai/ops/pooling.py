@@ -9,7 +9,7 @@ import numpy as np
 from minixai import kernels
 from minixai.errors import ShapeError
 from minixai.op import Trait, operation
-from minixai.ops import places
+from minixai.ops.places import evenly, windows
 from minixai.ops.sizes import Size, check_images, pair
 from minixai.tape import Node, Tensor
 from minixai.typing import Array
@@ -49,7 +49,7 @@ def _windows(
     return windows
 
 
-@operation(Trait.MOVE, looks=places.windows)
+@operation(Trait.MOVE, looks=windows)
 def max_pool2d(
     x: Array,
     *,
@@ -106,7 +106,7 @@ def _max_unpool2d_vjp(g: Array, node: Node) -> tuple[Array]:
     return (kernels.pooling.max_unpool2d_vjp(g, node.saved),)
 
 
-@operation(Trait.POOL, looks=places.windows)
+@operation(Trait.POOL, looks=windows)
 def avg_pool2d(
     x: Array,
     *,
@@ -133,7 +133,7 @@ def _avg_pool2d_vjp(g: Array, node: Node) -> tuple[Array]:
     return (kernels.pooling.avg_pool2d_vjp(g, x.shape[2:], windows, count_include_pad),)
 
 
-@operation(Trait.HOMOGENEOUS, looks=places.windows)
+@operation(Trait.HOMOGENEOUS, looks=windows)
 def p_norm_pool2d(
     x: Array, *, kernel_size: Size, p: float = 2.0, stride: Size | None = None, padding: Size = 0
 ) -> Array:
@@ -154,7 +154,7 @@ def _p_norm_pool2d_vjp(g: Array, node: Node) -> tuple[Array]:
     return (kernels.pooling.p_norm_pool2d_vjp(g, x, node.value, p, _windows("p_norm_pool2d", x, **params)),)
 
 
-@operation(Trait.POOL, looks=places.evenly)
+@operation(Trait.POOL, looks=evenly)
 def adaptive_avg_pool2d(x: Array, *, output_size: Size = 1) -> Array:
     """y = the means of output_size windows that cover the image evenly: rows ⌊i·h/r⌋ to ⌈(i+1)·h/r⌉ − 1.
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from minixai.errors import ShapeError
 from minixai.op import Trait, operation
-from minixai.ops import places
+from minixai.ops.places import channels, shifted
 from minixai.ops.sizes import check_axis
 from minixai.tape import Node, Tensor
 from minixai.typing import Array
@@ -53,7 +53,7 @@ def _transpose_vjp(g: Array, node: Node) -> tuple[Array]:
     return (g.transpose(None if axes is None else np.argsort(np.mod(axes, g.ndim))),)
 
 
-@operation(Trait.MOVE, looks=places.shifted)
+@operation(Trait.MOVE, looks=shifted)
 def pad(x: Array, *, widths: tuple[tuple[int, int], ...], value: float = 0.0) -> Array:
     """x with a border of a constant: widths (before, after) for each axis."""
     if np.shape(widths) != (x.ndim, 2) or np.min(widths) < 0:
@@ -67,7 +67,7 @@ def _pad_vjp(g: Array, node: Node) -> tuple[Array]:
     return (g[tuple(builtins.slice(w[0], w[0] + size) for w, size in zip(widths, x.shape, strict=True))],)
 
 
-@operation(Trait.MOVE, looks=places.channels)
+@operation(Trait.MOVE, looks=channels)
 def concat(*xs: Array, axis: int = 1) -> Array:
     """The arrays one after the other along an axis; concat(a, b) and concat([a, b]) are the same."""
     if not xs:

@@ -8,7 +8,6 @@ import numpy as np
 from matplotlib import rc_context
 
 from minixai.plot import style
-from minixai.plot.invariance import COLOURS
 from minixai.plot.picture import Picture
 
 __all__ = ["probability_curves"]
@@ -34,7 +33,7 @@ def probability_curves(
             picture.suptitle(title, size=style.HEADING_SIZE, weight="bold", x=0.01, ha="left")
         axes = picture.add_subplot()
         for k, (label, (mean, low, high)) in enumerate(bands.items()):
-            colour = COLOURS[k % len(COLOURS)]
+            colour = style.LINES[k % len(style.LINES)]
             axes.fill_between(steps, low, high, color=colour, alpha=0.12, linewidth=0)
             axes.plot(steps, mean, color=colour, linewidth=2, label=label)
         axes.set(xlabel=xlabel, ylabel="probability of the class", xmargin=0, ylim=(0, 1.02))

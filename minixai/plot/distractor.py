@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minixai.columns import minus
 from minixai.plot import style
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Scene:
 
 def degrees(value: float) -> str:
     """A whole number of degrees with a true minus sign, and no minus zero."""
-    return f"{value:+.0f}°".replace("-", "−").replace("+", "").replace("−0°", "0°")
+    return minus(f"{value:+.0f}°").replace("+", "").replace("−0°", "0°")
 
 
 def spread(angles: np.ndarray, gap: float = LABEL_GAP) -> np.ndarray:

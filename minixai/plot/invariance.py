@@ -13,7 +13,6 @@ from minixai.plot.picture import Picture
 __all__ = ["curves"]
 
 SIZE = (12.8, 4.6)  # inches
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")  # Okabe and Ito
 
 
 def curves(
@@ -34,7 +33,7 @@ def curves(
         row = picture.subplots(1, len(panels), squeeze=False)[0]
         for axes, (heading, lines) in zip(row, panels.items(), strict=True):
             for k, (line, name) in enumerate(zip(lines, names, strict=True)):
-                axes.plot(amounts, line, color=COLOURS[k % len(COLOURS)], linewidth=2, label=name)
+                axes.plot(amounts, line, color=style.LINES[k % len(style.LINES)], linewidth=2, label=name)
             axes.set(title=heading, xlabel=xlabel, xmargin=0)
             axes.set_ylim(bottom=0)
         row[-1].set_ylim(0, 1.02)

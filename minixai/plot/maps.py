@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from minixai.columns import minus
 from minixai.errors import ShapeError
 from minixai.plot import style
 
@@ -72,7 +73,7 @@ def in_channels(signal: np.ndarray, limit: float) -> np.ndarray:
 
 def number(value: float, digits: int) -> str:
     """The value rounded to significant digits, with a true minus sign."""
-    return f"{float(f'{value:.{digits}g}'):g}".replace("-", "−")
+    return minus(f"{float(f'{value:.{digits}g}'):g}")
 
 
 def sheet(

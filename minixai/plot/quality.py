@@ -9,7 +9,6 @@ import numpy as np
 from matplotlib import rc_context
 
 from minixai.plot import style
-from minixai.plot.invariance import COLOURS
 from minixai.plot.picture import Picture
 
 __all__ = ["by_layer", "by_ridge"]
@@ -95,7 +94,7 @@ def _draw(axes: Any, x: np.ndarray, bars: Sequence[np.ndarray], k: int, name: st
         x,
         mean,
         reach,
-        color=COLOURS[k % len(COLOURS)],
+        color=style.LINES[k % len(style.LINES)],
         marker=MARKERS[k % len(MARKERS)],
         linestyle="-" if line else "none",
         markersize=7,

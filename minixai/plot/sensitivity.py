@@ -13,6 +13,7 @@ from matplotlib.patches import Patch, Rectangle
 from minixai.plot import style
 from minixai.plot.maps import in_channels, largest
 from minixai.plot.picture import Picture
+from minixai.plot.style import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +24,7 @@ SIDE, GAP, MARGIN = 2.6, 0.3, 0.25  # inches, of a panel, between panels, around
 TITLE, HEADING, KEY = 0.45, 0.5, 1.3  # inches, of the title, above and below the panels
 NAMED = 6  # classes that get a colour
 NOTE = "Each value stands where the square's centre was. The projection is of the image without the square."
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#bbbbbb")  # the last: others
+COLOURS = (BLUE, ORANGE, GREEN, PURPLE, VERMILION, SKY, "#bbbbbb")  # the last: others
 
 
 def five_panels(

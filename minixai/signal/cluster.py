@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from minixai.nn import Module
-from minixai.signal.fitting import add_batch
-from minixai.signal.layers import Batch, LinearLayer, images_of
+from minixai.signal.layers import Batch, LinearLayer, add_batch, images_of
 from minixai.signal.moments import Moments
 
 __all__ = ["fit_on_cluster"]

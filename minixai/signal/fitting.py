@@ -11,10 +11,9 @@ from typing import Any
 from minixai.data.sealed import digest
 from minixai.nn import Module
 from minixai.signal.checkpoint import Checkpoint
-from minixai.signal.layers import Batch, Kinds, LinearLayer, images_of, linear_calls, linear_layers
+from minixai.signal.layers import Batch, Kinds, LinearLayer, add_batch, images_of, linear_layers
 from minixai.signal.moments import Moments
 from minixai.signal.patterns import Patterns
-from minixai.typing import Array
 
 __all__ = ["fit_patterns"]
 
@@ -79,20 +78,6 @@ def fit_patterns(
     weights = {name: layer.weight for name, layer in fitted.items()}
     kinds_by_layer = {name: layer.kinds for name, layer in fitted.items()}
     return Patterns.from_moments(moments, weights, kinds_by_layer, model_digest)
-
-
-def add_batch(
-    moments: dict[str, Moments], model: Module, x: Array, layers: Mapping[str, LinearLayer]
-) -> dict[str, Moments]:
-    """Add what images x (see `images_of`) give to the moments of every layer, and return them."""
-    calls = linear_calls("fit_patterns", model, x)
-    for name, layer in layers.items():
-        for node in calls.get(name, []):
-            if name not in moments:
-                shape, groups = layer.weight.shape, node.params.get("groups", 1)
-                moments[name] = Moments.empty(shape, groups, layer.by_sign)
-            moments[name].add_call(node)
-    return moments
 
 
 def _fit(

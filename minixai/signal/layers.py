@@ -9,11 +9,12 @@ from typing import Any
 from minixai import ops
 from minixai.nn import Module
 from minixai.op import Trait
+from minixai.signal.moments import Moments
 from minixai.signal.patterns import KINDS
 from minixai.tape import Node, Tensor, tape_of
 from minixai.typing import Array
 
-__all__ = ["Batch", "Kinds", "LinearLayer", "images_of", "linear_calls", "linear_layers"]
+__all__ = ["Batch", "Kinds", "LinearLayer", "add_batch", "images_of", "linear_calls", "linear_layers"]
 
 Batch = Any  # images (n, …), a sequence of which they are the first, or a function that returns either
 Kinds = Sequence[str] | Mapping[str, Sequence[str]]
@@ -74,6 +75,20 @@ def linear_layers(
         if layers is None or name in layers:
             found[name] = LinearLayer(nodes[0].arrays[1].copy(), of_layer)
     return found
+
+
+def add_batch(
+    moments: dict[str, Moments], model: Module, x: Array, layers: Mapping[str, LinearLayer]
+) -> dict[str, Moments]:
+    """Add what images x (see `images_of`) give to the moments of every layer, and return them."""
+    calls = linear_calls("fit_patterns", model, x)
+    for name, layer in layers.items():
+        for node in calls.get(name, []):
+            if name not in moments:
+                shape, groups = layer.weight.shape, node.params.get("groups", 1)
+                moments[name] = Moments.empty(shape, groups, layer.by_sign)
+            moments[name].add_call(node)
+    return moments
 
 
 def _tape(call: str, model: Module, x: Array) -> dict[Tensor, Node]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-Array = np.ndarray
+from tests.oracles import Array
 
 
 def elementwise(function: Callable[..., float], *arrays: Array) -> Array:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-Array = np.ndarray
+from tests.oracles import Array
+
 Index = tuple[int, ...]
 Pair = tuple[int, int]
 

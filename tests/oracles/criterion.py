@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-Array = np.ndarray
+from tests.oracles import Array
 
 
 def patches(x: Array, w_shape: tuple, stride: int, padding: int, dilation: int, group: slice) -> list[Array]:

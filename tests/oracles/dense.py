@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-Array = np.ndarray
+from tests.oracles import Array
 
 
 def matrix_product(a: Array, b: Array) -> Array:

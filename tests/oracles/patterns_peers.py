@@ -13,7 +13,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-Array = np.ndarray
+from tests.oracles import Array
+
 Batches = Sequence[Array]
 Patterns = dict[str, Array]
 Mask = Callable[[Array], Array]

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-Array = np.ndarray
+from tests.oracles import Array
+
 Pair = tuple[int, int]
 
 

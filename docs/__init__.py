@@ -1,0 +1,1 @@
+"""The site, and the pictures that it and README.md show."""

@@ -1,0 +1,1 @@
+"""How the networks that come with minixai were trained and their patterns fitted."""

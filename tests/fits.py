@@ -1,0 +1,36 @@
+"""A small network to fit patterns of, and whether two fits are the same."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minixai import nn
+from minixai.signal import Patterns
+from tests.networks import cast
+
+
+def network(dtype: type = np.float64, seed: int = 0) -> nn.Module:
+    net = nn.Sequential(
+        nn.Conv2d(2, 6, 3, padding=1, rng=seed),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(6, 4, 3, groups=2, rng=seed + 1),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(16, 5, rng=seed + 2),
+        nn.ReLU(),
+        nn.Dropout(0.5),
+        nn.Linear(5, 3, rng=seed + 3),
+    )
+    return cast(net, dtype)
+
+
+def assert_same(a: Patterns, b: Patterns, tolerance: float = 0.0) -> None:
+    assert list(a) == list(b)
+    for name in a:
+        assert list(a[name].by_kind) == list(b[name].by_kind)
+        for kind in a[name].by_kind:
+            np.testing.assert_allclose(
+                a[name].of(kind), b[name].of(kind), rtol=tolerance, atol=tolerance, err_msg=f"{name} {kind}"
+            )
+        np.testing.assert_array_equal(a[name].positive_count, b[name].positive_count)

@@ -1,0 +1,70 @@
+"""Calls of all kernels, and what tells two results apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from minixai.kernels import activation, convolution, pooling, product, winograd
+
+
+def every_kernel(
+    dtype: Any, layout: Callable = np.asarray, images: int = 3, size: int = 7
+) -> dict[str, Callable]:
+    """Calls of all kernels, by name, on random arrays laid out in memory as `layout` does."""
+    rng = np.random.default_rng(0)
+
+    def array(*shape: int) -> np.ndarray:
+        return layout(rng.standard_normal(shape).astype(dtype))
+
+    geometries = {
+        "": convolution.Geometry((2, 1), (1, 2), (1, 2), 2),
+        " 3x3": convolution.Geometry(padding=(1, 1)),
+        " 1x1": convolution.Geometry(),
+    }
+    kernels = {"": (2, 3), " 3x3": (3, 3), " 1x1": (1, 1)}
+    calls: dict[str, Callable] = {}
+
+    def add_convolution(case: str) -> None:
+        geometry, kernel = geometries[case], kernels[case]
+        x, w, b = array(images, 4, size, size + 1), array(6, 4 // geometry.groups, *kernel), array(6)
+        g = array(images, 6, *geometry.output_size((size, size + 1), kernel))
+        calls["conv2d" + case] = lambda: convolution.conv2d(x, w, b, geometry)
+        calls["conv2d_vjp_input" + case] = lambda: convolution.conv2d_vjp_input(g, w, x.shape, geometry)
+        calls["conv2d_vjp_weight" + case] = lambda: convolution.conv2d_vjp_weight(g, x, w.shape, geometry)
+        calls["conv2d_vjp_bias" + case] = lambda: convolution.conv2d_vjp_bias(g)
+
+    for case in geometries:
+        add_convolution(case)
+
+    g32, x32 = (layout(rng.standard_normal((1, c, size, size + 1), np.float32)) for c in (5, 4))
+    calls["conv2d_vjp_weight by Winograd"] = lambda: winograd.conv2d_vjp_weight(g32, x32, (1, 1))
+
+    x, g, p = array(images, 4, size, size + 1), array(images, 4, size, size + 1), 3.0
+    windows = pooling.Windows((3, 2), (2, 1), (1, 1))
+    gy = array(images, 4, *windows.output_size((size, size + 1)))
+    y = np.abs(gy) + 1
+    switches = layout(rng.integers(0, size * (size + 1), gy.shape, np.int32))
+    a, b = array(images * size, size), array(size, size + 1)
+    calls |= {
+        "relu": lambda: activation.relu(x),
+        "relu_vjp": lambda: activation.relu_vjp(g, x),
+        "matrix_product": lambda: product.matrix_product(a, b),
+        "matrix_product of few rows": lambda: product.matrix_product(b.T, a.T),
+        "max_pool2d": lambda: pooling.max_pool2d(x, windows),
+        "max_unpool2d": lambda: pooling.max_unpool2d(gy, switches, (size, size + 1)),
+        "max_unpool2d_vjp": lambda: pooling.max_unpool2d_vjp(g, switches),
+        "avg_pool2d": lambda: pooling.avg_pool2d(x, windows, True),
+        "avg_pool2d_vjp": lambda: pooling.avg_pool2d_vjp(gy, (size, size + 1), windows, False),
+        "p_norm_pool2d": lambda: pooling.p_norm_pool2d(x, p, windows),
+        "p_norm_pool2d_vjp": lambda: pooling.p_norm_pool2d_vjp(gy, x, y, p, windows),
+    }
+    return calls
+
+
+def bits(result: Any) -> list[tuple]:
+    """What two results share exactly if they are the same bit for bit."""
+    arrays = result if isinstance(result, tuple) else (result,)
+    return [(array.dtype.name, array.shape, array.tobytes()) for array in arrays]
