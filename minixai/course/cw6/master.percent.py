@@ -50,7 +50,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 import minixai as mx
-from minixai.checks import cw6
+from minixai.course.cw6 import checks as cw6
 from minixai.plot import Picture, style
 
 SEED = 0
