@@ -188,7 +188,7 @@ def test_mistakes_by_hand_are_named_and_the_right_numbers_are_not_told() -> None
         ({"gradient": maps["DeConvNet"]}, "that is the map of DeConvNet"),
         ({"DeConvNet": w2 @ w1}, "no gate is closed"),
         ({"guided": ((w2 > 0) & (w1 @ x > 0)) @ w1}, "its sign alone"),
-        ({"guided": [1, "two"]}, "expected two numbers"),
+        ({"guided": [1, "two"]}, "expected 2 numbers"),
     ]:
         (name,) = changed
         with pytest.raises(CheckError, match=words) as error:

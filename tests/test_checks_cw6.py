@@ -190,7 +190,7 @@ def test_an_argument_that_is_written_to_is_told(name: str) -> None:
         (
             "by_hand",
             lambda: dict.fromkeys(("pattern", "PatternNet", "PatternAttribution"), 1),
-            "three numbers",
+            "expected 3 numbers",
         ),
     ],
 )

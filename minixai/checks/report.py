@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ __all__ = [
     "cotangents_of",
     "kind_of",
     "likely_mistakes",
+    "named_numbers",
     "result_of",
     "tell",
     "tuple_of",
@@ -135,6 +136,17 @@ def tuple_of(exercise: str, got: Any, length: int, what: str = "") -> tuple[Any,
     if not isinstance(got, tuple | list) or len(got) != length:
         raise CheckError(f"{exercise}: got {kind_of(got)}, expected {what or f'a tuple of {length}'}")
     return tuple(got)
+
+
+def named_numbers(exercise: str, got: Any, names: Sequence[str], count: int) -> dict[str, Array]:
+    """`got`, if it is a dictionary with these names, and so many numbers under each."""
+    if not isinstance(got, dict) or set(got) != set(names):
+        raise CheckError(f"{exercise}: got {got!r}, expected a dictionary with {', '.join(names)}")
+    found = {name: np.asarray(got[name]) for name in names}
+    for name, values in found.items():
+        if values.shape != (count,) or values.dtype.kind not in "iuf":
+            raise CheckError(f"{exercise} {name}: got {got[name]!r}, expected {count} numbers")
+    return found
 
 
 def kind_of(got: Any) -> str:

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from types import CodeType, FrameType, FunctionType, SimpleNamespace
 from typing import Any
 
-from minixai.checks.report import CheckError
+from minixai.checks.report import Answer, CheckError
 
 __all__ = ["own_work"]
 
 CHECKS = ("minixai.checks", "minixai.course")  # out of reach of every answer, for they have the right ones
 
 
-def own_work(
-    answer: Callable[..., Any], *modules: str, given: Iterable[Callable[..., Any]] = ()
-) -> Callable[..., Any]:
+def own_work(answer: Answer, *modules: str, given: Iterable[Answer] = ()) -> Answer:
     """`answer`, in which a call into these modules of minixai, or into any checks, raises CheckError.
 
     modules: such as "minixai.methods", which means its submodules, too.
@@ -94,7 +92,7 @@ def _heard_call(kernel: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 def _codes_of(given: Iterable[Any]) -> set[CodeType]:
-    """The code of all functions in what is given, in its lists and in its nodes, and of those they define."""
+    """The code of the functions in what is given, its lists and its nodes, and of those that they define."""
     codes: set[CodeType] = set()
     todo, seen = list(given), set[int]()
     while todo:

@@ -61,38 +61,26 @@ def conv2d(x: Array, w: Array, stride: int, padding: int, dilation: int) -> Arra
 
 
 def vjp_input(
-    g: Array,
-    w: Array,
-    shape: tuple[int, ...],
-    stride: int,
-    padding: int,
-    dilation: int,
-    keep_last: bool = False,
+    g: Array, w: Array, shape: tuple[int, ...], stride: int, padding: int, dilation: int, last: bool = False
 ) -> Array:
-    """The cotangent of x, of this shape; with `keep_last` a pixel keeps its last product, a mistake."""
+    """The cotangent of x, of this shape; with `last` a pixel keeps its last product, a mistake."""
     gx = np.zeros(shape, g.dtype)
     framed = padded(gx, padding, padding)
     for r, q, rows, columns in windows(shape, w.shape[2:], (stride, padding, dilation)):
         products = np.einsum("nk,kcuv->ncuv", g[:, :, r, q], w)
-        framed[:, :, rows, columns] = products + (0 if keep_last else framed[:, :, rows, columns])
+        framed[:, :, rows, columns] = products + (0 if last else framed[:, :, rows, columns])
     return framed[:, :, padding : padding + shape[2], padding : padding + shape[3]]
 
 
 def vjp_weight(
-    g: Array,
-    x: Array,
-    shape: tuple[int, ...],
-    stride: int,
-    padding: int,
-    dilation: int,
-    keep_last: bool = False,
+    g: Array, x: Array, shape: tuple[int, ...], stride: int, padding: int, dilation: int, last: bool = False
 ) -> Array:
-    """The cotangent of w, of this shape; with `keep_last` a weight keeps its last product, a mistake."""
+    """The cotangent of w, of this shape; with `last` a weight keeps its last product, a mistake."""
     gw = np.zeros(shape, g.dtype)
     framed, in_image = padded(x, padding, padding), padded(np.ones_like(x), padding, padding)
     for r, q, rows, columns in windows(x.shape, shape[2:], (stride, padding, dilation)):
         products = np.einsum("nk,ncuv->kcuv", g[:, :, r, q], framed[:, :, rows, columns])
-        kept = np.where(in_image[0, :, rows, columns], 0, gw) if keep_last else gw
+        kept = np.where(in_image[0, :, rows, columns], 0, gw) if last else gw
         gw = kept + products
     return gw
 

@@ -32,7 +32,7 @@ def axis(seed: int) -> Axis:
         drawn = Axis(*(int(rng.integers(*ends)) for ends in AXIS_ENDS))
         told_apart = (
             answers.places_along(drawn) not in _wrong_places(drawn).values()
-            and answers.readers(drawn) not in _wrong_readers(drawn).values()
+            and answers.readers(drawn) not in _ignored(answers.readers, drawn).values()
         )
         if told_apart and answers.readers(drawn) > 1:
             return drawn
@@ -42,7 +42,7 @@ def check_by_hand(places: Any, readers: Any, seed: int) -> None:
     """places: how often the kernel fits along the axis; readers: how many products the pixel is in."""
     numbers = axis(seed)
     _check_number("1 places", places, answers.places_along(numbers), _wrong_places(numbers))
-    _check_number("1 readers", readers, answers.readers(numbers), _wrong_readers(numbers))
+    _check_number("1 readers", readers, answers.readers(numbers), _ignored(answers.readers, numbers))
 
 
 def _check_number(case: str, got: Any, expected: int, mistakes: Mapping[str, int]) -> None:
@@ -57,9 +57,7 @@ def _wrong_places(numbers: Axis) -> dict[str, int]:
     size, kernel, stride, padding, dilation, _ = numbers
     return {
         "the first place is not counted": answers.places_along(numbers) - 1,
-        "the stride is ignored": answers.places_along(numbers._replace(stride=1)),
-        "the padding is ignored": answers.places_along(numbers._replace(padding=0)),
-        "the dilation is ignored": answers.places_along(numbers._replace(dilation=1)),
+        **_ignored(answers.places_along, numbers),
         "the padding is counted on one side only": answers.places_along(
             numbers._replace(size=size - padding)
         ),
@@ -69,12 +67,9 @@ def _wrong_places(numbers: Axis) -> dict[str, int]:
     }
 
 
-def _wrong_readers(numbers: Axis) -> dict[str, int]:
-    return {
-        "the stride is ignored": answers.readers(numbers._replace(stride=1)),
-        "the padding is ignored": answers.readers(numbers._replace(padding=0)),
-        "the dilation is ignored": answers.readers(numbers._replace(dilation=1)),
-    }
+def _ignored(count: Answer, numbers: Axis) -> dict[str, int]:
+    idle = {"stride": 1, "padding": 0, "dilation": 1}
+    return {f"the {name} is ignored": count(numbers._replace(**{name: n})) for name, n in idle.items()}
 
 
 class _Case(NamedTuple):
@@ -220,7 +215,7 @@ def _check_vjp_input(conv2d_vjp_input: Answer, cases: list[_Case]) -> None:
                 answers.vjp_input(g, _turned(w), x.shape, *layout)
             ),
             "a pixel keeps its last product, expected the sum of all": (
-                answers.vjp_input(g[:, -1:], w[-1:], x.shape, *layout, keep_last=True)
+                answers.vjp_input(g[:, -1:], w[-1:], x.shape, *layout, last=True)
             ),
             "the first window begins at the image's corner, not at that of the padding": (
                 answers.vjp_input(g, w, wider, stride, 0, dilation)[:, :, : x.shape[2], : x.shape[3]]
@@ -255,7 +250,7 @@ def _check_vjp_weight(conv2d_vjp_weight: Answer, cases: list[_Case]) -> None:
         mistakes = {
             "the kernel is turned by 180°": _turned(expected),
             "a weight keeps its last product, expected the sum of all": (
-                answers.vjp_weight(g[-1:], x[-1:], w.shape, *layout, keep_last=True)
+                answers.vjp_weight(g[-1:], x[-1:], w.shape, *layout, last=True)
             ),
             "the mean over the images, expected their sum": expected / len(x),
             "only the first image is used": answers.vjp_weight(g[:1], x[:1], w.shape, *layout),

@@ -17,6 +17,7 @@ from minixai.checks.report import (
     compare_array,
     cotangents_of,
     likely_mistakes,
+    named_numbers,
     result_of,
 )
 from minixai.course.cw2.answers import conv2d, vjp_input
@@ -202,7 +203,9 @@ def small_network(seed: int) -> tuple[Array, Array, Array]:
 def check_by_hand(by_hand: Answer, seed: int) -> None:
     """by_hand(): two numbers for each rule. What is expected is not told."""
     x, w1, w2 = small_network(seed)
-    right, got = answers.three_maps(x, w1, w2), _two_numbers_each(by_hand)
+    right = answers.three_maps(x, w1, w2)
+    given = result_of("4", own_work(by_hand, *SOLVED, given=[small_network]))
+    got = named_numbers("4", given, list(right), 2)
     for name, expected in right.items():
         if np.allclose(got[name], expected):
             continue
@@ -214,20 +217,6 @@ def check_by_hand(by_hand: Answer, seed: int) -> None:
 
 
 mark_by_hand = check_by_hand
-
-
-def _two_numbers_each(by_hand: Answer) -> dict[str, Array]:
-    names = ("gradient", "DeConvNet", "guided")
-    got = own_work(by_hand, *SOLVED, given=[small_network])()
-    if got is None:
-        raise CheckError("4: not done yet")
-    if not isinstance(got, dict) or set(got) != set(names):
-        raise CheckError(f"4: got {got!r}, expected a dictionary with the keys {', '.join(names)}")
-    maps = {name: np.asarray(got[name]) for name in names}
-    for name, values in maps.items():
-        if values.shape != (2,) or values.dtype.kind not in "iuf":
-            raise CheckError(f"4 {name}: got {got[name]!r}, expected two numbers")
-    return maps
 
 
 # 5 Where the walk starts

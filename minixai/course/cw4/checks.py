@@ -53,14 +53,6 @@ def mark_epsilon_dense(answer: Answer, seed: int) -> None:
         _try_epsilon_dense(answer, _undecided(rng), epsilon)
 
 
-def _try_epsilon_dense(answer: Answer, layer: Layer, epsilon: float) -> None:
-    case = f"epsilon_dense, {layer.name}, ε = {epsilon:.3g}"
-    got = result_of(case, own_work(answer, *LRP), layer.x, layer.w, layer.b, layer.r, epsilon)
-    _compare_shares(
-        case, got, answers.epsilon_rule(layer, epsilon), layer.r, _epsilon_mistakes(layer, epsilon)
-    )
-
-
 # Exercise 2: one neuron by hand
 
 
@@ -131,12 +123,17 @@ def mark_epsilon_layer(answer: Answer, seed: int) -> None:
         _try_epsilon_layer(answer, _undecided(rng), epsilon)
 
 
-def _try_epsilon_layer(answer: Answer, layer: Layer, epsilon: float) -> None:
-    case = f"epsilon_layer, {layer.name}, ε = {epsilon:.3g}"
-    got = result_of(case, own_work(answer, *LRP), layer.op, layer.x, layer.w, layer.b, layer.r, epsilon)
+def _try_epsilon_layer(answer: Answer, layer: Layer, epsilon: float, dense: bool = False) -> None:
+    """dense: the answer takes no op."""
+    case = f"epsilon_{'dense' if dense else 'layer'}, {layer.name}, ε = {epsilon:.3g}"
+    op = [] if dense else [layer.op]
+    got = result_of(case, own_work(answer, *LRP), *op, layer.x, layer.w, layer.b, layer.r, epsilon)
     _compare_shares(
         case, got, answers.epsilon_rule(layer, epsilon), layer.r, _epsilon_mistakes(layer, epsilon)
     )
+
+
+_try_epsilon_dense = partial(_try_epsilon_layer, dense=True)
 
 
 # Exercise 4: αβ

@@ -8,7 +8,16 @@ from typing import Any
 import numpy as np
 
 from minixai import nn, ops
-from minixai.checks.report import Answer, Array, CheckError, compare, compare_array, cotangents_of, result_of
+from minixai.checks.report import (
+    Answer,
+    Array,
+    CheckError,
+    compare,
+    compare_array,
+    cotangents_of,
+    named_numbers,
+    result_of,
+)
 from minixai.course.cw6 import answers
 from minixai.course.honesty import own_work
 from minixai.tape import Node, Rule, Tensor, backward
@@ -36,13 +45,7 @@ def unit(seed: int) -> tuple[Array, Array, float]:
 
 def check_by_hand(by_hand: Answer, seed: int) -> None:
     """The form alone: three numbers for each of three names."""
-    got = _own("1", by_hand)
-    names = ["pattern", "PatternNet", "PatternAttribution"]
-    if not isinstance(got, dict) or sorted(got) != sorted(names):
-        raise CheckError(f"1: got {got!r}, expected a dictionary with {', '.join(names)}")
-    for name in names:
-        if np.shape(got[name]) != (3,) or np.asarray(got[name]).dtype.kind not in "iuf":
-            raise CheckError(f"1 {name}: got {got[name]!r}, expected three numbers")
+    named_numbers("1", _own("1", by_hand), ["pattern", "PatternNet", "PatternAttribution"], 3)
 
 
 def mark_by_hand(by_hand: Answer, seed: int) -> None:
