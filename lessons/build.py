@@ -29,7 +29,7 @@ from minixai import course
 
 FOLDER = Path(__file__).resolve().parent
 TIMEOUT = 60  # seconds a cell
-RELEASE = course.MASTERS.parent / "release"
+RELEASE = FOLDER / "coursework" / "release"
 MAX_BYTES = 1_000_000
 TAG = "thumbnail"
 WIDTH = 240  # of a thumbnail, pixels
@@ -94,9 +94,9 @@ def thumbnail_path(source: Path) -> Path:
 
 def release() -> None:
     """Run every master, then write the students' versions of the term of seed 0."""
-    for master in sorted(course.MASTERS.glob("cw*.py")):
+    for name, master in course.masters().items():
         execute(course.notebook_of(master, seed=0))
-        print(f"{master.stem}: runs")
+        print(f"{name}: runs")
     with tempfile.TemporaryDirectory() as folder:
         course.lay_out(folder)
         shutil.copytree(Path(folder) / "release", RELEASE, dirs_exist_ok=True)

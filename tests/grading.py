@@ -42,7 +42,7 @@ def cells_of(notebook: Any, **wanted: bool) -> dict[str, Any]:
 @functools.cache
 def solutions_of(assignment: str) -> dict[str, str]:
     """The sources of a master's solution cells, by grade_id."""
-    notebook = course.notebook_of(course.MASTERS / f"{assignment}.py", 0)
+    notebook = course.notebook_of(course.masters()[assignment], 0)
     return {
         grade_id: cell.source for grade_id, cell in cells_of(notebook, grade=False, solution=True).items()
     }

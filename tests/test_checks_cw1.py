@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from minixai.checks import CheckError, cw1
+from minixai.checks import CheckError
+from minixai.course.cw1 import checks as cw1
 from tests import grading
 from tests.submissions import cw1 as submissions
 
@@ -40,7 +41,7 @@ RIGHT = solutions()
 
 
 def defined_by(source: str) -> dict[str, Any]:
-    names: dict[str, Any] = {"np": np}
+    names: dict[str, Any] = {"np": np, "cw1": cw1}
     exec(source, names)
     return names
 
@@ -504,12 +505,18 @@ def test_a_transpose_of_all_axes_is_told() -> None:
         ("matmul_vjp", submissions.OWN_MATMUL),
         ("log_softmax", submissions.OWN_LOG_SOFTMAX),
         ("training", submissions.OWN_TRAINING),
+        ("order", submissions.REFERENCE_ORDER),
+        ("unbroadcast", submissions.REFERENCE_UNBROADCAST),
+        ("matmul_vjp", submissions.REFERENCE_MATMUL),
+        ("index_vjp", submissions.REFERENCE_INDEX),
+        ("log_softmax", submissions.REFERENCE_LOG_SOFTMAX),
     ],
 )
 def test_minixai_s_own_functions_are_right_and_out_of_reach(
     name: str, source: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(CheckError, match="write it yourself"):
-        run("check", name, SEED, defined_by(source))
+    for kind in ("check", "mark"):
+        with pytest.raises(CheckError, match="write it yourself"):
+            run(kind, name, SEED, defined_by(source))
     monkeypatch.setattr(cw1, "own_work", lambda answer, *modules: answer)
     run("check", name, SEED, defined_by(source))

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 import minixai as mx
-from minixai.checks import CheckError, cw3
+from minixai.checks import CheckError
+from minixai.course.cw3 import checks as cw3
 from tests import grading
-from tests.submissions.cw3 import WRONG
+from tests.submissions.cw3 import REFERENCES, WRONG
 
 EXERCISES = {
     "cw3-relu": "relu_rule",
@@ -30,7 +31,7 @@ def solutions(seed: int, changed: str = "") -> dict[str, Any]:
     cells = grading.solutions_of("cw3")
     assert list(cells) == list(EXERCISES)
     x, w1, w2 = cw3.small_network(seed)
-    names: dict[str, Any] = {"np": np, "mx": mx, "x": x, "w1": w1, "w2": w2}
+    names: dict[str, Any] = {"np": np, "mx": mx, "cw3": cw3, "x": x, "w1": w1, "w2": w2}
     for source in cells.values():
         exec(source, names)
     exec(changed, names)
@@ -187,7 +188,7 @@ def test_mistakes_by_hand_are_named_and_the_right_numbers_are_not_told() -> None
         ({"gradient": maps["DeConvNet"]}, "that is the map of DeConvNet"),
         ({"DeConvNet": w2 @ w1}, "no gate is closed"),
         ({"guided": ((w2 > 0) & (w1 @ x > 0)) @ w1}, "its sign alone"),
-        ({"guided": [1, "two"]}, "expected two numbers"),
+        ({"guided": [1, "two"]}, "expected 2 numbers"),
     ]:
         (name,) = changed
         with pytest.raises(CheckError, match=words) as error:
@@ -367,6 +368,25 @@ def test_mistakes_of_the_correlation_are_named() -> None:
     ):
         with pytest.raises(CheckError, match=words):
             cw3.check_class_correlation(wrong, 0)
+
+
+@pytest.mark.parametrize("grade_id", REFERENCES)
+def test_the_reference_s_functions_are_right_and_out_of_reach(grade_id, monkeypatch) -> None:
+    answer = solutions(0, changed=REFERENCES[grade_id])[EXERCISES[grade_id]]
+    for part in parts_of(EXERCISES[grade_id]):
+        with pytest.raises(
+            CheckError, match=r"minixai\.course\.cw3\.answers\..* of minixai: write it yourself"
+        ):
+            part(answer, 0)
+    monkeypatch.setattr(cw3, "own_work", lambda answer, *modules: answer)
+    for part in parts_of(EXERCISES[grade_id]):
+        part(answer, 0)
+
+
+def test_the_network_by_hand_may_be_asked_for_again() -> None:
+    solution = grading.solutions_of("cw3")["cw3-by-hand"]
+    again = "def by_hand():\n    x, w1, w2 = cw3.small_network(0)\n"
+    cw3.check_by_hand(solutions(0, changed=solution.replace("def by_hand():\n", again))["by_hand"], 0)
 
 
 @pytest.mark.parametrize("grade_id", WRONG["minixai's own functions"].answers)

@@ -11,7 +11,8 @@ import pytest
 
 import minixai as mx
 from minixai import course
-from minixai.checks import CheckError, cw4
+from minixai.checks import CheckError
+from minixai.course.cw4 import checks as cw4
 from tests import grading
 from tests.submissions.cw4 import OWN_FUNCTIONS
 
@@ -29,7 +30,7 @@ EXERCISES = {
 @pytest.fixture(scope="module")
 def cells() -> dict[str, str]:
     """The master's solution cells by grade_id, and as "given" the cell with what students are given."""
-    notebook = course.notebook_of(course.MASTERS / "cw4.py", 0)
+    notebook = course.notebook_of(course.masters()["cw4"], 0)
     (given,) = (cell.source for cell in notebook.cells if "def total(a)" in cell.source)
     return {"given": given} | grading.solutions_of("cw4")
 
@@ -242,8 +243,8 @@ def test_minixai_s_own_functions_are_right_and_out_of_reach(grade_id: str, names
 
 @pytest.mark.parametrize("grade_id", ["cw4-epsilon-dense", "cw4-epsilon-layer", "cw4-alpha-beta", "cw4-box"])
 def test_the_checks_own_loops_are_out_of_reach(grade_id: str) -> None:
-    with pytest.raises(CheckError, match=r"cw4\._sign of minixai: write it yourself"):
-        EXERCISES[grade_id][1](lambda *arguments: cw4._sign(0.0), 0)
+    with pytest.raises(CheckError, match=r"cw4\.answers\.sign of minixai: write it yourself"):
+        EXERCISES[grade_id][1](lambda *arguments: cw4.answers.sign(0.0), 0)
 
 
 @pytest.mark.parametrize(

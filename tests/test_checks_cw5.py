@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import minixai as mx
-from minixai.checks import CheckError, cw5
+from minixai.checks import CheckError
+from minixai.course.cw5 import checks as cw5
 from tests import grading
 from tests.submissions import cw5 as submissions
 
@@ -99,7 +100,6 @@ WRONG_CELLS = [
     ),
     (
         "conv_moments",
-        "from minixai.checks.cw5 import _moments\n"
         "def conv_moments(x, w, b, **how):\n"
         "    cut = patches(x, w.shape[2:], how.get('stride', 1), how.get('padding', 0))\n"
         "    y = cut @ w.reshape(len(w), -1).T\n"
@@ -157,9 +157,9 @@ def test_the_mistake_is_named(name: str, source: str, mistake: str, seed: int) -
 @pytest.mark.parametrize(
     ("name", "source", "called"),
     [
-        ("moments", submissions.OWN_MOMENTS, "minixai.checks.cw5._moments"),
+        ("moments", submissions.OWN_MOMENTS, "minixai.course.cw5.answers.moments_of"),
         ("patterns", submissions.OWN_PATTERNS, "minixai.signal"),
-        ("rho", submissions.OWN_RHO, "minixai.checks.cw5._rho"),
+        ("rho", submissions.OWN_RHO, "minixai.course.cw5.answers.rho"),
         ("conv_moments", submissions.OWN_CONV_MOMENTS, "minixai.signal.moments.moments_of"),
         (
             "patches",
@@ -197,7 +197,7 @@ def test_a_copy_is_found_out(name: str, source: str, called: str) -> None:
     ],
 )
 def test_the_copies_fail_for_nothing_else(name: str, source: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cw5, "OUT_OF_REACH", ())
+    monkeypatch.setattr(cw5, "own_work", lambda answer, *modules: answer)
     for check in check_and_mark(name):
         check(answers(**{name: source})[name], 0)
 
@@ -308,7 +308,7 @@ def test_a_wrong_number_by_hand_is_named(mistake: str, change: dict[str, int]) -
     right = answers(3)["by_hand"]
     given = cw5.numbers(3)
     other = given._replace(**{name: factor * getattr(given, name) for name, factor in change.items()})
-    wrong = {**right, "a_plus": cw5._by_hand(other)[2]}
+    wrong = {**right, "a_plus": cw5.answers.by_hand(other)[2]}
     cw5.check_by_hand(wrong, 3)
     with pytest.raises(CheckError, match=r"5\.4 a_plus") as error:
         cw5.mark_by_hand(wrong, 3)
@@ -324,11 +324,11 @@ def test_the_visible_check_of_the_hand_question_does_not_print_the_filter() -> N
 @pytest.mark.parametrize("seed", range(10))
 def test_the_hand_numbers_are_those_of_the_formulas_and_of_samples(seed: int) -> None:
     given = cw5.numbers(seed)
-    w, a, plus, minus, b_zero = cw5._by_hand(given)
+    w, a, plus, minus, b_zero = cw5.answers.by_hand(given)
     assert given.b != b_zero
     y = (np.arange(2000) + 0.5) / 1000 * given.c - given.c  # uniform, with nothing left to chance
     x = given.a_s * (y[:, None] - given.b) + given.a_d * given.mu
-    patterns = cw5._patterns(x, y[:, None], w[None])
+    patterns = cw5.answers.patterns_of(x, y[:, None], w[None])
     for exact, measured in zip((a, plus, minus), patterns, strict=True):
         np.testing.assert_allclose(measured[0], exact, rtol=1e-4, atol=1e-4)
     at_zero = given.a_s * (y[:, None] - b_zero) + given.a_d * given.mu
@@ -340,7 +340,8 @@ def test_seeds_differ() -> None:
     assert len({str(cw5.numbers(seed)) for seed in range(30)}) == 30
     one, other = cw5._samples(0, 20), cw5._samples(1, 20)
     assert not np.allclose(one.x, other.x)
-    assert not np.allclose(cw5._patterns(one.x, one.y, one.w), cw5._patterns(other.x, other.y, other.w))
+    first, second = (cw5.answers.patterns_of(each.x, each.y, each.w) for each in (one, other))
+    assert not np.allclose(first, second)
 
 
 @pytest.mark.parametrize("seed", range(20))

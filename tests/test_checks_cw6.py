@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 import minixai as mx
-from minixai.checks import CheckError, cw6
+from minixai.checks import CheckError
+from minixai.course.cw6 import checks as cw6
 from tests import grading
-from tests.submissions.cw6 import WRONG
+from tests.submissions.cw6 import REFERENCES, WRONG
 
 EXERCISES = {
     "cw6-hand": "by_hand",
@@ -27,7 +28,7 @@ EXERCISES = {
 def answers(seed: int, **changed: str) -> dict[str, Any]:
     """What the master's solution cells define, or other sources of some of them."""
     w, d, g = cw6.unit(seed)
-    names: dict[str, Any] = {"np": np, "mx": mx, "w": w, "d": d, "g": g, "net": None}
+    names: dict[str, Any] = {"np": np, "mx": mx, "w": w, "d": d, "g": g, "net": None, "cw6": cw6}
     solutions = grading.solutions_of("cw6")
     assert list(solutions) == list(EXERCISES)
     for source in (solutions | changed).values():
@@ -132,6 +133,21 @@ def test_students_see_a_slip(grade_id: str, part: str, slip: str, told: str) -> 
         check_and_mark(name)[0](answer, 5)
 
 
+@pytest.mark.parametrize("grade_id", REFERENCES)
+def test_the_reference_s_functions_are_right_and_out_of_reach(
+    grade_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = answers(0, **{grade_id: REFERENCES[grade_id]})[EXERCISES[grade_id]]
+    for check in check_and_mark(EXERCISES[grade_id]):
+        with pytest.raises(
+            CheckError, match=r"minixai\.course\.cw6\.answers\..* of minixai: write it yourself"
+        ):
+            check(answer, 0)
+    monkeypatch.setattr(cw6, "own_work", lambda answer, *modules, given=(): answer)
+    for check in check_and_mark(EXERCISES[grade_id]):
+        check(answer, 0)
+
+
 @pytest.mark.parametrize("grade_id", WRONG["minixai's own functions"].answers)
 def test_minixai_s_own_function_is_out_of_reach(grade_id: str) -> None:
     name = EXERCISES[grade_id]
@@ -160,7 +176,11 @@ def test_an_argument_that_is_written_to_is_told(name: str) -> None:
     [
         ("scaled", lambda d, w: d / (w * d).sum(), "not unit by unit"),
         ("scaled", lambda d, w: (d / 3).astype(np.float32), "expected"),
-        ("pattern_net_rule", lambda a: lambda g, node: (g @ a,), "got tuple of 1, expected a cotangent"),
+        (
+            "pattern_net_rule",
+            lambda a: lambda g, node: (g @ a,),
+            "got tuple of 1, expected a tuple of 3: the cot",
+        ),
         ("pattern_net_rule", lambda a: lambda g, node: (g @ a, 0 * a, None), "only x gets one"),
         ("pattern_net_rule", lambda a: 3, "got int, expected a function"),
         ("similarity", lambda a, b: np.ones(len(a) + 1), "got the shape"),
@@ -170,7 +190,7 @@ def test_an_argument_that_is_written_to_is_told(name: str) -> None:
         (
             "by_hand",
             lambda: dict.fromkeys(("pattern", "PatternNet", "PatternAttribution"), 1),
-            "three numbers",
+            "expected 3 numbers",
         ),
     ],
 )

@@ -86,7 +86,7 @@ WRONG = {
         "passed on as it is": lambda g, node: (g,),
         "the magnitude": lambda g, node: (np.abs(g),),
         "the input is rectified": lambda g, node: (node.value,),
-        "expected a tuple of one array": lambda g, node: np.maximum(g, 0),
+        "expected a tuple of 1: the cotangent of each input": lambda g, node: np.maximum(g, 0),
     },
     deconvnet.check_transposed_conv: {
         "where windows overlap the last value is kept": lambda g, w, stride: stamp(

@@ -132,8 +132,8 @@ WRONG = {
         "a is transposed": lambda a: lambda g, node: (g @ (a.T if len(a) == len(a.T) else a), None, None),
         "the bias is added": lambda a: lambda g, node: ((g + node.arrays[2]) @ a, None, None),
         "the layer's output": lambda a: lambda g, node: (node.value @ a, None, None),
-        "got ndarray, expected (gx, None, None)": lambda a: lambda g, node: g @ a,
-        "got tuple, expected (gx, None, None)": lambda a: lambda g, node: (g @ a,),
+        "got float64 of the shape (1, 2), expected a tuple of 3": lambda a: lambda g, node: g @ a,
+        "got tuple of 1, expected a tuple of 3": lambda a: lambda g, node: (g @ a,),
         "expected a function": lambda a: a,
         "got the shape (2,), expected (1, 2)": lambda a: lambda g, node: ((g @ a).sum(axis=0), None, None),
     },
@@ -166,7 +166,7 @@ WRONG = {
         "count patches, not pixels": in_pixels,
         "changed places": lambda image, row, column, size: replace_patch(image, column, row, size),
         "at the border": lambda *n: placed(*n, patch_of(*n).sum(axis=(1, 2), keepdims=True) / n[3] ** 2),
-        "it is not copied first": in_place,
+        "writes to an array that it was given": in_place,
     },
 }
 

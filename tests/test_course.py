@@ -32,10 +32,11 @@ assert f(HIDDEN_SEED) == HIDDEN_SEED
 
 
 @pytest.fixture
-def masters(tmp_path: Path) -> Path:
-    folder = tmp_path / "masters"
-    folder.mkdir()
-    (folder / "cw7.py").write_text(MASTER, encoding="utf-8")
+def coursework(tmp_path: Path) -> Path:
+    folder = tmp_path / "coursework"
+    master = folder / "cw7" / "master.percent.py"
+    master.parent.mkdir(parents=True)
+    master.write_text(MASTER, encoding="utf-8")
     return folder
 
 
@@ -45,9 +46,9 @@ def sources(folder: Path, kind: str) -> list[str]:
     return [cell.source for cell in notebook.cells]
 
 
-def test_source_has_the_solutions_and_release_has_not(masters: Path, tmp_path: Path) -> None:
+def test_source_has_the_solutions_and_release_has_not(coursework: Path, tmp_path: Path) -> None:
     folder = tmp_path / "new" / "term"
-    assert course.lay_out(folder, 5, masters) == ["cw7"]
+    assert course.lay_out(folder, 5, coursework) == ["cw7"]
     shown, hidden = course.seeds_of(5)
     assert sources(folder, "source") == [
         f"SEED = {shown}  # of the term",
@@ -76,15 +77,15 @@ def test_seeds_differ_from_term_to_term_and_do_not_show_the_teacher_s() -> None:
     assert all(seed not in pair for seed, pair in enumerate(pairs))
 
 
-def test_an_empty_folder_is_taken_and_another_is_left_alone(masters: Path, tmp_path: Path) -> None:
+def test_an_empty_folder_is_taken_and_another_is_left_alone(coursework: Path, tmp_path: Path) -> None:
     empty, full = tmp_path / "empty", tmp_path / "full"
     empty.mkdir()
-    course.lay_out(empty, 0, masters)
+    course.lay_out(empty, 0, coursework)
     assert (empty / "release" / "cw7" / "cw7.ipynb").is_file()
     full.mkdir()
     (full / "grades.csv").write_text("mine")
     with pytest.raises(ValueError, match=r"full is not an empty folder, expected a new one"):
-        course.lay_out(full, 0, masters)
+        course.lay_out(full, 0, coursework)
     assert [path.name for path in full.iterdir()] == ["grades.csv"]
 
 
@@ -96,12 +97,12 @@ def test_an_empty_folder_is_taken_and_another_is_left_alone(masters: Path, tmp_p
     ],
 )
 def test_a_master_that_cannot_be_made_leaves_nothing(
-    masters: Path, tmp_path: Path, source: str, told: str
+    coursework: Path, tmp_path: Path, source: str, told: str
 ) -> None:
-    (masters / "cw7.py").write_text(source, encoding="utf-8")
+    course.masters(coursework)["cw7"].write_text(source, encoding="utf-8")
     with pytest.raises(ValueError, match=told):
-        course.lay_out(tmp_path / "term", 0, masters)
-    assert [path.name for path in tmp_path.iterdir()] == ["masters"]
+        course.lay_out(tmp_path / "term", 0, coursework)
+    assert [path.name for path in tmp_path.iterdir()] == ["coursework"]
 
 
 def test_errors_of_the_command_are_one_line(
@@ -113,7 +114,7 @@ def test_errors_of_the_command_are_one_line(
     (tmp_path / "file").write_text("")
     assert cli.main(["course", str(tmp_path / "file")]) == 2
     assert "is not an empty folder" in capsys.readouterr().err
-    with pytest.raises(ValueError, match=r"no masters cw\*\.py in .*term; they are in minixai's repository"):
+    with pytest.raises(ValueError, match=r"course: .*term has no folder with a master\.percent\.py"):
         course.lay_out(folder, 0, folder)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert cli.main(["course", str(folder)]) == 2

@@ -27,8 +27,8 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore"),  # of nbgrader's own libraries
 ]
 SEED = 12
-ASSIGNMENTS = [master.stem for master in sorted(course.MASTERS.glob("cw*.py"))]
-RELEASE = course.MASTERS.parent / "release"
+ASSIGNMENTS = list(course.masters())
+COURSEWORK = Path(__file__).parents[1] / "lessons" / "coursework"
 
 
 def wrong(assignment: str) -> dict[str, Wrong]:
@@ -110,7 +110,7 @@ def hidden_lines(notebook: Any) -> set[str]:
 
 @pytest.mark.parametrize("assignment", ASSIGNMENTS)
 def test_what_is_committed_is_the_release_of_seed_0(assignment: str, first_term: Path) -> None:
-    committed = nbformat.read(RELEASE / assignment / f"{assignment}.ipynb", as_version=4)
+    committed = nbformat.read(COURSEWORK / "release" / assignment / f"{assignment}.ipynb", as_version=4)
     assert committed == grading.read(first_term, "release", assignment), "run python lessons/build.py"
 
 
@@ -158,7 +158,7 @@ def test_one_wrong_submission_calls_minixai_s_own_function(assignment: str) -> N
 
 
 def test_the_commands_of_the_teacher_s_guide_grade_three_submissions(tmp_path: Path) -> None:
-    text = (course.MASTERS.parent / "README.md").read_text(encoding="utf-8")
+    text = (COURSEWORK / "README.md").read_text(encoding="utf-8")
     lay_out, grade = re.findall(r"```bash\n(.*?)```", text, re.DOTALL)
     install, *lay_out = lay_out.splitlines()
     assert install.startswith("pip install")

@@ -115,7 +115,8 @@ def module_name(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-MODULES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+# A master of coursework, `master.percent.py`, is a notebook's source, no module.
+MODULES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py")) if path.stem.isidentifier()}
 
 
 def imports(path: Path, type_checking: bool = True) -> Iterator[tuple[int, str]]:
@@ -293,12 +294,18 @@ def test_the_sdist_holds_the_tests_and_what_they_read(distributions):
     assert {"docs/pictures/rho.jpg", "experiments/recipes/cifar10.py"} <= names
 
 
+def install(distribution: Path, folder: Path) -> Path:
+    """The folder that has minixai as it is installed from a distribution, for PYTHONPATH."""
+    site = folder / "site"
+    offline = ("--no-deps", "--no-build-isolation", "--no-index")
+    run("-m", "pip", "install", *offline, "--target", site, distribution, cwd=folder)
+    return site
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["wheel", "sdist"])
 def test_what_is_built_installs_and_runs_outside_the_checkout(distributions, kind, tmp_path):
-    site = tmp_path / "site"
-    offline = ("--no-deps", "--no-build-isolation", "--no-index")
-    run("-m", "pip", "install", *offline, "--target", site, distributions[kind], cwd=tmp_path)
+    site = install(distributions[kind], tmp_path)
     code = """
 import importlib.metadata, minixai
 (command,) = importlib.metadata.distribution("minixai").entry_points
@@ -307,3 +314,16 @@ print(minixai.__file__, importlib.metadata.version("minixai"), command.name, sep
 """
     printed = run("-c", code, cwd=tmp_path, PYTHONPATH=str(site))
     assert printed == [str(site / "minixai" / "__init__.py"), minixai.__version__, "minixai"]
+
+
+@pytest.mark.slow
+def test_the_wheel_alone_lays_out_a_course(distributions, tmp_path):
+    pytest.importorskip("nbgrader", reason="nbgrader is not installed (pip install -e '.[course]')")
+    site = install(distributions["wheel"], tmp_path)
+    printed = run("-m", "minixai", "course", "term", "--seed", 7, cwd=tmp_path, PYTHONPATH=str(site))
+    pieces = [f"cw{k}" for k in range(1, 7)]
+    assert printed[0] == f"laid out {', '.join(pieces)} in term"
+    for kind, solved in (("source", True), ("release", False)):
+        notebooks = sorted((tmp_path / "term" / kind).glob("*/*.ipynb"))
+        assert [notebook.stem for notebook in notebooks] == pieces
+        assert all(("BEGIN SOLUTION" in each.read_text(encoding="utf-8")) == solved for each in notebooks)

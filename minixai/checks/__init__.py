@@ -5,7 +5,6 @@ first thing that is wrong; `tell` prints that, or that all is right. They go fro
 case by hand to random input against plain loops, and to a property that must hold.
 """
 
-from minixai.checks.honesty import own_work
 from minixai.checks.report import CheckError, compare, tell
 
-__all__ = ["CheckError", "compare", "own_work", "tell"]
+__all__ = ["CheckError", "compare", "tell"]

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 
 from minixai import ops
-from minixai.checks.report import CheckError, compare, result_of, tuple_of
+from minixai.checks.report import Answer, Array, CheckError, compare, result_of, tuple_of
 from minixai.tape import Rule, Tensor, backward
-from minixai.typing import Array
 
 __all__ = [
     "Entry",
@@ -35,7 +34,7 @@ class Entry:
     slopes: tuple[float, ...] = ()
 
 
-def check_walk(walk: Callable[..., Any]) -> None:
+def check_walk(walk: Answer) -> None:
     """walk(tape): a dict from every entry to the derivative of the last one with respect to it.
 
     The tape is a list of entries with `.value`, `.inputs` and `.slopes`, inputs before what they give.
@@ -52,7 +51,7 @@ def check_walk(walk: Callable[..., Any]) -> None:
     _compare_walk("walk of a random tape", walk, tape)
 
 
-def _compare_walk(exercise: str, walk: Callable[..., Any], tape: list[Entry]) -> None:
+def _compare_walk(exercise: str, walk: Answer, tape: list[Entry]) -> None:
     got = walk(tape)
     if got is None:
         raise CheckError(f"{exercise}: not done yet")
@@ -102,7 +101,7 @@ def _wrong_walk(
     return [g[entry] for entry in tape]
 
 
-def check_tanh_vjp(tanh_vjp: Callable[..., Any]) -> None:
+def check_tanh_vjp(tanh_vjp: Answer) -> None:
     """tanh_vjp(g, y): the cotangent of x, where y = tanh(x) and g is the cotangent of y, of one shape."""
     mistakes = {
         "g is missing": lambda g, y: 1 - y**2,
@@ -118,7 +117,7 @@ def check_tanh_vjp(tanh_vjp: Callable[..., Any]) -> None:
     _compare_vjp("tanh_vjp at random", tanh_vjp, (g, np.tanh(x)), expected, mistakes)
 
 
-def check_product_vjp(product_vjp: Callable[..., Any]) -> None:
+def check_product_vjp(product_vjp: Answer) -> None:
     """product_vjp(g, x, y): the cotangents (gx, gy) of x·y, entry by entry, all of one shape."""
     mistakes = {
         "the two are swapped: gx has the factor y, gy the factor x": lambda g, x, y: (g * x, g * y),
@@ -135,7 +134,7 @@ def check_product_vjp(product_vjp: Callable[..., Any]) -> None:
     _compare_vjp("product_vjp at random", product_vjp, (g, x, y), expected, mistakes)
 
 
-def check_matmul_vjp(matmul_vjp: Callable[..., Any]) -> None:
+def check_matmul_vjp(matmul_vjp: Answer) -> None:
     """matmul_vjp(g, x, y): the cotangents (gx, gy) of x @ y, of the shapes of x (m, j) and y (j, n)."""
     mistakes = {
         "y and x are to be transposed": lambda g, x, y: (g @ y, x @ g),
@@ -176,7 +175,7 @@ def check_rules(rules: Mapping[Any, Rule]) -> None:
         compare(f"rules, the gradient of {name}", got[leaf], expected[leaf])
 
 
-def check_softmax_vjp(softmax_vjp: Callable[..., Any]) -> None:
+def check_softmax_vjp(softmax_vjp: Answer) -> None:
     """softmax_vjp(g, y): the cotangent of x, where y = softmax(x) row by row, all of shape (n, k)."""
     mistakes = {
         "each y depends on every x of its row, not on its own alone": lambda g, y: g * y * (1 - y),
@@ -208,7 +207,7 @@ def _softmax_vjp(g: Array, y: Array) -> Array:
     return y * (g - (g * y).sum(axis=1, keepdims=True))
 
 
-def check_layer_factor(layer_factor: Callable[..., Any]) -> None:
+def check_layer_factor(layer_factor: Answer) -> None:
     """layer_factor(gain, slopes): gain·√(mean of slopes²), a number."""
     mistakes: dict[str, Callable[..., Any]] = {
         "the mean of the squares is wanted, not the square of the mean": lambda gain, s: gain * s.mean(),
@@ -232,7 +231,7 @@ def check_layer_factor(layer_factor: Callable[..., Any]) -> None:
 
 def _compare_vjp(
     exercise: str,
-    vjp: Callable[..., Any],
+    vjp: Answer,
     inputs: tuple[Array, ...],
     expected: Any,
     mistakes: Mapping[str, Callable[..., Any]] | None = None,

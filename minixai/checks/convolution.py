@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from minixai.checks.report import CheckError, compare, result_of
+from minixai.checks.patches import patches_of
+from minixai.checks.report import Answer, Array, CheckError, compare, result_of, tuple_of
 
 __all__ = [
     "Example",
@@ -20,8 +19,6 @@ __all__ = [
     "check_output_size",
     "example",
 ]
-
-Array = NDArray[Any]
 
 
 class Example(NamedTuple):
@@ -73,7 +70,7 @@ def check_one_output(value: Any) -> None:
     compare("2.1", value, y[0, 2, 0], {mistake: answer[0, 2, 0] for mistake, answer in mistakes.items()})
 
 
-def check_output_size(output_size: Callable[..., Any]) -> None:
+def check_output_size(output_size: Answer) -> None:
     """output_size(size, kernel, stride, padding, dilation): an int, the number of places of the kernel."""
     for size, kernel, stride, padding, dilation in [
         (5, 3, 2, 1, 1),  # the example
@@ -101,7 +98,7 @@ def check_output_size(output_size: Callable[..., Any]) -> None:
         raise CheckError(f"{case}: got {got!r}, expected an int")
 
 
-def check_conv2d(conv2d: Callable[..., Any]) -> None:
+def check_conv2d(conv2d: Answer) -> None:
     """conv2d(x, w, b, stride, padding): x (c, h, w), w (k, c, kh, kw), b (k,); the result (k, h', w')."""
     by_hand = np.array([[[1, 2], [3, 4]]]), np.array([[[[0.5, 1], [0, 0]]]]), np.array([1.0]), 1, 0  # 3.5
     rng = np.random.default_rng(0)
@@ -141,7 +138,7 @@ def check_conv2d(conv2d: Callable[..., Any]) -> None:
     compare("2.3 the example", conv2d(x, w, b, 2, 1), y)
 
 
-def check_im2col(im2col: Callable[..., Any]) -> None:
+def check_im2col(im2col: Answer) -> None:
     """im2col(x, kh, kw, stride, padding): x (c, h, w); a patch a column, (c · kh · kw, h' · w')."""
     by_hand = np.arange(6.0).reshape(1, 2, 3), 2, 2, 1, 0  # [[0, 1], [1, 2], [3, 4], [4, 5]]
     rng = np.random.default_rng(1)
@@ -177,7 +174,7 @@ def check_im2col(im2col: Callable[..., Any]) -> None:
     compare("2.4 w · columns + b of the example", product, y.reshape(2, 9))
 
 
-def check_max_pool(max_pool: Callable[..., Any]) -> None:
+def check_max_pool(max_pool: Answer) -> None:
     """max_pool(x, size, stride): x (c, h, w); the maxima y and their switches, both (c, h', w').
 
     A switch is r · w + q for the first maximum of the window, at row r and column q of the plane.
@@ -202,18 +199,15 @@ def check_max_pool(max_pool: Callable[..., Any]) -> None:
 
 def _check_pooled(case: str, got: Any, x: Array, size: int, stride: int) -> None:
     """Compare (y, switches) with those of plain loops."""
-    if got is None:
-        raise CheckError(f"{case}: not done yet")
-    if not isinstance(got, tuple) or len(got) != 2:
-        raise CheckError(f"{case}: got {type(got).__name__}, expected the two arrays y, switches")
+    got_y, got_switches = tuple_of(case, got, 2, "the two arrays y, switches")
     y, switches = _max_pool(x, size, stride)
     mistakes = {
         "the maximum starts at 0, so no negative one is found": np.maximum(y, 0),
         "the stride is ignored, the windows lie side by side": _max_pool(x, size, size)[0],
     }
-    compare(f"{case}, y", got[0], y, mistakes)
-    if np.asarray(got[1]).dtype.kind not in "iu":
-        raise CheckError(f"{case}, switches: got {np.asarray(got[1]).dtype}, expected integers")
+    compare(f"{case}, y", got_y, y, mistakes)
+    if np.asarray(got_switches).dtype.kind not in "iu":
+        raise CheckError(f"{case}, switches: got {np.asarray(got_switches).dtype}, expected integers")
     c, r, q = np.indices(y.shape)
     row, column = np.divmod(switches, x.shape[2])
     mistakes = {
@@ -222,10 +216,10 @@ def _check_pooled(case: str, got: Any, x: Array, size: int, stride: int) -> None
         "counted down the columns, not along the rows": column * x.shape[1] + row,
         "the count goes on from channel to channel, it starts anew in each plane": c * x[0].size + switches,
     }
-    compare(f"{case}, switches", got[1], switches, mistakes)
+    compare(f"{case}, switches", got_switches, switches, mistakes)
 
 
-def check_max_unpool(max_unpool: Callable[..., Any]) -> None:
+def check_max_unpool(max_unpool: Answer) -> None:
     """max_unpool(y, switches, h, w): y, switches (c, h', w'); the result (c, h, w)."""
     by_hand = np.array([[[1, 2, 0.5, 0], [4, 3, 0, 0]]]), 2, 2  # the switches are 4 and 2
     rng = np.random.default_rng(3)
@@ -250,9 +244,7 @@ def check_max_unpool(max_unpool: Callable[..., Any]) -> None:
 
 def _patches(x: Array, kh: int, kw: int, stride: int, padding: int) -> Array:
     """The patches under the kernel: (h', w', c, kh, kw)."""
-    x = np.pad(x, ((0, 0), (padding, padding), (padding, padding)))
-    rows, columns = range(0, x.shape[1] - kh + 1, stride), range(0, x.shape[2] - kw + 1, stride)
-    return np.array([[x[:, r : r + kh, q : q + kw] for q in columns] for r in rows])
+    return patches_of(x[None], (kh, kw), stride, padding)[0]
 
 
 def _conv2d(x: Array, w: Array, b: Array, stride: int, padding: int) -> Array:

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 
 from minixai import ops
-from minixai.checks.report import CheckError, compare
+from minixai.checks.report import Answer, compare, cotangents_of
 from minixai.tape import Tensor, backward
 
 __all__ = ["check_relu_rule", "check_transposed_conv", "check_unpool"]
 
-Array = np.ndarray[Any, Any]
 
-
-def check_unpool(unpool: Callable[..., Any]) -> None:
+def check_unpool(unpool: Answer) -> None:
     """unpool(y, switches, size): y and switches (h', w'), size (h, w); the result (h, w).
 
     A switch is row · w + column of the pixel that was the maximum of its window.
@@ -48,16 +43,12 @@ def check_unpool(unpool: Callable[..., Any]) -> None:
         compare(f"5.1 {case}", unpool(y, switches, size), expected, mistakes)
 
 
-def check_relu_rule(relu_rule: Callable[..., Any]) -> None:
+def check_relu_rule(relu_rule: Answer) -> None:
     """relu_rule(g, node): a tuple of one array, of the shape of g."""
     x = Tensor(np.array([[1.0, -2.0, 3.0, -4.0]]))
     node = ops.relu(x).node
     g = np.array([[5.0, 6.0, -7.0, -8.0]])  # every pair of signs of x and g
-    got = relu_rule(g, node)
-    if got is None:
-        raise CheckError("5.2 by hand: not done yet")
-    if not isinstance(got, tuple) or len(got) != 1:
-        raise CheckError(f"5.2 by hand: got {type(got).__name__}, expected a tuple of one array, (gx,)")
+    (got,) = cotangents_of("5.2 by hand", relu_rule, g, node)
     active = x.value > 0
     mistakes = {
         "that is the gradient: it lets through where the input was positive": g * active,
@@ -68,7 +59,7 @@ def check_relu_rule(relu_rule: Callable[..., Any]) -> None:
         "the magnitude of the cotangent, not its positive part": np.abs(g),
         "the input is rectified, not the cotangent": np.maximum(x.value, 0),
     }
-    compare("5.2 by hand", got[0], [[5, 6, 0, 0]], mistakes)
+    compare("5.2 by hand", got, [[5, 6, 0, 0]], mistakes)
     rng = np.random.default_rng(1)
     w, v, start = (rng.normal(size=shape) for shape in ((5, 4), (2, 5), (3, 2)))
     x = Tensor(rng.normal(size=(3, 4)))
@@ -78,7 +69,7 @@ def check_relu_rule(relu_rule: Callable[..., Any]) -> None:
     compare("5.2 in a table, through two layers", walked, expected)
 
 
-def check_transposed_conv(transposed_conv: Callable[..., Any]) -> None:
+def check_transposed_conv(transposed_conv: Answer) -> None:
     """transposed_conv(g, w, stride): g (k, h', w'), w (k, c, kh, kw); the result (c, h, w), no padding."""
     by_hand = np.array([[[1.0, 2.0]]]), np.array([[[[1.0, 10.0]]]]), 1  # [[[1, 12, 20]]]
     rng = np.random.default_rng(2)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 
-from minixai.checks.report import compare, tuple_of
+from minixai.checks.report import Answer, compare, tuple_of
 
 __all__ = ["check_added_parameters", "check_p_norm_pool", "check_relu_rules"]
 
 
-def check_p_norm_pool(p_norm_pool: Callable[..., Any]) -> None:
+def check_p_norm_pool(p_norm_pool: Answer) -> None:
     """p_norm_pool(f, size, stride, p): f (c, h, w), size and stride numbers, p >= 1; (c, h', w')."""
     rng = np.random.default_rng(0)
     by_hand = np.array([[[3.0, 0, 6, -8], [-4, 0, 0, 0]]])  # p = 2 over 2×2 windows: [[[5, 10]]]
@@ -42,7 +39,7 @@ def check_p_norm_pool(p_norm_pool: Callable[..., Any]) -> None:
     compare("6.1 the limit, p = 200", p_norm_pool(f, 2, 2, 200.0), largest, rtol=4 ** (1 / 200) - 1)
 
 
-def check_added_parameters(added_parameters: Callable[..., Any]) -> None:
+def check_added_parameters(added_parameters: Answer) -> None:
     """added_parameters(maps, size): how many maps each pool has, k integers; a number."""
     for maps, size in [((2,), 1), ((2, 3), 3), ((48, 96), 3), ((5, 7, 11), 2)]:
         expected = sum(count * (size * size * count + 1) for count in maps)
@@ -59,7 +56,7 @@ def check_added_parameters(added_parameters: Callable[..., Any]) -> None:
         compare(f"6.2 maps {maps}, {size}×{size}", added_parameters(maps, size), expected, mistakes, rtol=0)
 
 
-def check_relu_rules(relu_rules: Callable[..., Any]) -> None:
+def check_relu_rules(relu_rules: Answer) -> None:
     """relu_rules(f, r): f and r of one shape; three arrays of that shape: gradient, DeConvNet, guided."""
     rng = np.random.default_rng(1)
     for case, f, r in [

@@ -5,21 +5,19 @@ Weights w and patterns a are (k, d), a row for each unit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from minixai import ops
-from minixai.checks.report import CheckError, compare
+from minixai.checks.report import Answer, Array, compare, cotangents_of, result_of
 from minixai.tape import Tensor, backward
 
 __all__ = ["check_attribute", "check_leaks", "check_pattern_net_rule", "check_replace_patch"]
 
-Array = np.ndarray[Any, Any]
 
-
-def check_pattern_net_rule(pattern_net_rule: Callable[..., Any]) -> None:
+def check_pattern_net_rule(pattern_net_rule: Answer) -> None:
     """pattern_net_rule(a): a rule (g, node) -> (gx, None, None) of a dense layer with a bias."""
     by_hand = [[3.0, 2.0]], [[1.0, -1.0], [0.0, 1.0]], [0.5, 0.0], [[1.0, 0.0], [1.0, 1.0]], [[2.0, 1.0]]
     rng = np.random.default_rng(0)
@@ -29,7 +27,7 @@ def check_pattern_net_rule(pattern_net_rule: Callable[..., Any]) -> None:
     for case, layer in [("by hand", by_hand), ("random, a (4, 4)", square), ("random, a (3, 5)", wide)]:
         x, w, b, a, g = map(np.asarray, layer)
         node: Any = ops.linear(x, w, b).node
-        got = _cotangents(f"9.1 {case}", pattern_net_rule(a), g, node)
+        gx, *_ = cotangents_of(f"9.1 {case}", pattern_net_rule(a), g, node)
         mistakes = {
             "w is left in: that is the gradient": g @ w,
             "w ⊙ a in place of a: that is PatternAttribution": g @ (w * a),
@@ -39,7 +37,7 @@ def check_pattern_net_rule(pattern_net_rule: Callable[..., Any]) -> None:
             "the bias is added, there is none on the way back": (g + b) @ a,
             "the layer's output in place of what arrives, g": node.value @ a,
         }
-        compare(f"9.1 {case}", got[0], _walked(g, a), mistakes)
+        compare(f"9.1 {case}", gx, _walked(g, a), mistakes)
     leaf, w, v = Tensor(rng.normal(size=(3, 5))), rng.normal(size=(4, 5)), rng.normal(size=(2, 4))
     y, g = ops.linear(ops.linear(leaf, w, np.ones(4)), v, np.ones(2)), rng.normal(size=(3, 2))
     table = {ops.linear: lambda g, node: pattern_net_rule(node.arrays[1])(g, node)}
@@ -47,7 +45,7 @@ def check_pattern_net_rule(pattern_net_rule: Callable[..., Any]) -> None:
     compare("9.1 with a = w it is the gradient", got, expected)
 
 
-def check_attribute(attribute: Callable[..., Any]) -> None:
+def check_attribute(attribute: Answer) -> None:
     """attribute(x, w1, b1, a1, w2, b2, a2, target): (d,), of a dense layer, a ReLU and a dense layer."""
     first = [[1.0, -1.0], [-1.0, 1.0]], [0.0, 0.0], [[1.0, 0.0], [0.0, 1.0]]
     second = [[2.0, 1.0], [0.0, 1.0]], [1.0, 0.0], [[0.25, 0.5], [0.0, 1.0]]
@@ -73,7 +71,7 @@ def check_attribute(attribute: Callable[..., Any]) -> None:
         compare(f"9.2 {case}", attribute(*layers, target), expected, mistakes)
 
 
-def check_leaks(leaks: Callable[..., Any]) -> None:
+def check_leaks(leaks: Answer) -> None:
     """leaks(r, z, w, a): what leaks at the gate of a ReLU, and where wᵀa is not 1: two numbers."""
     weights, patterns = [[1.0, 1.0], [1.0, 0.0], [2.0, 0.0]], [[0.5, 0.5], [1.0, 0.0], [0.0, 0.0]]
     by_hand = [4.0, 2.0, 1.0], [1.0, -3.0, 2.0], weights, patterns  # (2, 1)
@@ -101,7 +99,7 @@ def check_leaks(leaks: Callable[..., Any]) -> None:
         compare(f"9.3 {case}: Σ r = what arrives + leaks", np.sum(got) + arrived, r.sum())
 
 
-def check_replace_patch(replace_patch: Callable[..., Any]) -> None:
+def check_replace_patch(replace_patch: Answer) -> None:
     """replace_patch(image, row, column, size): a copy (c, h, w) with one patch as its mean per channel."""
     by_hand = np.array([[[1.0, 3.0, 9.0], [5.0, 7.0, 9.0]]]), 0, 0, 2  # [[4, 4, 9], [4, 4, 9]]
     rng = np.random.default_rng(2)
@@ -111,7 +109,7 @@ def check_replace_patch(replace_patch: Callable[..., Any]) -> None:
         ("colour", colour),
         ("at the border, where the patch is smaller", border),
     ]:
-        before, place = image.copy(), _place(row, column, size)
+        place = _place(row, column, size)
         patch = image[place]
         of_channels = np.array([sum(plane.ravel()) / plane.size for plane in patch])[:, None, None]
         mistakes = {
@@ -128,26 +126,8 @@ def check_replace_patch(replace_patch: Callable[..., Any]) -> None:
                 _with(image, place, patch.sum(axis=(1, 2), keepdims=True) / size**2)
             ),
         }
-        got = replace_patch(image, row, column, size)
+        got = result_of(f"9.4 {case}", replace_patch, image, row, column, size)
         compare(f"9.4 {case}", got, _with(image, place, of_channels), mistakes)
-        if not np.array_equal(image, before):
-            raise CheckError(
-                f"9.4 {case}: the image that came was changed\n    likely mistake: it is not copied first"
-            )
-
-
-def _cotangents(case: str, rule: Any, g: Array, node: Any) -> Any:
-    """What a rule answers, if it is one cotangent for each of x, w and b."""
-    if rule is None:
-        raise CheckError(f"{case}: not done yet")
-    if not callable(rule):
-        raise CheckError(f"{case}: got {type(rule).__name__}, expected a function (g, node) -> cotangents")
-    got = rule(g, node)
-    if got is None:
-        raise CheckError(f"{case}: not done yet")
-    if not isinstance(got, tuple | list) or len(got) != 3:
-        raise CheckError(f"{case}: got {type(got).__name__}, expected (gx, None, None), for x, w and b")
-    return got
 
 
 def _network(seed: int) -> tuple[Any, ...]:

@@ -5,21 +5,20 @@ x (d,), the weights w (k, d) and the bias b (k,); relevance r (k,) comes, (d,) i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from minixai.checks.report import CheckError, compare
+from minixai.checks.report import Answer, Array, CheckError, compare
 
 __all__ = ["check_box_rule", "check_epsilon_rule", "check_leaks", "check_z_plus_rule"]
 
-Array = np.ndarray[Any, Any]
 
 X, W = np.array([1.0, 2.0]), np.array([[1.0, 1.0], [1.0, -1.0]])  # of the cases by hand
 
 
-def check_epsilon_rule(epsilon_rule: Callable[..., Any]) -> None:
+def check_epsilon_rule(epsilon_rule: Answer) -> None:
     """epsilon_rule(x, w, b, r, epsilon): the relevance (d,) of the inputs."""
     by_hand = X, W, np.array([1.0, 0.0]), np.array([4.0, -1.0])  # [2, 0]
     for case, (x, w, b, r), epsilon in [("by hand", by_hand, 0.0), *_random(0, epsilon=0.3)]:
@@ -43,7 +42,7 @@ def check_epsilon_rule(epsilon_rule: Callable[..., Any]) -> None:
     compare("7.1 z = 0", got, [2, -2], {"sign 0 is −1 in your code, it has to be +1": [-2, 2]})
 
 
-def check_leaks(leaks: Callable[..., Any]) -> None:
+def check_leaks(leaks: Answer) -> None:
     """leaks(x, w, b, r, epsilon): the pair of what goes to the bias and what goes to ε."""
     by_hand = X, W, np.array([1.0, 0.0]), np.array([5.0, -2.0])  # (1, 2)
     for case, (x, w, b, r), epsilon in [("by hand", by_hand, 1.0), *_random(1, epsilon=0.3)]:
@@ -68,7 +67,7 @@ def check_leaks(leaks: Callable[..., Any]) -> None:
         compare(f"7.2 {case}: leaks = Σ r − Σ relevance", np.sum(got), r.sum() - passed.sum())
 
 
-def check_z_plus_rule(z_plus_rule: Callable[..., Any]) -> None:
+def check_z_plus_rule(z_plus_rule: Answer) -> None:
     """z_plus_rule(x, w, b, r): the relevance (d,) of inputs of either sign."""
     by_hand = X, W, np.array([1.0, -5.0]), np.array([4.0, 3.0])  # [4, 2]
     for case, (x, w, b, r), _ in [("by hand", by_hand, 0), *_random(2)]:
@@ -96,7 +95,7 @@ def check_z_plus_rule(z_plus_rule: Callable[..., Any]) -> None:
     compare("7.3 Σ q + b⁺ = 0", got, [2, 0])
 
 
-def check_box_rule(box_rule: Callable[..., Any]) -> None:
+def check_box_rule(box_rule: Answer) -> None:
     """box_rule(x, w, r, low, high): the relevance (d,) of inputs low ≤ x ≤ high, two numbers."""
     by_hand = np.array([0.5, 0.5]), np.array([[2.0, -1.0]]), np.zeros(1), np.array([3.0])  # [2, 1]
     for case, (x, w, _, r), _ in [("by hand", by_hand, 0), *_random(3)]:
@@ -142,10 +141,10 @@ def _leak(other: Array, denominator: Array, r: Array) -> float:
     return float(sum(other[j] / denominator[j] * r[j] for j in range(len(r))))
 
 
-def _finite(case: str, rule: Callable[..., Any], layer: Any, mistake: str) -> Any:
+def _finite(case: str, rule: Answer, layer: Any, mistake: str) -> Any:
     """What a rule gives where a denominator can be zero; raises CheckError for NaN or infinity."""
     with np.errstate(all="ignore"):
         got = rule(*layer)
     if not np.isfinite(got).all():
-        raise CheckError(f"{case}: got {got}, expected finite numbers\n    likely mistake: {mistake}")
+        raise CheckError(f"{case}: got {got}, expected finite numbers", mistake)
     return got

@@ -5,19 +5,17 @@ Samples are the rows of x (n, d); a filter w (d,) has the output y = x·w.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 
-from minixai.checks.report import compare
+from minixai.checks.patches import patches_of
+from minixai.checks.report import Answer, Array, compare
 
 __all__ = ["check_conv_pattern", "check_held_out_rho", "check_positive_pattern", "check_rho"]
 
-Array = np.ndarray[Any, Any]
 
-
-def check_positive_pattern(positive_pattern: Callable[..., Any]) -> None:
+def check_positive_pattern(positive_pattern: Answer) -> None:
     """positive_pattern(x, y, w): the pattern a₊ (d,) of the samples with y > 0."""
     by_hand = np.array([[3.0, 1.0], [1.0, 0.0], [0.0, 0.0]])  # y = 2, 1, 0
     cases = [("by hand", by_hand, np.array([1.0, -1.0]), 0.0)]
@@ -43,7 +41,7 @@ def check_positive_pattern(positive_pattern: Callable[..., Any]) -> None:
         compare(f"8.1 {case}: wᵀa₊", np.asarray(got) @ w, 1)
 
 
-def check_rho(rho: Callable[..., Any]) -> None:
+def check_rho(rho: Answer) -> None:
     """rho(d, y): 1 less the correlation of y (n,) with what reads y best from d (n, k)."""
     compare(
         "8.2 by hand",
@@ -78,7 +76,7 @@ def check_rho(rho: Callable[..., Any]) -> None:
     compare("8.2 another unit of y changes nothing", rho(d, 10 * y - 3), got)
 
 
-def check_held_out_rho(held_out_rho: Callable[..., Any]) -> None:
+def check_held_out_rho(held_out_rho: Answer) -> None:
     """held_out_rho(w, x_a, x_v, x_test): ρ of S_a, with a from x_a, v from x_v, ρ from x_test."""
     by_hand = (
         np.array([1.0, -1.0]),
@@ -100,7 +98,7 @@ def check_held_out_rho(held_out_rho: Callable[..., Any]) -> None:
         compare(f"8.3 {case}", held_out_rho(w, x_a, x_v, x_test), expected, mistakes)
 
 
-def check_conv_pattern(conv_pattern: Callable[..., Any]) -> None:
+def check_conv_pattern(conv_pattern: Answer) -> None:
     """conv_pattern(x, w, stride, padding): the pattern of every unit of w (k, c, h, w), in w's shape."""
     rng = np.random.default_rng(5)
     cases = [
@@ -109,7 +107,7 @@ def check_conv_pattern(conv_pattern: Callable[..., Any]) -> None:
         ("stride 2", rng.normal(1, 1, (3, 2, 7, 7)), rng.normal(size=(2, 2, 3, 3)), 2, 0),
     ]
     for case, x, w, stride, padding in cases:
-        patches = _patches(x, w.shape[2:], stride, padding)  # (n, places, c·h·w)
+        patches = patches_of(x, w.shape[2:], stride, padding).reshape(len(x), -1, w[0].size)
         y = patches @ w.reshape(len(w), -1).T
         numerator = _units(patches, y - y.mean(axis=(0, 1)), w)
         by_place = _units(patches, y - y.mean(axis=0), w)
@@ -173,14 +171,6 @@ def _held_out(w: Array, x_a: Array, x_v: Array, x_test: Array) -> float:
     a = a / (w @ a)
     v = _fit(x_v - np.outer(x_v @ w, a), x_v @ w)
     return 1 - _correlation((x_test - np.outer(x_test @ w, a)) @ v, x_test @ w)
-
-
-def _patches(x: Array, size: tuple[int, ...], stride: int, padding: int) -> Array:
-    x = np.pad(x, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
-    rows = range(0, x.shape[2] - size[0] + 1, stride)
-    columns = range(0, x.shape[3] - size[1] + 1, stride)
-    windows = [x[:, :, i : i + size[0], j : j + size[1]].reshape(len(x), -1) for i in rows for j in columns]
-    return np.stack(windows, axis=1)
 
 
 def _units(patches: Array, weights: Array, w: Array) -> Array:

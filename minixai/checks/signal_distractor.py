@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 
-from minixai.checks.report import compare
+from minixai.checks.report import Answer, compare
 
 __all__ = ["check_filter_of", "check_left_behind", "check_pattern"]
 
 
-def check_filter_of(filter_of: Callable[..., Any]) -> None:
+def check_filter_of(filter_of: Answer) -> None:
     """filter_of(a_s, a_d): the filter (2,) with w·a_s = 1 and w·a_d = 0."""
     by_hand = np.array([[1.0, 0.0], [1.0, 1.0]])
     for case, rows in (("by hand", by_hand), ("random", np.random.default_rng(1).normal(size=(2, 2)))):
@@ -26,7 +23,7 @@ def check_filter_of(filter_of: Callable[..., Any]) -> None:
         compare(f"4.1 {case}", filter_of(a_s, a_d), np.linalg.solve(rows, right), mistakes)
 
 
-def check_pattern(pattern: Callable[..., Any]) -> None:
+def check_pattern(pattern: Answer) -> None:
     """pattern(x, y): a = cov[x, y] / var[y] (d,), for x (n, d) and y (n,)."""
     rng = np.random.default_rng(2)
     random = rng.normal([1, -2, 3], 1, (50, 3))
@@ -49,7 +46,7 @@ def check_pattern(pattern: Callable[..., Any]) -> None:
         compare(f"4.2 {case}", pattern(x, y), right, mistakes)
 
 
-def check_left_behind(left_behind: Callable[..., Any]) -> None:
+def check_left_behind(left_behind: Answer) -> None:
     """left_behind(w, l2, n): cov[x, y − ŷ] (2,) of a filter w (2,) fitted to n points with the penalty l2."""
     rng = np.random.default_rng(3)
     x, y, l2 = rng.normal(size=(40, 2)), rng.normal(size=40), 30.0

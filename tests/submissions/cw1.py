@@ -219,6 +219,43 @@ def train(tape, weights, images, labels, rate, steps):
     return weights, losses
 '''
 
+REFERENCE_UNBROADCAST = """\
+from minixai.course.cw1.answers import unbroadcast as right
+
+def unbroadcast(g, shape):
+    return right(g, shape)
+"""
+
+REFERENCE_MATMUL = """\
+import functools
+from minixai.course.cw1 import answers
+
+right = functools.partial(answers.matmul_cotangents)
+
+def matmul_vjp(g, x, y, unbroadcast):
+    return tuple(each.astype(g.dtype) for each in right(g, x, y))
+"""
+
+REFERENCE_INDEX = """\
+def index_vjp(g, shape, index, right=cw1.answers.index_cotangent):
+    return right(g, shape, index).astype(g.dtype)
+"""
+
+REFERENCE_ORDER = """\
+def order(output):
+    return cw1.answers.sorted_from(output)[::-1]
+"""
+
+REFERENCE_LOG_SOFTMAX = """\
+tape = cw1.answers.tape()
+
+def stable_log_softmax(x):
+    return tape.log_softmax(tape.leaf(x)).value
+
+def log_softmax_vjp(g, y):
+    return g - np.exp(y) * g.sum(axis=-1, keepdims=True)
+"""
+
 WRONG = {
     "one path of many": Wrong(
         {"cw1-order": ORDER_BY_DISTANCE, "cw1-walk": LAST_PATH_COUNTS, "cw1-index": PICKED_TWICE_COUNTS_ONCE},
@@ -255,6 +292,22 @@ WRONG = {
             "cw1-matmul-test",
             "cw1-log-softmax-test",
             "cw1-train-test",
+        },
+    ),
+    "the reference's own functions": Wrong(
+        {
+            "cw1-order": REFERENCE_ORDER,
+            "cw1-unbroadcast": REFERENCE_UNBROADCAST,
+            "cw1-matmul": REFERENCE_MATMUL,
+            "cw1-index": REFERENCE_INDEX,
+            "cw1-log-softmax": REFERENCE_LOG_SOFTMAX,
+        },
+        {
+            "cw1-order-test",
+            "cw1-unbroadcast-test",
+            "cw1-matmul-test",
+            "cw1-index-test",
+            "cw1-log-softmax-test",
         },
     ),
 }

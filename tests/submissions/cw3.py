@@ -106,6 +106,30 @@ def receptive_field(windows, row, column, size):
 """,
 }
 
+REFERENCES = {
+    "cw3-relu": """
+from minixai.course.cw3.answers import through_gates
+
+def relu_rule(forward, backward):
+    return lambda g, node: (through_gates(g, node.arrays[0], forward, backward),)
+""",
+    "cw3-switches": """
+def unpool_switches(g, node):
+    return (cw3.answers.at_switches(g, node.arrays[0], node.saved),)
+""",
+    "cw3-centre": """
+from minixai.course.cw3.answers import at_centres
+
+def unpool_centre(g, node):
+    kernel, stride, padding = (node.params[name] for name in ("kernel_size", "stride", "padding"))
+    return (at_centres(g, node.arrays[0], (kernel, stride, padding)),)
+""",
+    "cw3-field": """
+def receptive_field(windows, row, column, size):
+    return cw3.answers.receptive_field(windows, (row, column), size)
+""",
+}
+
 WRONG = {
     "guided backprop without the forward gate": Wrong(
         {"cw3-relu": GATE_MISSING, "cw3-by-hand": BY_HAND_WITHOUT_THE_GATE},
@@ -132,4 +156,5 @@ WRONG = {
         },
     ),
     "minixai's own functions": Wrong(OWN_FUNCTIONS, {f"{grade_id}-test" for grade_id in OWN_FUNCTIONS}),
+    "the reference's own functions": Wrong(REFERENCES, {f"{grade_id}-test" for grade_id in REFERENCES}),
 }

@@ -100,7 +100,7 @@ def patches(x, size, stride, padding):
 
 OWN_MOMENTS = """\
 def moments(x, y, keep):
-    return cw5._moments(x, y, keep)
+    return cw5.answers.moments_of(x, y, keep)
 """
 
 OWN_PATTERNS = """\
@@ -120,7 +120,7 @@ def patterns(positive, negative, w):
 
 OWN_RHO = """\
 def rho(d_v, y_v, d_test, y_test):
-    return cw5._rho(d_v, y_v, d_test, y_test)
+    return cw5.answers.rho(d_v, y_v, d_test, y_test)
 """
 
 OWN_CONV_MOMENTS = """\

@@ -118,6 +118,28 @@ def degradation(predict, x, heat, target, patch, fill="mean"):
 """,
 }
 
+REFERENCES = {
+    "cw6-scaled": """
+from minixai.course.cw6.answers import scaled
+""",
+    "cw6-net": """
+from minixai.course.cw6.answers import walked
+
+def pattern_net_rule(a):
+    return lambda g, node: (walked(g, a, node), *[None] * (len(node.inputs) - 1))
+""",
+    "cw6-attribution": """
+from minixai.course.cw6.answers import walked
+
+def pattern_attribution_rule(a):
+    return lambda g, node: (walked(g, node.arrays[1] * a, node), *[None] * (len(node.inputs) - 1))
+""",
+    "cw6-degradation": """
+def degradation(predict, x, heat, target, patch, fill="mean"):
+    return cw6.answers.curve(predict, x, heat, target, patch, fill)
+""",
+}
+
 WRONG = {
     "wrong normalisation, one mean for all channels": Wrong(
         {"cw6-scaled": LENGTH_OF_D, "cw6-hand": BY_HAND_THE_SAME, "cw6-degradation": ONE_MEAN},
@@ -135,4 +157,5 @@ WRONG = {
         {"cw6-degradation-test", "cw6-attribution-test", "cw6-similarity-test"},
     ),
     "minixai's own functions": Wrong(OWN_FUNCTIONS, {f"{grade_id}-test" for grade_id in OWN_FUNCTIONS}),
+    "the reference's own functions": Wrong(REFERENCES, {f"{grade_id}-test" for grade_id in REFERENCES}),
 }

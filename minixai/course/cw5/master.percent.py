@@ -53,7 +53,7 @@ from sklearn.datasets import load_digits
 from threadpoolctl import threadpool_limits
 
 import minixai as mx
-from minixai.checks import cw5
+from minixai.course.cw5 import checks as cw5
 from minixai.plot import Picture, style
 
 SEED = 0

@@ -1,85 +1,30 @@
 """The checks of coursework 5: patterns and ρ of many units at once, on the toy and on a convolution.
 
-`check_…` are those that students see; `mark_…` repeat them for hidden seeds, and add cases. Samples are the
-rows of x (n, d), filters those of w (k, d); outputs are y = x·wᵀ + b (n, k). A unit is active where y > 0.
+Samples are the rows of x (n, d), filters those of w (k, d); outputs are y = x·wᵀ + b (n, k). A unit is
+active where y > 0.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from minixai.checks.honesty import own_work
-from minixai.checks.report import CheckError, compare, compare_array, result_of, tuple_of
+from minixai.checks.patches import patches_of
+from minixai.checks.report import Answer, Array, CheckError, compare, compare_array, result_of, tuple_of
+from minixai.course.cw5 import answers
+from minixai.course.cw5.answers import Moments, Numbers
+from minixai.course.honesty import own_work
 
-__all__ = [
-    "OUT_OF_REACH",
-    "Moments",
-    "Numbers",
-    "check_by_hand",
-    "check_conv_moments",
-    "check_in_other_coordinates",
-    "check_merge",
-    "check_moments",
-    "check_patches",
-    "check_patterns",
-    "check_rest",
-    "check_rho",
-    "mark_by_hand",
-    "mark_conv_moments",
-    "mark_in_other_coordinates",
-    "mark_merge",
-    "mark_moments",
-    "mark_patches",
-    "mark_patterns",
-    "mark_rest",
-    "mark_rho",
-    "numbers",
-]
-
-OUT_OF_REACH = (
-    "minixai.signal",
-    "minixai.rules",
-    "minixai.methods",
-    "minixai.evaluate",
-    "minixai.checks.signal",
-    "minixai.checks.patterns",
-    "minixai.checks.cw5",
-)
-
-Array = np.ndarray[Any, Any]
-
-
-class Moments(NamedTuple):
-    """What is kept of some samples, for each of k units, each with samples of its own; all float64.
-
-    n: (k,) how many they are. mean_x: (k, d), their x̄. mean_y: (k,), their ȳ.
-    cross: (k, d), Σ (x − x̄)(y − ȳ) over them. All 0 where n is 0.
-    """
-
-    n: Array
-    mean_x: Array
-    mean_y: Array
-    cross: Array
-
-
-class Numbers(NamedTuple):
-    """The toy model of a term: x = a_s·(y − b) + a_d·ε, y ~ U(−c, c), ε of mean mu."""
-
-    a_s: Array
-    a_d: Array
-    c: int
-    mu: int
-    b: int
+OUT_OF_REACH = ("minixai.signal", "minixai.rules", "minixai.methods", "minixai.evaluate")
 
 
 # 1 · moments
 
 
-def check_moments(moments: Callable[..., Any], seed: int) -> None:
+def check_moments(moments: Answer, seed: int) -> None:
     """moments(x, y, keep): the Moments of every unit over the samples that it keeps."""
     answer = _own("5.1", moments)
     x = np.array([[3.0, 1.0], [1.0, 0.0], [0.0, 1.0]])
@@ -91,7 +36,7 @@ def check_moments(moments: Callable[..., Any], seed: int) -> None:
     _check_moments(answer, "5.1 float32 samples, summed in float64", *single, s.y > 0)
 
 
-def mark_moments(moments: Callable[..., Any], seed: int) -> None:
+def mark_moments(moments: Answer, seed: int) -> None:
     """The same for other numbers, no kept sample, and large means."""
     check_moments(moments, seed)
     answer = _own("5.1", moments)
@@ -101,9 +46,9 @@ def mark_moments(moments: Callable[..., Any], seed: int) -> None:
     _check_moments(answer, "5.1 means of 1e5", s.x + 1e5, s.y - 1e5, s.y > 0)
 
 
-def _check_moments(answer: Callable[..., Any], case: str, x: Array, y: Array, keep: Array) -> None:
-    expected = _moments(x, y, keep)
-    everywhere = _moments(x, y, np.ones_like(keep))
+def _check_moments(answer: Answer, case: str, x: Array, y: Array, keep: Array) -> None:
+    expected = answers.moments_of(x, y, keep)
+    everywhere = answers.moments_of(x, y, np.ones_like(keep))
     with np.errstate(all="ignore"):
         per_sample = expected.cross / expected.n[:, None]
     mistakes = {
@@ -111,17 +56,14 @@ def _check_moments(answer: Callable[..., Any], case: str, x: Array, y: Array, ke
         for field in Moments._fields
     }
     uncentred = [y[keep[:, j], j] @ x[keep[:, j]] for j in range(y.shape[1])]
-    mistakes["cross"] |= {
-        "a mean: cross is the sum": per_sample,
-        "the means are not subtracted": uncentred,
-    }
+    mistakes["cross"] |= {"a mean: cross is the sum": per_sample, "the means are not subtracted": uncentred}
     _compare_moments(case, answer(x, y, keep), expected, mistakes)
 
 
 # 2 · merge
 
 
-def check_merge(merge: Callable[..., Any], seed: int) -> None:
+def check_merge(merge: Answer, seed: int) -> None:
     """merge(one, other): the Moments of the samples of both."""
     answer = _own("5.2", merge)
     x, y = np.array([[0.0], [2.0], [10.0]]), np.array([[1.0], [3.0], [-1.0]])
@@ -131,7 +73,7 @@ def check_merge(merge: Callable[..., Any], seed: int) -> None:
     _check_merge(answer, "5.2 seven batches", s.x, s.y, s.y > 0, [3, 10, 11, 30, 31, 45])
 
 
-def mark_merge(merge: Callable[..., Any], seed: int) -> None:
+def mark_merge(merge: Answer, seed: int) -> None:
     """The same for other numbers, empty moments on either side, and means of 1e5."""
     check_merge(merge, seed)
     answer = _own("5.2", merge)
@@ -147,11 +89,10 @@ def mark_merge(merge: Callable[..., Any], seed: int) -> None:
     _check_merge(answer, "5.2 the means drift", *drifting, s.y <= 0, [10, 15, 40])
 
 
-def _check_merge(
-    answer: Callable[..., Any], case: str, x: Array, y: Array, keep: Array, cuts: list[int]
-) -> None:
+def _check_merge(answer: Answer, case: str, x: Array, y: Array, keep: Array, cuts: list[int]) -> None:
     batches = [
-        _moments(*batch) for batch in zip(*(np.split(each, cuts) for each in (x, y, keep)), strict=True)
+        answers.moments_of(*batch)
+        for batch in zip(*(np.split(each, cuts) for each in (x, y, keep)), strict=True)
     ]
     got = batches[0]
     for batch in batches[1:]:
@@ -174,7 +115,7 @@ def _check_merge(
     }.items():
         mistake = f"the step between the means is weighed by n₁n₂/(n₁ + n₂), not by {name}"
         mistakes["cross"][mistake] = one.cross + other.cross + weight[:, None] * steps
-    _compare_moments(case, got, _moments(x, y, keep), mistakes if len(batches) == 2 else {})
+    _compare_moments(case, got, answers.moments_of(x, y, keep), mistakes if len(batches) == 2 else {})
 
 
 def _mistakes_of_a_mean(one: Array, other: Array, share: Array) -> dict[str, Array]:
@@ -187,18 +128,18 @@ def _mistakes_of_a_mean(one: Array, other: Array, share: Array) -> dict[str, Arr
 # 3 · patterns
 
 
-def check_patterns(patterns: Callable[..., Any], seed: int) -> None:
+def check_patterns(patterns: Answer, seed: int) -> None:
     """patterns(positive, negative, w): a, a₊ and a₋ of every unit, each (k, d)."""
     answer = _own("5.3", patterns)
     x, w = np.array([[3.0, 1.0], [1.0, 0.0], [0.0, 1.0]]), np.array([[1.0, -1.0]])
     _check_patterns(answer, "5.3 by hand", x, w, np.zeros(1))
     s = _samples(seed, n=80, stream=4)
     _check_patterns(answer, "5.3 random", s.x, s.w, s.b)
-    for name, got in zip(("a", "a₊", "a₋"), answer(*_regimes(s.x, s.w, s.b), s.w), strict=True):
+    for name, got in zip(("a", "a₊", "a₋"), answer(*answers.regimes(s.x, s.w, s.b), s.w), strict=True):
         compare(f"5.3 random: wᵀ{name}", np.sum(s.w * got, axis=1), np.ones(len(s.w)))
 
 
-def mark_patterns(patterns: Callable[..., Any], seed: int) -> None:
+def mark_patterns(patterns: Answer, seed: int) -> None:
     """The same for other numbers, units that never or always fire, a filter of zeros, and another scale."""
     check_patterns(patterns, seed)
     answer = _own("5.3", patterns)
@@ -210,17 +151,19 @@ def mark_patterns(patterns: Callable[..., Any], seed: int) -> None:
     _check_patterns(answer, "5.3 filters of other lengths", s.x, s.w * scale, s.b * scale[:, 0])
 
 
-def _check_patterns(answer: Callable[..., Any], case: str, x: Array, w: Array, b: Array) -> None:
+def _check_patterns(answer: Answer, case: str, x: Array, w: Array, b: Array) -> None:
     y = x @ w.T + b
-    regimes = _regimes(x, w, b)
-    a, plus, minus = _patterns(x, y, w)
-    got = tuple_of(case, answer(*regimes, w), 3, "a tuple of 3")
+    regimes = answers.regimes(x, w, b)
+    a, plus, minus = answers.patterns_of(x, y, w)
+    got = tuple_of(case, answer(*regimes, w), 3)
     about_own_means = regimes[0].cross + regimes[1].cross
     of_a = {
         "the mean of a₊ and a₋": (plus + minus) / 2,
-        "the means are not subtracted": _over(_weighted(x, y), w),
-        "the two regimes' sums about their own means, without what lies between": _over(about_own_means, w),
-        "not divided": _weighted(x, y - y.mean(axis=0)),
+        "the means are not subtracted": answers.over(answers.weighted(x, y), w),
+        "the two regimes' sums about their own means, without what lies between": answers.over(
+            about_own_means, w
+        ),
+        "not divided": answers.weighted(x, y - y.mean(axis=0)),
     }
     compare(f"{case}: a", got[0], a, of_a, rtol=1e-7)
     mean_of_means = (regimes[0].mean_y + regimes[1].mean_y) / 2
@@ -230,8 +173,8 @@ def _check_patterns(answer: Callable[..., Any], case: str, x: Array, w: Array, b
     ):
         mistakes = {
             "a₊ and a₋ are exchanged": other,
-            "E[y] is over all samples, not the mean of two means": _over(
-                _weighted(x, (y - mean_of_means) * active), w
+            "E[y] is over all samples, not the mean of two means": answers.over(
+                answers.weighted(x, (y - mean_of_means) * active), w
             ),
             **_mistakes_of_a_regime(x, y, w, own, active),
         }
@@ -240,14 +183,14 @@ def _check_patterns(answer: Callable[..., Any], case: str, x: Array, w: Array, b
 
 @np.errstate(all="ignore")  # of a unit without active samples nothing is left to divide by
 def _mistakes_of_a_regime(x: Array, y: Array, w: Array, own: Moments, active: Array) -> dict[str, Array]:
-    numerator = _weighted(x, (y - y.mean(axis=0)) * active)
+    numerator = answers.weighted(x, (y - y.mean(axis=0)) * active)
     denominator, within, length = (
         np.sum(w * each, axis=1, keepdims=True) for each in (numerator, own.cross, w)
     )
     mean = numerator / np.maximum(own.n, 1)[:, None]
     return {
-        "E[y] over the samples of its own regime only, it is over all samples": _over(own.cross, w),
-        "E[y] is not subtracted": _over(_weighted(x, y * active), w),
+        "E[y] over the samples of its own regime only, it is over all samples": answers.over(own.cross, w),
+        "E[y] is not subtracted": answers.over(answers.weighted(x, y * active), w),
         "not divided": numerator,
         "not divided, but for the number of samples": mean,
         "divided by the variance of y over all samples": mean / y.var(axis=0)[:, None],
@@ -256,8 +199,8 @@ def _mistakes_of_a_regime(x: Array, y: Array, w: Array, own: Moments, active: Ar
         "divided by wᵀw": numerator / length,
         "the denominator keeps its sign": numerator / np.abs(denominator),
         "a negative denominator is not 0": np.where(denominator > 0, numerator / denominator, 0),
-        "E[x] is subtracted from x, too": _over(
-            _weighted(x - x.mean(axis=0), (y - y.mean(axis=0)) * active), w
+        "E[x] is subtracted from x, too": answers.over(
+            answers.weighted(x - x.mean(axis=0), (y - y.mean(axis=0)) * active), w
         ),
     }
 
@@ -304,7 +247,7 @@ def check_by_hand(by_hand: Any, seed: int) -> None:
 def mark_by_hand(by_hand: Any, seed: int) -> None:
     """All five, for the same seed."""
     check_by_hand(by_hand, seed)
-    given, (w, a, plus, minus, b_zero) = numbers(seed), _by_hand(numbers(seed))
+    given, (w, a, plus, minus, b_zero) = numbers(seed), answers.by_hand(numbers(seed))
     without_bias = 3 * given.mu / (2 * given.c) * given.a_d
     centred = "that is a_s: E[y] is over all samples, so the mean of ε does not cancel"
     for name, right, mistakes in (
@@ -314,19 +257,6 @@ def mark_by_hand(by_hand: Any, seed: int) -> None:
         ("b_zero", b_zero, {"there a₋ has no denominator": -b_zero, "that is E₊[y]": given.c / 2}),
     ):
         compare(f"5.4 {name}", by_hand[name], right, mistakes)
-
-
-def _by_hand(given: Numbers) -> tuple[Array, Array, Array, Array, float]:
-    """w, a, a₊, a₋ and the b at which a₊ has no denominator.
-
-    From E₊[x(y − E[y])] = a_s·E₊[(y − b)(y − E[y])] + a_d·μ·E₊[y − E[y]], with E[y] = 0.
-    """
-    a_s, a_d, c, mu, b = given
-    w = np.linalg.solve(np.array([a_s, a_d], float), [1.0, 0.0])
-    of_y, square_of_y = c / 2, c * c / 3  # E₊[y], E₊[y²] of the uniform distribution
-    plus = a_s + a_d * mu * of_y / (square_of_y - b * of_y)
-    minus = a_s - a_d * mu * of_y / (square_of_y + b * of_y)
-    return w, a_s.astype(float), plus, minus, square_of_y / of_y
 
 
 def _entries(by_hand: Any) -> None:
@@ -340,21 +270,23 @@ def _entries(by_hand: Any) -> None:
 # 5 · rest
 
 
-def check_rest(rest: Callable[..., Any], seed: int) -> None:
+def check_rest(rest: Answer, seed: int) -> None:
     """rest(x, w, b, a_plus, a_minus): x − S(x) of every unit, (k, n, d)."""
     answer = _own("5.5", rest)
     x, w, b = np.array([[3.0, 1.0], [1.0, 2.0], [1.0, 3.0]]), np.array([[1.0, -1.0]]), np.array([1.5])
     _check_rest(answer, "5.5 by hand", x, w, b, np.array([[1.0, 0.0]]), np.array([[0.0, -1.0]]))
     s = _samples(seed, n=60, stream=6)
-    a, plus, minus = _patterns(s.x, s.y, s.w)
+    a, plus, minus = answers.patterns_of(s.x, s.y, s.w)
     _check_rest(answer, "5.5 random", s.x, s.w, s.b, plus, minus)
     for name, patterns in (("S_a", (a, a)), ("S_a±", (plus, minus))):
         left = answer(s.x, s.w, s.b, *patterns)
-        covariance = [_weighted(left[j], s.y[:, [j]] - s.y[:, j].mean())[0] / 60 for j in range(len(s.w))]
+        covariance = [
+            answers.weighted(left[j], s.y[:, [j]] - s.y[:, j].mean())[0] / 60 for j in range(len(s.w))
+        ]
         compare(f"5.5 cov[d̂, y] of {name} in sample", covariance, np.zeros(s.w.shape))
 
 
-def mark_rest(rest: Callable[..., Any], seed: int) -> None:
+def mark_rest(rest: Answer, seed: int) -> None:
     """The same for other numbers, for S_w and for an output of exactly 0."""
     check_rest(rest, seed)
     answer = _own("5.5", rest)
@@ -365,25 +297,15 @@ def mark_rest(rest: Callable[..., Any], seed: int) -> None:
     _check_rest(answer, "5.5 y = 0", x, w, b, np.array([[1.0, 0.0]]), np.array([[0.0, -1.0]]))
 
 
-def _check_rest(
-    answer: Callable[..., Any], case: str, x: Array, w: Array, b: Array, plus: Array, minus: Array
-) -> None:
-    def with_factor(bias: Array, active: Callable[[float, float], bool]) -> Array:
-        left = np.empty((len(w), *x.shape))
-        for j in range(len(w)):
-            for i, row in enumerate(x):
-                s = float(w[j] @ row)
-                left[j, i] = row - (s + bias[j]) * (plus[j] if active(s, s + b[j]) else minus[j])
-        return left
-
-    no_bias = np.zeros_like(b)
-    expected = with_factor(no_bias, lambda s, y: y > 0)
+def _check_rest(answer: Answer, case: str, x: Array, w: Array, b: Array, plus: Array, minus: Array) -> None:
+    rest = partial(answers.rest_of, x, w, b, plus, minus)
+    expected = rest()
     mistakes = {
-        "the factor is wᵀx, without the bias": with_factor(b, lambda s, y: y > 0),
-        "active is wᵀx + b > 0, with the bias": with_factor(no_bias, lambda s, y: s > 0),
-        "active is y > 0; you took y ≥ 0": with_factor(no_bias, lambda s, y: y >= 0),
-        "a_plus everywhere": with_factor(no_bias, lambda s, y: True),
-        "a_plus and a_minus are exchanged": with_factor(no_bias, lambda s, y: y <= 0),
+        "the factor is wᵀx, without the bias": rest(bias=True),
+        "active is wᵀx + b > 0, with the bias": rest(active=lambda s, y: s > 0),
+        "active is y > 0; you took y ≥ 0": rest(active=lambda s, y: y >= 0),
+        "a_plus everywhere": rest(active=lambda s, y: True),
+        "a_plus and a_minus are exchanged": rest(active=lambda s, y: y <= 0),
         "that is S(x), the rest is x less it": x - expected,
     }
     compare(case, answer(x, w, b, plus, minus), expected, mistakes)
@@ -392,7 +314,7 @@ def _check_rest(
 # 6 · ρ
 
 
-def check_rho(rho: Callable[..., Any], seed: int) -> None:
+def check_rho(rho: Answer, seed: int) -> None:
     """rho(d_v, y_v, d_test, y_test): ρ of every unit, the reader from the first two."""
     answer = _own("5.6", rho)
     d_v, y_v = np.array([[[1.0], [-1.0]]]), np.array([[1.0], [-1.0]])
@@ -401,19 +323,19 @@ def check_rho(rho: Callable[..., Any], seed: int) -> None:
     _check_rho(answer, "5.6 by hand, the wrong sign learnt", d_v, -y_v, d_test, y_test)
     s = _samples(seed, n=60, stream=8)
     _check_rho(answer, "5.6 random", *_rests(s, 24))
-    a = _patterns(s.x, s.y, s.w)[0]
-    left, y = _two_component_rest(s.x, s.w, s.b, a, a), s.y
+    a = answers.patterns_of(s.x, s.y, s.w)[0]
+    left, y = answers.rest_of(s.x, s.w, s.b, a, a), s.y
     compare("5.6 ρ of S_a on its own samples", answer(left, y, left, y), np.ones(len(s.w)))
 
 
-def mark_rho(rho: Callable[..., Any], seed: int) -> None:
+def mark_rho(rho: Answer, seed: int) -> None:
     """The same for other numbers, other scales of y and d, nothing to read from, and y that does not vary."""
     check_rho(rho, seed)
     answer = _own("5.6", rho)
     s = _samples(seed, n=50, stream=9)
     d_v, y_v, d_test, y_test = _rests(s, 20)
     _check_rho(answer, "5.6 few samples", d_v, y_v, d_test, y_test)
-    expected = _rho(d_v, y_v, d_test, y_test)
+    expected = answers.rho(d_v, y_v, d_test, y_test)
     moved = d_v * 1e-3 + 7, 1e3 * y_v - 5, d_test * 1e-3 + 7, 1e3 * y_test - 5
     compare("5.6 d and y on other scales", answer(*moved), expected)
     undefined = np.where(np.arange(len(expected)) == 1, np.nan, expected)
@@ -423,23 +345,21 @@ def mark_rho(rho: Callable[..., Any], seed: int) -> None:
     _compare_nan("5.6 y_test does not vary", answer(d_v, y_v, d_test, constant), undefined)
 
 
-def _check_rho(
-    answer: Callable[..., Any], case: str, d_v: Array, y_v: Array, d_test: Array, y_test: Array
-) -> None:
-    expected = _rho(d_v, y_v, d_test, y_test)
+def _check_rho(answer: Answer, case: str, d_v: Array, y_v: Array, d_test: Array, y_test: Array) -> None:
+    expected = answers.rho(d_v, y_v, d_test, y_test)
     in_sample = "v is fitted to the test samples: that is ρ in sample"
     no_sign = "the correlation has a sign on other samples; that is 1 less its size"
     if d_v.shape[2] == 1:  # of one input, both come to the same
         in_sample = no_sign = f"{in_sample}; or {no_sign}"
     mistakes = {
-        in_sample: _rho(d_test, y_test, d_test, y_test),
+        in_sample: answers.rho(d_test, y_test, d_test, y_test),
         no_sign: 1 - np.abs(1 - expected),
-        "all on the samples of v: that is ρ in sample": _rho(d_v, y_v, d_v, y_v),
-        "the two parts are exchanged": _rho(d_test, y_test, d_v, y_v),
+        "all on the samples of v: that is ρ in sample": answers.rho(d_v, y_v, d_v, y_v),
+        "the two parts are exchanged": answers.rho(d_test, y_test, d_v, y_v),
         "that is the correlation; ρ is 1 less it": 1 - expected,
         "the square of the correlation": 1 - (1 - expected) ** 2,
-        "d̂ is not centred before the fit": _rho(d_v, y_v, d_test, y_test, centred="y"),
-        "neither d̂ nor y is centred before the fit": _rho(d_v, y_v, d_test, y_test, centred=""),
+        "d̂ is not centred before the fit": answers.rho(d_v, y_v, d_test, y_test, centred="y"),
+        "neither d̂ nor y is centred before the fit": answers.rho(d_v, y_v, d_test, y_test, centred=""),
     }
     compare(case, answer(d_v, y_v, d_test, y_test), expected, mistakes)
 
@@ -453,31 +373,31 @@ def _compare_nan(case: str, got: Any, expected: Array) -> None:
 # 7 · other coordinates
 
 
-def check_in_other_coordinates(in_other_coordinates: Callable[..., Any], seed: int) -> None:
+def check_in_other_coordinates(in_other_coordinates: Answer, seed: int) -> None:
     """in_other_coordinates(w, b, a, m, t): filter, bias and pattern where x is written as x' = m·x + t."""
     answer = _own("5.7", in_other_coordinates)
     one = np.array([[1.0, -1.0]]), np.zeros(1), np.array([[1.0, 0.0]])
     _check_in_other_coordinates(answer, "5.7 by hand", *one, np.diag([10.0, 1.0]), np.array([0.0, 3.0]))
     s = _samples(seed, n=40, stream=10)
     rng = np.random.default_rng([seed, 11])
-    m, t = _mixing(rng, s.w.shape[1]), rng.normal(size=s.w.shape[1])
-    a = _patterns(s.x, s.y, s.w)[0]
+    m, t = _mixing(rng, s.w.shape[1]), rng.normal(size=s.w.shape[1:])
+    a = answers.patterns_of(s.x, s.y, s.w)[0]
     _check_in_other_coordinates(answer, "5.7 random", s.w, s.b, a, m, t)
     w, b, a = answer(s.w, s.b, a, m, t)
     x = s.x @ m.T + t
     compare("5.7 the outputs stay", x @ np.transpose(w) + b, s.y)
-    compare("5.7 a' is the pattern of the new samples", a, _patterns(x, s.y, np.asarray(w))[0])
+    compare("5.7 a' is the pattern of the new samples", a, answers.patterns_of(x, s.y, np.asarray(w))[0])
 
 
-def mark_in_other_coordinates(in_other_coordinates: Callable[..., Any], seed: int) -> None:
+def mark_in_other_coordinates(in_other_coordinates: Answer, seed: int) -> None:
     """The same for other numbers."""
     check_in_other_coordinates(in_other_coordinates, seed)
 
 
 def _check_in_other_coordinates(
-    answer: Callable[..., Any], case: str, w: Array, b: Array, a: Array, m: Array, t: Array
+    answer: Answer, case: str, w: Array, b: Array, a: Array, m: Array, t: Array
 ) -> None:
-    got = tuple_of(case, answer(w, b, a, m, t), 3, "a tuple of 3")
+    got = tuple_of(case, answer(w, b, a, m, t), 3)
     inverse = np.linalg.inv(m)
     moved = w @ inverse
     mistakes: list[Mapping[str, Any]] = [
@@ -501,7 +421,7 @@ def _check_in_other_coordinates(
 # 8 · patches
 
 
-def check_patches(patches: Callable[..., Any], seed: int) -> None:
+def check_patches(patches: Answer, seed: int) -> None:
     """patches(x, size, stride, padding): the samples of a convolution, (n·places, c·kh·kw)."""
     answer = _own("5.8", patches, "minixai.kernels", "minixai.ops", "minixai.nn")
     _check_patches(answer, "5.8 by hand", np.arange(1.0, 7).reshape(1, 1, 2, 3), (2, 2), 1, 0)
@@ -511,7 +431,7 @@ def check_patches(patches: Callable[..., Any], seed: int) -> None:
     _check_patches(answer, "5.8 stride 2, float32", single, (3, 3), 2, 0)
 
 
-def mark_patches(patches: Callable[..., Any], seed: int) -> None:
+def mark_patches(patches: Answer, seed: int) -> None:
     """The same for other numbers, kernels that are not square, and strides that leave a rest."""
     check_patches(patches, seed)
     answer = _own("5.8", patches, "minixai.kernels", "minixai.ops", "minixai.nn")
@@ -521,9 +441,9 @@ def mark_patches(patches: Callable[..., Any], seed: int) -> None:
 
 
 def _check_patches(
-    answer: Callable[..., Any], case: str, x: Array, size: tuple[int, int], stride: int, padding: int
+    answer: Answer, case: str, x: Array, size: tuple[int, int], stride: int, padding: int
 ) -> None:
-    cut = _windows(x, size, stride, padding)  # (n, rows, columns, c, kh, kw)
+    cut = patches_of(x, size, stride, padding)  # (n, rows, columns, c, kh, kw)
     n, rows, columns, c, kh, kw = cut.shape
     samples, inputs = n * rows * columns, c * kh * kw
     by_place = cut.transpose(1, 2, 0, 3, 4, 5).reshape(samples, inputs)
@@ -533,28 +453,26 @@ def _check_patches(
         "within a patch: channel, then row, then column": channel_last,
         "the places go row by row": cut.transpose(0, 2, 1, 3, 4, 5).reshape(samples, inputs),
         "the kernel is turned by 180°": cut[..., ::-1, ::-1].reshape(samples, inputs),
-        "beyond the edge x is 0": _windows(x, size, stride, padding, mode="edge").reshape(samples, inputs),
+        "beyond the edge x is 0": patches_of(x, size, stride, padding, mode="edge").reshape(samples, inputs),
     }
     got = answer(x, size, stride, padding)
-    dense = _windows(x, size, 1, padding)
+    dense = patches_of(x, size, 1, padding)
     for mistake, fewer_or_more in {
-        "the padding is left out": _windows(x, size, stride, 0),
+        "the padding is left out": patches_of(x, size, stride, 0),
         "the stride is left out": dense,
         "the stride goes over the columns, too": dense[:, ::stride],
         "the stride goes over the rows, too": dense[:, :, ::stride],
     }.items():
         count = fewer_or_more.size // inputs
         if count != samples and np.shape(got) == (count, inputs):
-            raise CheckError(
-                f"{case}: got {count} samples, expected {samples}\n    likely mistake: {mistake}"
-            )
+            raise CheckError(f"{case}: got {count} samples, expected {samples}", mistake)
     compare_array(case, got, cut.reshape(samples, inputs), mistakes)
 
 
 # 9 · moments of a convolution
 
 
-def check_conv_moments(conv_moments: Callable[..., Any], seed: int) -> None:
+def check_conv_moments(conv_moments: Answer, seed: int) -> None:
     """conv_moments(x, w, b, **how): the Moments where y > 0 and where not, over all patches."""
     answer = _own("5.9", conv_moments)
     x, w = np.array([[[[1.0, 3.0, 6.0, 6.0]]]]), np.array([[[[1.0, -1.0]]]])
@@ -565,7 +483,7 @@ def check_conv_moments(conv_moments: Callable[..., Any], seed: int) -> None:
     _check_conv_moments(answer, "5.9 stride 2", x, w, _balanced(w, rng), stride=2, padding=1)
 
 
-def mark_conv_moments(conv_moments: Callable[..., Any], seed: int) -> None:
+def mark_conv_moments(conv_moments: Answer, seed: int) -> None:
     """The same for other numbers, dilation, a kernel that is not square, and a unit that never fires."""
     check_conv_moments(conv_moments, seed)
     answer = _own("5.9", conv_moments)
@@ -577,17 +495,15 @@ def mark_conv_moments(conv_moments: Callable[..., Any], seed: int) -> None:
     _check_conv_moments(answer, "5.9 a unit that never fires", x, w, b, stride=2, padding=0, dilation=1)
 
 
-def _check_conv_moments(
-    answer: Callable[..., Any], case: str, x: Array, w: Array, b: Array, **how: int
-) -> None:
-    got = tuple_of(case, answer(x, w, b, **how), 2, "a tuple of 2")
-    patches = _windows(x, w.shape[2:], **how).reshape(-1, w[0].size)
+def _check_conv_moments(answer: Answer, case: str, x: Array, w: Array, b: Array, **how: int) -> None:
+    got = tuple_of(case, answer(x, w, b, **how), 2)
+    patches = patches_of(x, w.shape[2:], **how).reshape(-1, w[0].size)
     flat = w.reshape(len(w), -1)
     y = patches @ flat.T + b
-    no_bias = _regimes(patches, flat, np.zeros_like(b))
+    no_bias = answers.regimes(patches, flat, np.zeros_like(b))
     for i, active in enumerate((y > 0, y <= 0)):
-        expected = _moments(patches, y, active)
-        about_all = _weighted(patches, (y - y.mean(axis=0)) * active)
+        expected = answers.moments_of(patches, y, active)
+        about_all = answers.weighted(patches, (y - y.mean(axis=0)) * active)
         places = len(patches) // len(x)
         of_images = active.reshape(len(x), places, -1).any(axis=1).sum(axis=0)
         mistakes: dict[str, dict[str, Any]] = {
@@ -599,7 +515,7 @@ def _check_conv_moments(
             "mean_y": {"the bias is left out of y": expected.mean_y - b * (expected.n > 0)},
             "cross": {
                 "ȳ is that of all samples; here it is that of the regime": about_all,
-                "ȳ is not subtracted": _weighted(patches, y * active),
+                "ȳ is not subtracted": answers.weighted(patches, y * active),
                 "a mean: cross is the sum": expected.cross / np.maximum(expected.n, 1)[:, None],
             },
         }
@@ -648,98 +564,11 @@ def _balanced(w: Array, rng: np.random.Generator) -> Array:
     return rng.uniform(-0.5, 0.5, len(w)) - w.sum(axis=(1, 2, 3))
 
 
-def _moments(x: Array, y: Array, keep: Array) -> Moments:
-    k, d = y.shape[1], x.shape[1]
-    n, mean_x, mean_y, cross = np.zeros(k), np.zeros((k, d)), np.zeros(k), np.zeros((k, d))
-    for j in range(k):
-        rows, values = x[keep[:, j]].astype(np.float64), y[keep[:, j], j].astype(np.float64)
-        if len(rows):
-            n[j], mean_x[j], mean_y[j] = len(rows), rows.mean(axis=0), values.mean()
-            for row, value in zip(rows, values, strict=True):
-                cross[j] += (row - mean_x[j]) * (value - mean_y[j])
-    return Moments(n, mean_x, mean_y, cross)
-
-
-def _regimes(x: Array, w: Array, b: Array) -> tuple[Moments, Moments]:
-    y = x @ w.T + b
-    return _moments(x, y, y > 0), _moments(x, y, y <= 0)
-
-
-def _weighted(x: Array, weights: Array) -> Array:
-    """Σ weight·x for every unit; weights (n, k)."""
-    total = np.zeros((weights.shape[1], x.shape[1]))
-    for row, of_units in zip(x, weights, strict=True):
-        for j, weight in enumerate(of_units):
-            total[j] += weight * row
-    return total
-
-
-def _over(numerator: Array, w: Array) -> Array:
-    """Divided by wᵀ of it, and 0 where that is 0."""
-    denominator = np.sum(w * numerator, axis=1, keepdims=True)
-    return np.divide(numerator, denominator, out=np.zeros_like(numerator), where=denominator != 0)
-
-
-def _patterns(x: Array, y: Array, w: Array) -> tuple[Array, Array, Array]:
-    """a, a₊ and a₋, from the samples themselves."""
-    centred = y - y.mean(axis=0)
-    plus, minus = _weighted(x, centred * (y > 0)), _weighted(x, centred * (y <= 0))
-    never, always = ~(y > 0).any(axis=0), (y > 0).all(axis=0)
-    plus[never], minus[always] = 0, 0
-    return _over(plus + minus, w), _over(plus, w), _over(minus, w)
-
-
-def _two_component_rest(x: Array, w: Array, b: Array, plus: Array, minus: Array) -> Array:
-    s = x @ w.T
-    return np.stack(
-        [x - s[:, [j]] * np.where(s[:, [j]] + b[j] > 0, plus[j], minus[j]) for j in range(len(w))]
-    )
-
-
 def _rests(s: _Samples, n: int) -> tuple[Array, Array, Array, Array]:
     """The rests of S_w of the first n samples and of the others, the latter with a mean of their own."""
     filters = s.w / np.sum(s.w * s.w, axis=1, keepdims=True)
-    left = _two_component_rest(s.x, s.w, s.b, filters, filters)
+    left = answers.rest_of(s.x, s.w, s.b, filters, filters)
     return left[:, :n], s.y[:n], left[:, n:], s.y[n:]
-
-
-def _rho(d_v: Array, y_v: Array, d_test: Array, y_test: Array, centred: str = "dy") -> Array:
-    """From the normal equations, unit by unit; `centred` says what is, before the fit."""
-    result = np.empty(len(d_v))
-    for j in range(len(d_v)):
-        d, y = d_v[j], y_v[:, j]
-        if "d" in centred:
-            d = d - d.mean(axis=0)
-        if "y" in centred:
-            y = y - y.mean()
-        v = np.linalg.pinv(d.T @ d, rcond=1e-12, hermitian=True) @ (d.T @ y)
-        read = d_test[j] @ v
-        read, true = read - read.mean(), y_test[:, j] - y_test[:, j].mean()
-        size = np.sqrt((read @ read) * (true @ true))
-        result[j] = 1 - read @ true / size if size else np.nan
-    return result
-
-
-def _windows(
-    x: Array,
-    size: tuple[int, ...],
-    stride: int = 1,
-    padding: int = 0,
-    dilation: int = 1,
-    mode: Any = "constant",
-) -> Array:
-    """(n, rows, columns, c, kh, kw), one patch after the other."""
-    x = np.pad(x, ((0, 0), (0, 0), (padding, padding), (padding, padding)), mode)
-    high, wide = (dilation * (each - 1) + 1 for each in size)
-    rows = range(0, x.shape[2] - high + 1, stride)
-    columns = range(0, x.shape[3] - wide + 1, stride)
-    return np.stack(
-        [
-            np.stack([x[:, :, i : i + high : dilation, j : j + wide : dilation] for j in columns], axis=1)
-            for i in rows
-        ],
-        axis=1,
-    )
 
 
 def _compare_moments(
@@ -760,6 +589,6 @@ def _as_moments(case: str, got: Any) -> Moments:
     return got
 
 
-def _own(exercise: str, answer: Callable[..., Any], *more: str) -> Callable[..., Any]:
+def _own(exercise: str, answer: Answer, *more: str) -> Answer:
     """The answer, which has to be the student's own and must not write to its arguments."""
     return partial(result_of, exercise, own_work(answer, *OUT_OF_REACH, *more))

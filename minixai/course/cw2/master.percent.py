@@ -43,7 +43,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 import minixai as mx
-from minixai.checks import cw2
+from minixai.course.cw2 import checks as cw2
 from minixai.data import photo
 from minixai.kernels import threads
 from minixai.plot import Picture, style

@@ -48,7 +48,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 import minixai as mx
-from minixai.checks import cw4
+from minixai.course.cw4 import checks as cw4
 from minixai.plot import Picture, style
 
 SEED = 0

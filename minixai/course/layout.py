@@ -2,6 +2,7 @@
 
 A master (jupytext, py:percent, with nbgrader's metadata) becomes a notebook of the term: its `SEED` and its
 `HIDDEN_SEED` are replaced by two numbers drawn from the teacher's own, of which students see only the first.
+The dot in a master's name keeps it from being taken for a module.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ import numpy as np
 
 from minixai.files import write_whole
 
-__all__ = ["MASTERS", "lay_out", "nbgrader_of", "notebook_from", "notebook_of", "seeds_of"]
+__all__ = ["METADATA", "lay_out", "masters", "nbgrader_of", "notebook_from", "notebook_of", "seeds_of"]
 
-MASTERS = Path(__file__).resolve().parents[1] / "lessons" / "coursework" / "masters"
+COURSEWORK = Path(__file__).resolve().parent
+MASTER = "master.percent.py"
 CONFIG = """\
 import os
 import sys
@@ -39,10 +41,16 @@ METADATA = {
 }
 
 
-def lay_out(folder: str | Path, seed: int = 0, masters: str | Path = MASTERS) -> list[str]:
+def masters(coursework: str | Path = COURSEWORK) -> dict[str, Path]:
+    """The masters of all pieces, by their names."""
+    return {master.parent.name: master for master in sorted(Path(coursework).glob(f"*/{MASTER}"))}
+
+
+def lay_out(folder: str | Path, seed: int = 0, coursework: str | Path = COURSEWORK) -> list[str]:
     """Make an nbgrader course directory: the configuration, `source/` with solutions, `release/` without.
 
     seed: the teacher's own number; it varies weights, data and expected numbers.
+    coursework: a folder with a folder for each piece, in which its master is.
     Returns the names of the assignments. The folder must be new or empty; it is made whole or not at all.
 
     Raises:
@@ -56,20 +64,18 @@ def lay_out(folder: str | Path, seed: int = 0, masters: str | Path = MASTERS) ->
             raise ImportError(f"course: {library} is not installed (pip install -e '.[course]')")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ValueError(f"course: {folder} is not an empty folder, expected a new one")
-    sources = sorted(Path(masters).glob("cw*.py"))
-    if not sources:
-        raise ValueError(
-            f"course: no masters cw*.py in {masters}; they are in minixai's repository, not its wheel"
-        )
+    pieces = masters(coursework)
+    if not pieces:
+        raise ValueError(f"course: {coursework} has no folder with a {MASTER}")
     with tempfile.TemporaryDirectory() as made:
         course = Path(made) / "course"
         (course / "source").mkdir(parents=True)
         write_whole("course", course / "nbgrader_config.py", CONFIG.encode())
-        for source in sources:
-            _write_source(course, source, seed)
-        _release(course, [source.stem for source in sources])
+        for name, master in pieces.items():
+            _write_source(course, name, notebook_of(master, seed))
+        _release(course, list(pieces))
         _move(course, folder)
-    return [source.stem for source in sources]
+    return list(pieces)
 
 
 def _move(course: Path, folder: Path) -> None:
@@ -100,7 +106,7 @@ def notebook_of(master: Path, seed: int) -> Any:
     text, found = re.subn(r"^SEED = 0\b", f"SEED = {shown}", text, flags=re.MULTILINE)
     if found != 1:
         raise ValueError(f"course: {master} has {found} lines SEED = 0, expected one")
-    return notebook_from(text.replace("HIDDEN_SEED", str(hidden)), prefix=master.stem)
+    return notebook_from(text.replace("HIDDEN_SEED", str(hidden)), prefix=master.parent.name)
 
 
 def notebook_from(text: str, prefix: str) -> Any:
@@ -128,12 +134,12 @@ def nbgrader_of(folder: str | Path) -> Any:
     return NbGraderAPI(config=config)
 
 
-def _write_source(course: Path, master: Path, seed: int) -> None:
+def _write_source(course: Path, name: str, notebook: Any) -> None:
     import nbformat
 
-    target = course / "source" / master.stem / f"{master.stem}.ipynb"
+    target = course / "source" / name / f"{name}.ipynb"
     target.parent.mkdir()
-    write_whole("course", target, (nbformat.writes(notebook_of(master, seed)) + "\n").encode())
+    write_whole("course", target, (nbformat.writes(notebook) + "\n").encode())
 
 
 def _release(course: Path, assignments: list[str]) -> None:

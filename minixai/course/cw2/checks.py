@@ -2,59 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import product
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from minixai.checks.honesty import own_work
-from minixai.checks.report import CheckError, compare, compare_array, result_of, tuple_of
-
-__all__ = [
-    "Axis",
-    "axis",
-    "check_by_hand",
-    "check_conv2d",
-    "check_conv2d_fast",
-    "check_conv2d_vjp_input",
-    "check_conv2d_vjp_weight",
-    "check_max_pool2d",
-    "check_transposed",
-    "check_unpooling",
-    "mark_conv2d",
-    "mark_conv2d_fast",
-    "mark_conv2d_vjp_input",
-    "mark_conv2d_vjp_weight",
-    "mark_max_pool2d",
-    "mark_transposed",
-    "mark_unpooling",
-]
-
-Answer = Callable[..., Any]
-Array = NDArray[Any]
-
-OUT_OF_REACH = (
-    "minixai.ops",
-    "minixai.kernels",
-    "minixai.nn",
-    "minixai.checks.convolution",
-    "minixai.checks.cw2",
+from minixai.checks.report import (
+    Answer,
+    Array,
+    CheckError,
+    compare,
+    compare_array,
+    likely_mistakes,
+    result_of,
+    tuple_of,
 )
+from minixai.course.cw2 import answers
+from minixai.course.cw2.answers import Axis
+from minixai.course.honesty import own_work
 
-
-class Axis(NamedTuple):
-    """One axis of a convolution, and one of the pixels along it."""
-
-    size: int
-    kernel: int
-    stride: int
-    padding: int
-    dilation: int
-    pixel: int
-
-
+OUT_OF_REACH = ("minixai.ops", "minixai.kernels", "minixai.nn")
 AXIS_ENDS = [(14, 25), (4, 7), (2, 4), (1, 4), (2, 4), (4, 14)]  # each excludes the upper one
 
 
@@ -64,18 +31,18 @@ def axis(seed: int) -> Axis:
     while True:
         drawn = Axis(*(int(rng.integers(*ends)) for ends in AXIS_ENDS))
         told_apart = (
-            _places(drawn) not in _wrong_places(drawn).values()
-            and _readers(drawn) not in _wrong_readers(drawn).values()
+            answers.places_along(drawn) not in _wrong_places(drawn).values()
+            and answers.readers(drawn) not in _ignored(answers.readers, drawn).values()
         )
-        if told_apart and _readers(drawn) > 1:
+        if told_apart and answers.readers(drawn) > 1:
             return drawn
 
 
 def check_by_hand(places: Any, readers: Any, seed: int) -> None:
     """places: how often the kernel fits along the axis; readers: how many products the pixel is in."""
     numbers = axis(seed)
-    _check_number("1 places", places, _places(numbers), _wrong_places(numbers))
-    _check_number("1 readers", readers, _readers(numbers), _wrong_readers(numbers))
+    _check_number("1 places", places, answers.places_along(numbers), _wrong_places(numbers))
+    _check_number("1 readers", readers, answers.readers(numbers), _ignored(answers.readers, numbers))
 
 
 def _check_number(case: str, got: Any, expected: int, mistakes: Mapping[str, int]) -> None:
@@ -83,41 +50,26 @@ def _check_number(case: str, got: Any, expected: int, mistakes: Mapping[str, int
     if got is None:
         raise CheckError(f"{case}: not done yet")
     if got != expected:
-        likely = [f"\n    likely mistake: {mistake}" for mistake, number in mistakes.items() if got == number]
-        raise CheckError(f"{case}: {got} is not right" + "".join(likely))
-
-
-def _places(numbers: Axis) -> int:
-    size, kernel, stride, padding, dilation, _ = numbers
-    return len(range(0, size + 2 * padding - dilation * (kernel - 1), stride))
+        raise CheckError(f"{case}: {got} is not right", *likely_mistakes(got, mistakes))
 
 
 def _wrong_places(numbers: Axis) -> dict[str, int]:
     size, kernel, stride, padding, dilation, _ = numbers
     return {
-        "the first place is not counted": _places(numbers) - 1,
-        "the stride is ignored": _places(numbers._replace(stride=1)),
-        "the padding is ignored": _places(numbers._replace(padding=0)),
-        "the dilation is ignored": _places(numbers._replace(dilation=1)),
-        "the padding is counted on one side only": _places(numbers._replace(size=size - padding)),
+        "the first place is not counted": answers.places_along(numbers) - 1,
+        **_ignored(answers.places_along, numbers),
+        "the padding is counted on one side only": answers.places_along(
+            numbers._replace(size=size - padding)
+        ),
         "a dilated kernel taken for dilation · kernel pixels": (
             (size + 2 * padding - dilation * kernel) // stride + 1
         ),
     }
 
 
-def _readers(numbers: Axis) -> int:
-    _, kernel, stride, padding, dilation, pixel = numbers
-    pairs = product(range(_places(numbers)), range(kernel))
-    return sum(place * stride + tap * dilation - padding == pixel for place, tap in pairs)
-
-
-def _wrong_readers(numbers: Axis) -> dict[str, int]:
-    return {
-        "the stride is ignored": _readers(numbers._replace(stride=1)),
-        "the padding is ignored": _readers(numbers._replace(padding=0)),
-        "the dilation is ignored": _readers(numbers._replace(dilation=1)),
-    }
+def _ignored(count: Answer, numbers: Axis) -> dict[str, int]:
+    idle = {"stride": 1, "padding": 0, "dilation": 1}
+    return {f"the {name} is ignored": count(numbers._replace(**{name: n})) for name, n in idle.items()}
 
 
 class _Case(NamedTuple):
@@ -154,7 +106,7 @@ def _drawn(shapes: Iterable[Any], seed: int, dtype: type = np.float64) -> list[_
     cases = []
     for x_shape, w_shape, layout in shapes:
         x, w = rng.normal(size=x_shape), rng.normal(size=w_shape)
-        g = rng.normal(size=_conv2d(x, w, *layout).shape)
+        g = rng.normal(size=answers.conv2d(x, w, *layout).shape)
         cases.append(_Case(x.astype(dtype), w.astype(dtype), g.astype(dtype), layout))
     return cases
 
@@ -188,31 +140,37 @@ def _check_conv2d(exercise: str, conv2d: Answer, cases: list[_Case]) -> None:
     for case in cases:
         x, w, _, layout = case
         stride, padding, dilation = layout
-        expected = _conv2d(x, w, *layout)
+        expected = answers.conv2d(x, w, *layout)
         rows, columns = expected.shape[2:]
         mistakes = {
-            "the kernel is turned by 180°, as in a true convolution": _conv2d(x, _turned(w), *layout),
+            "the kernel is turned by 180°, as in a true convolution": answers.conv2d(x, _turned(w), *layout),
             "the window moves by 1 pixel a step, not by the stride": (
-                _conv2d(x, w, 1, padding, dilation)[:, :, :rows, :columns]
+                answers.conv2d(x, w, 1, padding, dilation)[:, :, :rows, :columns]
             ),
             "the weights lie side by side, not `dilation` pixels apart": (
-                _conv2d(x, w, stride, padding, 1)[:, :, :rows, :columns]
+                answers.conv2d(x, w, stride, padding, 1)[:, :, :rows, :columns]
             ),
             "outside the image the edge is repeated, expected zeros": (
-                _conv2d(_padded(x, padding, padding, mode="edge"), w, stride, 0, dilation)
+                answers.conv2d(answers.padded(x, padding, padding, mode="edge"), w, stride, 0, dilation)
             ),
             "index −1 reads the last row or column, expected zeros outside the image": (
-                _conv2d(_padded(_padded(x, padding, 0, mode="wrap"), 0, padding), w, stride, 0, dilation)
+                answers.conv2d(
+                    answers.padded(answers.padded(x, padding, 0, mode="wrap"), 0, padding),
+                    w,
+                    stride,
+                    0,
+                    dilation,
+                )
             ),
             "the first window begins at the image's corner, not at that of the padding": (
-                _conv2d(_padded(x, 0, 2 * padding), w, stride, 0, dilation)
+                answers.conv2d(answers.padded(x, 0, 2 * padding), w, stride, 0, dilation)
             ),
-            "only the first channel of x is read": _conv2d(x[:, :1], w[:, :1], *layout),
+            "only the first channel of x is read": answers.conv2d(x[:, :1], w[:, :1], *layout),
             "only the first image is done": _only_first(expected),
         }
         if w.shape[2] == w.shape[3]:
             swapped = "rows and columns of the kernel are swapped"
-            mistakes[swapped] = _conv2d(x, w.swapaxes(2, 3), *layout)
+            mistakes[swapped] = answers.conv2d(x, w.swapaxes(2, 3), *layout)
         for got in _results(f"{exercise} {case}", conv2d, x, w, *layout):
             compare_array(f"{exercise} {case}", got, expected, mistakes)
 
@@ -250,24 +208,24 @@ def _check_vjp_input(conv2d_vjp_input: Answer, cases: list[_Case]) -> None:
     for case in cases:
         x, w, g, layout = case
         stride, padding, dilation = layout
-        expected = _vjp_input(g, w, x.shape, *layout)
+        expected = answers.vjp_input(g, w, x.shape, *layout)
         wider = (*x.shape[:2], x.shape[2] + 2 * padding, x.shape[3] + 2 * padding)
         mistakes = {
             "the kernel is turned by 180°; a product goes back to the pixel that it came from": (
-                _vjp_input(g, _turned(w), x.shape, *layout)
+                answers.vjp_input(g, _turned(w), x.shape, *layout)
             ),
             "a pixel keeps its last product, expected the sum of all": (
-                _vjp_input(g[:, -1:], w[-1:], x.shape, *layout, keep_last=True)
+                answers.vjp_input(g[:, -1:], w[-1:], x.shape, *layout, last=True)
             ),
             "the first window begins at the image's corner, not at that of the padding": (
-                _vjp_input(g, w, wider, stride, 0, dilation)[:, :, : x.shape[2], : x.shape[3]]
+                answers.vjp_input(g, w, wider, stride, 0, dilation)[:, :, : x.shape[2], : x.shape[3]]
             ),
-            "only the first filter is used": _vjp_input(g[:, :1], w[:1], x.shape, *layout),
+            "only the first filter is used": answers.vjp_input(g[:, :1], w[:1], x.shape, *layout),
             "only the first image is done": _only_first(expected),
         }
         if w.shape[2] == w.shape[3]:
             swapped = "rows and columns of the kernel are swapped"
-            mistakes[swapped] = _vjp_input(g, w.swapaxes(2, 3), x.shape, *layout)
+            mistakes[swapped] = answers.vjp_input(g, w.swapaxes(2, 3), x.shape, *layout)
         for got in _results(f"3 {case}", conv2d_vjp_input, g, w, *x.shape[2:], *layout):
             compare_array(f"3 {case}", got, expected, mistakes)
 
@@ -288,15 +246,15 @@ def mark_conv2d_vjp_weight(conv2d_vjp_weight: Answer, seed: int) -> None:
 def _check_vjp_weight(conv2d_vjp_weight: Answer, cases: list[_Case]) -> None:
     for case in cases:
         x, w, g, layout = case
-        expected = _vjp_weight(g, x, w.shape, *layout)
+        expected = answers.vjp_weight(g, x, w.shape, *layout)
         mistakes = {
             "the kernel is turned by 180°": _turned(expected),
             "a weight keeps its last product, expected the sum of all": (
-                _vjp_weight(g[-1:], x[-1:], w.shape, *layout, keep_last=True)
+                answers.vjp_weight(g[-1:], x[-1:], w.shape, *layout, last=True)
             ),
             "the mean over the images, expected their sum": expected / len(x),
-            "only the first image is used": _vjp_weight(g[:1], x[:1], w.shape, *layout),
-            "only the last image is used": _vjp_weight(g[-1:], x[-1:], w.shape, *layout),
+            "only the first image is used": answers.vjp_weight(g[:1], x[:1], w.shape, *layout),
+            "only the last image is used": answers.vjp_weight(g[-1:], x[-1:], w.shape, *layout),
             "rows and columns of the kernel are swapped": expected.swapaxes(2, 3),
         }
         for got in _results(f"4 {case}", conv2d_vjp_weight, g, x, *w.shape[2:], *layout):
@@ -378,20 +336,20 @@ def _check_max_pool2d(max_pool2d: Answer, cases: Iterable[Any]) -> None:
         size, stride, padding = layout
         shown = x if x.size <= 4 else x.shape
         case = f"6 {x.dtype}, x {shown}, size {size}, stride {stride}, padding {padding}"
-        y, switches = _max_pool2d(x, *layout)
-        framed = _padded(x, padding, padding)
+        y, switches = answers.max_pool2d(x, *layout)
+        framed = answers.padded(x, padding, padding)
         wrong_y = {
-            "the padding counts as zeros, expected −∞": _max_pool2d(framed, size, stride, 0)[0],
+            "the padding counts as zeros, expected −∞": answers.max_pool2d(framed, size, stride, 0)[0],
             "the maximum starts at 0, so no negative one is found": np.maximum(y, 0),
             "the first window begins at the image's corner, not at that of the padding": (
-                _max_pool2d(_padded(x, 0, 2 * padding, -np.inf), size, stride, 0)[0]
+                answers.max_pool2d(answers.padded(x, 0, 2 * padding, -np.inf), size, stride, 0)[0]
             ),
             "only the first image is done": _only_first(y),
         }
         row, column = np.divmod(switches, x.shape[3])
         top, left = np.indices(y.shape[2:]) * stride - padding
         n, c = np.indices(y.shape)[:2]
-        last = _max_pool2d(x, size, stride, padding, last=True)[1]
+        last = answers.max_pool2d(x, size, stride, padding, last=True)[1]
         wrong_switches = {
             "at a tie the last maximum, or the last NaN, is taken, not the first": last,
             "that is the place in the padded plane": (row + padding) * framed.shape[3] + column + padding,
@@ -426,7 +384,7 @@ def mark_unpooling(max_unpool2d: Answer, gather: Answer, seed: int) -> None:
 def _check_unpooling(max_unpool2d: Answer, gather: Answer, cases: Iterable[Any], seed: int) -> None:
     rng, only_first = np.random.default_rng(seed + 1), "only the first image is done"
     for x, layout in cases:
-        switches = _max_pool2d(x, *layout)[1]
+        switches = answers.max_pool2d(x, *layout)[1]
         y = rng.normal(size=switches.shape).astype(x.dtype)
         x = rng.normal(size=x.shape).astype(x.dtype)
         flat = switches.reshape(*switches.shape[:2], -1)
@@ -550,75 +508,3 @@ def _turned(w: Array) -> Array:
 
 def _only_first(images: Array) -> Array:
     return np.concatenate([images[:1], np.zeros_like(images[1:])])
-
-
-def _padded(x: Array, before: int, after: int, value: float = 0, mode: Any = "constant") -> Array:
-    border = [(0, 0), (0, 0), (before, after), (before, after)]
-    return np.pad(x, border, mode) if mode != "constant" else np.pad(x, border, constant_values=value)
-
-
-def _windows(shape: tuple[int, ...], kernel: tuple[int, ...], layout: tuple[int, int, int]) -> Iterator[Any]:
-    """The row and column of each output, and the slices of the padded image that its window reads."""
-    stride, padding, dilation = layout
-    reach = [dilation * (taps - 1) + 1 for taps in kernel]
-    tops, lefts = (range(0, shape[2 + a] + 2 * padding - reach[a] + 1, stride) for a in (0, 1))
-    for (r, top), (q, left) in product(enumerate(tops), enumerate(lefts)):
-        yield r, q, slice(top, top + reach[0], dilation), slice(left, left + reach[1], dilation)
-
-
-def _conv2d(x: Array, w: Array, stride: int, padding: int, dilation: int) -> Array:
-    windows = list(_windows(x.shape, w.shape[2:], (stride, padding, dilation)))
-    framed = _padded(x, padding, padding)
-    y = np.zeros((len(x), len(w), windows[-1][0] + 1, windows[-1][1] + 1), x.dtype)
-    for r, q, rows, columns in windows:
-        y[:, :, r, q] = np.einsum("ncuv,kcuv->nk", framed[:, :, rows, columns], w)
-    return y
-
-
-def _vjp_input(
-    g: Array,
-    w: Array,
-    shape: tuple[int, ...],
-    stride: int,
-    padding: int,
-    dilation: int,
-    keep_last: bool = False,
-) -> Array:
-    gx = np.zeros(shape, g.dtype)
-    framed = _padded(gx, padding, padding)
-    for r, q, rows, columns in _windows(shape, w.shape[2:], (stride, padding, dilation)):
-        products = np.einsum("nk,kcuv->ncuv", g[:, :, r, q], w)
-        framed[:, :, rows, columns] = products + (0 if keep_last else framed[:, :, rows, columns])
-    return framed[:, :, padding : padding + shape[2], padding : padding + shape[3]]
-
-
-def _vjp_weight(
-    g: Array,
-    x: Array,
-    shape: tuple[int, ...],
-    stride: int,
-    padding: int,
-    dilation: int,
-    keep_last: bool = False,
-) -> Array:
-    gw = np.zeros(shape, g.dtype)
-    framed, in_image = _padded(x, padding, padding), _padded(np.ones_like(x), padding, padding)
-    for r, q, rows, columns in _windows(x.shape, shape[2:], (stride, padding, dilation)):
-        products = np.einsum("nk,ncuv->kcuv", g[:, :, r, q], framed[:, :, rows, columns])
-        kept = np.where(in_image[0, :, rows, columns], 0, gw) if keep_last else gw
-        gw = kept + products
-    return gw
-
-
-def _max_pool2d(x: Array, size: int, stride: int, padding: int, last: bool = False) -> tuple[Array, Array]:
-    windows = list(_windows(x.shape, (size, size), (stride, padding, 1)))
-    y = np.zeros((*x.shape[:2], windows[-1][0] + 1, windows[-1][1] + 1), x.dtype)
-    switches = np.zeros(y.shape, np.int64)
-    for n, c, (r, q, rows, columns) in product(range(len(x)), range(x.shape[1]), windows):
-        top, left = max(rows.start - padding, 0), max(columns.start - padding, 0)
-        window = x[n, c, top : rows.stop - padding, left : columns.stop - padding]
-        largest = window.max()  # NaN where there is one
-        u, v = np.argwhere((window == largest) | np.isnan(window))[-1 if last else 0]
-        y[n, c, r, q] = largest
-        switches[n, c, r, q] = (top + u) * x.shape[3] + left + v
-    return y, switches

@@ -54,7 +54,7 @@ import matplotlib
 import numpy as np
 
 import minixai as mx
-from minixai.checks import cw3
+from minixai.course.cw3 import checks as cw3
 from minixai.plot import Picture, style
 
 SEED = 0

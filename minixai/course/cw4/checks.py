@@ -7,64 +7,29 @@ image, output and input.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from minixai import ops
-from minixai.checks.honesty import own_work
-from minixai.checks.report import CheckError, compare, compare_array, likely_mistakes, result_of, tuple_of
-
-__all__ = [
-    "check_alpha_beta_layer",
-    "check_box_layer",
-    "check_epsilon_dense",
-    "check_epsilon_layer",
-    "check_hand",
-    "check_removal",
-    "check_walk",
-    "mark_alpha_beta_layer",
-    "mark_box_layer",
-    "mark_epsilon_dense",
-    "mark_epsilon_layer",
-    "mark_hand",
-    "mark_removal",
-    "mark_walk",
-    "neuron",
-]
-
-Array = np.ndarray[Any, Any]
-Shared = tuple[Array, dict[str, Array]]  # relevance, leaks
-Answer = Callable[..., Any]
-Step = tuple[str, Callable[[Array], Array], Callable[[Array, Array], Shared]]  # name, forward, rule
+from minixai.checks.report import (
+    Answer,
+    Array,
+    CheckError,
+    compare,
+    compare_array,
+    likely_mistakes,
+    result_of,
+    tuple_of,
+)
+from minixai.course.cw4 import answers
+from minixai.course.cw4.answers import Layer, Shared, Step
+from minixai.course.honesty import own_work
 
 LRP = ("minixai.rules", "minixai.methods")
-RULES = (*LRP, __name__)
 CURVES = ("minixai.evaluate", "minixai.methods")
-
-
-class Layer(NamedTuple):
-    """A layer z = op(x, w) + b, what arrives at it, and the matrix that stands for op and w."""
-
-    name: str
-    op: Callable[..., Any]
-    x: Array
-    w: Array
-    b: Any  # broadcasts to z
-    r: Array  # of z's shape
-    matrix: Array  # (outputs, inputs)
-
-    def claims(self, x: Any = None) -> Array:
-        """(n, outputs, inputs): x_i·w_ij."""
-        x = np.broadcast_to(self.x if x is None else x, self.x.shape)
-        return x.reshape(len(x), 1, -1) * self.matrix
-
-    def biases(self) -> Array:
-        """(n, outputs)."""
-        return np.broadcast_to(self.b, self.r.shape).reshape(len(self.r), -1)
-
 
 # Exercise 1: ε on a dense layer
 
@@ -86,12 +51,6 @@ def mark_epsilon_dense(answer: Answer, seed: int) -> None:
         _try_epsilon_dense(answer, _dense(rng, n, d, k), float(rng.uniform(0.1, 1)))
     for epsilon in (0.0, 0.25):
         _try_epsilon_dense(answer, _undecided(rng), epsilon)
-
-
-def _try_epsilon_dense(answer: Answer, layer: Layer, epsilon: float) -> None:
-    case = f"epsilon_dense, {layer.name}, ε = {epsilon:.3g}"
-    got = result_of(case, own_work(answer, *RULES), layer.x, layer.w, layer.b, layer.r, epsilon)
-    _compare_shares(case, got, _epsilon(layer, epsilon), layer.r, _epsilon_mistakes(layer, epsilon))
 
 
 # Exercise 2: one neuron by hand
@@ -138,7 +97,7 @@ def _compare_by_hand(answer: Any, seed: int, how_many: int) -> None:
     for k, number in enumerate(numbers[:how_many]):
         if not np.isclose(number, expected[k], rtol=5e-3):
             likely = likely_mistakes(number, mistakes[k], rtol=5e-3)
-            raise CheckError(f"hand: number {k + 1} is {number:.6g}, which is wrong{likely}")
+            raise CheckError(f"hand: number {k + 1} is {number:.6g}, which is wrong", *likely)
 
 
 # Exercise 3: ε on any linear layer
@@ -164,10 +123,17 @@ def mark_epsilon_layer(answer: Answer, seed: int) -> None:
         _try_epsilon_layer(answer, _undecided(rng), epsilon)
 
 
-def _try_epsilon_layer(answer: Answer, layer: Layer, epsilon: float) -> None:
-    case = f"epsilon_layer, {layer.name}, ε = {epsilon:.3g}"
-    got = result_of(case, own_work(answer, *RULES), layer.op, layer.x, layer.w, layer.b, layer.r, epsilon)
-    _compare_shares(case, got, _epsilon(layer, epsilon), layer.r, _epsilon_mistakes(layer, epsilon))
+def _try_epsilon_layer(answer: Answer, layer: Layer, epsilon: float, dense: bool = False) -> None:
+    """dense: the answer takes no op."""
+    case = f"epsilon_{'dense' if dense else 'layer'}, {layer.name}, ε = {epsilon:.3g}"
+    op = [] if dense else [layer.op]
+    got = result_of(case, own_work(answer, *LRP), *op, layer.x, layer.w, layer.b, layer.r, epsilon)
+    _compare_shares(
+        case, got, answers.epsilon_rule(layer, epsilon), layer.r, _epsilon_mistakes(layer, epsilon)
+    )
+
+
+_try_epsilon_dense = partial(_try_epsilon_layer, dense=True)
 
 
 # Exercise 4: αβ
@@ -196,25 +162,29 @@ def mark_alpha_beta_layer(answer: Answer, seed: int) -> None:
 
 def _try_alpha_beta_layer(answer: Answer, layer: Layer, alpha: float, beta: float) -> None:
     case = f"alpha_beta_layer, {layer.name}, α = {alpha}, β = {beta}"
-    got = result_of(case, own_work(answer, *RULES), layer.op, layer.x, layer.w, layer.b, layer.r, alpha, beta)
+    got = result_of(case, own_work(answer, *LRP), layer.op, layer.x, layer.w, layer.b, layer.r, alpha, beta)
     q, b = layer.claims(), layer.biases()
-    qp, qn, bp, bn = _plus(q), _minus(q), _plus(b), _minus(b)
-    without_xn = layer.claims(_plus(layer.x))
-    right, leaks = _two_shares(layer, (alpha, qp, bp), (-beta, qn, bn))
-    added = _two_shares(layer, (alpha, qp, bp), (beta, qn, bn))
+    qp, qn, bp, bn = answers.plus(q), answers.minus(q), answers.plus(b), answers.minus(b)
+    without_xn = layer.claims(answers.plus(layer.x))
+    right, leaks = answers.two_shares(layer, (alpha, qp, bp), (-beta, qn, bn))
+    added = answers.two_shares(layer, (alpha, qp, bp), (beta, qn, bn))
     mistakes = {
         "the part with β is added, it is −β": added,
         "a unit without negative claims drops −β·R": (right, {**leaks, "zero": added[1]["zero"]}),
-        "α and β have changed places": _two_shares(layer, (beta, qp, bp), (-alpha, qn, bn)),
-        "α is missing": _two_shares(layer, (1, qp, bp), (-beta, qn, bn)),
-        "w⁺ and w⁻ have changed places": _two_shares(layer, (alpha, qn, bp), (-beta, qp, bn)),
+        "α and β have changed places": answers.two_shares(layer, (beta, qp, bp), (-alpha, qn, bn)),
+        "α is missing": answers.two_shares(layer, (1, qp, bp), (-beta, qn, bn)),
+        "w⁺ and w⁻ have changed places": answers.two_shares(layer, (alpha, qn, bp), (-beta, qp, bn)),
         "x⁻ is missing; two negative numbers make a positive claim": (
-            _two_shares(layer, (alpha, _plus(without_xn), bp), (-beta, _minus(without_xn), bn))
+            answers.two_shares(
+                layer, (alpha, answers.plus(without_xn), bp), (-beta, answers.minus(without_xn), bn)
+            )
         ),
-        "b in both denominators, in place of b⁺ and b⁻": _two_shares(layer, (alpha, qp, b), (-beta, qn, b)),
-        "the bias is missing": _two_shares(layer, (alpha, qp, 0 * b), (-beta, qn, 0 * b)),
+        "b in both denominators, in place of b⁺ and b⁻": answers.two_shares(
+            layer, (alpha, qp, b), (-beta, qn, b)
+        ),
+        "the bias is missing": answers.two_shares(layer, (alpha, qp, 0 * b), (-beta, qn, 0 * b)),
         "both denominators are z, in which both signs are": (
-            _two_shares(layer, (alpha, qp, b + qn.sum(2)), (-beta, qn, b + qp.sum(2)))
+            answers.two_shares(layer, (alpha, qp, b + qn.sum(2)), (-beta, qn, b + qp.sum(2)))
         ),
     }
     _compare_shares(case, got, (right, leaks), layer.r, mistakes)
@@ -252,8 +222,11 @@ def mark_box_layer(answer: Answer, seed: int) -> None:
 
 def _try_box_layer(answer: Answer, layer: Layer, low: Any, high: Any) -> None:
     case = f"box_layer, {layer.name}"
-    got = result_of(case, own_work(answer, *RULES), layer.op, layer.x, layer.w, layer.r, low, high)
-    wp, wn = layer._replace(matrix=_plus(layer.matrix)), layer._replace(matrix=_minus(layer.matrix))
+    got = result_of(case, own_work(answer, *LRP), layer.op, layer.x, layer.w, layer.r, low, high)
+    wp, wn = (
+        layer._replace(matrix=answers.plus(layer.matrix)),
+        layer._replace(matrix=answers.minus(layer.matrix)),
+    )
     above, below = layer.x - low, layer.x - high  # at least 0; at most 0
     right = wp.claims(above) + wn.claims(below)
     claims = {
@@ -264,14 +237,14 @@ def _try_box_layer(answer: Answer, layer: Layer, low: Any, high: Any) -> None:
         "the part with w⁻ is missing": wp.claims(above),
         "the part with w⁻ has the wrong sign": wp.claims(above) - wn.claims(below),
     }
-    mistakes = {name: _share(layer, q, {}) for name, q in claims.items()}
-    z, expected = right.sum(2, keepdims=True), _share(layer, right, {})
+    mistakes = {name: answers.share(layer, q, {}) for name, q in claims.items()}
+    z, expected = right.sum(2, keepdims=True), answers.share(layer, right, {})
     only_x = np.divide(layer.claims(), z, out=np.zeros_like(right), where=z != 0)
     mistakes["x times the VJP, it is x − low and x − high times theirs"] = (
-        _shared_out(layer, only_x),
+        answers.shared_out(layer, only_x),
         expected[1],
     )
-    mistakes["not divided by Σ q"] = _shared_out(layer, right), {"zero": np.zeros(len(layer.x))}
+    mistakes["not divided by Σ q"] = answers.shared_out(layer, right), {"zero": np.zeros(len(layer.x))}
     _compare_shares(case, got, expected, layer.r, mistakes)
 
 
@@ -330,13 +303,6 @@ def _try_walk(
         inputs.append(forward(inputs[-1]))
     output = inputs.pop()
 
-    def walked(r: Array) -> tuple[Array, list[tuple[str, Array, Array, Any]]]:
-        rows = []
-        for (name, _, rule), each in zip(reversed(steps), reversed(inputs), strict=True):
-            came, (r, leaks) = r, rule(each, r)
-            rows.append((name, _per_image(came), _per_image(r), leaks))
-        return r, rows
-
     chosen = np.arange(output.shape[1]) == target[:, None]
     starts = {
         "it starts with the whole output, not only the target's score": output,
@@ -344,8 +310,8 @@ def _try_walk(
         "every image starts with the first one's target": output * chosen[:1],
         "it starts with the sum of the scores of all images": np.where(chosen, output[chosen].sum(), 0.0),
     }
-    relevance, rows = walked(np.where(chosen, output, 0.0))
-    started = {name: walked(r)[0] for name, r in starts.items()}
+    relevance, rows = answers.walk(steps, inputs, np.where(chosen, output, 0.0))
+    started = {name: answers.walk(steps, inputs, r)[0] for name, r in starts.items()}
     compare(f"{case}, relevance", got[0], relevance, started | dict(mistakes or {}))
     names, expected = [row[0] for row in got[1]], [row[0] for row in rows]
     if names != expected:
@@ -362,13 +328,13 @@ def _dense_step(rng: np.random.Generator, name: str, d: int, k: int) -> Step:
     w, b = rng.normal(size=(k, d)), rng.normal(size=k)
 
     def rule(x: Array, r: Array) -> Shared:
-        return _epsilon(Layer(name, ops.linear, x, w, b, r, w), 0.5)
+        return answers.epsilon_rule(Layer(name, ops.linear, x, w, b, r, w), 0.5)
 
     return name, lambda x: x @ w.T + b, rule
 
 
 def _relu_step(name: str) -> Step:
-    return name, _plus, lambda x, r: (r, {})
+    return name, answers.plus, lambda x, r: (r, {})
 
 
 # Exercise 7: the score without the most relevant pixels
@@ -403,20 +369,13 @@ def _try_removal(
 
     got = result_of(case, own_work(answer, *CURVES), score, x, relevance, counts, fill)
 
-    def removed(claims: Array, first: int = 0, fill: float = fill) -> Array:
-        scores = np.zeros((len(x), len(counts)))
-        for n, k in np.ndindex(*scores.shape):
-            order = sorted(range(x[n].size), key=lambda i, n=n: (-claims[n].flat[i], i))  # type: ignore[misc]
-            image = x[n].copy()
-            for i in order[first * max(counts[k] - 1, 0) : counts[k]]:
-                image.flat[i] = fill
-            scores[n, k] = score(image[None])[0]
-        return scores
+    def removed(relevance: Array, fill: float = fill, last: bool = False) -> Array:
+        return answers.removal(score, x, relevance, counts, fill, last)
 
     mistakes = {
         "the least relevant ones go first": removed(-relevance),
         "|relevance|: what speaks against goes first as well": removed(np.abs(relevance)),
-        "only the last of the k pixels is removed": removed(relevance, first=1),
+        "only the last of the k pixels is removed": removed(relevance, last=True),
         "all images lose the first one's pixels": removed(np.broadcast_to(relevance[:1], x.shape)),
         "a pixel that is taken away becomes 0, it has to become fill": removed(relevance, fill=0.0),
         "that is how far the score falls": score(x)[:, None] - removed(relevance),
@@ -427,57 +386,33 @@ def _try_removal(
 # The rules, in loops
 
 
-def _share(layer: Layer, q: Array, others: Mapping[str, Array], scale: float = 1.0) -> Shared:
-    """Σ_j q_ij / (Σ_i q_ij + others_j) · scale·R_j, and what the others get, and zero denominators."""
-    relevance = np.zeros((len(q), q.shape[2]))
-    leaks = {reason: np.zeros(len(q)) for reason in [*others, "zero"]}
-    for n, j in np.ndindex(*q.shape[:2]):
-        r = scale * layer.r[n].flat[j]
-        z = q[n, j].sum() + sum(other[n, j] for other in others.values())
-        if z == 0:
-            leaks["zero"][n] += r
-            continue
-        relevance[n] += q[n, j] / z * r
-        for reason, other in others.items():
-            leaks[reason][n] += other[n, j] / z * r
-    return relevance.reshape(layer.x.shape), leaks
-
-
-def _shared_out(layer: Layer, parts: Array) -> Array:
-    """Σ_j part_ij·R_j."""
-    r = layer.r.reshape(len(parts), -1)
-    return np.einsum("nji,nj->ni", parts, r).reshape(layer.x.shape)
-
-
-def _epsilon(layer: Layer, epsilon: float) -> Shared:
-    q, b = layer.claims(), layer.biases()
-    return _share(layer, q, {"bias": b, "epsilon": epsilon * _sign(q.sum(2) + b)})
-
-
 def _epsilon_mistakes(layer: Layer, epsilon: float) -> dict[str, Shared]:
     q, b, r = layer.claims(), layer.biases(), layer.r.reshape(len(layer.r), -1)
     z = q.sum(2) + b
-    offset = epsilon * _sign(z)
-    right, leaks = _epsilon(layer, epsilon)
+    offset = epsilon * answers.sign(z)
+    right, leaks = answers.epsilon_rule(layer, epsilon)
     with np.errstate(all="ignore"):
-        over_outputs = _shared_out(layer, q / q.sum(1, keepdims=True))
-        without_x = _shared_out(layer, layer.claims(1.0) / (z + offset)[:, :, None])
+        over_outputs = answers.shared_out(layer, q / q.sum(1, keepdims=True))
+        without_x = answers.shared_out(layer, layer.claims(1.0) / (z + offset)[:, :, None])
         alone = epsilon * (r / (z + offset)).sum(1)
     instead = {
-        "the bias is not in z": {"bias": 0 * b, "epsilon": epsilon * _sign(z - b)},
-        "the bias is in z twice, it is not handed to op": {"bias": 2 * b, "epsilon": epsilon * _sign(z + b)},
+        "the bias is not in z": {"bias": 0 * b, "epsilon": epsilon * answers.sign(z - b)},
+        "the bias is in z twice, it is not handed to op": {
+            "bias": 2 * b,
+            "epsilon": epsilon * answers.sign(z + b),
+        },
         "Σ |x·w| is below the line, in place of Σ x·w": (
             {"bias": np.abs(b), "epsilon": np.abs(q).sum(2) - q.sum(2) + epsilon}
         ),
         "+ε also where z is negative, it is ε·sign z": {"bias": b, "epsilon": np.abs(offset)},
         "the sign of ε is wrong": {"bias": b, "epsilon": -offset},
         "sign 0 is 0 in your code, it has to be +1": {"bias": b, "epsilon": epsilon * np.sign(z)},
-        "sign 0 is −1 in your code, it has to be +1": {"bias": b, "epsilon": -epsilon * _sign(-z)},
+        "sign 0 is −1 in your code, it has to be +1": {"bias": b, "epsilon": -epsilon * answers.sign(-z)},
         "ε is missing": {"bias": b, "epsilon": 0 * z},
     }
-    return {name: _share(layer, q, others) for name, others in instead.items()} | {
+    return {name: answers.share(layer, q, others) for name, others in instead.items()} | {
         "the sum below the line is over the outputs, it is over the inputs": (over_outputs, leaks),
-        "not divided by z + ε·sign z": (_shared_out(layer, q), leaks),
+        "not divided by z + ε·sign z": (answers.shared_out(layer, q), leaks),
         "not multiplied by x": (without_x, leaks),
         "ε in place of ε·sign z above the line": (right, {**leaks, "epsilon": alone}),
         "a leak is not divided by z + ε·sign z": (
@@ -485,24 +420,6 @@ def _epsilon_mistakes(layer: Layer, epsilon: float) -> dict[str, Shared]:
             {**leaks, "bias": (b * r).sum(1), "epsilon": (offset * r).sum(1)},
         ),
     }
-
-
-def _two_shares(layer: Layer, *parts: tuple[float, Array, Array]) -> Shared:
-    """The sum of two shares, each with its scale, claims and bias."""
-    (up, up_leaks), (down, down_leaks) = (_share(layer, q, {"bias": b}, scale=scale) for scale, q, b in parts)
-    return up + down, {reason: up_leaks[reason] + down_leaks[reason] for reason in up_leaks}
-
-
-def _sign(z: Array) -> Array:
-    return np.where(z >= 0, 1.0, -1.0)
-
-
-def _plus(x: Array) -> Array:
-    return np.maximum(x, 0)
-
-
-def _minus(x: Array) -> Array:
-    return np.minimum(x, 0)
 
 
 # Layers
@@ -584,8 +501,8 @@ def _compare_shares(case: str, got: Any, expected: Shared, r: Array, mistakes: M
     compare_array(f"{case}, relevance", relevance, expected[0], {name: m[0] for name, m in mistakes.items()})
     in_leaks = {name: m[1] for name, m in mistakes.items() if np.allclose(m[0], expected[0])}
     _compare_leaks(case, leaks, expected[1], in_leaks)
-    closed = _per_image(np.asarray(relevance)) + sum(np.asarray(leak) for leak in leaks.values())
-    compare(f"{case}: Σ relevance + Σ leaks = Σ r", closed, _per_image(r), rtol=1e-9, atol=1e-9)
+    closed = answers.per_image(np.asarray(relevance)) + sum(np.asarray(leak) for leak in leaks.values())
+    compare(f"{case}: Σ relevance + Σ leaks = Σ r", closed, answers.per_image(r), rtol=1e-9, atol=1e-9)
 
 
 def _compare_leaks(
@@ -597,7 +514,3 @@ def _compare_leaks(
     for reason, leak in expected.items():
         likely = {name: leaks[reason] for name, leaks in mistakes.items()}
         compare_array(f"{case}, leak {reason!r}", got[reason], leak, likely)
-
-
-def _per_image(a: Array) -> Array:
-    return a.reshape(len(a), -1).sum(axis=1)

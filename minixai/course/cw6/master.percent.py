@@ -50,7 +50,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 import minixai as mx
-from minixai.checks import cw6
+from minixai.course.cw6 import checks as cw6
 from minixai.plot import Picture, style
 
 SEED = 0
@@ -156,8 +156,8 @@ cw6.mark_scaled(scaled, HIDDEN_SEED)
 # pattern in place of its weights (Kindermans et al. 2017, section 5). Biases do not take part.
 #
 # `mx.backward` asks a rule at each operation: a function of `(g, node)` which answers with a tuple, one
-# cotangent for every input. `node.arrays` are the inputs: x, the weight and, where the layer has one, the
-# bias. Only x gets a cotangent, the others get `None`: `(gx, None)` without a bias, `(gx, None, None)` with one.
+# cotangent for every input. `node.arrays` are the inputs: x, the weight and the bias, or `None` in its
+# place where the layer has none. Only x gets a cotangent, the others get `None`: `(gx, None, None)`.
 #
 # You need not write a transposed convolution: `node.op` is the operation itself, `node.params` its settings (a
 # convolution's stride, padding, dilation and groups), and `mx.backward` has its VJP. Build the operation with
@@ -168,8 +168,8 @@ cw6.mark_scaled(scaled, HIDDEN_SEED)
 def pattern_net_rule(a):
     """The rule of a layer (a convolution or a dense layer) that puts patterns in place of the weights.
 
-    a: the patterns, of the weight's shape. Returns a function (g, node) -> (gx, None) or (gx, None, None),
-    a cotangent for every input; gx has the shape of x, node.arrays[0].
+    a: the patterns, of the weight's shape. Returns a function (g, node) -> (gx, None, None), a cotangent for
+    every input; gx has the shape of x, node.arrays[0].
 
     Example: a dense layer with w = [[1, -1], [0, 1]], a = [[1, 0], [1, 1]] and g = [[2, 1]]:
     gx = 2·[1, 0] + 1·[1, 1] = [[3, 1]].

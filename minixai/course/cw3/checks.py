@@ -1,8 +1,4 @@
-"""The checks of coursework 3: DeConvNet and guided backprop as rules.
-
-`check_x` is what students see below an exercise; `mark_x` has further cases and other numbers. The answers
-are in `lessons/coursework/masters/cw3.py`.
-"""
+"""The checks of coursework 3: DeConvNet and guided backprop as rules."""
 
 from __future__ import annotations
 
@@ -13,47 +9,33 @@ from typing import Any
 import numpy as np
 
 from minixai import nn, ops
-from minixai.checks.honesty import own_work
-from minixai.checks.report import CheckError, compare, compare_array, likely_mistakes, result_of, tuple_of
-from minixai.tape import Node, Rule, Tensor, backward
+from minixai.checks.report import (
+    Answer,
+    Array,
+    CheckError,
+    compare,
+    compare_array,
+    cotangents_of,
+    likely_mistakes,
+    named_numbers,
+    result_of,
+)
+from minixai.course.cw2.answers import conv2d, vjp_input
+from minixai.course.cw3 import answers
+from minixai.course.honesty import own_work
+from minixai.tape import Tensor, backward
 
-__all__ = [
-    "check_by_hand",
-    "check_class_correlation",
-    "check_project",
-    "check_receptive_field",
-    "check_relu_rule",
-    "check_start_at",
-    "check_strongest",
-    "check_unpool_centre",
-    "check_unpool_switches",
-    "mark_by_hand",
-    "mark_class_correlation",
-    "mark_project",
-    "mark_receptive_field",
-    "mark_relu_rule",
-    "mark_start_at",
-    "mark_strongest",
-    "mark_unpool_centre",
-    "mark_unpool_switches",
-    "small_network",
-]
-
-Array = np.ndarray[Any, Any]
-Answer = Callable[..., Any]
 Generator = np.random.Generator
 
-SOLVED = ("minixai.methods", "minixai.rules")  # what has the answers of all exercises
+SOLVED = ("minixai.methods", "minixai.rules", "minixai.evaluate")  # what has the answers of all exercises
 POOLING = ("minixai.ops", "minixai.kernels")
 GATES = [(True, False), (False, True), (True, True), (False, False)]
 
 
-def _asked(exercise: str, rule: Any, g: Array, node: Any) -> Array:
-    """What a rule passes on of g, of an operation with one input."""
-    if not callable(rule):
-        raise CheckError(f"{exercise}: got {rule!r} for the rule, expected a function (g, node) -> (gx,)")
-    got = result_of(exercise, rule, g, node)
-    return tuple_of(exercise, got, 1, "a tuple of one array, (gx,)")[0]
+def _asked(exercise: str, rule: Any, g: Array, node: Any, *more: str) -> Array:
+    """What a rule passes on of g, of an operation with one input; more: is out of its reach."""
+    own = own_work(rule, *SOLVED, *more) if callable(rule) else rule
+    return cotangents_of(exercise, own, g, node)[0]
 
 
 # 1 The family of ReLU rules
@@ -80,24 +62,24 @@ def mark_relu_rule(relu_rule: Answer, seed: int) -> None:
 def _check_gates(relu_rule: Answer, case: str, f: Array, g: Array) -> None:
     node = ops.relu(Tensor(f)).node
     for forward, backward_ in GATES:
-        expected = _through_gates(g, f, forward, backward_)
+        expected = answers.through_gates(g, f, forward, backward_)
         mistakes = {
             "g is passed on where f or g is positive: with two gates both must be open": g
             * ((f > 0) | (g > 0)),
             "the gate is open at 0 as well": g * ((f >= 0) | (not forward)) * ((g >= 0) | (not backward_)),
-            "f is passed on, not g": _through_gates(f, g, backward_, forward),
+            "f is passed on, not g": answers.through_gates(f, g, backward_, forward),
         }
         if forward:
-            mistakes["the forward gate is missing"] = _through_gates(g, f, False, backward_)
-            mistakes["the forward gate is open on the wrong side, at f < 0"] = _through_gates(
+            mistakes["the forward gate is missing"] = answers.through_gates(g, f, False, backward_)
+            mistakes["the forward gate is open on the wrong side, at f < 0"] = answers.through_gates(
                 g, -f, True, backward_
             )
         if backward_:
-            mistakes["the backward gate is missing"] = _through_gates(g, f, forward, False)
-            mistakes["the backward gate lets g < 0 pass"] = -_through_gates(-g, f, forward, True)
+            mistakes["the backward gate is missing"] = answers.through_gates(g, f, forward, False)
+            mistakes["the backward gate lets g < 0 pass"] = -answers.through_gates(-g, f, forward, True)
         exercise = f"{case}, forward {forward}, backward {backward_}"
         rule = own_work(relu_rule, *SOLVED)(forward, backward_)
-        got = _asked(exercise, own_work(rule, *SOLVED) if callable(rule) else rule, g, node)
+        got = _asked(exercise, rule, g, node)
         compare_array(exercise, got, expected, mistakes)
 
 
@@ -108,17 +90,9 @@ def _check_gates_in_a_walk(relu_rule: Answer, rng: Generator) -> None:
     y = ops.linear(ops.relu(ops.linear(leaf, w1)), w2)
     made = {gates: own_work(relu_rule, *SOLVED)(*gates) for gates in GATES}
     for gates, rule in made.items():
-        expected = _through_gates(start @ w2, x @ w1.T, *gates) @ w1
+        expected = answers.through_gates(start @ w2, x @ w1.T, *gates) @ w1
         got = backward(y, start, {ops.relu: own_work(rule, *SOLVED)}, wrt=[leaf])[leaf]
         compare(f"1 in a table, through two layers, forward {gates[0]}, backward {gates[1]}", got, expected)
-
-
-def _through_gates(g: Array, f: Array, forward: bool, backward_: bool) -> Array:
-    gx = np.zeros_like(g)
-    for at in np.ndindex(g.shape):
-        if (f[at] > 0 or not forward) and (g[at] > 0 or not backward_):
-            gx[at] = g[at]
-    return gx
 
 
 # 2 and 3 Unpooling
@@ -150,12 +124,11 @@ def mark_unpool_switches(unpool_switches: Answer, seed: int) -> None:
 
 def _check_switches(unpool: Answer, exercise: str, x: Array, g: Array, windows: tuple[int, ...]) -> None:
     node: Any = ops.max_pool2d(Tensor(x), *windows).node
-    expected, last, columns, by_height, flat = (np.zeros(x.shape, g.dtype) for _ in range(5))
+    last, columns, by_height, flat = (np.zeros(x.shape, g.dtype) for _ in range(4))
     h, w = x.shape[2:]
     for n, c, i, j in np.ndindex(g.shape):
         switch = int(node.saved[n, c, i, j])
         row, column = divmod(switch, w)
-        expected[n, c, row, column] += g[n, c, i, j]
         last[n, c, row, column] = g[n, c, i, j]
         columns[n, c, switch % h, switch // h % w] += g[n, c, i, j]
         by_height[n, c, switch // h % h, switch % h % w] += g[n, c, i, j]
@@ -165,10 +138,12 @@ def _check_switches(unpool: Answer, exercise: str, x: Array, g: Array, windows: 
         "switches are read down the columns, not along the rows": columns,
         "a switch is row · w + column: divide by the width, not the height": by_height,
         "everything lands in the first plane: switches count within their own plane": flat,
-        "the switches are ignored, the value is at the centre of its window": _at_centres(g, x, windows),
+        "the switches are ignored, the value is at the centre of its window": answers.at_centres(
+            g, x, windows
+        ),
     }
-    got = _asked(exercise, own_work(unpool, *SOLVED, *POOLING), g, node)
-    compare_array(exercise, got, expected, mistakes)
+    got = _asked(exercise, unpool, g, node, *POOLING)
+    compare_array(exercise, got, answers.at_switches(g, x, node.saved), mistakes)
 
 
 def check_unpool_centre(unpool_centre: Answer, seed: int) -> None:
@@ -191,17 +166,14 @@ def mark_unpool_centre(unpool_centre: Answer, seed: int) -> None:
 
 def _check_centre(unpool: Answer, exercise: str, x: Array, g: Array, windows: tuple[int, ...]) -> None:
     node: Any = ops.max_pool2d(Tensor(x), *windows).node
-    recorded = np.zeros(x.shape, g.dtype)
-    for n, c, i, j in np.ndindex(g.shape):
-        recorded[n, c].reshape(-1)[node.saved[n, c, i, j]] += g[n, c, i, j]
     kernel, stride, padding = windows
     mistakes = {
-        "that is unpooling with switches": recorded,
-        "the padding is forgotten": _at_centres(g, x, (kernel, stride, 0)),
-        "the value is in the upper left pixel of its window": _at_centres(g, x, (0, stride, padding)),
+        "that is unpooling with switches": answers.at_switches(g, x, node.saved),
+        "the padding is forgotten": answers.at_centres(g, x, (kernel, stride, 0)),
+        "the value is in the upper left pixel of its window": answers.at_centres(g, x, (0, stride, padding)),
     }
-    got = _asked(exercise, own_work(unpool, *SOLVED, *POOLING), g, node)
-    compare_array(exercise, got, _at_centres(g, x, windows), mistakes)
+    got = _asked(exercise, unpool, g, node, *POOLING)
+    compare_array(exercise, got, answers.at_centres(g, x, windows), mistakes)
 
 
 def _pooled(
@@ -210,16 +182,6 @@ def _pooled(
     """Images, and a cotangent of their pooling."""
     x = rng.normal(size=size).astype(dtype)
     return x, rng.normal(size=ops.max_pool2d(x, *windows).shape).astype(dtype)
-
-
-def _at_centres(g: Array, x: Array, windows: tuple[int, ...]) -> Array:
-    kernel, stride, padding = windows
-    gx = np.zeros(x.shape, g.dtype)
-    for n, c, i, j in np.ndindex(g.shape):
-        row, column = (k * stride - padding + kernel // 2 for k in (i, j))
-        if 0 <= row < x.shape[2] and 0 <= column < x.shape[3]:  # not always, where it is a mistake
-            gx[n, c, row, column] += g[n, c, i, j]
-    return gx
 
 
 # 4 Three maps by hand
@@ -233,45 +195,28 @@ def small_network(seed: int) -> tuple[Array, Array, Array]:
         x = rng.integers(1, 5, 2)
         w1 = rng.integers(1, 6, (4, 2)) * rng.choice([-1, 1], (4, 2))
         w2 = rng.permutation(np.arange(1, 5)) * signs[:, 1]
-        maps = _three_maps(x, w1, w2)
+        maps = answers.three_maps(x, w1, w2)
         if np.array_equal(np.sign(w1 @ x), signs[:, 0]) and len(np.unique(list(maps.values()))) == 6:
             return x, w1, w2
-
-
-def _three_maps(x: Array, w1: Array, w2: Array) -> dict[str, Array]:
-    gates = {"gradient": (True, False), "DeConvNet": (False, True), "guided": (True, True)}
-    return {name: _through_gates(w2, w1 @ x, *both) @ w1 for name, both in gates.items()}
 
 
 def check_by_hand(by_hand: Answer, seed: int) -> None:
     """by_hand(): two numbers for each rule. What is expected is not told."""
     x, w1, w2 = small_network(seed)
-    right, got = _three_maps(x, w1, w2), _two_numbers_each(by_hand)
+    right = answers.three_maps(x, w1, w2)
+    given = result_of("4", own_work(by_hand, *SOLVED, given=[small_network]))
+    got = named_numbers("4", given, list(right), 2)
     for name, expected in right.items():
         if np.allclose(got[name], expected):
             continue
         mistakes = {f"that is the map of {other}": each for other, each in right.items() if other != name}
         mistakes["no gate is closed"] = w2 @ w1
         gates = name != "DeConvNet", name != "gradient"
-        mistakes["w2 counts with its sign alone"] = np.sign(_through_gates(w2, w1 @ x, *gates)) @ w1
-        raise CheckError(f"4 {name}: it is not {got[name]}{likely_mistakes(got[name], mistakes)}")
+        mistakes["w2 counts with its sign alone"] = np.sign(answers.through_gates(w2, w1 @ x, *gates)) @ w1
+        raise CheckError(f"4 {name}: it is not {got[name]}", *likely_mistakes(got[name], mistakes))
 
 
 mark_by_hand = check_by_hand
-
-
-def _two_numbers_each(by_hand: Answer) -> dict[str, Array]:
-    names = ("gradient", "DeConvNet", "guided")
-    got = own_work(by_hand, *SOLVED)()
-    if got is None:
-        raise CheckError("4: not done yet")
-    if not isinstance(got, dict) or set(got) != set(names):
-        raise CheckError(f"4: got {got!r}, expected a dictionary with the keys {', '.join(names)}")
-    maps = {name: np.asarray(got[name]) for name in names}
-    for name, values in maps.items():
-        if values.shape != (2,) or values.dtype.kind not in "iuf":
-            raise CheckError(f"4 {name}: got {got[name]!r}, expected two numbers")
-    return maps
 
 
 # 5 Where the walk starts
@@ -305,7 +250,7 @@ def _check_start(start_at: Answer, exercise: str, y: Array, channel: int, place:
         def ones_at(planes: Sequence[Array], where: Any = where) -> Array:
             one = np.zeros_like(y)
             for n, plane in enumerate(planes):
-                for row, column in _places_of(plane, where):
+                for row, column in answers.places_of(plane, where):
                     one[n, channel, row, column] = 1
             return one
 
@@ -329,19 +274,6 @@ def _check_start(start_at: Answer, exercise: str, y: Array, channel: int, place:
             case = f"{exercise}, place {where}, seed {seed}"
             compare_array(case, result_of(case, answer, y, channel, where, seed), one * factor, mistakes)
     compare(f"{exercise}, without place and seed: the whole map, one", answer(y, channel), one)
-
-
-def _places_of(plane: Array, where: Any) -> list[tuple[int, int]]:
-    """The rows and columns that start_at's place means in a map."""
-    if where is None:
-        return list(np.ndindex(plane.shape))
-    if where == "max":
-        best = (0, 0)
-        for place in np.ndindex(plane.shape):
-            if plane[place] > plane[best]:
-                best = place
-        return [best]
-    return [where]
 
 
 # 6 The walk
@@ -375,24 +307,26 @@ def _check_walk(project: Answer, rng: Generator, size: tuple[int, ...], dtype: A
         "flatten": nn.Flatten(), "dense": nn.Linear(w3.shape[1], 5, bias=False),
     })  # fmt: skip
     net.load_state_dict({"conv1.weight": w1, "conv2.weight": w2, "dense.weight": w3})
-    f1 = _convolved(x, w1)
-    f2 = _convolved(np.maximum(f1, 0), w2)
+    dense = 1, 0, 1  # stride, padding, dilation
+    f1 = conv2d(x, w1, *dense)
+    h1 = np.maximum(f1, 0)
+    f2 = conv2d(h1, w2, *dense)
+    h2 = np.maximum(f2, 0)
 
     def walked(layer: str, g: Array, gates: tuple[bool, bool]) -> Array:
         if layer == "dense":
             g = (g @ w3).reshape(f2.shape)
         if layer in ("dense", "relu2"):
-            g = _through_gates(g, f2, *gates)
+            g = answers.through_gates(g, f2, *gates)
         if layer != "relu1":
-            g = _stamped(g, w2)
-        return _stamped(_through_gates(g, f1, *gates), w1)
+            g = vjp_input(g, w2, f1.shape, *dense)
+        return vjp_input(answers.through_gates(g, f1, *gates), w1, x.shape, *dense)
 
-    h1, h2 = np.maximum(f1, 0), np.maximum(f2, 0)
     outputs = {"relu1": h1, "conv2": f2, "relu2": h2, "dense": h2.reshape(len(x), -1) @ w3.T}
     for layer, output in outputs.items():
         g = draw(*output.shape)
         for gates in GATES[:3]:
-            rules = None if gates == (True, False) else {ops.relu: _reference_rule(*gates)}
+            rules = None if gates == (True, False) else {ops.relu: answers.gated_rule(*gates)}
             mistakes = {
                 "the rules are not passed on, that is the gradient": walked(layer, g, (True, False)),
                 "the walk starts with ones, what start returns is not passed on": walked(
@@ -417,8 +351,8 @@ def _check_walk_with_layer(project: Answer, rng: Generator) -> None:
     net = nn.Sequential({"1": nn.ReLU(), "2": nn.ReLU()})
     x, g = rng.normal(size=(2, 4, 6))
     start = _start_with(g, np.maximum(x, 0), "2")
-    got = own_work(project, *SOLVED)(net, x, "2", start, {"1": _reference_rule(False, False)})
-    compare("6 with a rule for one layer alone", got, _through_gates(g, x, True, False))
+    got = own_work(project, *SOLVED)(net, x, "2", start, {"1": answers.gated_rule(False, False)})
+    compare("6 with a rule for one layer alone", got, answers.through_gates(g, x, True, False))
 
 
 def _start_with(g: Array, output: Array, layer: str) -> Callable[[Any], Array]:
@@ -429,29 +363,6 @@ def _start_with(g: Array, output: Array, layer: str) -> Callable[[Any], Array]:
         return g
 
     return start
-
-
-def _reference_rule(forward: bool, backward_: bool) -> Rule:
-    def rule(g: Array, node: Node) -> tuple[Array]:
-        return (_through_gates(g, node.arrays[0], forward, backward_),)
-
-    return rule
-
-
-def _convolved(x: Array, w: Array) -> Array:
-    (n, _, h, width), (k, _, kh, kw) = x.shape, w.shape
-    y = np.zeros((n, k, h - kh + 1, width - kw + 1), x.dtype)
-    for i, j in np.ndindex(y.shape[2:]):
-        y[:, :, i, j] = np.tensordot(x[:, :, i : i + kh, j : j + kw], w, ([1, 2, 3], [1, 2, 3]))
-    return y
-
-
-def _stamped(g: Array, w: Array) -> Array:
-    (n, _, rows, columns), (_, c, kh, kw) = g.shape, w.shape
-    x = np.zeros((n, c, rows + kh - 1, columns + kw - 1), g.dtype)
-    for i, j in np.ndindex(rows, columns):
-        x[:, :, i : i + kh, j : j + kw] += np.tensordot(g[:, :, i, j], w, 1)
-    return x
 
 
 # 7 The strongest activations
@@ -485,7 +396,7 @@ def _tied(rng: Generator) -> tuple[Array, int, int]:
 
 
 def _check_strongest(strongest: Answer, exercise: str, maps: Array, channel: int, k: int) -> None:
-    each = [(n, *_places_of(plane, "max")[0]) for n, plane in enumerate(maps[:, channel])]
+    each = [(n, *answers.places_of(plane, "max")[0]) for n, plane in enumerate(maps[:, channel])]
     every = [(n, *place) for n, plane in enumerate(maps[:, channel]) for place in np.ndindex(plane.shape)]
 
     def ordered(places: list[Any], key: Callable[[float], float]) -> Array:
@@ -540,33 +451,16 @@ def _check_field(
     place: tuple[int, int],
     size: tuple[int, int],
 ) -> None:
-    def rectangle(
-        windows: Sequence[tuple[int, ...]],
-        place: Sequence[int],
-        cut: bool = True,
-        size: Sequence[int] = size,
-    ) -> list[int]:
-        edges = []
-        for at, length in zip(place, size, strict=True):
-            needed = {at}
-            for kernel, stride, padding in reversed(windows):
-                needed = {n * stride - padding + tap for n in needed for tap in range(kernel)}
-            inside = [n for n in needed if 0 <= n < length or not cut] or [0]
-            edges += [min(inside), max(inside) + 1]
-        return edges
-
-    top, bottom, left, right = expected = rectangle(windows, place)
+    field = answers.receptive_field
+    top, bottom, left, right = expected = field(windows, place, size)
     mistakes = {
-        "the layers are taken in the order of the forward pass": rectangle(windows[::-1], place),
-        "the rectangle is not cut off at the border": rectangle(windows, place, cut=False),
-        "the padding is forgotten": rectangle([(k, s, 0) for k, s, _ in windows], place),
-        "height and width of the image change places": rectangle(windows, place, size=size[::-1]),
-        "the formula's - 1 is forgotten": rectangle([(k + 1, s, p) for k, s, p in windows], place),
+        "the layers are taken in the order of the forward pass": field(windows[::-1], place, size),
+        "the rectangle is not cut off at the border": field(windows, place, size, cut=False),
+        "the padding is forgotten": field([(k, s, 0) for k, s, _ in windows], place, size),
+        "height and width of the image change places": field(windows, place, size[::-1]),
+        "the formula's - 1 is forgotten": field([(k + 1, s, p) for k, s, p in windows], place, size),
         "bottom and right are one short: they are the first row and column outside": (
-            top,
-            bottom - 1,
-            left,
-            right - 1,
+            [top, bottom - 1, left, right - 1]
         ),
         "rows and columns change places": (left, right, top, bottom),
     }
@@ -619,18 +513,18 @@ def _check_correlation(class_correlation: Answer, exercise: str, maps: Array) ->
         )
 
     pairs = list(combinations(range(k), 2))
-    expected = mean_of_pairs(_correlation, pairs)
+    expected = mean_of_pairs(answers.correlation, pairs)
     mistakes = {
-        "the mean is not taken off: that is the cosine": mean_of_pairs(_cosine, pairs),
-        "each map is paired with itself, too": mean_of_pairs(_correlation, list(np.ndindex(k, k))),
+        "the mean is not taken off: that is the cosine": mean_of_pairs(answers.cosine, pairs),
+        "each map is paired with itself, too": mean_of_pairs(answers.correlation, list(np.ndindex(k, k))),
         "each map is paired with itself, once": mean_of_pairs(
-            _correlation, list(combinations_with_replacement(range(k), 2))
+            answers.correlation, list(combinations_with_replacement(range(k), 2))
         ),
         "a pair with a constant map counts as 0, it should be left out": mean_of_pairs(
-            lambda a, b: np.nan_to_num(_correlation(a, b)), pairs
+            lambda a, b: np.nan_to_num(answers.correlation(a, b)), pairs
         ),
         "the magnitude of the correlation is taken": mean_of_pairs(
-            lambda a, b: abs(_correlation(a, b)), pairs
+            lambda a, b: abs(answers.correlation(a, b)), pairs
         ),
         "that is the sum over the pairs, not the mean": expected * len(pairs),
     }
@@ -640,16 +534,3 @@ def _check_correlation(class_correlation: Answer, exercise: str, maps: Array) ->
             raise CheckError(f"{exercise}: got {got}, expected {expected}; nan where no pair is left")
         got = np.nan_to_num(got)
     compare(exercise, got, np.nan_to_num(expected), mistakes)
-
-
-def _correlation(a: Array, b: Array) -> float:
-    """nan where a or b is constant."""
-    if np.ptp(a) == 0 or np.ptp(b) == 0:
-        return np.nan
-    return _cosine(a - a.mean(), b - b.mean())
-
-
-def _cosine(a: Array, b: Array) -> float:
-    """nan where a or b is zero."""
-    norms = np.sqrt(np.sum(a * a) * np.sum(b * b))
-    return float(np.sum(a * b) / norms) if norms else np.nan

@@ -42,7 +42,7 @@ import matplotlib
 import numpy as np
 from sklearn.datasets import load_digits
 
-from minixai.checks import cw1
+from minixai.course.cw1 import checks as cw1
 from minixai.plot import Picture, style
 
 SEED = 0

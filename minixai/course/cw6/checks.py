@@ -1,8 +1,4 @@
-"""The checks of coursework 6: PatternNet, PatternAttribution, and what a report measures.
-
-`check_x` is what students see below an exercise; `mark_x` has further cases and other numbers. The answers
-are in `lessons/coursework/masters/cw6.py`.
-"""
+"""The checks of coursework 6: PatternNet, PatternAttribution, and what a report measures."""
 
 from __future__ import annotations
 
@@ -12,39 +8,27 @@ from typing import Any
 import numpy as np
 
 from minixai import nn, ops
-from minixai.checks.honesty import own_work
-from minixai.checks.report import CheckError, compare, compare_array, result_of, tuple_of
+from minixai.checks.report import (
+    Answer,
+    Array,
+    CheckError,
+    compare,
+    compare_array,
+    cotangents_of,
+    named_numbers,
+    result_of,
+)
+from minixai.course.cw6 import answers
+from minixai.course.honesty import own_work
 from minixai.tape import Node, Rule, Tensor, backward
 
-__all__ = [
-    "check_by_hand",
-    "check_degradation",
-    "check_difference_interval",
-    "check_pattern_attribution_rule",
-    "check_pattern_map",
-    "check_pattern_net_rule",
-    "check_scaled",
-    "check_similarity",
-    "mark_by_hand",
-    "mark_degradation",
-    "mark_difference_interval",
-    "mark_pattern_attribution_rule",
-    "mark_pattern_map",
-    "mark_pattern_net_rule",
-    "mark_scaled",
-    "mark_similarity",
-    "unit",
-]
-
-Array = np.ndarray[Any, Any]
-Answer = Callable[..., Any]
 Generator = np.random.Generator
 
 SOLVED = ("minixai.rules", "minixai.methods", "minixai.evaluate", "minixai.signal")
 
 
 def _own(exercise: str, answer: Answer, *arguments: Any) -> Any:
-    return result_of(exercise, own_work(answer, *SOLVED), *arguments)
+    return result_of(exercise, own_work(answer, *SOLVED, given=[unit]), *arguments)
 
 
 # 1 One unit by hand
@@ -61,13 +45,7 @@ def unit(seed: int) -> tuple[Array, Array, float]:
 
 def check_by_hand(by_hand: Answer, seed: int) -> None:
     """The form alone: three numbers for each of three names."""
-    got = _own("1", by_hand)
-    names = ["pattern", "PatternNet", "PatternAttribution"]
-    if not isinstance(got, dict) or sorted(got) != sorted(names):
-        raise CheckError(f"1: got {got!r}, expected a dictionary with {', '.join(names)}")
-    for name in names:
-        if np.shape(got[name]) != (3,) or np.asarray(got[name]).dtype.kind not in "iuf":
-            raise CheckError(f"1 {name}: got {got[name]!r}, expected three numbers")
+    named_numbers("1", _own("1", by_hand), ["pattern", "PatternNet", "PatternAttribution"], 3)
 
 
 def mark_by_hand(by_hand: Answer, seed: int) -> None:
@@ -109,11 +87,6 @@ def mark_scaled(scaled: Answer, seed: int) -> None:
 
 def _check_scaling(scaled: Answer, case: str, d: Array, w: Array) -> None:
     along = tuple(range(1, d.ndim))
-    expected = np.zeros_like(d)
-    for k in range(len(d)):
-        wd = sum(w[k].ravel()[i] * d[k].ravel()[i] for i in range(d[k].size))
-        if wd != 0:
-            expected[k] = d[k] / wd
     with np.errstate(all="ignore"):
         mistakes = {
             "divided by the length of d, not by wᵀd": d / np.sqrt((d * d).sum(along, keepdims=True)),
@@ -123,7 +96,7 @@ def _check_scaling(scaled: Answer, case: str, d: Array, w: Array) -> None:
             "divided by |wᵀd|: the sign is lost": d / np.abs((w * d).sum(along, keepdims=True)),
             "summed over one axis, not over all but the first": d / (w * d).sum(axis=1, keepdims=True),
         }
-    compare_array(case, _own(case, scaled, d, w), expected, _that_differ(mistakes, expected))
+    compare_array(case, _own(case, scaled, d, w), answers.scaled(d, w), mistakes)
 
 
 # 3, 4 The rules
@@ -198,65 +171,35 @@ def _check_rule(case: str, make_rule: Answer, matrix: Answer, y: Tensor, a: Arra
     node = y.node
     _, w, b = node.arrays
     got = _asked(case, make_rule, a, g, node)
-    expected = _walked(g, matrix(w, a), node)
+    expected = answers.walked(g, matrix(w, a), node)
     mistakes = {
-        "w is left in: that is the gradient": _walked(g, w, node),
-        "a in place of w ⊙ a: that is PatternNet": _walked(g, a, node),
-        "w ⊙ a in place of a: that is PatternAttribution": _walked(g, w * a, node),
-        "the layer's output in place of what arrives, g": _walked(y.value, matrix(w, a), node),
-        "x times the gradient": node.arrays[0] * _walked(g, w, node),
+        "w is left in: that is the gradient": answers.walked(g, w, node),
+        "a in place of w ⊙ a: that is PatternNet": answers.walked(g, a, node),
+        "w ⊙ a in place of a: that is PatternAttribution": answers.walked(g, w * a, node),
+        "the layer's output in place of what arrives, g": answers.walked(y.value, matrix(w, a), node),
+        "x times the gradient": node.arrays[0] * answers.walked(g, w, node),
     }
     if b is not None:
         over_units = b.reshape(-1, *[1] * (g.ndim - 2))
-        mistakes["the bias is added, there is none on the way back"] = _walked(
+        mistakes["the bias is added, there is none on the way back"] = answers.walked(
             g + over_units, matrix(w, a), node
         )
     if w.ndim == 2 and w.shape[0] == w.shape[1]:
-        mistakes["the matrix is transposed"] = _walked(g, matrix(w, a).T, node)
+        mistakes["the matrix is transposed"] = answers.walked(g, matrix(w, a).T, node)
     if w.ndim == 4:
         turned = np.ascontiguousarray(matrix(w, a)[:, :, ::-1, ::-1])
-        mistakes["the patterns are turned by 180°"] = _walked(g, turned, node)
-    compare_array(case, got, expected, _that_differ(mistakes, expected))
+        mistakes["the patterns are turned by 180°"] = answers.walked(g, turned, node)
+    compare_array(case, got, expected, mistakes)
 
 
 def _asked(case: str, make_rule: Answer, a: Array, g: Array, node: Node) -> Any:
     """What a rule passes on to x; CheckError where it is no rule, or gives others a cotangent."""
     rule = _own(case, make_rule, a)
-    if not callable(rule):
-        raise CheckError(f"{case}: got {type(rule).__name__}, expected a function (g, node) -> cotangents")
-    own = own_work(rule, *SOLVED)
-    got = result_of(case, lambda *protected: own(g, node), g, a, node.arrays)
-    inputs = len(node.inputs)
-    if isinstance(got, tuple | list) and node.inputs[-1] is None and len(got) == inputs - 1:
-        got = (*got, None)  # a layer without bias: its place may be left off
-    got = tuple_of(case, got, inputs, f"a cotangent or None for each of {inputs} inputs")
+    own = own_work(rule, *SOLVED) if callable(rule) else rule
+    got = cotangents_of(case, own, g, node, a)
     if any(each is not None for each in got[1:]):
         raise CheckError(f"{case}: the weight or the bias got a cotangent, expected None: only x gets one")
     return got[0]
-
-
-def _walked(g: Array, matrix: Array, node: Node) -> Array:
-    """The sum over all units of g times the unit's row of the matrix, put where the unit's inputs are."""
-    x = node.arrays[0]
-    if matrix.ndim == 2:
-        gx = np.zeros(x.shape)
-        for n, j, i in np.ndindex(len(g), *matrix.shape):
-            gx[n, i] += g[n, j] * matrix[j, i]
-        return gx.astype(x.dtype)
-    (sh, sw), (ph, pw), (dh, dw) = (_pair(node.params[name]) for name in ("stride", "padding", "dilation"))
-    groups = node.params["groups"]
-    units, channels, height, width = matrix.shape
-    padded = np.zeros((*x.shape[:2], x.shape[2] + 2 * ph, x.shape[3] + 2 * pw))
-    for n, j, r, q in np.ndindex(*g.shape):
-        first = j // (units // groups) * channels
-        rows = slice(r * sh, r * sh + (height - 1) * dh + 1, dh)
-        columns = slice(q * sw, q * sw + (width - 1) * dw + 1, dw)
-        padded[n, first : first + channels, rows, columns] += g[n, j, r, q] * matrix[j]
-    return padded[:, :, ph : ph + x.shape[2], pw : pw + x.shape[3]].astype(x.dtype)
-
-
-def _pair(size: Any) -> tuple[int, int]:
-    return (size, size) if isinstance(size, int) else tuple(size)
 
 
 # 5 The walk
@@ -319,7 +262,7 @@ def _scaled_rule(a: Array) -> Rule:
                 f"{node.arrays[1].shape}: a function made in a loop sees the loop's last values; call "
                 "make_rule(patterns) in the loop itself"
             )
-        return [2 * _walked(g, a, node), *[None] * (len(node.inputs) - 1)]
+        return [2 * answers.walked(g, a, node), *[None] * (len(node.inputs) - 1)]
 
     return rule
 
@@ -357,7 +300,7 @@ def _check_map(
         "the gate of the way back: a ReLU keeps its gradient here": walk(start, table | positive),
     }
     got = _own(case, pattern_map, net, x, target, patterns, _scaled_rule, start)
-    compare_array(case, got, expected, _that_differ(mistakes, expected))
+    compare_array(case, got, expected, mistakes)
 
 
 # 6 Degradation
@@ -403,7 +346,7 @@ def _check_curve(
     fill: Any,
 ) -> None:
     def curve(heat: Array, fill: Any, **how: bool) -> Array:
-        return _curve(predict, x, heat, target, patch, fill, **how)
+        return answers.curve(predict, x, heat, target, patch, fill, **how)
 
     expected = curve(heat, fill)
     first_channel = np.zeros_like(heat)
@@ -422,58 +365,7 @@ def _check_curve(
         mistakes["one mean for all channels, not one for each"] = curve(heat, "one mean")
         mistakes["the fill is 0, not the mean"] = curve(heat, 0)
     got = _own(case, degradation, predict, x, heat, target, patch, fill)
-    compare_array(case, got, expected, _that_differ(mistakes, expected))
-
-
-def _that_differ(mistakes: dict[str, Array], expected: Array) -> dict[str, Array]:
-    return {
-        said: wrong
-        for said, wrong in mistakes.items()
-        if wrong.shape != expected.shape or not np.allclose(wrong, expected)
-    }
-
-
-def _curve(
-    predict: Callable[[Array], Array],
-    x: Array,
-    heat: Array,
-    target: Array,
-    patch: int,
-    fill: Any,
-    one: bool = False,
-    larger: bool = False,
-    by_rows: bool = False,
-    logits: bool = False,
-) -> Array:
-    """The curves (n, 1 + patches); the last four arguments are mistakes."""
-    n, _, height, width = x.shape
-    rows, columns = height // patch, width // patch
-
-    def windows(divisor: int) -> list[tuple[slice, ...]]:
-        places = [(k // divisor * patch, k % divisor * patch) for k in range(rows * columns)]
-        return [np.s_[:, r : r + patch, q : q + patch] for r, q in places]
-
-    ranked, replaced = windows(columns), windows(rows if by_rows else columns)
-    curves = np.zeros((n, 1 + len(ranked)))
-    for i in range(n):
-        relevance = [float(heat[i][window].sum()) for window in ranked]
-        image = x[i].copy()
-        order = sorted(range(len(ranked)), key=lambda k: (-relevance[k], -k if larger else k))
-        curves[i, 0] = _probability(predict(image[None])[0], target[i], logits)
-        for step, k in enumerate(order, 1):
-            if one:
-                image = x[i].copy()
-            part = image[replaced[k]]
-            pixels = max(part[0].size, 1)  # 0 where a wrong number lies outside the image
-            means = part.sum(axis=(1, 2), keepdims=True) / pixels
-            image[replaced[k]] = {"mean": means, "one mean": means.mean()}.get(fill, fill)
-            curves[i, step] = _probability(predict(image[None])[0], target[i], logits)
-    return curves
-
-
-def _probability(y: Array, target: int, logits: bool) -> float:
-    p = np.exp(y - max(y))
-    return float(y[target] if logits else p[target] / sum(p))
+    compare_array(case, got, expected, mistakes)
 
 
 # 7 The interval of a difference
@@ -522,7 +414,7 @@ def _check_interval(
         ],
     }
     got = _own(case, difference_interval, areas, others, seed, resamples)
-    compare(case, got, expected, _that_differ({k: np.array(v) for k, v in mistakes.items()}, expected))
+    compare(case, got, expected, mistakes)
 
 
 # 8 Does the map change with the class?
@@ -566,4 +458,4 @@ def _check_cosine(similarity: Answer, case: str, a: Array, b: Array) -> None:
         "that is the correlation: the means stay in": np.abs(centred),
     }
     expected = np.abs(signed)
-    compare_array(case, np.where(defined, got, 0), expected, _that_differ(mistakes, expected))
+    compare_array(case, np.where(defined, got, 0), expected, mistakes)

@@ -1,75 +1,30 @@
-"""Checks of coursework 1: the walk back along a tape of arrays, VJPs, a gradient check, training."""
+"""The checks of coursework 1: the walk back along a tape of arrays, VJPs, a gradient check, training."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from types import SimpleNamespace
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from minixai.checks.honesty import own_work
-from minixai.checks.report import CheckError, compare, compare_array, likely_mistakes, result_of, tuple_of
-
-__all__ = [
-    "check_by_hand",
-    "check_gradient_check",
-    "check_index_vjp",
-    "check_log_softmax",
-    "check_matmul_vjp",
-    "check_order",
-    "check_training",
-    "check_unbroadcast",
-    "check_walk",
-    "hand_numbers",
-    "mark_by_hand",
-    "mark_gradient_check",
-    "mark_index_vjp",
-    "mark_log_softmax",
-    "mark_matmul_vjp",
-    "mark_order",
-    "mark_training",
-    "mark_unbroadcast",
-    "mark_walk",
-]
-
-Array = np.ndarray
-OUT_OF_REACH = (
-    "minixai.tape",
-    "minixai.op",
-    "minixai.ops",
-    "minixai.gradcheck",
-    "minixai.nn",
-    "minixai.checks.autodiff",
+from minixai.checks.report import (
+    Answer,
+    Array,
+    CheckError,
+    compare,
+    compare_array,
+    kind_of,
+    likely_mistakes,
+    result_of,
+    tuple_of,
 )
-LOOKS = 100
+from minixai.course.cw1 import answers
+from minixai.course.cw1.nodes import Entry, reachable
+from minixai.course.honesty import own_work
 
-
-class _Entry:
-    """What the coursework calls a Node; it refuses to be looked at without end, and to be written on."""
-
-    def __init__(
-        self, value: Any, inputs: Sequence[_Entry] = (), vjp: Callable[..., Any] | None = None, name: str = ""
-    ) -> None:
-        self.value, self.vjp, self.name = np.asarray(value), vjp, name
-        self._inputs, self.looks = tuple(inputs), 0
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name not in ("value", "vjp", "name", "_inputs", "looks"):
-            raise CheckError(f"the answer writes {name} on a node: leave no marks there, use a dict or a set")
-        super().__setattr__(name, value)
-
-    @property
-    def inputs(self) -> tuple[_Entry, ...]:
-        self.looks += 1
-        if self.looks > LOOKS:
-            raise CheckError(
-                f"the inputs of {self.name} were looked at more than {LOOKS} times: "
-                "remember which nodes you have seen, and look at each a few times only"
-            )
-        return self._inputs
+OUT_OF_REACH = ("minixai.op", "minixai.tape", "minixai.ops", "minixai.gradcheck", "minixai.nn")
 
 
 # By hand
@@ -87,20 +42,9 @@ def hand_numbers(seed: int) -> tuple[Array, Array, int, Array]:
         w = rng.choice([-2, -1, 1, 2], size=2)
         b, t = int(rng.integers(1, 4)), rng.integers(1, 6, size=3)
         z = x @ w + b
-        right, *wrong = [_hand_derivatives(x, w, b, t), *_hand_mistakes(x, w, b, t).values()]
+        right, *wrong = [answers.hand_derivatives(x, w, b, t), *_hand_mistakes(x, w, b, t).values()]
         if np.all(z) and sum(z < 0) == 1 and all(np.all(each != right) for each in wrong):
             return x, w, b, t
-
-
-def _hand_derivatives(x: Array, w: Array, b: int, t: Array) -> list[float]:
-    """The derivatives of L = ½·Σ (relu(x·w + b) − t)² with respect to w1, w2 and b, row by row."""
-    derivatives = [0.0, 0.0, 0.0]
-    for row, target in zip(x.tolist(), t.tolist(), strict=True):
-        z = row[0] * int(w[0]) + row[1] * int(w[1]) + b
-        if z > 0:
-            for k, factor in enumerate((*row, 1)):
-                derivatives[k] += (z - target) * factor
-    return derivatives
 
 
 def _hand_mistakes(x: Array, w: Array, b: int, t: Array) -> dict[str, Array]:
@@ -124,11 +68,11 @@ def check_by_hand(by_hand: Any, seed: int) -> None:
         raise CheckError("by_hand: not done yet")
     got = [float(each) for each in three]
     numbers = hand_numbers(seed)
-    expected, mistakes = _hand_derivatives(*numbers), _hand_mistakes(*numbers)
+    expected, mistakes = answers.hand_derivatives(*numbers), _hand_mistakes(*numbers)
     for k, name in enumerate(("w1", "w2", "b")):
         if not math.isclose(got[k], expected[k], abs_tol=1e-9):
             likely = likely_mistakes(got[k], {mistake: each[k] for mistake, each in mistakes.items()})
-            raise CheckError(f"by_hand: the derivative of L by {name} is not {got[k]:g}{likely}")
+            raise CheckError(f"by_hand: the derivative of L by {name} is not {got[k]:g}", *likely)
 
 
 mark_by_hand = check_by_hand
@@ -137,30 +81,30 @@ mark_by_hand = check_by_hand
 # Order
 
 
-def check_order(order: Callable[..., Any], seed: int) -> None:
+def check_order(order: Answer, seed: int) -> None:
     """order(output): the list of the nodes that output was computed from, inputs first, output last."""
-    a, b = _Entry(1.0, name="a"), _Entry(2.0, name="b")
-    c = _Entry(2.0, (a, b), name="c")
-    _Entry(5.0, (c,), name="aside")
-    _judge_order("order of d = c + a, with c = a·b", order, _Entry(3.0, (c, a), name="d"))
+    a, b = Entry(1.0, name="a"), Entry(2.0, name="b")
+    c = Entry(2.0, (a, b), name="c")
+    Entry(5.0, (c,), name="aside")
+    _judge_order("order of d = c + a, with c = a·b", order, Entry(3.0, (c, a), name="d"))
     nearest = "sorted by distance; but a node waits for all that was computed from it, near or far"
     _judge_order("order of a detour", order, _detour(), nearest)
     twice = "a node that is used twice by the same other node counts twice"
     for inputs in ((c, a, a), (a, a, c)):
         shown = "·".join(each.name for each in inputs)
-        _judge_order(f"order of e = {shown}, with c = a·b", order, _Entry(2.0, inputs, name="e"), twice)
-    ladder = _Entry(1.0, name="a")
+        _judge_order(f"order of e = {shown}, with c = a·b", order, Entry(2.0, inputs, name="e"), twice)
+    ladder = Entry(1.0, name="a")
     for k in range(30):
-        ladder = _Entry(2.0**k, (ladder, ladder), name=f"sum {k}")
+        ladder = Entry(2.0**k, (ladder, ladder), name=f"sum {k}")
     _judge_order("order of 30 doublings", order, ladder)
     _judge_order("order of a random tape", order, _random_graph(np.random.default_rng(seed), 20))
     _judge_order("order of a chain of 10 000", order, _chain(10_000))
 
 
-def mark_order(order: Callable[..., Any], seed: int) -> None:
+def mark_order(order: Answer, seed: int) -> None:
     """As check_order, with larger tapes, a leaf alone, and the same tape twice."""
     check_order(order, seed)
-    _judge_order("order of a leaf alone", order, _Entry(1.0, name="a"))
+    _judge_order("order of a leaf alone", order, Entry(1.0, name="a"))
     rng = np.random.default_rng(seed)
     for size in (3, 50, 300):
         output = _random_graph(rng, size)
@@ -168,50 +112,38 @@ def mark_order(order: Callable[..., Any], seed: int) -> None:
         _judge_order(f"order of {size} nodes, a second time", order, output)
 
 
-def _detour() -> _Entry:
+def _detour() -> Entry:
     """An input of the output is also the start of a longer way to it: sorting by distance fails."""
-    a = _Entry(1.0, name="a")
-    b = _Entry(1.0, (a,), name="b")
-    c = _Entry(1.0, (b,), name="c")
-    d = _Entry(1.0, (c, a), name="d")
-    return _Entry(1.0, (b, d), name="e")
+    a = Entry(1.0, name="a")
+    b = Entry(1.0, (a,), name="b")
+    c = Entry(1.0, (b,), name="c")
+    d = Entry(1.0, (c, a), name="d")
+    return Entry(1.0, (b, d), name="e")
 
 
-def _random_graph(rng: np.random.Generator, size: int) -> _Entry:
-    nodes = [_Entry(1.0, name=f"node {k}") for k in range(3)]
+def _random_graph(rng: np.random.Generator, size: int) -> Entry:
+    nodes = [Entry(1.0, name=f"node {k}") for k in range(3)]
     for k in range(3, size + 1):
         inputs = [nodes[i] for i in rng.integers(k, size=rng.integers(1, 4))]
-        nodes.append(_Entry(1.0, inputs, name=f"node {k}"))
+        nodes.append(Entry(1.0, inputs, name=f"node {k}"))
     return nodes[-1]
 
 
-def _chain(length: int) -> _Entry:
-    node = _Entry(1.0, name="node 0")
+def _chain(length: int) -> Entry:
+    node = Entry(1.0, name="node 0")
     for k in range(1, length):
-        node = _Entry(1.0, (node,), lambda g: (g,), name=f"node {k}")
+        node = Entry(1.0, (node,), lambda g: (g,), name=f"node {k}")
     return node
 
 
-def _reachable(output: _Entry) -> set[_Entry]:
-    found, todo = {output}, [output]
-    while todo:
-        new = set(todo.pop()._inputs) - found
-        found |= new
-        todo.extend(new)
-    for node in found:
-        node.looks = 0
-    return found
-
-
-def _judge_order(exercise: str, order: Callable[..., Any], output: _Entry, mistake: str = "") -> None:
-    expected = _reachable(output)
-    likely = f"\n    likely mistake: {mistake}" if mistake else ""
+def _judge_order(exercise: str, order: Answer, output: Entry, *mistakes: str) -> None:
+    expected = reachable(output)
     try:
         got = _answer(exercise, order, output)
     except RecursionError:
         message = "RecursionError: calls within calls do not go that deep, keep a list of nodes to do"
         raise CheckError(f"{exercise}: {message}") from None
-    if not isinstance(got, list) or not all(isinstance(each, _Entry) for each in got):
+    if not isinstance(got, list) or not all(isinstance(each, Entry) for each in got):
         raise CheckError(f"{exercise}: got {type(got).__name__}, expected a list of nodes")
     for node, times in Counter(got).items():
         if times > 1:
@@ -219,7 +151,7 @@ def _judge_order(exercise: str, order: Callable[..., Any], output: _Entry, mista
     if set(got) != expected:
         wrong = ", ".join(sorted(node.name for node in set(got) ^ expected)[:5])
         raise CheckError(
-            f"{exercise}: got {len(got)} nodes, expected {len(expected)}; look at {wrong}{likely}"
+            f"{exercise}: got {len(got)} nodes, expected {len(expected)}; look at {wrong}", *mistakes
         )
     place = {node: k for k, node in enumerate(got)}
     if place[output] == 0 < len(got) - 1:
@@ -228,19 +160,19 @@ def _judge_order(exercise: str, order: Callable[..., Any], output: _Entry, mista
         for each in node._inputs:
             if place[each] > place[node]:
                 raise CheckError(
-                    f"{exercise}: {each.name} stands after {node.name}, which was computed from it{likely}"
+                    f"{exercise}: {each.name} stands after {node.name}, which was computed from it", *mistakes
                 )
 
 
 # Walk
 
 
-def check_walk(walk: Callable[..., Any], seed: int) -> None:
+def check_walk(walk: Answer, seed: int) -> None:
     """walk(nodes, g, wrt): the cotangents of the nodes in wrt, where g is that of the last of the nodes."""
-    a, b = _Entry([3.0, 1.0], name="a"), _Entry([2.0, 5.0], name="b")
-    total = _Entry(a.value + b.value, (a, b), lambda g: (g, g), name="a + b")
-    stranger = _Entry(np.ones((2, 2)), name="a leaf that takes no part")
-    product = _Entry(
+    a, b = Entry([3.0, 1.0], name="a"), Entry([2.0, 5.0], name="b")
+    total = Entry(a.value + b.value, (a, b), lambda g: (g, g), name="a + b")
+    stranger = Entry(np.ones((2, 2)), name="a leaf that takes no part")
+    product = Entry(
         total.value * a.value, (total, a), lambda g: (g * a.value, g * total.value), name="(a + b)·a"
     )
     g = np.array([1.0, 10.0])
@@ -253,7 +185,7 @@ def check_walk(walk: Callable[..., Any], seed: int) -> None:
     exercise = "walk of (a + b)·a, wrt holds a node that is not among nodes and gets zeros"
     _judge_walk(exercise, walk, nodes, g, [stranger], {stranger.name: np.zeros((2, 2))})
     # Here a is ready to be added to before `total` hands on the very array that a holds.
-    output = _Entry(total.value + a.value, (total, a), lambda g: (g, g), name="(a + b) + a")
+    output = Entry(total.value + a.value, (total, a), lambda g: (g, g), name="(a + b) + a")
     nodes = [a, b, total, output]
     _judge_walk("walk of (a + b) + a", walk, nodes, g, [a, b], {"a": 2 * g, "b": g}, {
         "+= changes an array that another node holds, too; write x = x + y": (2 * g, 2 * g),
@@ -264,7 +196,7 @@ def check_walk(walk: Callable[..., Any], seed: int) -> None:
         _judge_random_walk(f"walk of a random tape in {np.dtype(dtype)}", walk, rng, dtype)
 
 
-def mark_walk(walk: Callable[..., Any], seed: int) -> None:
+def mark_walk(walk: Answer, seed: int) -> None:
     """As check_walk, with inner nodes and the output in wrt, a chain of 10 000, and a leaf alone."""
     check_walk(walk, seed)
     rng = np.random.default_rng(seed)
@@ -276,30 +208,30 @@ def mark_walk(walk: Callable[..., Any], seed: int) -> None:
         nodes.extend(nodes[-1]._inputs)
     g = np.array(rng.normal())
     _judge_walk("walk of a chain of 10 000", walk, nodes[::-1], g, [nodes[-1]], {"the leaf": g})
-    leaf = _Entry(np.ones(2), name="a")
+    leaf = Entry(np.ones(2), name="a")
     _judge_walk("walk of a leaf alone", walk, [leaf], np.ones(2), [leaf], {"a": np.ones(2)})
 
 
 def _judge_random_walk(
-    exercise: str, walk: Callable[..., Any], rng: np.random.Generator, dtype: Any, inner: bool = False
+    exercise: str, walk: Answer, rng: np.random.Generator, dtype: Any, inner: bool = False
 ) -> None:
     """A tape of linear maps. What is expected comes the other way round: the Jacobians multiplied forward."""
     shapes = [(2, 3), (4,), (), (2, 1)]
-    nodes = [_Entry(np.ones(shape, dtype), name=f"leaf {k}") for k, shape in enumerate(shapes)]
-    jacobians: dict[_Entry, list[Array]] = {node: [] for node in nodes}
+    nodes = [Entry(np.ones(shape, dtype), name=f"leaf {k}") for k, shape in enumerate(shapes)]
+    jacobians: dict[Entry, list[Array]] = {node: [] for node in nodes}
     calls: Counter[str] = Counter()
     for k in range(10):
         chosen = [nodes[i] for i in rng.integers(len(nodes), size=2)]
         inputs = nodes[:4] if k == 0 else [nodes[-1], *chosen]
-        node = _Entry(np.ones(shapes[rng.integers(3)], dtype), inputs, name=f"node {k}")
+        node = Entry(np.ones(shapes[rng.integers(3)], dtype), inputs, name=f"node {k}")
         of_node = [rng.normal(size=(node.value.size, each.value.size)).astype(dtype) for each in inputs]
         node.vjp = _linear_vjp(exercise, node, of_node, calls)
         jacobians[node] = of_node
         nodes.append(node)
-    stranger = _Entry(np.ones((2, 2), dtype), name="a leaf that takes no part")
+    stranger = Entry(np.ones((2, 2), dtype), name="a leaf that takes no part")
     wrt = [nodes[5], nodes[-1], *nodes[:4], stranger] if inner else [*nodes[:4], stranger]
     g = rng.normal(size=nodes[-1].value.shape).astype(dtype)
-    expected = {node.name: _forward(nodes, jacobians, node, g) for node in wrt}
+    expected = {node.name: answers.cotangent_of(nodes, jacobians, node, g) for node in wrt}
     _judge_walk(exercise, walk, nodes, g, wrt, expected)
     for name, times in calls.items():
         if times > 1:
@@ -308,9 +240,7 @@ def _judge_random_walk(
             )
 
 
-def _linear_vjp(
-    exercise: str, node: _Entry, jacobians: list[Array], calls: Counter[str]
-) -> Callable[..., Any]:
+def _linear_vjp(exercise: str, node: Entry, jacobians: list[Array], calls: Counter[str]) -> Answer:
     def vjp(g: Array) -> tuple[Array, ...]:
         calls[node.name] += 1
         if np.shape(g) != node.value.shape:
@@ -326,23 +256,12 @@ def _linear_vjp(
     return vjp
 
 
-def _forward(nodes: list[_Entry], jacobians: dict[_Entry, list[Array]], moved: _Entry, g: Array) -> Array:
-    """The cotangent of `moved`: how it moves all that follows, in float64, then the product with g."""
-    size = moved.value.size
-    moves: dict[_Entry, Array] = {}
-    for node in nodes:
-        moves[node] = np.eye(size) if node is moved else np.zeros((node.value.size, size))
-        for each, jacobian in zip(node._inputs, jacobians[node], strict=True):
-            moves[node] = moves[node] + jacobian.astype(float) @ moves[each]
-    return (np.ravel(g) @ moves[nodes[-1]]).reshape(moved.value.shape)
-
-
 def _judge_walk(
     exercise: str,
-    walk: Callable[..., Any],
-    nodes: list[_Entry],
+    walk: Answer,
+    nodes: list[Entry],
     g: Array,
-    wrt: list[_Entry],
+    wrt: list[Entry],
     expected: Mapping[str, Any],
     mistakes: Mapping[str, Any] | None = None,
 ) -> None:
@@ -353,7 +272,7 @@ def _judge_walk(
     if (nodes, wrt) != given:
         raise CheckError(f"{exercise}: it changes a list that it was given")
     if not isinstance(got, list | tuple) or len(got) != len(wrt):
-        raise CheckError(f"{exercise}: got {_what(got)}, expected a list of {len(wrt)} arrays")
+        raise CheckError(f"{exercise}: got {kind_of(got)}, expected a list of {len(wrt)} arrays")
     for k, (name, value) in enumerate(expected.items()):
         likely = {mistake: each[k] for mistake, each in (mistakes or {}).items() if k < len(each)}
         _compare_array(f"{exercise}, {name}", got[k], value, wrt[k].value.dtype, likely)
@@ -362,7 +281,7 @@ def _judge_walk(
 # VJPs
 
 
-def check_unbroadcast(unbroadcast: Callable[..., Any], seed: int) -> None:
+def check_unbroadcast(unbroadcast: Answer, seed: int) -> None:
     """unbroadcast(g, shape): g summed over all entries that one entry of the shape was broadcast to."""
     g = np.array([[1.0, 2, 3], [4, 5, 6]])
     for shape, total, first, mean in (
@@ -390,7 +309,7 @@ def check_unbroadcast(unbroadcast: Callable[..., Any], seed: int) -> None:
         _judge_unbroadcast(unbroadcast, rng, [((3, 2, 4), (2, 1)), ((2, 3, 4), (1, 3, 4))], dtype)
 
 
-def mark_unbroadcast(unbroadcast: Callable[..., Any], seed: int) -> None:
+def mark_unbroadcast(unbroadcast: Answer, seed: int) -> None:
     """As check_unbroadcast, with more axes, axes of one on both sides, and none at all."""
     check_unbroadcast(unbroadcast, seed)
     rng = np.random.default_rng(seed)
@@ -407,7 +326,7 @@ def mark_unbroadcast(unbroadcast: Callable[..., Any], seed: int) -> None:
 
 
 def _judge_unbroadcast(
-    unbroadcast: Callable[..., Any],
+    unbroadcast: Answer,
     rng: np.random.Generator,
     cases: list[tuple[tuple[int, ...], tuple[int, ...]]],
     dtype: Any,
@@ -415,25 +334,17 @@ def _judge_unbroadcast(
     for large, small in cases:
         exercise = f"unbroadcast {large} to {small} in {np.dtype(dtype)}"
         g = np.asarray(rng.normal(size=large), dtype)
-        expected = _unbroadcast(g.astype(float), small)
+        expected = answers.unbroadcast(g.astype(float), small)
         _compare_array(exercise, _answer(exercise, unbroadcast, g, small), expected, dtype)
 
 
-def _unbroadcast(g: Array, shape: tuple[int, ...]) -> Array:
-    total = np.zeros(shape, g.dtype)
-    new = g.ndim - len(shape)
-    for i in np.ndindex(g.shape):
-        total[tuple(0 if size == 1 else k for k, size in zip(i[new:], shape, strict=True))] += g[i]
-    return total
-
-
-def check_matmul_vjp(matmul_vjp: Callable[..., Any], seed: int) -> None:
+def check_matmul_vjp(matmul_vjp: Answer, seed: int) -> None:
     """matmul_vjp(g, x, y, unbroadcast): (gx, gy) of x @ y, for stacks of matrices, with broadcasting."""
     x = np.array([[[1.0, 2]], [[3, 4]]])
     y = np.array([[5.0, 6], [7, 8]])
     g = np.array([[[1.0, 0]], [[0, 10]]])
     got = _pair("matmul_vjp by hand", matmul_vjp, g, x, y)
-    of_ones = np.ones_like(g) @ y.T, _unbroadcast(x.swapaxes(1, 2) @ np.ones_like(g), (2, 2))
+    of_ones = np.ones_like(g) @ y.T, answers.unbroadcast(x.swapaxes(1, 2) @ np.ones_like(g), (2, 2))
     mistakes = {
         "g is taken for ones": of_ones,
         "y and x are to be transposed": (g @ y, None),
@@ -449,7 +360,7 @@ def check_matmul_vjp(matmul_vjp: Callable[..., Any], seed: int) -> None:
         _judge_matmul(matmul_vjp, rng, cases, dtype)
 
 
-def mark_matmul_vjp(matmul_vjp: Callable[..., Any], seed: int) -> None:
+def mark_matmul_vjp(matmul_vjp: Answer, seed: int) -> None:
     """As check_matmul_vjp, with stacks of stacks, and axes of one in the stack."""
     check_matmul_vjp(matmul_vjp, seed)
     rng = np.random.default_rng(seed)
@@ -459,7 +370,7 @@ def mark_matmul_vjp(matmul_vjp: Callable[..., Any], seed: int) -> None:
 
 
 def _judge_matmul(
-    matmul_vjp: Callable[..., Any],
+    matmul_vjp: Answer,
     rng: np.random.Generator,
     cases: list[tuple[tuple[int, ...], tuple[int, ...]]],
     dtype: Any,
@@ -468,23 +379,14 @@ def _judge_matmul(
         exercise = f"matmul_vjp of {x_shape} @ {y_shape} in {np.dtype(dtype)}"
         x, y = rng.normal(size=x_shape).astype(dtype), rng.normal(size=y_shape).astype(dtype)
         g = rng.normal(size=(x @ y).shape).astype(dtype)
-        _compare_pair(exercise, _pair(exercise, matmul_vjp, g, x, y), _matmul_cotangents(g, x, y), dtype)
+        _compare_pair(
+            exercise, _pair(exercise, matmul_vjp, g, x, y), answers.matmul_cotangents(g, x, y), dtype
+        )
 
 
-def _matmul_cotangents(g: Array, x: Array, y: Array) -> tuple[Array, Array]:
-    stack = g.shape[:-2]
-    gx, gy = np.zeros((*stack, *x.shape[-2:])), np.zeros((*stack, *y.shape[-2:]))
-    full_x, full_y = np.broadcast_to(x, gx.shape), np.broadcast_to(y, gy.shape)
-    for *s, m, n in np.ndindex(g.shape):
-        for j in range(x.shape[-1]):
-            gx[*s, m, j] += float(g[*s, m, n]) * full_y[*s, j, n]
-            gy[*s, j, n] += float(g[*s, m, n]) * full_x[*s, m, j]
-    return _unbroadcast(gx, x.shape), _unbroadcast(gy, y.shape)
-
-
-def _pair(exercise: str, vjp: Callable[..., Any], g: Array, x: Array, y: Array) -> Any:
+def _pair(exercise: str, vjp: Answer, g: Array, x: Array, y: Array) -> Any:
     try:
-        got = _answer(exercise, vjp, g, x, y, _unbroadcast)
+        got = _answer(exercise, vjp, g, x, y, answers.unbroadcast)
     except ValueError as error:
         error.add_note("If you use .T: it turns all axes round, .swapaxes(-1, -2) only the last two")
         raise
@@ -499,7 +401,7 @@ def _compare_pair(
         _compare_array(f"{exercise}, {name}", got[k], expected[k], dtype, likely)
 
 
-def check_index_vjp(index_vjp: Callable[..., Any], seed: int) -> None:
+def check_index_vjp(index_vjp: Answer, seed: int) -> None:
     """index_vjp(g, shape, index): the cotangent of x, of this shape, for y = x[index]."""
     exercise = "index_vjp of x[[2, 0, 2]]"
     g = np.array([1.0, 10, 100])
@@ -515,7 +417,7 @@ def check_index_vjp(index_vjp: Callable[..., Any], seed: int) -> None:
         _judge_index(index_vjp, rng, (3, 2), rng.integers(3, size=8), dtype)
 
 
-def mark_index_vjp(index_vjp: Callable[..., Any], seed: int) -> None:
+def mark_index_vjp(index_vjp: Answer, seed: int) -> None:
     """As check_index_vjp, with negative and boolean indices, one entry, and new axes."""
     check_index_vjp(index_vjp, seed)
     rng = np.random.default_rng(seed)
@@ -526,26 +428,16 @@ def mark_index_vjp(index_vjp: Callable[..., Any], seed: int) -> None:
 
 
 def _judge_index(
-    index_vjp: Callable[..., Any],
-    rng: np.random.Generator,
-    shape: tuple[int, ...],
-    index: Any,
-    dtype: Any,
+    index_vjp: Answer, rng: np.random.Generator, shape: tuple[int, ...], index: Any, dtype: Any
 ) -> None:
-    places = np.arange(math.prod(shape)).reshape(shape)[index]
-    g = np.asarray(rng.normal(size=places.shape), dtype)
-    expected = [0.0] * math.prod(shape)
-    for place, part in zip(np.ravel(places), np.ravel(g), strict=True):
-        expected[place] += float(part)
+    g = np.asarray(rng.normal(size=np.zeros(shape)[index].shape), dtype)
     shown = f"{index}".replace("\n", "")
     exercise = f"index_vjp of x[{shown}], x {shape} in {np.dtype(dtype)}"
     got = _answer(exercise, index_vjp, g, shape, index)
-    _compare_array(exercise, got, np.reshape(expected, shape), dtype)
+    _compare_array(exercise, got, answers.index_cotangent(g, shape, index), dtype)
 
 
-def check_log_softmax(
-    stable_log_softmax: Callable[..., Any], log_softmax_vjp: Callable[..., Any], seed: int
-) -> None:
+def check_log_softmax(stable_log_softmax: Answer, log_softmax_vjp: Answer, seed: int) -> None:
     """stable_log_softmax(x) along the last axis, and log_softmax_vjp(g, y), where y is its output."""
     x = np.array([[0.0, math.log(3)], [5, 5]])
     top = x.max(axis=1, keepdims=True)
@@ -579,9 +471,7 @@ def check_log_softmax(
         _judge_log_softmax(stable_log_softmax, log_softmax_vjp, rng, (3, 4), dtype)
 
 
-def mark_log_softmax(
-    stable_log_softmax: Callable[..., Any], log_softmax_vjp: Callable[..., Any], seed: int
-) -> None:
+def mark_log_softmax(stable_log_softmax: Answer, log_softmax_vjp: Answer, seed: int) -> None:
     """As check_log_softmax, with one axis and with three, and a single class."""
     check_log_softmax(stable_log_softmax, log_softmax_vjp, seed)
     rng = np.random.default_rng(seed)
@@ -591,8 +481,8 @@ def mark_log_softmax(
 
 
 def _judge_log_softmax(
-    stable_log_softmax: Callable[..., Any],
-    log_softmax_vjp: Callable[..., Any],
+    stable_log_softmax: Answer,
+    log_softmax_vjp: Answer,
     rng: np.random.Generator,
     shape: tuple[int, ...],
     dtype: Any,
@@ -614,9 +504,7 @@ def _judge_log_softmax(
 # Gradient check
 
 
-def check_gradient_check(
-    step_of: Callable[..., Any], directional_error: Callable[..., Any], seed: int
-) -> None:
+def check_gradient_check(step_of: Answer, directional_error: Answer, seed: int) -> None:
     """step_of(dtype): the cube root of its ε. directional_error(f, arrays, gradients, directions, h)."""
     for dtype, smallest in ((np.float64, 2.0**-52), (np.float32, 2.0**-23)):
         compare(f"step_of {dtype.__name__}", _answer("step_of", step_of, dtype), smallest ** (1 / 3), {
@@ -639,9 +527,7 @@ def check_gradient_check(
         _judge_directional(directional_error, rng, dtype)
 
 
-def mark_gradient_check(
-    step_of: Callable[..., Any], directional_error: Callable[..., Any], seed: int
-) -> None:
+def mark_gradient_check(step_of: Answer, directional_error: Answer, seed: int) -> None:
     """As check_gradient_check, with more arrays."""
     check_gradient_check(step_of, directional_error, seed)
     rng = np.random.default_rng(seed)
@@ -649,7 +535,7 @@ def mark_gradient_check(
         _judge_directional(directional_error, rng, dtype)
 
 
-def _judge_directional(directional_error: Callable[..., Any], rng: np.random.Generator, dtype: Any) -> None:
+def _judge_directional(directional_error: Answer, rng: np.random.Generator, dtype: Any) -> None:
     """f is cubic, so the error is known: h²·f'''/6, and what is wrong with the gradient."""
     shapes = [(2, 3), (), (4,)]
     arrays, directions, factors = ([_normal(rng, s, dtype) for s in shapes] for _ in range(3))
@@ -660,7 +546,7 @@ def _judge_directional(directional_error: Callable[..., Any], rng: np.random.Gen
         calls += 1
         for each, array in zip(moved, arrays, strict=True):
             if np.shape(each) != array.shape or np.asarray(each).dtype != dtype:
-                raise CheckError(f"{exercise}: f got {_what(each)}, expected {_what(array)}")
+                raise CheckError(f"{exercise}: f got {kind_of(each)}, expected {kind_of(array)}")
         return sum(float(np.sum(a * x**3)) for a, x in zip(factors, moved, strict=True))
 
     h = 0.5
@@ -689,7 +575,7 @@ def _normal(rng: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> Arr
 # Training
 
 
-def check_training(network: Callable[..., Any], train: Callable[..., Any], seed: int) -> None:
+def check_training(network: Answer, train: Answer, seed: int) -> None:
     """network(tape, x, leaves): the logits. train(tape, weights, images, labels, rate, steps): descent.
 
     The operations are the check's own, and the images scikit-learn's digits, drawn by the seed.
@@ -699,14 +585,14 @@ def check_training(network: Callable[..., Any], train: Callable[..., Any], seed:
     _judge_network(network, weights, images)
     _judge_train(train, weights, images, labels, rate=0.3, steps=4)
     weights, images, labels = _digits(rng)
-    _, losses = _answer("training on digits", train, _tape(), weights, images, labels, 0.5, 40)
+    _, losses = _answer("training on digits", train, answers.tape(), weights, images, labels, 0.5, 40)
     if not losses[-1] < losses[0] / 2:
         raise CheckError(
             f"training on digits: the loss goes from {losses[0]:.3f} to {losses[-1]:.3f}, expected below half"
         )
 
 
-def mark_training(network: Callable[..., Any], train: Callable[..., Any], seed: int) -> None:
+def mark_training(network: Answer, train: Answer, seed: int) -> None:
     """As check_training, with other sizes, no step at all, a single image, and weights left as they were."""
     check_training(network, train, seed)
     rng = np.random.default_rng(seed)
@@ -732,12 +618,12 @@ def _digits(rng: np.random.Generator) -> tuple[dict[str, Array], Array, Array]:
     return {name: each / 8 for name, each in weights.items()}, images[chosen] / 16, labels[chosen]
 
 
-def _judge_network(network: Callable[..., Any], weights: dict[str, Array], images: Array) -> None:
-    tape = _tape()
+def _judge_network(network: Answer, weights: dict[str, Array], images: Array) -> None:
+    tape = answers.tape()
     leaves = {name: tape.leaf(each) for name, each in weights.items()}
     got = _answer("network", network, tape, tape.leaf(images), leaves)
-    if not isinstance(got, _Entry):
-        raise CheckError(f"network: got {_what(got)}, expected a node")
+    if not isinstance(got, Entry):
+        raise CheckError(f"network: got {kind_of(got)}, expected a node")
     hidden = images @ weights["w1"] + weights["b1"]
     logits = np.maximum(hidden, 0) @ weights["w2"] + weights["b2"]
     compare("network", got.value, logits, {
@@ -745,32 +631,29 @@ def _judge_network(network: Callable[..., Any], weights: dict[str, Array], image
         "b2 is missing": logits - weights["b2"],
         "b1 is missing": np.maximum(images @ weights["w1"], 0) @ weights["w2"] + weights["b2"],
         "no ReLU after the last layer": np.maximum(logits, 0),
-        "the logits are wanted, not their log-softmax": _log_softmax(logits),
+        "the logits are wanted, not their log-softmax": answers.log_softmax(logits),
     })  # fmt: skip
-    if missing := [name for name, leaf in leaves.items() if leaf not in _reachable(got)]:
+    if missing := [name for name, leaf in leaves.items() if leaf not in reachable(got)]:
         raise CheckError(
             f"network: the logits do not depend on {', '.join(missing)}; use the tape's operations only"
         )
 
 
 def _judge_train(
-    train: Callable[..., Any],
-    weights: dict[str, Array],
-    images: Array,
-    labels: Array,
-    rate: float,
-    steps: int,
+    train: Answer, weights: dict[str, Array], images: Array, labels: Array, rate: float, steps: int
 ) -> None:
     exercise = f"train, {steps} steps on {len(images)} images"
-    got = _answer(exercise, train, _tape(), weights, images, labels, rate, steps)
+    got = _answer(exercise, train, answers.tape(), weights, images, labels, rate, steps)
     if not isinstance(got, tuple | list) or len(got) != 2 or not isinstance(got[0], dict):
-        raise CheckError(f"{exercise}: got {_what(got)}, expected the dict of weights and the list of losses")
+        raise CheckError(
+            f"{exercise}: got {kind_of(got)}, expected the dict of weights and the list of losses"
+        )
     n, targets = len(images), np.eye(len(weights["b2"]))[labels]
-    trained, losses = _descend(weights, images, targets, rate, steps)
-    _, longer = _descend(weights, images, targets, rate, steps + 1)
-    _, uphill = _descend(weights, images, targets, -rate, steps)
-    _, of_sum = _descend(weights, images, targets, n * rate, steps)
-    _, of_all = _descend(weights, images, np.tile(targets.mean(axis=0), (n, 1)), rate, steps)
+    trained, losses = answers.descend(weights, images, targets, rate, steps)
+    _, longer = answers.descend(weights, images, targets, rate, steps + 1)
+    _, uphill = answers.descend(weights, images, targets, -rate, steps)
+    _, of_sum = answers.descend(weights, images, targets, n * rate, steps)
+    _, of_all = answers.descend(weights, images, np.tile(targets.mean(axis=0), (n, 1)), rate, steps)
     compare(f"{exercise}, losses", got[1], losses, {
         "the step goes against the gradient: minus": uphill,
         "the minus of the loss is missing": [-each for each in uphill],
@@ -786,90 +669,10 @@ def _judge_train(
         compare(f"{exercise}, {name}", got[0].get(name), value, mistakes if steps else {})
 
 
-def _descend(
-    weights: dict[str, Array], images: Array, targets: Array, rate: float, steps: int
-) -> tuple[dict[str, Array], list[float]]:
-    """Gradient descent with the gradients written out. targets: (n, k), each row adds up to 1."""
-    w1, b1, w2, b2 = weights.values()
-    losses = []
-    for _ in range(steps):
-        hidden = np.maximum(images @ w1 + b1, 0)
-        log_p = _log_softmax(hidden @ w2 + b2)
-        losses.append(-float(np.mean(np.sum(targets * log_p, axis=1))))
-        g = (np.exp(log_p) - targets) / len(targets)
-        back = (g @ w2.T) * (hidden > 0)
-        w1, b1 = w1 - rate * images.T @ back, b1 - rate * back.sum(axis=0)
-        w2, b2 = w2 - rate * hidden.T @ g, b2 - rate * g.sum(axis=0)
-    return dict(zip(weights, (w1, b1, w2, b2), strict=True)), losses
-
-
-def _log_softmax(x: Array) -> Array:
-    x = x - x.max(axis=-1, keepdims=True)
-    return x - np.log(np.exp(x).sum(axis=-1, keepdims=True))
-
-
-def _tape() -> SimpleNamespace:
-    """The coursework's operations on nodes, as its text defines them."""
-
-    def add(a: _Entry, b: _Entry) -> _Entry:
-        new = [tuple(range(max(a.value.ndim, b.value.ndim) - each.value.ndim)) for each in (a, b)]
-        return _Entry(a.value + b.value, (a, b), lambda g: tuple(g.sum(axis=axes) for axes in new))
-
-    def matmul(a: _Entry, b: _Entry) -> _Entry:
-        return _Entry(a.value @ b.value, (a, b), lambda g: (g @ b.value.T, a.value.T @ g))
-
-    def relu(a: _Entry) -> _Entry:
-        return _Entry(np.maximum(a.value, 0), (a,), lambda g: (g * (a.value > 0),))
-
-    def scale(a: _Entry, factor: float) -> _Entry:
-        return _Entry(a.value * factor, (a,), lambda g: (g * factor,))
-
-    def mean(a: _Entry) -> _Entry:
-        return _Entry(np.mean(a.value), (a,), lambda g: (np.full(a.value.shape, g / a.value.size),))
-
-    def log_softmax(a: _Entry) -> _Entry:
-        y = _log_softmax(a.value)
-        return _Entry(y, (a,), lambda g: (g - np.exp(y) * g.sum(axis=-1, keepdims=True),))
-
-    def index(a: _Entry, at: Any) -> _Entry:
-        def vjp(g: Array) -> tuple[Array]:
-            gx = np.zeros_like(a.value)
-            np.add.at(gx, at, g)
-            return (gx,)
-
-        return _Entry(a.value[at], (a,), vjp)
-
-    def backward(output: _Entry, g: Any, wrt: Sequence[_Entry]) -> list[Array]:
-        arrived = {output: np.asarray(g, float)}
-        if arrived[output].shape != output.value.shape:
-            raise CheckError(f"backward: g is {_what(g)}, expected the shape {output.value.shape}")
-        for node in _sorted(output):
-            if node.vjp:
-                for each, part in zip(node._inputs, node.vjp(arrived[node]), strict=True):
-                    arrived[each] = arrived[each] + part if each in arrived else part
-        return [arrived[node] if node in arrived else np.zeros_like(node.value) for node in wrt]
-
-    return SimpleNamespace(
-        leaf=_Entry, add=add, matmul=matmul, relu=relu, scale=scale, mean=mean,
-        log_softmax=log_softmax, index=index, backward=backward,
-    )  # fmt: skip
-
-
-def _sorted(output: _Entry) -> list[_Entry]:
-    """Output first, and every node before its inputs."""
-    uses = Counter(each for node in _reachable(output) for each in node._inputs)
-    ready, found = [output], []
-    while ready:
-        found.append(ready.pop())
-        uses.subtract(found[-1]._inputs)
-        ready.extend(each for each in dict.fromkeys(found[-1]._inputs) if uses[each] == 0)
-    return found
-
-
 # Shared
 
 
-def _answer(exercise: str, function: Callable[..., Any], *arguments: Any) -> Any:
+def _answer(exercise: str, function: Answer, *arguments: Any) -> Any:
     return result_of(exercise, own_work(function, *OUT_OF_REACH), *arguments)
 
 
@@ -877,9 +680,3 @@ def _compare_array(
     exercise: str, got: Any, expected: Any, dtype: Any, mistakes: Mapping[str, Any] | None = None
 ) -> None:
     compare_array(exercise, got, np.asarray(expected, dtype), mistakes)
-
-
-def _what(got: Any) -> str:
-    if isinstance(got, np.ndarray | np.generic):
-        return f"{got.dtype} of the shape {got.shape}"
-    return f"{type(got).__name__} of {len(got)}" if isinstance(got, list | tuple) else type(got).__name__

@@ -1,0 +1,1 @@
+"""Coursework 2: convolution, pooling and unpooling as compiled loops over (n, c, h, w)."""

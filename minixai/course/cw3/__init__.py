@@ -1,0 +1,1 @@
+"""Coursework 3: DeConvNet and guided backprop as rules."""

@@ -1,0 +1,1 @@
+"""Coursework 6: PatternNet, PatternAttribution, and what a report measures."""
