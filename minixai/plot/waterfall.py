@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Step", "waterfall"]
 
-COLOURS = (style.PATTERN, style.WARNING, style.DISTRACTOR)
 MOST = 14  # steps; the smallest of more are drawn as one
 NEGLIGIBLE = 1e-9  # of the largest of start, end and steps: not drawn
 
@@ -41,20 +41,22 @@ def waterfall(start: float, steps: Sequence[Step], end: float, title: str, note:
 
     from minixai.plot.picture import Picture
 
-    reasons = dict(zip(dict.fromkeys(step.reason for step in steps), COLOURS, strict=False))
+    reasons = _looks(dict.fromkeys(step.reason for step in steps))
     shown, smaller = _largest(steps, max([abs(start), abs(end), *(abs(step.loss) for step in steps)]))
     bars = [(step.place, step.loss, reasons[step.reason]) for step in shown]
     if smaller:
-        bars.append((f"{len(smaller)} smaller", sum(step.loss for step in smaller), style.FAINT))
+        bars.append(
+            (f"{len(smaller)} smaller", sum(step.loss for step in smaller), {"facecolor": style.FAINT})
+        )
     levels = start - np.cumsum([0.0, *(loss for _, loss, _ in bars)])
     last = len(bars) + 1
 
     with rc_context({**style.RC, "text.parse_math": False}):
         picture = Picture((12.8, max(3.6, 1.8 + 0.34 * last)), dpi=100, layout="constrained")
         axes = picture.add_subplot()
-        for k, (_, loss, colour) in enumerate(bars, start=1):
+        for k, (_, loss, look) in enumerate(bars, start=1):
             before, after = levels[k - 1 : k + 1]
-            axes.barh(k, after - before, left=before, height=0.7, color=colour)
+            axes.barh(k, after - before, left=before, height=0.7, **look)
             axes.plot([before, before], [k - 1, k], color=style.FAINT, linewidth=1, zorder=0)
             _say(axes, max(before, after), k, ("+" if loss < 0 else "") + number(-loss, 3))
         axes.plot([levels[-1]] * 2, [last - 1, last], color=style.FAINT, linewidth=1, zorder=0)
@@ -69,11 +71,20 @@ def waterfall(start: float, steps: Sequence[Step], end: float, title: str, note:
         axes.set_xlabel(f"{note}relevance")
         axes.set_title(title, size=style.HEADING_SIZE, weight="bold", loc="left")
         seen = {step.reason for step in shown}
-        keys = [Patch(color=colour, label=reason) for reason, colour in reasons.items() if reason in seen]
+        keys = [Patch(label=reason, **look) for reason, look in reasons.items() if reason in seen]
         if keys:
             legend = picture.legend(handles=keys, loc="outside lower center", ncols=4, frameon=False)
             legend.set_title("− went to, + came from")
     return picture
+
+
+def _looks(reasons: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """A colour for each reason, and a hatch where the colours come round again."""
+    looks = itertools.product(("", "//", "xx", ".."), style.LINES)
+    return {
+        reason: {"facecolor": c, "edgecolor": "white", "hatch": h, "linewidth": 0}
+        for reason, (h, c) in zip(reasons, looks, strict=False)
+    }
 
 
 def _say(axes: Axes, x: float, y: float, text: str, **font: Any) -> None:
