@@ -327,7 +327,7 @@ picture
 # Look at the scales of PatternNet. They grow with every layer, to many times the score: a unit's signal
 # $a_jv_j$ is right for *that unit*, but many units see the same stroke, and each puts it there once more.
 # **Only the direction of a PatternNet map means something.** (In deep networks the values overflow;
-# `project=True` rescales them on the way.)
+# `rescale=True` rescales them on the way.)
 #
 # ## 9.4 The ledger of PatternAttribution
 #
@@ -692,9 +692,9 @@ else:
     inputs = small(many)
     few = mx.signal.fit_patterns(squeezenet, np.split(inputs, 3), ("linear",), progress=False)
     photo = small(crop("chelsea", 0, 75, 300))
-    for project in (False, True):
-        e = mx.methods.pattern_net(squeezenet, photo, patterns=few, kind="linear", project=project)
-        print(f"PatternNet, project={project}: the largest value is {np.abs(e.map).max():.1e}")
+    for rescale in (False, True):
+        e = mx.methods.pattern_net(squeezenet, photo, patterns=few, kind="linear", rescale=rescale)
+        print(f"PatternNet, rescale={rescale}: the largest value is {np.abs(e.map).max():.1e}")
     attribution = mx.methods.pattern_attribution(squeezenet, photo, patterns=few, kind="linear")
     print(f"of the score {attribution.ledger.arrived[0] / attribution.score[0]:.1e} arrives at the pixels")
     best, *_, other = np.argsort(-squeezenet.predict(photo)[0])[:8]
@@ -707,7 +707,7 @@ picture
 
 # %% [markdown]
 # With weights at hand, the cell prints how far PatternNet's values grow in 26 layers (hence
-# `project=True`), how little of the score arrives, and how alike the maps of two classes are.
+# `rescale=True`), how little of the score arrives, and how alike the maps of two classes are.
 #
 # ## 9.9 Where it fails
 #

@@ -18,8 +18,10 @@ from minixai import (
     rules,
     signal,
 )
+from minixai.context import no_tape
+from minixai.kernels.threads import set_num_threads
 from minixai.methods import Explanation
-from minixai.tape import Tensor, backward, no_tape
+from minixai.tape import Tensor, backward
 
 __version__ = "0.1.0"
 
@@ -40,5 +42,6 @@ __all__ = [
     "ops",
     "plot",
     "rules",
+    "set_num_threads",
     "signal",
 ]

@@ -10,7 +10,7 @@ from minixai.errors import ShapeError
 
 __all__ = ["mean_interval", "resamplings"]
 
-BLOCK = 1000  # resamplings held at a time
+DRAWS_AT_A_TIME = 1000  # resamplings held at a time
 
 
 def resamplings(n: int, draws: int, seed: int | np.random.Generator = 0) -> np.ndarray:
@@ -49,8 +49,8 @@ def mean_interval(
     n, rng = len(values), np.random.default_rng(seed)
     samples, mean = values.reshape(n, -1), values.mean(axis=0)
     means = [
-        resamplings(n, min(BLOCK, draws - k), rng).astype(np.float64) @ samples / n
-        for k in range(0, draws, BLOCK)
+        resamplings(n, min(DRAWS_AT_A_TIME, draws - k), rng).astype(np.float64) @ samples / n
+        for k in range(0, draws, DRAWS_AT_A_TIME)
     ]
     low, high = np.quantile(np.concatenate(means), [(1 - level) / 2, (1 + level) / 2], axis=0)
     return mean, low.reshape(mean.shape), high.reshape(mean.shape)

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from minixai.context import no_tape
 from minixai.op import Op
-from minixai.tape import Tensor, backward, no_tape
+from minixai.tape import Tensor, backward
 
 __all__ = ["check_vjp"]
 

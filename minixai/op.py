@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from minixai.tape import Node, Rule, Tensor, current_layer, operations, recording
+from minixai.context import current_layer, recording
+from minixai.tape import Node, Rule, Tensor, operations
 
 __all__ = ["Mask", "Op", "Trait", "operation", "several"]
 

@@ -7,10 +7,8 @@ other rules the same walk gives another explanation. What an operation is stands
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -19,10 +17,8 @@ import numpy as np
 from minixai.errors import RuleError, ShapeError
 from minixai.typing import Array
 
-__all__ = ["Node", "Rule", "Tensor", "backward", "no_tape", "tape_of"]
+__all__ = ["Node", "Rule", "Tensor", "backward", "tape_of"]
 
-recording: ContextVar[bool] = ContextVar("recording", default=True)
-current_layer: ContextVar[str | None] = ContextVar("current_layer", default=None)
 numbers = itertools.count()
 
 
@@ -105,11 +101,8 @@ class Operation(Protocol):
     name: str
     forward: Callable[..., Any]
     vjp: Rule
+    traits: Any  # of a call with one path
     looks: Callable[..., Any] | None
-
-    @property
-    def traits(self) -> tuple[Hashable, ...]:
-        """Those of a call with one path."""
 
     def __call__(self, *inputs: Any, **settings: Any) -> Tensor: ...
     def traits_of(self, node: Node) -> tuple[Hashable, ...]:
@@ -118,16 +111,6 @@ class Operation(Protocol):
 
 Rule = Callable[[Array, Node], Iterable[Array | None]]
 operations: dict[str, Operation] = {}  # those of `minixai.ops`, which enter themselves
-
-
-@contextlib.contextmanager
-def no_tape() -> Iterator[None]:
-    """Within this context operations only compute: nothing is kept for a way back."""
-    token = recording.set(False)
-    try:
-        yield
-    finally:
-        recording.reset(token)
 
 
 def tape_of(output: Tensor, wrt: Iterable[Tensor] | None = None) -> dict[Tensor, Node | None]:

@@ -39,11 +39,11 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def cut_into_small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(activation, "BLOCK", 16)
+    monkeypatch.setattr(activation, "ENTRIES_A_TASK", 16)
     monkeypatch.setattr(convolution, "BLOCK_BYTES", 512)
     monkeypatch.setattr(convolution, "SLICE_ROWS", 8)
-    monkeypatch.setattr(pooling, "BLOCK", 16)
-    monkeypatch.setattr(product, "BLOCK", 4)
+    monkeypatch.setattr(pooling, "ENTRIES_A_TASK", 16)
+    monkeypatch.setattr(product, "LINES_A_TASK", 4)
     for name, value in {"BLOCK_BYTES": 1, "FILLED": 2, "ROWS": 2, "COLUMNS": 3}.items():
         monkeypatch.setattr(winograd, name, value)
 

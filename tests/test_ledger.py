@@ -107,7 +107,7 @@ def test_what_is_not_a_relevance_rule_shows_as_a_gap() -> None:
     net = float64(mx.nn.Sequential(mx.nn.Linear(3, 2, bias=False, rng=0)))
     halved = Rules({ops.linear: lambda g, node: (np.full(node.inputs[0].shape, g.sum() / 6), None)})
     e = lrp(net, [[1.0, 2.0, 3.0]], rules=halved)
-    np.testing.assert_allclose(e.ledger.gap, e.score / 2)
+    np.testing.assert_allclose(e.ledger.gap, -e.score / 2)
     assert not any(leak.any() for leak in e.ledger.leaks.values())
 
 

@@ -136,7 +136,7 @@ def test_projection_keeps_the_direction(method, net: mx.nn.Module, patterns: Pat
     """Where all relevance goes one way, projection changes the map's length only."""
     plain = float64(nn.Sequential(nn.Conv2d(2, 4, 3, padding=1, rng=0), nn.ReLU(), nn.Conv2d(4, 3, 3, rng=1)))
     p = fit_patterns(plain, DATA, progress=False)
-    free, projected = (method(plain, X, layer="2", neuron=(0, "max"), patterns=p, project=f) for f in (0, 1))
+    free, projected = (method(plain, X, layer="2", neuron=(0, "max"), patterns=p, rescale=f) for f in (0, 1))
     for a, b in zip(free.map, projected.map, strict=True):
         np.testing.assert_allclose(a / np.abs(a).max(), b, rtol=1e-9, atol=1e-12)
     assert projected.ledger is None
@@ -149,9 +149,9 @@ def test_overflow_is_never_silent(net: mx.nn.Module) -> None:
     large = {name: np.eye(3) * 100 for name in weights_of(deep)}
     x = np.ones((2, 3), np.float32)
     for method in (pattern_net, pattern_attribution):
-        with np.errstate(all="ignore"), pytest.raises(OverflowError, match="try project=True"):
+        with np.errstate(all="ignore"), pytest.raises(OverflowError, match="try rescale=True"):
             method(deep, x, patterns=large)
-        assert np.isfinite(method(deep, x, patterns=large, project=True).map).all()
+        assert np.isfinite(method(deep, x, patterns=large, rescale=True).map).all()
 
 
 def test_one_kind_for_a_layer(net: mx.nn.Module, patterns: Patterns) -> None:

@@ -202,7 +202,7 @@ def test_fit_patterns_fits_every_layer_to_what_it_sees() -> None:
 def test_dense_layers_are_fitted_a_few_units_at_a_time(monkeypatch: pytest.MonkeyPatch, kinds) -> None:
     net, x = network(), images()
     whole = fit(net, [x[:10], x[10:]], kinds=kinds)
-    monkeypatch.setattr(moments, "BLOCK", 16 * 2)  # two units of layer 6, with its 16 inputs
+    monkeypatch.setattr(moments, "WEIGHTS_AT_A_TIME", 16 * 2)  # two units of layer 6, with its 16 inputs
     assert_same(fit(net, [x[:10], x[10:]], kinds=kinds), whole, 1e-12)
 
 

@@ -43,7 +43,7 @@ def net():
 )
 def test_a_feature_map_against_plain_loops(net, switches, place):
     x = RNG.standard_normal((2, 2, 9, 8))
-    e = project(net, x, "3", (3,), switches)
+    e = project(net, x, "3", (3,), switches=switches)
     maps, expected = maps_and_projection(x, net.state_dict(), 3, place)
     np.testing.assert_allclose(e.map, expected, atol=1e-12)
     np.testing.assert_allclose(e.score, maps[:, 3].sum((1, 2)))
@@ -108,7 +108,7 @@ def test_unknown_switches(net):
     with pytest.raises(
         ValueError, match="switches is 'last', expected one of recorded, random, centre, first"
     ):
-        project(net, np.zeros((1, 2, 8, 8)), "3", (0,), "last")
+        project(net, np.zeros((1, 2, 8, 8)), "3", (0,), switches="last")
 
 
 # ---------------------------------------------------------------- receptive fields

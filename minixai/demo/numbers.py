@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from minixai.columns import minus
 from minixai.data.signal_distractor import A_D_LENGTH, ToySample, toy
 from minixai.plot.distractor import Scene, Sweep
 from minixai.plot.sliders import Range
@@ -160,4 +161,4 @@ def _caption(params: Params, w: np.ndarray, a: np.ndarray) -> str:
     fitted = f"$w$ = ({w1:.2f}, {w2:.2f})   $a$ = ({a1:.2f}, {a2:.2f})"
     made = f"ε ~ N({params.mu:.3g}, {params.sigma:.3g}²)   noise σ = {params.noise:.3g}"
     fit = f"L2 λ/N = {params.l2_per_point:.3g}   {params.points} points   seed {params.seed}"
-    return f"{fitted}        {made}   {fit}".replace("-", "−")
+    return minus(f"{fitted}        {made}   {fit}")

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minixai.bootstrap import mean_interval
-from minixai.columns import aligned
+from minixai.columns import aligned, interval, minus
 from minixai.errors import ShapeError
 from minixai.methods import Explanation
 from minixai.methods.question import Numbers, Question, whole_number
@@ -330,5 +330,5 @@ def _protocol(curve: Degradation) -> tuple[Any, ...]:
 
 def _interval(values: Array, form: str) -> str:
     """The mean over the images and, of more than one, its interval: "0.41 [0.30, 0.52]"."""
-    mean, low, high = (format(each, form).replace("-", "−") for each in mean_interval(values, LEVEL))
-    return f"{mean} [{low}, {high}]" if len(values) > 1 else mean
+    triple = [float(each) for each in mean_interval(values, LEVEL)]
+    return interval(triple, form) if len(values) > 1 else minus(format(triple[0], form))

@@ -13,7 +13,7 @@ from minixai.typing import Array
 __all__ = ["relu", "relu_vjp"]
 
 
-BLOCK = 1 << 19  # entries: less is done before a second thread has woken up
+ENTRIES_A_TASK = 1 << 19  # entries: less is done before a second thread has woken up
 
 
 @njit(cache=True, nogil=True)
@@ -34,10 +34,10 @@ def _blockwise(loop: Callable[..., None], *arrays: Array) -> Array:
     flat = [np.ascontiguousarray(array).reshape(-1) for array in (*arrays, out)]
 
     def fill(number: int) -> None:
-        block = slice(number * BLOCK, (number + 1) * BLOCK)
+        block = slice(number * ENTRIES_A_TASK, (number + 1) * ENTRIES_A_TASK)
         loop(*(array[block] for array in flat))
 
-    for_each(fill, -(-out.size // BLOCK))
+    for_each(fill, -(-out.size // ENTRIES_A_TASK))
     return out
 
 

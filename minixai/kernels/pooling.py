@@ -29,7 +29,7 @@ __all__ = [
 Switches = np.ndarray[Any, np.dtype[np.int32]]
 Pair = tuple[int, int]
 
-BLOCK = 1 << 18  # entries of the larger array
+ENTRIES_A_TASK = 1 << 18  # entries of the larger array
 
 
 class Windows(NamedTuple):
@@ -202,7 +202,7 @@ def _planewise(loop: Callable[..., None], arrays: list[Any], *settings: Any) -> 
     """Run a loop over the planes of all arrays, some at a time."""
     flat = [array.reshape(-1, *array.shape[2:]) for array in arrays]
     planes = len(flat[0])
-    step = max(1, BLOCK * planes // max(array.size for array in flat))
+    step = max(1, ENTRIES_A_TASK * planes // max(array.size for array in flat))
 
     def fill(number: int) -> None:
         block = slice(number * step, (number + 1) * step)

@@ -10,7 +10,7 @@ from minixai.typing import Array
 __all__ = ["matrix_product"]
 
 
-BLOCK = 512  # rows or columns of the result; with 256, OpenBLAS takes twice as long for one image
+LINES_A_TASK = 512  # rows or columns of the result; with 256, OpenBLAS takes twice as long for one image
 
 
 def matrix_product(a: Array, b: Array) -> Array:
@@ -21,11 +21,11 @@ def matrix_product(a: Array, b: Array) -> Array:
     by_rows = a.shape[0] >= b.shape[1]
 
     def fill(number: int) -> None:
-        block = slice(number * BLOCK, (number + 1) * BLOCK)
+        block = slice(number * LINES_A_TASK, (number + 1) * LINES_A_TASK)
         if by_rows:
             np.matmul(a[block], b, out=product[block])
         else:
             product[:, block] = a @ b[:, block]
 
-    for_each(fill, -(-max(product.shape) // BLOCK))
+    for_each(fill, -(-max(product.shape) // LINES_A_TASK))
     return product

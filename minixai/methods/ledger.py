@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minixai.columns import aligned
+from minixai.columns import aligned, minus
 from minixai.rules import Rules, Shares
 from minixai.rules.shares import per_image
 from minixai.tape import Node, Rule
@@ -65,8 +65,8 @@ class Ledger:
 
     @property
     def gap(self) -> Array:
-        """(n,): start less what arrived and what leaked. Zero up to rounding if the rules book all leaks."""
-        return self.start - self.arrived - sum(self.leaks.values())
+        """(n,): what arrived and what leaked, less start. Zero up to rounding if the rules book all leaks."""
+        return self.arrived + sum(self.leaks.values()) - self.start
 
     def __repr__(self) -> str:
         return "\n".join([aligned([self._header(), *self._cells()], left=(0, 1)), "", self._balance()])
@@ -132,4 +132,4 @@ def _row(g: Array, node: Node, shares: Any) -> Row:
 
 
 def _number(value: float) -> str:
-    return f"{value + 0:.4g}".replace("-", "−")  # + 0 makes 0 of −0
+    return minus(f"{value + 0:.4g}")  # + 0 makes 0 of −0

@@ -4,7 +4,7 @@ patterns: fitted to this model by `signal.fit_patterns`, or {layer: array of the
     means those that the model came with (`models.pretrained`).
 kind: "positive", "linear", …, or by layer, {"default": "positive", "8": "linear"}: see
     `signal.Patterns.choose`. Layers with no ReLU behind them have linear patterns.
-project: divide what a layer passes on by its largest value, image by image. Only the direction of the
+rescale: divide what a layer passes on by its largest value, image by image. Only the direction of the
     map means something then. For deep networks whose values overflow.
 
 They raise RuleError for an operation that the table does not cover, or patterns that do not fit, and
@@ -42,13 +42,13 @@ def pattern_net(
     *,
     patterns: Given | None = None,
     kind: Kind = "positive",
-    project: bool = False,
+    rescale: bool = False,
 ) -> Answer:
     """The gradient with patterns a in place of weights w: x gets Σ_j a_ij·g_j (Kindermans et al. 2017).
 
     The map estimates the signal in the input that makes up the score, in the input's own channels.
     """
-    return _finite(ask, ask.walk(rules.pattern_net(_patterns(ask, patterns), kind, project)))
+    return _finite(ask, ask.walk(rules.pattern_net(_patterns(ask, patterns), kind, rescale)))
 
 
 @method(
@@ -65,15 +65,15 @@ def pattern_attribution(
     *,
     patterns: Given | None = None,
     kind: Kind = "positive",
-    project: bool = False,
+    rescale: bool = False,
 ) -> Answer:
     """The gradient with w ⊙ a in place of w: x gets Σ_j w_ij·a_ij·g_j (Kindermans et al. 2017).
 
-    The map and the leaks in `ledger` (gate, padding, pattern) add up to the score; with project there is
+    The map and the leaks in `ledger` (gate, padding, pattern) add up to the score; with rescale there is
     no ledger.
     """
-    table = rules.pattern_attribution(_patterns(ask, patterns), kind, project)
-    return _finite(ask, ask.walk(table, ledger=not project))
+    table = rules.pattern_attribution(_patterns(ask, patterns), kind, rescale)
+    return _finite(ask, ask.walk(table, ledger=not rescale))
 
 
 def _patterns(ask: Question, patterns: Given | None) -> Given:
@@ -87,5 +87,5 @@ def _patterns(ask: Question, patterns: Given | None) -> Given:
 def _finite(ask: Question, answer: Answer) -> Answer:
     if not np.isfinite(answer.map).all():
         dtype = answer.map.dtype
-        raise OverflowError(f"{ask.call}: values overflow {dtype} on their way back; try project=True")
+        raise OverflowError(f"{ask.call}: values overflow {dtype} on their way back; try rescale=True")
     return answer

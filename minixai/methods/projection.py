@@ -35,6 +35,7 @@ def project(
     x: Any,
     layer: Layer,
     neuron: Neuron | None = None,
+    *,
     switches: str = "recorded",
     rng: np.random.Generator | int = 0,
 ) -> Explanation:
@@ -116,6 +117,7 @@ def top_activations(
     images: Iterable[Any],
     layer: Layer,
     channels: Sequence[int],
+    *,
     n: int = 9,
     switches: Sequence[str] = ("recorded",),
     rng: np.random.Generator | int = 0,
@@ -154,7 +156,9 @@ def top_activations(
 
     def explain(kind: str) -> list[Explanation]:
         return [
-            project(model, np.stack([hit.image for hit in kept]), layer, (channel, "max"), kind, rng)
+            project(
+                model, np.stack([hit.image for hit in kept]), layer, (channel, "max"), switches=kind, rng=rng
+            )
             for channel, kept in zip(channels, best, strict=True)
         ]
 

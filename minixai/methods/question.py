@@ -13,11 +13,11 @@ from typing import Any, get_args
 
 import numpy as np
 
+from minixai.context import apart
 from minixai.methods.explanation import Explanation
 from minixai.methods.ledger import Ledger, Row, watched
 from minixai.methods.unit import Chosen, Layer, Neuron, Seed, probabilities_of, select_unit
 from minixai.nn import Module
-from minixai.nn.module import apart
 from minixai.rules.shares import per_image
 from minixai.tape import Rule, Tensor, backward
 from minixai.typing import Array
@@ -94,7 +94,7 @@ class Question:
         leaf, output = self._at_x or self._tape(self.x)
         rows: list[Row] = []
         table = watched(rules or {}, rows) if ledger else rules
-        g = apart(lambda: backward(output, self.cotangent, table, wrt=[leaf])[leaf], record=True)
+        g = apart(lambda: backward(output, self.cotangent, table, wrt=[leaf])[leaf], recording=True)
         return Answer(g, Ledger(per_image(self.cotangent), rows, per_image(g)) if ledger else None)
 
     def gradients(self, points: Array, images: Numbers) -> Array:
@@ -158,4 +158,4 @@ class Question:
             self.model.check_output(self.call, output.value)
             return select_unit(self.call, output, layers, target, self.layer, self.neuron)
 
-        return apart(chosen, record=True)
+        return apart(chosen, recording=True)

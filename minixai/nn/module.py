@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextvars import ContextVar, copy_context
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
+from minixai import context
 from minixai.columns import aligned
 from minixai.errors import ShapeError
-from minixai.tape import Tensor, current_layer, recording
+from minixai.tape import Tensor
 from minixai.typing import Array
 
-__all__ = ["Module", "Parameter", "Sequential", "apart"]
-
-Result = TypeVar("Result")
+__all__ = ["Module", "Parameter", "Sequential"]
 
 
 class Parameter(Tensor):
@@ -31,31 +29,6 @@ class _Trace:
     outputs: dict[str, list[Tensor]] | None = field(default=None)
 
 
-_trace: ContextVar[_Trace | None] = ContextVar("trace", default=None)
-_training: ContextVar[bool | None] = ContextVar("training", default=None)  # None: as each module says
-
-
-def apart(
-    call: Callable[[], Result], training: bool | None = None, record: bool | None = None, trace: Any = None
-) -> Result:
-    """Call in a context of its own: what is set in it is set in this thread only, and ends with the call.
-
-    training: the mode of all modules. record: whether operations leave nodes. None leaves either as it is.
-    trace: the call of a whole network that this belongs to; None begins a new one.
-    """
-
-    def inside() -> Result:
-        _trace.set(trace)
-        current_layer.set(None)
-        if training is not None:
-            _training.set(training)
-        if record is not None:
-            recording.set(record)
-        return call()
-
-    return copy_context().run(inside)
-
-
 class Module:
     """A function of tensors with parameters. A subclass says in `forward` what it computes.
 
@@ -68,8 +41,8 @@ class Module:
     @property
     def training(self) -> bool:
         """Whether dropout and batch normalisation train: as the context says, else as the module was set."""
-        context = _training.get()
-        return self._mode if context is None else context
+        found = context.training.get()
+        return self._mode if found is None else found
 
     @training.setter
     def training(self, mode: bool) -> None:
@@ -81,16 +54,16 @@ class Module:
 
     def __call__(self, *inputs: Any) -> Tensor:
         """Compute the output of tensors or arrays; a module that is not within another names the layers."""
-        trace = _trace.get()
+        trace = context.trace.get()
         if trace is None:
-            return apart(lambda: self(*inputs), trace=_Trace(self._names()))
+            return context.apart(lambda: self(*inputs), trace=_Trace(self._names()))
         tensors = [x if isinstance(x, Tensor) else Tensor(x) for x in inputs]
         name = trace.names.get(self)
-        token = current_layer.set(name)
+        token = context.current_layer.set(name)
         try:
             output = self.forward(*tensors)
         finally:
-            current_layer.reset(token)
+            context.current_layer.reset(token)
         if trace.outputs is not None and name is not None:
             trace.outputs.setdefault(name, []).append(output)
         return output
@@ -105,7 +78,7 @@ class Module:
         record: whether there is a tape.
         """
         trace = _Trace(self._names(), outputs={})
-        output = apart(lambda: self(x), training=False, record=record, trace=trace)
+        output = context.apart(lambda: self(x), training=False, recording=record, trace=trace)
         return output, trace.outputs or {}
 
     def register_buffer(self, name: str, array: Any) -> None:
@@ -221,7 +194,7 @@ class Module:
         def batches() -> list[Array]:
             return [self(x[i : i + batch_size]).value for i in starts]
 
-        y = np.concatenate(apart(batches, training=False, record=False))
+        y = np.concatenate(context.apart(batches, training=False, recording=False))
         self.check_output("predict", y)
         return y
 

@@ -76,8 +76,9 @@ def by_position(first: Rule, other: Rule) -> Rule:
     """`first` where no layer with weights lies before, else the other rule."""
 
     def rule(g: Array, node: Node) -> Any:
-        (x, *_), weighted = node.inputs, Trait.WEIGHTED
+        x = node.inputs[0]
         before = tape_of(x).values() if x is not None else ()
-        return (other if any(each and weighted in each.op.traits for each in before) else first)(g, node)
+        inner = any(each and Trait.WEIGHTED in each.op.traits for each in before)
+        return (other if inner else first)(g, node)
 
     return rule

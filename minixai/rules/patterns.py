@@ -33,19 +33,19 @@ REFUSALS: dict[Any, Rule] = {
 
 
 def pattern_net(
-    patterns: Patterns | Mapping[str, Array], kind: Kind = "positive", project: bool = False
+    patterns: Patterns | Mapping[str, Array], kind: Kind = "positive", rescale: bool = False
 ) -> Rules:
     """A strict table: x gets Σ_j a_ij·g_j in place of Σ_j w_ij·g_j; all else as the gradient.
 
     patterns: fitted ones, or {layer: array of the weight's shape}. kind: see `Patterns.choose`.
-    project: divide what a layer passes on by its largest value, image by image, so that deep networks do
+    rescale: divide what a layer passes on by its largest value, image by image, so that deep networks do
         not overflow; then only the direction of the map means something.
     """
     pattern = _finder(patterns, kind)
 
     def in_place_of_weight(g: Array, node: Node) -> list[Array | None]:
         gx = vjp_with_weight(node, g, pattern(node))
-        return [_projected(gx) if project else gx, *[None] * (len(node.inputs) - 1)]
+        return [_rescaled(gx) if rescale else gx, *[None] * (len(node.inputs) - 1)]
 
     table: dict[Any, Rule] = dict.fromkeys((Trait.MOVE, Trait.POOL, Trait.GATE, Trait.SUM), gradient)
     table |= {Trait.UNITS: in_place_of_weight, Trait.AFFINE: undone, ops.dropout: gradient}
@@ -53,7 +53,7 @@ def pattern_net(
 
 
 def pattern_attribution(
-    patterns: Patterns | Mapping[str, Array], kind: Kind = "positive", project: bool = False
+    patterns: Patterns | Mapping[str, Array], kind: Kind = "positive", rescale: bool = False
 ) -> Rules:
     """A strict table: x gets Σ_j w_ij·a_ij·g_j; the rules book what leaks. The arguments are as above.
 
@@ -68,7 +68,7 @@ def pattern_attribution(
         wa = units_dot(w, a).reshape(-1, *[1] * (g.ndim - 2))
         inside = with_weight(node, np.ones_like(x[:1]), w * a)  # of wᵀa, where there is an image
         leaks = {"pattern": per_image(g * (1 - wa)), "padding": per_image(g * (wa - inside))}
-        return Shares([_projected(gx) if project else gx, *[None] * (len(node.inputs) - 1)], **leaks)
+        return Shares([_rescaled(gx) if rescale else gx, *[None] * (len(node.inputs) - 1)], **leaks)
 
     table: dict[Any, Rule] = {
         Trait.UNITS: times_weight,
@@ -136,7 +136,7 @@ def _finder(patterns: Patterns | Mapping[str, Array], kind: Kind) -> Callable[[N
     return pattern
 
 
-def _projected(gx: Array) -> Array:
+def _rescaled(gx: Array) -> Array:
     """Every image divided by its largest absolute value."""
     largest = np.abs(gx).max(axis=tuple(range(1, gx.ndim)), keepdims=True)
     return np.divide(gx, largest, out=np.zeros_like(gx), where=largest > 0)

@@ -20,7 +20,7 @@ from minixai.typing import Array
 
 __all__ = ["Moments", "moments_of"]
 
-BLOCK = 1 << 20  # weights of a dense layer whose sums are made at a time: they stay in the cache
+WEIGHTS_AT_A_TIME = 1 << 20  # weights of a dense layer whose sums are made at a time: they stay in the cache
 
 
 @dataclass
@@ -103,7 +103,9 @@ class Moments:
 
     def add_call(self, node: Node) -> None:
         """Take in one call of a layer, some units at a time where it has many weights."""
-        step = len(self.mean_y) if node.value.ndim > 2 else max(1, BLOCK // node.arrays[0][0].size)
+        step = (
+            len(self.mean_y) if node.value.ndim > 2 else max(1, WEIGHTS_AT_A_TIME // node.arrays[0][0].size)
+        )
         for first in range(0, len(self.mean_y), step):
             units = slice(first, first + step)
             part = self._of(units)

@@ -24,7 +24,7 @@ from minixai.tape import Tensor
 __all__ = ["quality"]
 
 MOST_INPUTS = 10_000  # of a unit: their covariance takes .8 GB
-BLOCK = 100  # resamplings at a time
+DRAWS_AT_A_TIME = 100  # resamplings at a time
 
 
 def quality(
@@ -197,7 +197,7 @@ def _summed_up(
         rho[layer] = rho_of(of_s.sum(axis=0), of_p.sum(axis=0), rounding)
         means = [
             mean_over_units(rho_of(np.tensordot(block, of_s, 1), np.tensordot(block, of_p, 1), rounding))
-            for block in np.split(counts, range(BLOCK, draws, BLOCK))
+            for block in np.split(counts, range(DRAWS_AT_A_TIME, draws, DRAWS_AT_A_TIME))
         ]
         resampled.append(np.concatenate(means))
     return Quality(estimators, ridges, samples, counts.shape[1], units, rho, np.stack(resampled))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from minixai.columns import aligned
+from minixai.columns import aligned, interval
 from minixai.typing import Array
 
 if TYPE_CHECKING:
@@ -96,4 +96,4 @@ def _with_interval(mean: Array, resampled: Array) -> tuple[Array, Array, Array]:
 
 
 def _cell(mean: float, low: float, high: float) -> str:
-    return "undefined" if np.isnan(mean) else f"{mean:.3f} [{low:.3f}, {high:.3f}]".replace("-", "−")
+    return "undefined" if np.isnan(mean) else interval((mean, low, high))

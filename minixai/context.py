@@ -1,0 +1,45 @@
+"""What a call needs to know of its surroundings, in context variables: no flag on a shared object.
+
+What is set `apart` is set in this thread only and ends with the call, so that no interrupt, thread or
+generator can leave it wrong.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar, copy_context
+from typing import Any, TypeVar
+
+__all__ = ["apart", "current_layer", "no_tape", "recording", "trace", "training"]
+
+Result = TypeVar("Result")
+
+recording: ContextVar[bool] = ContextVar("recording", default=True)  # whether operations leave nodes
+training: ContextVar[bool | None] = ContextVar("training", default=None)  # None: as each module was set
+current_layer: ContextVar[str | None] = ContextVar("current_layer", default=None)
+trace: ContextVar[Any] = ContextVar("trace", default=None)  # the call of a whole network that goes on
+
+
+def apart(call: Callable[[], Result], **values: Any) -> Result:
+    """Call in a context of its own, in which these variables have these values, and no network is called."""
+
+    def inside() -> Result:
+        for variable, value in {"trace": None, "current_layer": None, **values}.items():
+            VARIABLES[variable].set(value)
+        return call()
+
+    return copy_context().run(inside)
+
+
+VARIABLES = {variable.name: variable for variable in (recording, training, current_layer, trace)}
+
+
+@contextlib.contextmanager
+def no_tape() -> Iterator[None]:
+    """Within this context operations only compute: nothing is kept for a way back."""
+    token = recording.set(False)
+    try:
+        yield
+    finally:
+        recording.reset(token)
