@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +23,7 @@ from minixai.rules import Rules, Shares
 from minixai.rules.table import maker
 from tests.networks import float64
 
+ROOT = Path(__file__).resolve().parents[1]
 X = np.random.default_rng(0).standard_normal((3, 2, 8, 8))
 
 
@@ -245,3 +250,24 @@ def test_a_new_method():
             mx.methods.half(len and (lambda x: x), x)
     finally:
         METHODS.pop("half", None)
+
+
+def test_a_type_checker_sees_the_signatures_of_methods(tmp_path):
+    code = {
+        "mx.methods.lrp(net, x, target=3, rules=mx.rules.epsilon_plus()).ledger": None,
+        "mx.methods.occlusion(net, x, neuron=(1,), patch=3)": None,
+        "mx.methods.gradient(net, x, rules=None)": 'Unexpected keyword argument "rules"',
+        "mx.methods.rise(net, x, layer='3')": 'Unexpected keyword argument "layer"',
+        "mx.methods.occlusion(net, x, seed='one')": 'Unexpected keyword argument "seed"',
+        "mx.methods.gradient(net, x, seed='two')": 'Argument "seed"',
+        "mx.methods.smoothgrad(net, x, n_samples=0.5)": 'Argument "n_samples"',
+    }
+    lines = ["import minixai as mx", "net, x = mx.models.lenet5(), 0", *code]
+    path = tmp_path / "user.py"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    command = [sys.executable, "-m", "mypy", "--config-file=", "--ignore-missing-imports", str(path)]
+    out = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8").stdout
+    said = dict(re.findall(rf"{path.name}:(\d+): error: (.*)", out))
+    for number, (line, message) in enumerate(code.items(), start=3):
+        found = said.get(str(number))
+        assert (found is None) if message is None else message in str(found), (line, out)

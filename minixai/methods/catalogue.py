@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import update_wrapper
-from typing import Any, Concatenate, Literal, ParamSpec, Protocol, overload
+from typing import Any, Concatenate, Literal, ParamSpec, Protocol, Required, TypedDict, Unpack, overload
 
 from minixai.methods.explanation import Explanation
 from minixai.methods.question import Answer, Question
@@ -86,18 +86,28 @@ RAISES = """Raises TypeError or ValueError for a wrong argument, ValueError for 
 batch or a wrong shape."""
 
 
+class About(TypedDict, total=False):
+    """What a row of the catalogue says of a method."""
+
+    shows: Required[str]
+    fails: Required[str]  # where
+    paper: Required[str]
+    cost: str  # "one walk back", "many walks back", "many forward passes"
+    wants: str  # beside the model and x
+
+
 @dataclass(frozen=True)
 class Method:
-    """A row of the catalogue."""
+    """A row of the catalogue; see `About`."""
 
     function: Callable[..., Explanation]
     title: str  # in figures
     kind: str  # "function", "signal" or "attribution"
     shows: str
-    cost: str  # "one walk back", "many walks back", "many forward passes"
-    wants: str  # beside the model and x
     fails: str
     paper: str
+    cost: str = "one walk back"
+    wants: str = ""
 
     @property
     def quick(self) -> bool:
@@ -121,53 +131,24 @@ METHODS: dict[str, Method] = {}
 
 @overload
 def method(
-    title: str,
-    kind: str,
-    *,
-    shows: str,
-    fails: str,
-    paper: str,
-    cost: str = ...,
-    wants: str = ...,
-    seed: Seed | None = ...,
-    ledger: bool = ...,
+    title: str, kind: str, *, seed: Seed | None = ..., ledger: bool = ..., **about: Unpack[About]
 ) -> Callable[[Says[P]], OfUnit[P]]: ...
 @overload
 def method(
-    title: str,
-    kind: str,
-    *,
-    asks: Literal["score"],
-    shows: str,
-    fails: str,
-    paper: str,
-    cost: str = ...,
-    wants: str = ...,
+    title: str, kind: str, *, asks: Literal["score"], **about: Unpack[About]
 ) -> Callable[[Says[P]], OfScore[P]]: ...
 @overload
 def method(
-    title: str,
-    kind: str,
-    *,
-    asks: Literal["class"],
-    shows: str,
-    fails: str,
-    paper: str,
-    cost: str = ...,
-    wants: str = ...,
+    title: str, kind: str, *, asks: Literal["class"], **about: Unpack[About]
 ) -> Callable[[Says[P]], OfClass[P]]: ...
 def method(
     title: str,
     kind: str,
     *,
-    shows: str,
-    fails: str,
-    paper: str,
-    cost: str = "one walk back",
-    wants: str = "",
-    asks: Literal["unit", "score", "class"] = "unit",
+    asks: str = "unit",
     seed: Seed | None = None,
     ledger: bool = False,
+    **about: Unpack[About],
 ) -> Any:
     """Make a method of a function (question, *, settings) -> a table of rules, a map, or an `Answer`.
 
@@ -203,7 +184,7 @@ def method(
         words = "\n".join(f"{name}: {WORDS[name]}" for name in asked)
         explain.__doc__ = f"{inspect.getdoc(say)}\n\n{words}\n\n{RAISES}"
         explain.__signature__ = signature  # type: ignore[attr-defined]
-        METHODS[say.__name__] = Method(explain, title, kind, shows, cost, wants, fails, paper)
+        METHODS[say.__name__] = Method(explain, title, kind, **about)
         return explain
 
     return enter
