@@ -11,7 +11,7 @@ import numpy as np
 
 from minixai.columns import aligned, minus
 from minixai.rules import Rules, Shares
-from minixai.rules.shares import per_image
+from minixai.rules.shares import per_image, refusal
 from minixai.tape import Node, Rule
 from minixai.typing import Array
 
@@ -109,11 +109,16 @@ class Ledger:
         return f"sum over {len(self.start)} images: " if len(self.start) > 1 else ""
 
 
-def watched(rules: Mapping[Any, Rule], rows: list[Row]) -> Rules:
-    """The same rules, strict, that leave a row for each operation."""
+def watched(rules: Mapping[Any, Rule], rows: list[Row], images: int) -> Rules:
+    """The same rules, strict, that leave a row for each operation, as long as each row is an image."""
 
     def watching(rule: Rule) -> Rule:
         def watched_rule(g: Array, node: Node) -> Any:
+            sizes = {
+                len(x) if np.ndim(x) else 1 for x, need in zip(node.arrays, node.needs, strict=True) if need
+            }
+            if {len(g) if g.ndim else 1, *sizes} != {images}:
+                raise refusal(node, f"moves the batch axis of {images} images, so that no leak can be booked")
             shares = rule(g, node)
             rows.append(_row(g, node, shares))
             return shares

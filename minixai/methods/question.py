@@ -93,7 +93,7 @@ class Question:
         """Walk the tape of x back with a table of rules, and keep a ledger if asked."""
         leaf, output = self._at_x or self._tape(self.x)
         rows: list[Row] = []
-        table = watched(rules or {}, rows) if ledger else rules
+        table = watched(rules or {}, rows, len(self.x)) if ledger else rules
         g = apart(lambda: backward(output, self.cotangent, table, wrt=[leaf])[leaf], recording=True)
         return Answer(g, Ledger(per_image(self.cotangent), rows, per_image(g)) if ledger else None)
 
