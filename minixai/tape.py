@@ -89,7 +89,8 @@ class Node:
     params: dict[str, Any]  # the settings, such as the stride
     saved: Any  # what the forward pass keeps for the VJP, such as the switches of max pooling
     layer: str | None  # the name of the layer that called the operation
-    needs: tuple[bool, ...] = ()  # said by `tape_of`: which inputs want a cotangent; skip work for the others
+    needs: tuple[bool, ...] = ()  # which inputs want a cotangent; `tape_of` says it, skip work for the others
+    before: frozenset[Hashable] = frozenset()  # the traits of all that lies before it on the way from these
 
     arrays = property(lambda self: tuple(x if x is None else x.value for x in self.inputs))
     traits = property(lambda self: self.op.traits_of(self), doc="What kind of operation this call is.")
@@ -101,7 +102,6 @@ class Operation(Protocol):
     name: str
     forward: Callable[..., Any]
     vjp: Rule
-    traits: Any  # of a call with one path
     looks: Callable[..., Any] | None
 
     def __call__(self, *inputs: Any, **settings: Any) -> Tensor: ...
@@ -129,6 +129,10 @@ def tape_of(output: Tensor, wrt: Iterable[Tensor] | None = None) -> dict[Tensor,
     for tensor in order:
         if (node := tensor.node) is not None:
             node = replace(node, needs=tuple(x in depends for x in node.inputs))
+            paths = [
+                tape[x] for x, need in zip(node.inputs, node.needs, strict=True) if need and x is not None
+            ]
+            node = replace(node, before=frozenset().union(*(n.before.union(n.traits) for n in paths if n)))
             if any(node.needs):
                 depends.add(tensor)
         tape[tensor] = node
@@ -141,7 +145,8 @@ def rule_for(node: Node, rules: Mapping[Any, Rule]) -> Rule:
         if key in rules:
             return rules[key]
     if getattr(rules, "strict", False):
-        raise RuleError(f"backward: the table has no rule for {node.op.name} (layer {node.layer!r})")
+        admit = f"rules[mx.ops.{node.op.name}] = a rule (g, node) -> cotangents admits it"
+        raise RuleError(f"backward: the table has no rule for {node.op.name} (layer {node.layer!r}); {admit}")
     return node.op.vjp
 
 

@@ -194,6 +194,9 @@ def test_a_notebook_shows_it_as_a_table() -> None:
         lambda h: h.reshape(1, -1).reshape(3, -1),
         lambda h: h.transpose().transpose(),
         lambda h: h.sum(axis=0) + h,
+        lambda h: h[::-1],
+        lambda h: h + h[[1, 2, 0]],
+        lambda h: ops.concat(h, h[[0, 2, 1]])[:, 2:],
     ],
 )
 def test_where_images_are_no_longer_rows_no_leak_is_booked(move):

@@ -219,7 +219,10 @@ class Net(mx.nn.Module):
         (lambda net, x: ops.softplus(x), r"softplus \(layer ''\): of activations only ReLU has a rule"),
         (lambda net, x: mx.nn.Module.__call__(net.norm, x), r"batch_norm \(layer 'norm'\): merge it"),
         (lambda net, x: x * x, r"multiply \(layer ''\): a product of two tensors"),
-        (lambda net, x: ops.conv2d(x, x[:1]), r"conv2d \(layer ''\): expected an input x, and weights"),
+        (
+            lambda net, x: ops.conv2d(x, x[:1]),
+            r"conv2d \(layer ''\): expected the input x first, then weights",
+        ),
         (lambda net, x: ops.softmax(x, 1) * 2, r"softmax \(layer ''\): divides by what depends on the input"),
     ],
 )

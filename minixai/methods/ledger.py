@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minixai.columns import aligned, minus
-from minixai.rules import Rules, Shares
+from minixai.op import Trait
+from minixai.rules import Rules
 from minixai.rules.shares import per_image, refusal
 from minixai.tape import Node, Rule
 from minixai.typing import Array
@@ -110,14 +111,11 @@ class Ledger:
 
 
 def watched(rules: Mapping[Any, Rule], rows: list[Row], images: int) -> Rules:
-    """The same rules, strict, that leave a row for each operation, as long as each row is an image."""
+    """The same rules, strict, that leave a row for each operation, as long as rows of arrays are images."""
 
     def watching(rule: Rule) -> Rule:
         def watched_rule(g: Array, node: Node) -> Any:
-            sizes = {
-                len(x) if np.ndim(x) else 1 for x, need in zip(node.arrays, node.needs, strict=True) if need
-            }
-            if {len(g) if g.ndim else 1, *sizes} != {images}:
+            if not _keeps_images(node, images):
                 raise refusal(node, f"moves the batch axis of {images} images, so that no leak can be booked")
             shares = rule(g, node)
             rows.append(_row(g, node, shares))
@@ -128,11 +126,34 @@ def watched(rules: Mapping[Any, Rule], rows: list[Row], images: int) -> Rules:
     return Rules({key: watching(rule) for key, rule in rules.items()}, strict=True)
 
 
+def _keeps_images(node: Node, images: int) -> bool:
+    """Whether arrays have a row for each image and, where entries only move, in the same order."""
+    paths = [x for x, need in zip(node.arrays, node.needs, strict=True) if need]
+    if any(len(np.atleast_1d(array)) != images for array in (node.value, *paths)):
+        return False
+    if Trait.REARRANGE not in node.traits:
+        return True
+    numbered = [np.broadcast_to(_numbers(x), x.shape) for x in node.arrays]
+    return bool(np.all((moved := node.op.forward(*numbered, **node.params)) == _numbers(moved)))
+
+
+def _numbers(x: Array) -> Array:
+    """(n, 1, …, 1): the number of each row."""
+    return np.arange(len(x), dtype=x.dtype).reshape(-1, *[1] * (x.ndim - 1))
+
+
 def _row(g: Array, node: Node, shares: Any) -> Row:
     """What came, was passed on to inputs that matter, and leaked."""
     nothing = np.zeros(len(g))
     passed = (per_image(r) for r, need in zip(shares, node.needs, strict=False) if need and r is not None)
-    leaks = shares.leaks if isinstance(shares, Shares) else {}
+    leaks: dict[str, Array] = {
+        key: np.asarray(leak, np.float64) for key, leak in getattr(shares, "leaks", {}).items()
+    }
+    for reason, leak in leaks.items():
+        if leak.shape != nothing.shape:
+            raise refusal(
+                node, f"the leak {reason!r} has shape {leak.shape}, expected {nothing.shape}: one an image"
+            )
     return Row(node.layer, node.op.name, per_image(g), sum(passed, start=nothing), leaks)
 
 

@@ -134,10 +134,18 @@ class Question:
 
     def explanation(self, method: str, kind: str, answer: Answer) -> Explanation:
         """The explanation of this question, its map cast to x's dtype."""
+        map_ = answer.map
+        if not isinstance(map_, np.ndarray) or map_.shape != self.x.shape or map_.dtype.kind != "f":
+            came = (
+                f"{map_.dtype} {map_.shape}" if isinstance(map_, np.ndarray) else f"a {type(map_).__name__}"
+            )
+            raise TypeError(
+                f"{self.call}: the map is {came}, expected an array of floats of x's shape {self.x.shape}"
+            )
         return Explanation(
             method,
             kind,
-            answer.map.astype(self.x.dtype, copy=False),
+            map_.astype(self.x.dtype, copy=False),
             self.x,
             self.unit,
             self.target,

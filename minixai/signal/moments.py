@@ -163,6 +163,7 @@ def _weight_vjp(g: Array, node: Node) -> Array:
     """Σ g·x, by the VJP of the operation with a weight for all the rows of g (n, groups, rows, places)."""
     w, outputs = node.arrays[1], g.shape[1] * g.shape[2]
     stand_in = Tensor(np.broadcast_to(np.zeros((), w.dtype), (outputs, *w.shape[1:])))
-    wider = replace(node, inputs=(node.inputs[0], stand_in, None), needs=(False, True, False))
-    _, gw, _ = node.op.vjp(g.reshape(len(g), outputs, *node.value.shape[2:]), wider)
+    count = len(node.inputs)
+    wider = replace(node, inputs=(node.inputs[0], stand_in, None)[:count], needs=(False, True, False)[:count])
+    _, gw, *_ = node.op.vjp(g.reshape(len(g), outputs, *node.value.shape[2:]), wider)
     return np.asarray(gw)
