@@ -16,7 +16,7 @@ import numpy as np
 
 from minixai import __version__, course, data, demo, models
 from minixai.errors import FileFormatError, RuleError, WeightsNotFoundError
-from minixai.methods import METHODS, Explanation, ZeroMapWarning, side_by_side
+from minixai.methods import METHODS, Explanation, MapWarning, side_by_side
 from minixai.methods.unit import select_unit
 from minixai.nn import Module
 from minixai.signal import Patterns
@@ -166,16 +166,13 @@ class _Task:
         return f"{self.photo_name}: " + ", ".join(f"{100 * p[k]:.1f} % {names[k]}" for k in likely[:2])
 
     def explain(self, method: str, **options: Any) -> Explanation:
-        """Explain, and say on stderr where a map is zero."""
+        """Explain, and say on stderr where a map is not what it seems."""
         if self.args.kind is not None and METHODS[method].takes_patterns:
             options["kind"] = self.args.kind
-        with warnings.catch_warnings(action="ignore", category=ZeroMapWarning):
+        with warnings.catch_warnings(record=True, action="always", category=MapWarning) as said:
             e = METHODS[method].function(self.model, self.x, **options)
-        if e.zero.any():
-            print(
-                f"minixai: note: {e.method} of {e.unit} is zero everywhere: nothing came back to the input",
-                file=sys.stderr,
-            )
+        for each in said:
+            print("minixai: note:", each.message, file=sys.stderr)
         return e
 
     def save(self, explanations: Sequence[Explanation], title: str) -> int:

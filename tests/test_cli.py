@@ -87,13 +87,21 @@ def test_compare_draws_all_methods(data_dir, here, capsys, pictures, photo, top)
     assert cli.main(["compare", photo, "--quick", "--save", "all.png"]) == 0
     out, err = capsys.readouterr()
     assert out.splitlines()[0] == top
-    assert err == "minixai: note: DeConvNet of logit is zero everywhere: nothing came back to the input\n"
+    assert err == "minixai: note: DeConvNet of logit: the map of image 0 is zero everywhere: nothing came back to the input\n"
     shown = words(pictures[0])
     for title in ("gradient", "input × gradient", "DeConvNet", "guided backprop", "LRP", "deep Taylor"):
         assert shown.count(title) == 2
     assert shown.count(maps.ZERO) == 1
     assert "features.12" in shown
     assert Path("all.png").stat().st_size > 100_000
+
+
+def test_a_table_that_never_applied_is_noted(here, capsys, monkeypatch):
+    net = mx.nn.Sequential(mx.nn.Flatten(), mx.nn.Linear(784, 9, rng=0), mx.nn.Tanh(), mx.nn.Linear(9, 10, rng=0))
+    monkeypatch.setitem(cli.NETWORKS, "lenet5", cli.Network(lambda _: net, "none", "1"))
+    assert cli.main(["explain", "digit.png", "--model", "lenet5"]) == 0
+    what = "no operation on the way back has a rule in its table: the map is the gradient"
+    assert capsys.readouterr().err == f"minixai: note: guided_backprop: {what}\n"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Gradient, input × gradient, DeConvNet and guided backprop, and the units that they explain."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +8,8 @@ import pytest
 
 import minixai as mx
 from minixai.errors import ShapeError
-from minixai.methods import ZeroMapWarning
-from tests.networks import float64
+from minixai.methods import UnusedTableWarning, ZeroMapWarning
+from tests.networks import float64, small
 from tests.oracles.relu_rules import conv_relu_pool_backward
 
 METHODS = [
@@ -164,7 +165,7 @@ def test_the_input_is_cast_to_the_models_dtype():
 def test_a_map_of_zeros_is_said():
     net = mx.nn.Sequential(mx.nn.Linear(2, 2, rng=0), mx.nn.ReLU(), mx.nn.Linear(2, 1, rng=0))
     net[2].weight.value[:] = -1
-    with pytest.warns(ZeroMapWarning, match="DeConvNet: the map of image 0, 1 is zero everywhere"):
+    with pytest.warns(ZeroMapWarning, match="DeConvNet of logit: the map of image 0, 1 is zero everywhere"):
         e = mx.methods.deconvnet(net, np.ones((2, 2)))
     assert e.zero.tolist() == [True, True]
     net[0].weight.value[:], net[0].bias.value[:] = -1, 0
@@ -173,6 +174,27 @@ def test_a_map_of_zeros_is_said():
     assert [(Path(w.filename).name, "input × gradient" in str(w.message)) for w in said] == [
         ("test_methods.py", True)
     ]
+
+
+@pytest.mark.parametrize("activation", [mx.nn.LeakyReLU(0.2), mx.nn.Tanh(), mx.nn.Softplus()])
+@pytest.mark.parametrize("method", [mx.methods.deconvnet, mx.methods.guided_backprop])
+def test_a_table_that_never_applied_is_said_once_and_at_the_callers_line(method, activation):
+    net, x = small((4, 4), 0, activation), RNG.standard_normal((2, 2, 4, 4))
+    with pytest.warns(UnusedTableWarning, match=f"{method.__name__}: no operation .* is the gradient") as said:
+        e = method(net, x)
+    assert [Path(w.filename).name for w in said] == ["test_methods.py"]
+    np.testing.assert_array_equal(e.map, mx.methods.gradient(net, x).map)
+    with warnings.catch_warnings(action="error"):
+        method(small((4, 4), 0), x)
+
+
+def test_studies_point_at_the_callers_line_too():
+    net, x = small((4, 4), 0, mx.nn.Tanh()), RNG.standard_normal((1, 2, 4, 4))
+    with pytest.warns(UnusedTableWarning, match="project: no operation") as said:
+        mx.methods.top_activations(net, [x], "1", [0], n=1, switches=["recorded"], progress=False)
+        mx.evaluate.occlusion_sensitivity(net, x, layer="1", progress=False)
+    assert {Path(w.filename).name for w in said} == {"test_methods.py"}
+    assert len(said) == 2
 
 
 @pytest.mark.parametrize("method", METHODS)

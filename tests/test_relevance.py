@@ -15,7 +15,7 @@ from minixai.errors import RuleError
 from minixai.methods.relevance import deep_taylor, lrp
 from minixai.nn.merge import merge_batch_norm
 from minixai.rules import Rules, Shares
-from tests.networks import IMAGES, Branched, float64, stack
+from tests.networks import IMAGES, Branched, float64, small, stack
 from tests.oracles import relevance as oracle
 
 RULES: dict[str, tuple[Any, str, dict[str, Any]]] = {
@@ -226,6 +226,15 @@ class Net(mx.nn.Module):
 def test_what_has_no_rule_is_refused_by_name(function: Any, message: str) -> None:
     with pytest.raises(RuleError, match=message):
         lrp(Net(function), np.random.default_rng(0).standard_normal((1, 3, 5, 5)))
+
+
+def test_an_empty_table_is_refused_and_not_the_gradient() -> None:
+    net, x = small((4, 4), 0), np.ones((1, 2, 4, 4))
+    with pytest.raises(RuleError, match="the table has no rule for linear"):
+        mx.methods.lrp(net, x, rules={})
+    y = ops.tanh(x)
+    with pytest.raises(RuleError, match="the table has no rule for tanh"):
+        mx.backward(y, rules=Rules(strict=True))
 
 
 def test_a_table_that_is_not_strict_is_taken_as_strict() -> None:

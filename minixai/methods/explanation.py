@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minixai.errors import ShapeError
+from minixai.errors import ShapeError, warn
 from minixai.methods.ledger import Ledger
 from minixai.methods.unit import Unit
 from minixai.typing import Array
@@ -18,12 +17,20 @@ if TYPE_CHECKING:
     from minixai.data import Preprocess
     from minixai.plot.picture import Picture
 
-__all__ = ["Explanation", "ZeroMapWarning", "side_by_side"]
+__all__ = ["Explanation", "MapWarning", "UnusedTableWarning", "ZeroMapWarning", "side_by_side"]
 
 COLUMNS = 6  # maps beside a photo
 
 
-class ZeroMapWarning(UserWarning):
+class MapWarning(UserWarning):
+    """A map is not what its method's name promises."""
+
+
+class UnusedTableWarning(MapWarning):
+    """No rule of a method's table applied: the map is the gradient."""
+
+
+class ZeroMapWarning(MapWarning):
     """A map is zero everywhere: nothing came back to the input."""
 
 
@@ -46,17 +53,13 @@ class Explanation:
     ledger: Ledger | None = None  # of methods that share out relevance
     gap: Array | None = None  # (n,): Σ map less the change of the score; of integrated gradients
 
-    def warn_of_zeros(self, stacklevel: int) -> None:
+    def warn_of_zeros(self) -> None:
         """Warn where nothing came back to the input."""
         dark = np.flatnonzero(self.zero)
         if dark.size:
             images = ", ".join(map(str, dark[:5])) + (", …" if dark.size > 5 else "")
-            warnings.warn(
-                f"{self.method}: the map of image {images} is zero everywhere: "
-                "nothing came back to the input",
-                ZeroMapWarning,
-                stacklevel=stacklevel,
-            )
+            what = f"the map of image {images} is zero everywhere"
+            warn(f"{self.method} of {self.unit}: {what}: nothing came back to the input", ZeroMapWarning)
 
     @property
     def zero(self) -> np.ndarray[Any, np.dtype[np.bool_]]:

@@ -14,8 +14,9 @@ from typing import Any, get_args
 import numpy as np
 
 from minixai.context import apart
-from minixai.methods.explanation import Explanation
-from minixai.methods.ledger import Ledger, Row, watched
+from minixai.errors import warn
+from minixai.methods.explanation import Explanation, UnusedTableWarning
+from minixai.methods.ledger import Ledger, row_of, watched
 from minixai.methods.unit import Chosen, Layer, Neuron, Seed, probabilities_of, select_unit
 from minixai.nn import Module
 from minixai.rules.shares import per_image
@@ -90,12 +91,17 @@ class Question:
         self._at_x = (leaf, chosen.tensor) if batch_size is None else None  # a tape is as large as all layers
 
     def walk(self, rules: Mapping[Any, Rule] | None = None, ledger: bool = False) -> Answer:
-        """Walk the tape of x back with a table of rules, and keep a ledger if asked."""
+        """Walk the tape of x back with a table of rules; keep a ledger, in a strict table, if asked."""
         leaf, output = self._at_x or self._tape(self.x)
-        rows: list[Row] = []
-        table = watched(rules or {}, rows) if ledger else rules
+        rules = {} if rules is None else rules
+        hits: list[Any] = []
+        strict = ledger or getattr(rules, "strict", False)
+        table = watched(rules, lambda *seen: hits.append(row_of(*seen) if ledger else None), strict)
         g = apart(lambda: backward(output, self.cotangent, table, wrt=[leaf])[leaf], recording=True)
-        return Answer(g, Ledger(per_image(self.cotangent), rows, per_image(g)) if ledger else None)
+        if rules and not hits:
+            what = "no operation on the way back has a rule in its table"
+            warn(f"{self.call}: {what}: the map is the gradient", UnusedTableWarning)
+        return Answer(g, Ledger(per_image(self.cotangent), hits, per_image(g)) if ledger else None)
 
     def gradients(self, points: Array, images: Numbers) -> Array:
         """(m, …): the gradients at m points, of the unit that one of the images each has."""
