@@ -315,7 +315,7 @@ def test_occlusion_refuses(net, x, arguments, error, message):
         ({"grid": 0}, ValueError, "grid is 0, expected at least 1"),
         ({"grid": 2.5}, TypeError, "grid is 2.5, expected a whole number"),
         ({"mask_seed": -1}, ValueError, "mask_seed is -1, expected at least 0"),
-        ({"p": 0}, ValueError, "p is 0, expected a probability between 0 and 1"),
+        ({"p": 0}, ValueError, "p is 0, expected a finite number, above 0 and below 1"),
         ({"p": 1}, ValueError, "p is 1"),
         ({"p": np.nan}, ValueError, "p is nan"),
     ],

@@ -25,9 +25,10 @@ from minixai.bootstrap import mean_interval
 from minixai.columns import aligned, interval, minus
 from minixai.errors import ShapeError
 from minixai.methods import Explanation
-from minixai.methods.question import Numbers, Question, whole_number
+from minixai.methods.question import Numbers, Question
 from minixai.nn import Module
 from minixai.ops.sizes import Size, check_images, pair
+from minixai.settings import finite_array, whole_number
 from minixai.typing import Array
 
 if TYPE_CHECKING:
@@ -253,13 +254,9 @@ def _heat(ask: Question, attribution: Any) -> Array:
         return np.zeros(pixels)
     if isinstance(attribution, Explanation) and not np.array_equal(attribution.x, x):
         raise ValueError(f"{call}: attribution explains another x, expected an Explanation of this one")
-    heat = np.asarray(attribution)
-    if heat.dtype.kind not in "fiub":
-        raise TypeError(f"{call}: attribution has dtype {heat.dtype}, expected numbers")
+    heat = finite_array(call, "attribution", attribution)
     if heat.shape not in (x.shape, pixels):
         raise ShapeError(f"{call}: attribution has shape {heat.shape}, expected {x.shape} or {pixels}")
-    if not np.isfinite(heat).all():
-        raise ValueError(f"{call}: attribution holds NaN or inf, expected finite numbers")
     heat = heat.astype(np.float64)
     return heat.sum(axis=1) if heat.ndim == 4 else heat
 
@@ -275,9 +272,7 @@ def _filled(ask: Question, fill: Any, patches: Numbers) -> tuple[Array, str]:
         if patches.max() + 1 == patches.size:
             raise ValueError(f"{call}: fill is 'patch mean', which is the pixel itself where patch is 1")
         return _patch_means(x, patches), "their mean"
-    filled = np.asarray(fill, x.dtype)
-    if not np.isfinite(filled).all():
-        raise ValueError(f"{call}: fill holds NaN or inf, expected finite numbers")
+    filled = finite_array(call, "fill", fill, x.dtype)
     if filled.shape == x.shape:
         return filled, "another image"
     if filled.shape not in ((), x.shape[1:2]):

@@ -17,6 +17,7 @@ from minixai.errors import ShapeError
 from minixai.evaluate.trace import Classes, Trace
 from minixai.methods.unit import Layer
 from minixai.nn import Module
+from minixai.settings import finite_array
 from minixai.typing import Array
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ def invariance_curves(
     call = "invariance_curves"
     if transformation not in UNITS:
         raise ValueError(f"{call}: transformation is {transformation!r}, expected one of {', '.join(UNITS)}")
+    steps = finite_array(call, "amounts", amounts, float)
     if transformation == "scale" and min(amounts) <= 0:
         raise ValueError(f"{call}: amounts holds the scale {min(amounts)}, expected above 0")
     prepare = getattr(model, "preprocess", None) if preprocess is None else preprocess
@@ -92,7 +94,7 @@ def invariance_curves(
         probability.append(p[np.arange(len(photos)), classes])
     return InvarianceCurves(
         transformation,
-        np.asarray(amounts, float),
+        steps,
         {layer: each.T for layer, each in zip(layers, np.stack(distances, axis=1), strict=True)},
         np.stack(probability, axis=1),
         classes,

@@ -12,10 +12,10 @@ from minixai.errors import ShapeError
 from minixai.evaluate.trace import Classes, Trace
 from minixai.methods.explanation import Explanation
 from minixai.methods.projection import project
-from minixai.methods.question import whole_number
 from minixai.methods.unit import Layer
 from minixai.nn import Module
 from minixai.ops.sizes import Size, pair
+from minixai.settings import finite_number, whole_number
 from minixai.typing import Array
 
 if TYPE_CHECKING:
@@ -104,6 +104,7 @@ def occlusion_sensitivity(
     if size[0] > h or size[1] > w:
         raise ValueError(f"{CALL}: patch is {size}, larger than the image {(h, w)}")
     batch_size = whole_number(CALL, "batch_size", batch_size)
+    fill = finite_number(CALL, "fill", fill)
     channel, chosen = _strongest(model, x, layer, target)
     tops, lefts = range(0, h - size[0] + 1, step[0]), range(0, w - size[1] + 1, step[1])
     places = [(top, left) for top in tops for left in lefts]

@@ -17,8 +17,9 @@ import numpy as np
 
 from minixai.errors import ShapeError
 from minixai.methods.catalogue import method
-from minixai.methods.question import Question, whole_number
+from minixai.methods.question import Question
 from minixai.ops.sizes import Size, check_images, pair
+from minixai.settings import finite_array, finite_number, whole_number
 from minixai.typing import Array
 
 __all__ = ["occlusion", "rise"]
@@ -118,8 +119,7 @@ def rise(
     n_masks = whole_number(ask.call, "n_masks", n_masks)
     grid = whole_number(ask.call, "grid", grid)
     seed = whole_number(ask.call, "mask_seed", mask_seed, least=0)
-    if not 0 < p < 1:
-        raise ValueError(f"{ask.call}: p is {p}, expected a probability between 0 and 1")
+    p = finite_number(ask.call, "p", p, above=0, below=1)
     seen, covers, mean = np.zeros((n, h, w)), np.zeros((n, h, w)), np.zeros(n)
     for numbers, images in ask.pairs(n_masks, progress):
         masks = np.stack([_mask((h, w), grid, p, np.random.default_rng([seed, k])) for k in numbers])
@@ -160,11 +160,9 @@ def _windows(
 
 def _fill(call: str, fill: Any, x: Array) -> Array:
     """(c, 1, 1), or one number for all channels."""
-    colour = np.asarray(fill, x.dtype)
+    colour = finite_array(call, "fill", fill, x.dtype)
     if colour.shape not in ((), (x.shape[1],)):
         raise ShapeError(f"{call}: fill has shape {colour.shape}, expected a number or {x.shape[1]} of them")
-    if not np.isfinite(colour).all():
-        raise ValueError(f"{call}: fill holds NaN or inf, expected finite numbers")
     return colour.reshape(-1, 1, 1)
 
 

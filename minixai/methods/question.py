@@ -6,7 +6,6 @@ is left as it was.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
@@ -20,23 +19,13 @@ from minixai.methods.ledger import Ledger, row_of, watched
 from minixai.methods.unit import Chosen, Layer, Neuron, Seed, probabilities_of, select_unit
 from minixai.nn import Module
 from minixai.rules.shares import per_image
+from minixai.settings import whole_number
 from minixai.tape import Rule, Tensor, backward
 from minixai.typing import Array
 
-__all__ = ["Answer", "Numbers", "Question", "whole_number"]
+__all__ = ["Answer", "Numbers", "Question"]
 
 Numbers = np.ndarray[Any, np.dtype[np.intp]]
-
-
-def whole_number(call: str, name: str, value: Any, least: int = 1) -> int:
-    """The value as an int; TypeError where it is none, ValueError where it is less than `least`."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{call}: {name} is {value!r}, expected a whole number") from None
-    if number < least:
-        raise ValueError(f"{call}: {name} is {number}, expected at least {least}")
-    return number
 
 
 @dataclass(frozen=True, eq=False)
