@@ -159,7 +159,7 @@ def test_a_neuron_without_negative_contributions_passes_on_alpha_times_its_relev
 def test_wrong_parameters_of_rules_are_refused() -> None:
     with pytest.raises(ValueError, match="alpha − beta = 1"):
         rules.alpha_beta(2, 0.5)
-    with pytest.raises(ValueError, match="beta is -0.5, expected a finite number, at least 0"):
+    with pytest.raises(ValueError, match=r"beta is -0\.5, expected a finite number, at least 0"):
         rules.alpha_beta(0.5, -0.5)
     with pytest.raises(ValueError, match="bias is 'both'"):
         rules.alpha_beta(2, 1, "both")  # type: ignore[arg-type]

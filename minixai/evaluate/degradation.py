@@ -52,6 +52,7 @@ class Degradation:
     steps: Numbers  # (s + 1,): how many are changed; the first is 0
     scores: Array  # (n, s + 1) float64: the probability of the class
     target: Numbers  # (n,): the class
+    quantity: str  # what the scores are: "probability (softmax of the logits)", …
 
     @property
     def fractions(self) -> Array:
@@ -65,9 +66,10 @@ class Degradation:
 
     def __repr__(self) -> str:
         first, last = self.scores[:, 0].mean(), self.scores[:, -1].mean()
+        reach = f"after {self.steps[-1]} of {self.patches}"
         return (
-            f"Degradation({_images(self)}, {self.patch} {self.change}, {ORDERS[self.order]}: probability "
-            f"{first:.3f} → {last:.3f} after {self.steps[-1]} of {self.patches}, area {self.area.mean():.3f})"
+            f"Degradation({_images(self)}, {self.patch} {self.change}, {ORDERS[self.order]}: "
+            f"{self.quantity} {first:.3f} → {last:.3f} {reach}, area {self.area.mean():.3f})"
         )
 
     def plot(self, title: str = "") -> Picture:
@@ -83,7 +85,7 @@ class DegradationComparison:
     paired, image by image.
 
     curves: name → Degradation; put the random order first.
-    Raises ValueError where there is none, or they differ in patch, change, steps, images or class.
+    Raises ValueError where there is none, or they differ in patch, change, steps, images, class or quantity.
     """
 
     curves: Mapping[str, Degradation]
@@ -96,7 +98,7 @@ class DegradationComparison:
             if _protocol(self.curves[name]) != _protocol(self.curves[first]):
                 raise ValueError(
                     f"DegradationComparison: {name!r} differs from {first!r} in patch, change, steps, "
-                    "images or class, expected the same"
+                    "images, class or quantity, expected the same"
                 )
 
     @property
@@ -127,7 +129,7 @@ class DegradationComparison:
         several = f"mean of {_images(first)}, {100 * LEVEL:.0f} % bootstrap intervals"
         note = f"{self.heading}; {several if len(first.scores) > 1 else 'one image'}"
         xlabel = f"{first.patch} {first.change.split()[0]}, of {first.patches}"
-        return probability_curves(first.steps, bands, xlabel, title, note)
+        return probability_curves(first.steps, bands, xlabel, first.quantity, title, note)
 
 
 def degrade(
@@ -181,7 +183,8 @@ def degrade(
     counts = np.arange(last + 1)
     scores = _scores(ask, ask.x, filled, ranks[:, patches], counts, progress)
     name = "pixels" if size == (1, 1) else f"{size[0]}×{size[1]} patches"
-    return Degradation(name, f"replaced by {change}", order, total, counts, scores, ask.target)
+    quantity = str(ask.probability)
+    return Degradation(name, f"replaced by {change}", order, total, counts, scores, ask.target, quantity)
 
 
 def insertion_deletion(
@@ -214,10 +217,12 @@ def insertion_deletion(
     counts = np.arange(shares + 1) * total // shares
     insertion = _scores(ask, empty, ask.x, ranks[:, patches], counts, progress)
     deletion = _scores(ask, ask.x, filled, ranks[:, patches], counts, progress)
-    return (
-        Degradation("pixels", f"inserted into {inserted}", "morf", total, counts, insertion, ask.target),
-        Degradation("pixels", f"replaced by {deleted}", "morf", total, counts, deletion, ask.target),
+    pairs = (f"inserted into {inserted}", insertion), (f"replaced by {deleted}", deletion)
+    inserting, deleting = (
+        Degradation("pixels", change, "morf", total, counts, scores, ask.target, str(ask.probability))
+        for change, scores in pairs
     )
+    return inserting, deleting
 
 
 def _ask(call: str, model: Module, x: Any, target: Any, batch_size: int) -> Question:
@@ -320,7 +325,7 @@ def _images(curve: Degradation) -> str:
 def _protocol(curve: Degradation) -> tuple[Any, ...]:
     """What curves that are compared must share."""
     steps, target = curve.steps.tolist(), curve.target.tolist()
-    return curve.patch, curve.change, curve.patches, steps, target
+    return curve.patch, curve.change, curve.patches, steps, target, curve.quantity
 
 
 def _interval(values: Array, form: str) -> str:

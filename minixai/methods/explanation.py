@@ -52,6 +52,12 @@ class Explanation:
     preprocess: Preprocess | None = None  # how the model's input is made from photos
     ledger: Ledger | None = None  # of methods that share out relevance
     gap: Array | None = None  # (n,): Σ map less the change of the score; of integrated gradients
+    quantity: str = ""  # what the map is about, where that is not the score; of RISE
+
+    @property
+    def heading(self) -> str:
+        """The method, and what it explains."""
+        return f"{self.method} of {self.quantity or self.unit}"
 
     def warn_of_zeros(self) -> None:
         """Warn where nothing came back to the input."""
@@ -59,7 +65,10 @@ class Explanation:
         if dark.size:
             images = ", ".join(map(str, dark[:5])) + (", …" if dark.size > 5 else "")
             what = f"the map of image {images} is zero everywhere"
-            warn(f"{self.method} of {self.unit}: {what}: nothing came back to the input", ZeroMapWarning)
+            warn(
+                f"{self.heading}: {what}: nothing came back to the input",
+                ZeroMapWarning,
+            )
 
     @property
     def zero(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
@@ -70,7 +79,7 @@ class Explanation:
         return np.array(self.map, dtype=dtype, copy=copy)
 
     def __repr__(self) -> str:
-        return f"Explanation({self.method} of {self.unit}, {self.kind} of shape {self.map.shape})"
+        return f"Explanation({self.heading}, {self.kind} of shape {self.map.shape})"
 
     def plot(
         self,
@@ -163,7 +172,7 @@ def side_by_side(
     groups = [
         maps.Group(
             [row[0]._heading(i, classes) for i in range(len(first.x))],
-            [maps.Maps(e.method, e.kind, e._images(e.map), e.kind == "signal") for e in row],
+            [maps.Maps(e.method, e.kind, e._images(e.map), e.kind == "signal", e.quantity) for e in row],
         )
         for unit in units.values()
         for row in (unit[i : i + COLUMNS] for i in range(0, len(unit), COLUMNS))

@@ -17,7 +17,7 @@ import numpy as np
 
 from minixai.errors import ShapeError
 from minixai.methods.catalogue import method
-from minixai.methods.question import Question
+from minixai.methods.question import Answer, Question
 from minixai.ops.sizes import Size, check_images, pair
 from minixai.settings import finite_array, finite_number, whole_number
 from minixai.typing import Array
@@ -97,7 +97,7 @@ def rise(
     mask_seed: int = 0,
     batch_size: int = 8,
     progress: bool = True,
-) -> Array:
+) -> Answer:
     """Σ_c map = 1/(N·p) · Σ_k (P_k − P̄) · mask_k, with P_k = P(target | x ⊙ mask_k) and P̄ their mean.
 
     What it adds to the expected probability of the class that the pixel is seen (Petsiuk et al. 2018,
@@ -111,8 +111,8 @@ def rise(
     mask_seed: of the masks, which are the same for every image of every batch.
 
     The probability is the model's own where it ends with a softmax or a sigmoid; else the softmax of its
-    logits, or the sigmoid of a single one. `score` is the logit. Raises, besides what `gradient` raises,
-    ValueError for p outside (0, 1) or too few masks.
+    logits, or the sigmoid of a single one: `quantity` says which. `score` is the logit. Raises, besides
+    what `gradient` raises, ValueError for p outside (0, 1) or too few masks.
     """
     x = _images(ask)
     n, c, h, w = x.shape
@@ -130,7 +130,7 @@ def rise(
             mean[i] += probability / n_masks
     if centred:
         seen -= mean[:, None, None] * covers
-    return _shared(seen / (n_masks * p), c)
+    return Answer(_shared(seen / (n_masks * p), c), quantity=str(ask.probability))
 
 
 def _images(ask: Question) -> Array:

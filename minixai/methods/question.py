@@ -16,7 +16,7 @@ from minixai.context import apart
 from minixai.errors import warn
 from minixai.methods.explanation import Explanation, UnusedTableWarning
 from minixai.methods.ledger import Ledger, row_of, watched
-from minixai.methods.unit import Chosen, Layer, Neuron, Seed, probabilities_of, select_unit
+from minixai.methods.unit import Chosen, Layer, Neuron, Seed, class_indices, select_unit
 from minixai.nn import Module
 from minixai.rules.shares import per_image
 from minixai.settings import whole_number
@@ -35,6 +35,7 @@ class Answer:
     map: Array  # of x's shape
     ledger: Ledger | None = None
     gap: Array | None = None  # (n,): Σ map less the change of the score
+    quantity: str = ""  # what the map is about, where that is not the score
 
 
 class Question:
@@ -66,17 +67,16 @@ class Question:
         self.call, self.model, self.layer, self.neuron = call, model, layer, neuron
         self.x = model.check_input(call, x)
         n = len(self.x)
-        if np.ndim(target) and np.shape(target) != (n,):
-            raise TypeError(f"{call}: target is {target!r}, expected a class index, {n} of them, or None")
+        classes = class_indices(call, target, n)
         self.batch_size = n if batch_size is None else whole_number(call, "batch_size", batch_size)
         start = seed or ("one" if layer is None else "value")
         found = []
         for images in self.batches(n):
             leaf = Tensor(self.x[images])
-            chosen = self._choose(leaf, np.asarray(target)[images] if np.ndim(target) else target)
+            chosen = self._choose(leaf, None if classes is None else classes[images])
             found.append((chosen.target, chosen.score, chosen.cotangent(start)))
         self.target, self.score, self.cotangent = (np.concatenate(each) for each in zip(*found, strict=True))
-        self.unit, self.link = chosen.unit, chosen.link
+        self.unit, self.probability = chosen.unit, chosen.probability
         self._at_x = (leaf, chosen.tensor) if batch_size is None else None  # a tape is as large as all layers
 
     def walk(self, rules: Mapping[Any, Rule] | None = None, ledger: bool = False) -> Answer:
@@ -103,13 +103,8 @@ class Question:
         return y.reshape(len(points), -1).sum(axis=1)
 
     def probabilities(self, points: Array, images: Numbers) -> Array:
-        """(m,) float64: the probabilities of the images' classes at m points.
-
-        The model's own where it ends with a softmax or a sigmoid; else the softmax of two or more logits, or
-        the sigmoid of a single one.
-        """
-        y = self.model.predict(points, len(points)).reshape(len(points), -1).astype(np.float64)
-        p = y if self.link in ("softmax", "sigmoid") else probabilities_of(y, self.link)
+        """(m,) float64: the probabilities of the images' classes at m points; see `Probability`."""
+        p = self.probability.of(self.model.predict(points, len(points)))
         return p[np.arange(len(points)), self.target[images]]
 
     def batches(self, total: int, progress: bool = False) -> Iterator[Numbers]:
@@ -140,6 +135,7 @@ class Question:
             getattr(self.model, "preprocess", None),
             answer.ledger,
             answer.gap,
+            answer.quantity,
         )
 
     def _tape(self, points: Array) -> tuple[Tensor, Tensor]:
