@@ -180,7 +180,7 @@ def backward(
             found[tensor] = np.zeros_like(tensor.value) if g is None else np.array(g)
         if g is None or node is None or not any(node.needs):
             continue
-        for each, gx in answered(node, rule_for(node, rules or {})(g, node)):
+        for each, gx in answered(node, rule_for(node, {} if rules is None else rules)(g, node)):
             arrived[each] = arrived[each] + gx if each in arrived else gx
     return found
 

@@ -182,7 +182,7 @@ def method(
                 said = question.walk(said, ledger)
             answer = said if isinstance(said, Answer) else Answer(said)
             explanation = question.explanation(title, kind, answer)
-            explanation.warn_of_zeros(stacklevel=3)
+            explanation.warn_of_zeros()
             return explanation
 
         update_wrapper(explain, say)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -110,20 +110,25 @@ class Ledger:
         return f"sum over {len(self.start)} images: " if len(self.start) > 1 else ""
 
 
-def watched(rules: Mapping[Any, Rule], rows: list[Row], images: int) -> Rules:
-    """The same rules, strict, that leave a row for each operation, as long as rows of arrays are images."""
+def watched(
+    rules: Mapping[Any, Rule], saw: Callable[[Array, Node, Any], object], strict: bool, images: int | None
+) -> Rules:
+    """The same rules, which say what came, to which node, and what they answered.
+
+    images: refuse by name where the rows of arrays are no longer these images; None does not look.
+    """
 
     def watching(rule: Rule) -> Rule:
         def watched_rule(g: Array, node: Node) -> Any:
-            if not _keeps_images(node, images):
+            if images is not None and not _keeps_images(node, images):
                 raise refusal(node, f"moves the batch axis of {images} images, so that no leak can be booked")
             shares = rule(g, node)
-            rows.append(_row(g, node, shares))
+            saw(g, node, shares)
             return shares
 
         return watched_rule
 
-    return Rules({key: watching(rule) for key, rule in rules.items()}, strict=True)
+    return Rules({key: watching(rule) for key, rule in rules.items()}, strict)
 
 
 def _keeps_images(node: Node, images: int) -> bool:
@@ -142,7 +147,7 @@ def _numbers(x: Array) -> Array:
     return np.arange(len(x), dtype=x.dtype).reshape(-1, *[1] * (x.ndim - 1))
 
 
-def _row(g: Array, node: Node, shares: Any) -> Row:
+def row_of(g: Array, node: Node, shares: Any) -> Row:
     """What came, was passed on to inputs that matter, and leaked."""
     nothing = np.zeros(len(g))
     passed = (per_image(r) for r, need in zip(shares, node.needs, strict=False) if need and r is not None)

@@ -9,6 +9,7 @@ from minixai.errors import ShapeError
 from minixai.op import Trait, operation, several
 from minixai.ops.places import same
 from minixai.ops.sizes import unbroadcast
+from minixai.settings import finite_number
 from minixai.tape import Node
 from minixai.typing import Array
 
@@ -88,7 +89,7 @@ def _negative_vjp(g: Array, node: Node) -> tuple[Array]:
 @operation(Trait.GATE)
 def power(x: Array, *, exponent: float) -> Array:
     """x to a constant power."""
-    return x ** float(exponent)  # a NumPy number would make float64 of float32
+    return x ** finite_number("power", "exponent", exponent)  # a NumPy number would make float64 of float32
 
 
 @power.define_vjp
