@@ -158,7 +158,7 @@ def select_unit(
 def logits_of(output: Tensor) -> tuple[Tensor, str | None]:
     """The output before a final softmax, log-softmax or sigmoid, and that one's name or None.
 
-    What only rearranges entries behind it is done to the logits. A link along the batch is not one of classes.
+    What only rearranges entries behind it is done to the logits. A link along the batch is none of classes.
     """
     moves: list[Node] = []
     tensor = output
