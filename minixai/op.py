@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from minixai.arrays import on_copies, read_only
 from minixai.context import current_layer, recording
 from minixai.tape import Node, Rule, Tensor
 from minixai.typing import Array
@@ -118,14 +119,16 @@ class Op:
                     f"{self.name}: {name} is a Tensor, but a setting: no cotangent would reach it"
                 )
         tensors = self._tensors(given)
-        result = self.forward(*(x if x is None else x.value for x in tensors), **params)
+        arrays = tuple(x if x is None else x.value for x in tensors)
+        with on_copies(self.name):
+            result = self.forward(*arrays, **params)
         value, saved = result if isinstance(result, tuple) else (result, None)
+        value = read_only(np.asarray(value))
         if not recording.get():
             return Tensor(value)
         every = tuple(x is not None for x in tensors)
-        return Tensor(
-            value, Node(self, tensors, np.asarray(value), params, saved, current_layer.get(), every)
-        )
+        node = Node(self, tensors, arrays, value, params, _kept(saved), current_layer.get(), every)
+        return Tensor(value, node)
 
     def _tensors(self, arrays: list[Any]) -> tuple[Tensor | None, ...]:
         """The inputs as tensors of one dtype, which plain numbers and integers take on; None in its place."""
@@ -145,6 +148,13 @@ class Op:
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
+
+
+def _kept(saved: Any) -> Any:
+    """What the forward pass saved, its arrays read-only."""
+    if isinstance(saved, tuple):
+        return tuple(map(_kept, saved))
+    return read_only(saved) if isinstance(saved, np.ndarray) else saved
 
 
 def _by_position(parameters: list[inspect.Parameter]) -> list[inspect.Parameter]:

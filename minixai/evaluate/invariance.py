@@ -97,7 +97,7 @@ def invariance_curves(
         probability.append(p[np.arange(len(photos)), classes])
     return InvarianceCurves(
         transformation,
-        steps,
+        np.array(steps, float),
         {layer: each.T for layer, each in zip(layers, np.stack(distances, axis=1), strict=True)},
         np.stack(probability, axis=1),
         classes,

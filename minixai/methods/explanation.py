@@ -40,6 +40,7 @@ class Explanation:
 
     kind: "function" (how the output would change), "signal" (what of the input the output responds
     to, in the input's channels) or "attribution" (what each input contributes to the score).
+    It owns its arrays: they are copies.
     """
 
     method: str
@@ -53,6 +54,11 @@ class Explanation:
     ledger: Ledger | None = None  # of methods that share out relevance
     gap: Array | None = None  # (n,): Σ map less the change of the score; of integrated gradients
     quantity: str = ""  # what the map is about, where that is not the score; of RISE
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if isinstance(value, np.ndarray):
+                object.__setattr__(self, name, np.array(value))
 
     @property
     def heading(self) -> str:

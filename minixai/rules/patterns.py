@@ -131,7 +131,7 @@ def _finder(patterns: Given, kind: Kind) -> Callable[[Node], Array]:
     if isinstance(patterns, Patterns):
         chosen = dict(patterns.choose(kind))
     else:
-        chosen = {name: (np.asarray(a), None) for name, a in patterns.items()}
+        chosen = {name: (np.array(a), None) for name, a in patterns.items()}
 
     def pattern(node: Node) -> Array:
         w, name = node.arrays[1], node.layer or ""
