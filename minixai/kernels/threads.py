@@ -11,8 +11,10 @@ import contextvars
 import itertools
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from _thread import start_new_thread
+from collections.abc import Callable, Iterable
+from functools import partial
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -27,12 +29,41 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+class _Team:
+    """Threads that do jobs. An interrupt of who hands them out harms nothing: each step is one of C's.
+
+    (It may leave the locks of `concurrent.futures`, which are Python's, taken for good.)
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size, self.begun, self.lock = size, 0, threading.Lock()
+        self.jobs: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
+
+    def do(self, job: Callable[[], object]) -> None:
+        """Some day, in some thread; at exit, when no thread begins, perhaps never."""
+        with self.lock, contextlib.suppress(RuntimeError):
+            if self.begun < self.size:
+                start_new_thread(_serve, (self.jobs,))
+                self.begun += 1
+        self.jobs.put(job)
+
+    def disband(self) -> None:
+        """The threads end when they have done what was handed out."""
+        for _ in range(self.begun):
+            self.jobs.put(None)
+
+
+def _serve(jobs: SimpleQueue[Callable[[], object] | None]) -> None:
+    while job := jobs.get():
+        job()
+        del job  # and the arrays that it holds
+
+
 class _Pool:
-    """The threads, and the callers for whom BLAS is held to one thread."""
+    """A team, and the callers for whom BLAS is held to one thread."""
 
     def __init__(self, threads: int) -> None:
-        self.threads = threads
-        self.executor: ThreadPoolExecutor | None = None
+        self.team = _Team(threads)
         self.lock = threading.RLock()
         self.callers: set[object] = set()
         self.own: list[tuple[Any, int]] = []  # BLAS libraries and their own numbers of threads, while held
@@ -57,17 +88,10 @@ class _Pool:
                 _set_blas_threads(self.own)
                 self.own = []
 
-    def helpers(self, work: Callable[[], None], count: int) -> Iterator[Future[None]]:
-        """Let so many threads do the work, in the caller's context: NumPy keeps its error settings there."""
-        with self.lock:
-            executor = self.executor = self.executor or ThreadPoolExecutor(self.threads, "minixai")
-        for _ in range(count):
-            with contextlib.suppress(RuntimeError):  # at exit no thread starts: the caller does all
-                yield executor.submit(contextvars.copy_context().run, work)
-
     def resize(self, threads: int) -> None:
         """Those who are inside keep the threads that they have."""
-        self.threads, self.executor = threads, None
+        former, self.team = self.team, _Team(threads)
+        former.disband()
 
 
 _pool = _Pool(_cores())
@@ -93,7 +117,7 @@ def _set_blas_threads(numbers: Iterable[tuple[Any, int]]) -> None:
 def _start_afresh_in_child() -> None:
     """A forked child has none of its parent's threads, and inherits the limit that a caller set to BLAS."""
     global _pool
-    inherited, _pool = _pool, _Pool(_pool.threads)
+    inherited, _pool = _pool, _Pool(_pool.team.size)
     for caller in list(inherited.callers):
         inherited.leave(caller)
 
@@ -108,7 +132,7 @@ if hasattr(os, "register_at_fork"):
 
 def get_num_threads() -> int:
     """The number of threads that the kernels use; at first, that of the cores."""
-    return _pool.threads
+    return _pool.team.size
 
 
 def set_num_threads(threads: int) -> None:
@@ -121,7 +145,7 @@ def for_each(task: Callable[[int], None], count: int) -> None:
     pool, caller = _pool, object()
     try:
         pool.enter(caller)
-        _share_out(pool, task, count)
+        _share_out(pool.team, task, count)
     finally:
         try:
             pool.leave(caller)
@@ -130,9 +154,11 @@ def for_each(task: Callable[[int], None], count: int) -> None:
             raise
 
 
-def _share_out(pool: _Pool, task: Callable[[int], None], count: int) -> None:
-    numbers = itertools.count()
+def _share_out(team: _Team, task: Callable[[int], None], count: int) -> None:
+    numbers, ended = itertools.count(), SimpleQueue[None]()
     errors: list[BaseException] = []
+    places = [None] * max(0, min(team.size, count) - 1)  # for helpers; who comes when all are taken is late
+    helpers = len(places)
 
     def work() -> None:
         try:
@@ -141,12 +167,24 @@ def _share_out(pool: _Pool, task: Callable[[int], None], count: int) -> None:
         except BaseException as error:
             errors.append(error)
 
-    try:
-        helpers = list(pool.helpers(work, min(pool.threads, count) - 1))
+    def help_out() -> None:
+        try:
+            places.pop()
+        except IndexError:
+            return
         work()
-        for helper in helpers:
-            if not helper.cancel():
-                helper.exception()
+        ended.put(None)
+
+    try:
+        for _ in range(helpers):  # in the caller's context: NumPy keeps its error settings there
+            team.do(partial(contextvars.copy_context().run, help_out))
+        work()
+        while places:
+            with contextlib.suppress(IndexError):
+                places.pop()
+                helpers -= 1
+        for _ in range(helpers):
+            ended.get()
     except BaseException as error:  # an interrupt: the helpers end after their task
         errors.insert(0, error)
     if errors:
