@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import multiprocessing
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -143,6 +144,11 @@ def test_there_is_at_least_one_thread(number: int) -> None:
         threads.set_num_threads(number)
 
 
+def test_the_number_of_threads_is_a_whole_one() -> None:
+    with pytest.raises(TypeError, match=r"set_num_threads: threads is 2\.5, expected a whole number"):
+        threads.set_num_threads(2.5)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_a_task_may_call_for_each(number: int) -> None:
     threads.set_num_threads(number)
@@ -163,6 +169,35 @@ def test_an_error_in_a_task_is_raised_and_the_pool_works_on(number: int) -> None
         with pytest.raises(ZeroDivisionError, match="task 7"):
             within_time(lambda: threads.for_each(fail, 20))
     test_every_task_runs_once(number, 50)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_an_error_ends_what_was_not_begun(number: int) -> None:
+    threads.set_num_threads(number)
+    done: list[int] = []
+
+    def fail_first(i: int) -> None:
+        if i == 0:
+            raise ZeroDivisionError
+        time.sleep(0.02)
+        done.append(i)
+
+    with pytest.raises(ZeroDivisionError):
+        within_time(lambda: threads.for_each(fail_first, 60))
+    assert len(done) < number
+
+
+def test_kernels_can_be_called_at_exit() -> None:
+    code = """
+import atexit, numpy as np, minixai as mx
+net = mx.nn.Sequential(mx.nn.Conv2d(3, 8, 3, rng=0), mx.nn.ReLU())
+mx.set_num_threads(3)
+x = np.ones((4, 3, 40, 40), np.float32)
+atexit.register(lambda: print("at exit", np.array_equal(net.predict(x), y)))
+y = net.predict(x)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=SECONDS)
+    assert (done.stdout, done.stderr) == ("at exit True\n", "")
 
 
 @pytest.mark.parametrize("by_the_caller", [True, False])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,17 +42,16 @@ def photo(name: str | os.PathLike[str]) -> np.ndarray:
     ------
     FileNotFoundError : neither a file nor a bundled photo.
     ImportError : the package that bundles the photo is not installed.
-    FileFormatError : the file is no image, is damaged, or is so large that it must be a decompression bomb.
+    FileFormatError : the file is no image, is damaged, or has so many pixels (179 million, twice
+        `PIL.Image.MAX_IMAGE_PIXELS`) that Pillow calls it a decompression bomb; from half of that it warns.
     """
     from PIL import Image
 
     path = Path(name)
     if not path.is_file():
         path = _bundled(str(name))
-    with path.open("rb") as file, one_error("photo", path), warnings.catch_warnings():
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        with Image.open(file) as image:
-            return _rgb(image, path)
+    with path.open("rb") as file, one_error("photo", path), Image.open(file) as image:
+        return _rgb(image, path)
 
 
 def _bundled(name: str) -> Path:

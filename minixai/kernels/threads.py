@@ -6,16 +6,21 @@ wait for each other's cores.
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import itertools
 import os
 import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from _thread import start_new_thread
+from collections.abc import Callable, Iterable
+from functools import partial
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
+
+from minixai.settings import whole_number
 
 __all__ = ["for_each", "get_num_threads", "set_num_threads", "workspace"]
 
@@ -24,37 +29,69 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+class _Team:
+    """Threads that do jobs. An interrupt of who hands them out harms nothing: each step is one of C's.
+
+    (It may leave the locks of `concurrent.futures`, which are Python's, taken for good.)
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size, self.begun, self.lock = size, 0, threading.Lock()
+        self.jobs: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
+
+    def do(self, job: Callable[[], object]) -> None:
+        """Some day, in some thread; at exit, when no thread begins, perhaps never."""
+        with self.lock, contextlib.suppress(RuntimeError):
+            if self.begun < self.size:
+                start_new_thread(_serve, (self.jobs,))
+                self.begun += 1
+        self.jobs.put(job)
+
+    def disband(self) -> None:
+        """The threads end when they have done what was handed out."""
+        for _ in range(self.begun):
+            self.jobs.put(None)
+
+
+def _serve(jobs: SimpleQueue[Callable[[], object] | None]) -> None:
+    while job := jobs.get():
+        job()
+        del job  # and the arrays that it holds
+
+
 class _Pool:
-    """The threads, and the count of callers for whom BLAS is held to one thread."""
+    """A team, and the callers for whom BLAS is held to one thread."""
 
     def __init__(self, threads: int) -> None:
-        self.threads = threads
-        self.lock = threading.Lock()
-        self.executor: ThreadPoolExecutor | None = None
-        self.callers = 0
-        self.blas_limit: Any = None
+        self.team = _Team(threads)
+        self.lock = threading.RLock()
+        self.callers: set[object] = set()
+        self.own: list[tuple[Any, int]] = []  # BLAS libraries and their own numbers of threads, while held
 
-    def __enter__(self) -> ThreadPoolExecutor:
-        with self.lock:
-            if self.executor is None:
-                self.executor = ThreadPoolExecutor(self.threads, "minixai")
-            if self.callers == 0:
-                self.blas_limit = _blas().limit(limits=1, user_api="blas")
-                _let_any_thread_limit_blas()
-            self.callers += 1
-            return self.executor
+    def enter(self, caller: object) -> None:
+        """From now on this caller is inside."""
+        self.callers.add(caller)
+        self._settle()
 
-    def __exit__(self, *_: object) -> None:
+    def leave(self, caller: object) -> None:
+        """From now on it is not."""
+        self.callers.discard(caller)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Hold BLAS to one thread exactly if there are callers. Left half done, it can be done again."""
         with self.lock:
-            self.callers -= 1
-            if self.callers == 0:
-                self.blas_limit.restore_original_limits()
-                _let_any_thread_limit_blas()
+            if self.callers and not self.own:
+                self.own = [(library, library.num_threads) for library in _blas().lib_controllers]
+                _set_blas_threads((library, 1) for library, _ in self.own)
+            elif self.own and not self.callers:
+                _set_blas_threads(self.own)
+                self.own = []
 
     def resize(self, threads: int) -> None:
         """Those who are inside keep the threads that they have."""
-        with self.lock:
-            self.threads, self.executor = threads, None
+        former, self.team = self.team, _Team(threads)
+        former.disband()
 
 
 # glibc keeps freed memory up to twice the largest block that was ever mapped and freed, at most of 32 MB;
@@ -69,13 +106,14 @@ _controller: ThreadpoolController | None = None
 def _blas() -> ThreadpoolController:
     global _controller
     if _controller is None:  # finding the libraries takes half a millisecond, so they are found once
-        _controller = ThreadpoolController()
+        _controller = ThreadpoolController().select(user_api="blas")
     return _controller
 
 
-def _let_any_thread_limit_blas() -> None:
-    """threadpoolctl 3.8 heeds only the thread that came first, but it is the last to leave that restores."""
-    for library in _blas().lib_controllers:
+def _set_blas_threads(numbers: Iterable[tuple[Any, int]]) -> None:
+    for library, number in numbers:
+        library.set_num_threads(number)
+        # threadpoolctl 3.8 heeds only the thread that came first, but it is the last to leave that restores.
         if hasattr(library, "clear_controlling_thread"):
             library.clear_controlling_thread()
 
@@ -83,9 +121,9 @@ def _let_any_thread_limit_blas() -> None:
 def _start_afresh_in_child() -> None:
     """A forked child has none of its parent's threads, and inherits the limit that a caller set to BLAS."""
     global _pool
-    inherited, _pool = _pool, _Pool(_pool.threads)
-    if inherited.callers:
-        inherited.blas_limit.restore_original_limits()
+    inherited, _pool = _pool, _Pool(_pool.team.size)
+    for caller in list(inherited.callers):
+        inherited.leave(caller)
 
 
 if hasattr(os, "register_at_fork"):
@@ -98,36 +136,63 @@ if hasattr(os, "register_at_fork"):
 
 def get_num_threads() -> int:
     """The number of threads that the kernels use; at first, that of the cores."""
-    return _pool.threads
+    return _pool.team.size
 
 
 def set_num_threads(threads: int) -> None:
     """Let the kernels use so many threads, at least one. Results do not depend on it."""
-    if threads < 1:
-        raise ValueError(f"set_num_threads: threads is {threads}, expected at least 1")
-    _pool.resize(threads)
+    _pool.resize(whole_number("set_num_threads", "threads", threads))
 
 
 def for_each(task: Callable[[int], None], count: int) -> None:
-    """Run task(0) … task(count-1), in any order and side by side; the first error is raised."""
-    pool = _pool
-    with pool as executor:
-        numbers = itertools.count()
-
-        def work() -> None:
-            while (number := next(numbers)) < count:
-                task(number)
-
-        helpers = [  # in the caller's context: NumPy keeps its error settings there
-            executor.submit(contextvars.copy_context().run, work) for _ in range(min(pool.threads, count) - 1)
-        ]
+    """Run task(0) … task(count-1), in any order and side by side; the first error ends it and is raised."""
+    pool, caller = _pool, object()
+    try:
+        pool.enter(caller)
+        _share_out(pool.team, task, count)
+    finally:
         try:
-            work()
-        finally:
-            running = [helper for helper in helpers if not helper.cancel()]
-            errors = [error for helper in running if (error := helper.exception())]
+            pool.leave(caller)
+        except BaseException:  # an interrupt, which may come anywhere
+            pool.leave(caller)
+            raise
+
+
+def _share_out(team: _Team, task: Callable[[int], None], count: int) -> None:
+    numbers, ended = itertools.count(), SimpleQueue[None]()
+    errors: list[BaseException] = []
+    places = [None] * max(0, min(team.size, count) - 1)  # for helpers; who comes when all are taken is late
+    helpers = len(places)
+
+    def work() -> None:
+        try:
+            while not errors and (number := next(numbers)) < count:
+                task(number)
+        except BaseException as error:
+            errors.append(error)
+
+    def help_out() -> None:
+        try:
+            places.pop()
+        except IndexError:
+            return
+        work()
+        ended.put(None)
+
+    try:
+        for _ in range(helpers):  # in the caller's context: NumPy keeps its error settings there
+            team.do(partial(contextvars.copy_context().run, help_out))
+        work()
+        while places:
+            with contextlib.suppress(IndexError):
+                places.pop()
+                helpers -= 1
+        for _ in range(helpers):
+            ended.get()
+    except BaseException as error:  # an interrupt: the helpers end after their task
+        errors.insert(0, error)
     if errors:
-        raise errors[0]
+        raise errors.pop(0)
 
 
 def workspace(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:

@@ -217,34 +217,33 @@ class AnglePanel:
 class DistractorPlot:
     """The whole picture on a figure or subfigure, with `update` to show another scene in place."""
 
+    @style.drawn(style.RC)
     def __init__(self, figure: FigureBase, scene: Scene) -> None:
-        from matplotlib import rc_context
         from matplotlib.cm import ScalarMappable
         from matplotlib.colors import Normalize
 
         self.figure = figure
-        with rc_context(style.RC):
-            self.title = figure.text(0.02, 0.955, "", size=style.TITLE_SIZE, weight="bold", va="center")
-            self.note = figure.text(0.02, 0.9, "", size=style.HEADING_SIZE, color=style.WARNING, va="center")
-            self.caption = figure.text(0.02, 0.02, "", va="bottom")
-            heading: dict[str, Any] = {"size": style.HEADING_SIZE, "weight": "bold", "va": "center"}
-            figure.text(0.515, 0.85, "What each estimator calls signal", **heading)
-            figure.text(0.985, 0.85, "grey: the true one", color=style.FAINT, ha="right", va="center")
-            figure.text(0.515, 0.425, "Angle to the true signal, measured", **heading)
+        self.title = figure.text(0.02, 0.955, "", size=style.TITLE_SIZE, weight="bold", va="center")
+        self.note = figure.text(0.02, 0.9, "", size=style.HEADING_SIZE, color=style.WARNING, va="center")
+        self.caption = figure.text(0.02, 0.02, "", va="bottom")
+        heading: dict[str, Any] = {"size": style.HEADING_SIZE, "weight": "bold", "va": "center"}
+        figure.text(0.515, 0.85, "What each estimator calls signal", **heading)
+        figure.text(0.985, 0.85, "grey: the true one", color=style.FAINT, ha="right", va="center")
+        figure.text(0.515, 0.425, "Angle to the true signal, measured", **heading)
 
-            self.cloud = CloudPanel(figure.add_axes((0.055, 0.125, 0.4, 0.7)), scene)
-            key = figure.add_axes((0.315, 0.845, 0.14, 0.018))
-            colours = ScalarMappable(Normalize(POINTS["vmin"], POINTS["vmax"]), POINTS["cmap"])
-            figure.colorbar(colours, cax=key, orientation="horizontal", ticks=[-1, 0, 1])
-            figure.text(0.305, 0.854, "$y$", ha="right", va="center")
-            self.signals = [
-                SignalPanel(figure.add_axes((0.53 + 0.16 * k, 0.495, 0.13, 0.231)), scene, name)
-                for k, name in enumerate(("S_x", "S_w", "S_a"))
-            ]
-            left, right = (figure.add_axes((0.565 + 0.22 * k, 0.135, 0.17, 0.24)) for k in range(2))
-            right.tick_params(labelleft=False)
-            self.noise = AnglePanel(left, scene.noise_sweep, scene.noise, "isotropic noise $\\sigma$")
-            self.l2 = AnglePanel(right, scene.l2_sweep, scene.l2_root, "L2 $\\sqrt{\\lambda/N}$")
+        self.cloud = CloudPanel(figure.add_axes((0.055, 0.125, 0.4, 0.7)), scene)
+        key = figure.add_axes((0.315, 0.845, 0.14, 0.018))
+        colours = ScalarMappable(Normalize(POINTS["vmin"], POINTS["vmax"]), POINTS["cmap"])
+        figure.colorbar(colours, cax=key, orientation="horizontal", ticks=[-1, 0, 1])
+        figure.text(0.305, 0.854, "$y$", ha="right", va="center")
+        self.signals = [
+            SignalPanel(figure.add_axes((0.53 + 0.16 * k, 0.495, 0.13, 0.231)), scene, name)
+            for k, name in enumerate(("S_x", "S_w", "S_a"))
+        ]
+        left, right = (figure.add_axes((0.565 + 0.22 * k, 0.135, 0.17, 0.24)) for k in range(2))
+        right.tick_params(labelleft=False)
+        self.noise = AnglePanel(left, scene.noise_sweep, scene.noise, "isotropic noise $\\sigma$")
+        self.l2 = AnglePanel(right, scene.l2_sweep, scene.l2_root, "L2 $\\sqrt{\\lambda/N}$")
         self.update(scene)
 
     def update(self, scene: Scene) -> None:

@@ -260,9 +260,9 @@ def _note(groups: Sequence[Group], tiles: list[_Tile], percentile: float | None)
     return " ".join([*parts, *dict.fromkeys(about)])
 
 
+@style.drawn(style.PLAIN_TEXT)
 def _draw(tiles: list[_Tile], title: str, note: str) -> Picture:
     """Lay the tiles out in a grid that fills a slide as well as it can, and draw the panels."""
-    from matplotlib import rc_context
 
     from minixai.plot.picture import Picture
 
@@ -284,24 +284,23 @@ def _draw(tiles: list[_Tile], title: str, note: str) -> Picture:
     note, under = _wrapped(note, NOTE_SIZE, width - 2 * MARGIN)
     height = 2 * MARGIN + above + -(-len(tiles) // across) * rows * below + under
 
-    with rc_context({**style.RC, "text.parse_math": False}):
-        picture = Picture((width, height), DPI)
-        picture.text(MARGIN / width, 1 - MARGIN / height, title, size=TITLE_SIZE, weight="bold", va="top")
-        picture.text(MARGIN / width, MARGIN / height, note, size=NOTE_SIZE, va="bottom")
-        for t, tile in enumerate(tiles):
-            for r, row in enumerate(tile):
-                for c, cell in enumerate(row):
-                    if cell is None:
-                        continue
-                    left = MARGIN + (t % across * columns + c) * right
-                    bottom = height - MARGIN - above - (t // across * rows + r) * below - HEADING - panel
-                    axes = picture.add_axes((left / width, bottom / height, panel / width, panel / height))
-                    axes.set(xticks=[], yticks=[])
-                    axes.spines[:].set_visible(False)
-                    _head(axes, cell.title, cell.subtitle, right)
-                    if scale := cell.draw(axes):
-                        bar = (left / width, (bottom - BAR_GAP - BAR) / height, panel / width, BAR / height)
-                        _key(picture, picture.add_axes(bar), scale)
+    picture = Picture((width, height), DPI)
+    picture.text(MARGIN / width, 1 - MARGIN / height, title, size=TITLE_SIZE, weight="bold", va="top")
+    picture.text(MARGIN / width, MARGIN / height, note, size=NOTE_SIZE, va="bottom")
+    for t, tile in enumerate(tiles):
+        for r, row in enumerate(tile):
+            for c, cell in enumerate(row):
+                if cell is None:
+                    continue
+                left = MARGIN + (t % across * columns + c) * right
+                bottom = height - MARGIN - above - (t // across * rows + r) * below - HEADING - panel
+                axes = picture.add_axes((left / width, bottom / height, panel / width, panel / height))
+                axes.set(xticks=[], yticks=[])
+                axes.spines[:].set_visible(False)
+                _head(axes, cell.title, cell.subtitle, right)
+                if scale := cell.draw(axes):
+                    bar = (left / width, (bottom - BAR_GAP - BAR) / height, panel / width, BAR / height)
+                    _key(picture, picture.add_axes(bar), scale)
     return picture
 
 

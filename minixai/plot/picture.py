@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from minixai.files import write_whole
+from minixai.plot import style
 
-# Without the date, two runs write the same bytes.
+# Without the date, and with names of our own in an SVG, two runs write the same bytes.
+SAME_NAMES = {"svg.hashsalt": "minixai"}
 METADATA: dict[str, dict[str, None]] = {".pdf": {"CreationDate": None}, ".png": {}, ".svg": {"Date": None}}
 
 
@@ -26,9 +27,20 @@ class Picture(Figure):
         **kwargs: as `matplotlib.figure.Figure` takes them.
     """
 
+    @style.drawn({})
     def __init__(self, figsize: tuple[float, float] = (6.4, 4.8), dpi: float = 100, **kwargs: Any) -> None:
         super().__init__(figsize=figsize, dpi=dpi, **kwargs)
         FigureCanvasAgg(self)
+
+    @style.drawn(SAME_NAMES)
+    def draw(self, renderer: Any) -> None:
+        """As every figure, whatever the user's settings."""
+        super().draw(renderer)
+
+    @style.drawn(SAME_NAMES)
+    def savefig(self, *args: Any, **kwargs: Any) -> None:
+        """As every figure, whatever the user's settings."""
+        super().savefig(*args, **kwargs)
 
     def _repr_png_(self) -> bytes:
         return self._rendered(".png")
@@ -51,8 +63,7 @@ class Picture(Figure):
 
     def _rendered(self, suffix: str) -> bytes:
         buffer = io.BytesIO()
-        with rc_context({"svg.hashsalt": "minixai"}):
-            self.savefig(buffer, format=suffix[1:], dpi=self.dpi, metadata=METADATA[suffix])
+        self.savefig(buffer, format=suffix[1:], dpi=self.dpi, metadata=METADATA[suffix])
         return buffer.getvalue()
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from matplotlib import rc_context
 
 from minixai.plot import style
 from minixai.plot.maps import in_channels, largest
@@ -66,6 +65,7 @@ def mosaic(tiles: Sequence[np.ndarray]) -> np.ndarray:
     return sheet
 
 
+@style.drawn(style.PLAIN_TEXT)
 def feature_maps(maps: Sequence[FeatureMap], title: str = "") -> Picture:
     """Draw feature maps, each as a row of mosaics: the image patches, then the projections."""
     mosaics = [feature_map.mosaics() for feature_map in maps]
@@ -77,25 +77,24 @@ def feature_maps(maps: Sequence[FeatureMap], title: str = "") -> Picture:
     below = HEADING + NAME + tall + GAP
     width = 2 * MARGIN - GAP + across * blocks * (side + GAP)
     height = 2 * MARGIN + above + -(-len(maps) // across) * below + FOOT
-    with rc_context({**style.RC, "text.parse_math": False}):
-        picture = Picture((width, height), DPI)
+    picture = Picture((width, height), DPI)
 
-        def write(left: float, top: float, text: str, **font: Any) -> None:
-            picture.text(left / width, 1 - top / height, text, va="top", **font)
+    def write(left: float, top: float, text: str, **font: Any) -> None:
+        picture.text(left / width, 1 - top / height, text, va="top", **font)
 
-        write(MARGIN, MARGIN, title, size=style.HEADING_SIZE, weight="bold")
-        for k, (feature_map, shown) in enumerate(zip(maps, mosaics, strict=True)):
-            left = MARGIN + k % across * blocks * (side + GAP)
-            top = MARGIN + above + k // across * below
-            write(left, top, feature_map.title, size=style.TEXT_SIZE, weight="bold")
-            write(left, top + HEADING / 2, feature_map.subtitle, size=NOTE_SIZE)
-            for name, image in shown.items():
-                write(left, top + HEADING, name, size=NOTE_SIZE, color=style.FAINT)
-                bottom = height - top - HEADING - NAME - tall
-                axes = picture.add_axes((left / width, bottom / height, side / width, tall / height))
-                axes.imshow(image)
-                axes.set_anchor("NW")
-                axes.set_axis_off()
-                left += side + GAP
-        write(MARGIN, height - MARGIN - FOOT / 2, NOTE, size=NOTE_SIZE)
+    write(MARGIN, MARGIN, title, size=style.HEADING_SIZE, weight="bold")
+    for k, (feature_map, shown) in enumerate(zip(maps, mosaics, strict=True)):
+        left = MARGIN + k % across * blocks * (side + GAP)
+        top = MARGIN + above + k // across * below
+        write(left, top, feature_map.title, size=style.TEXT_SIZE, weight="bold")
+        write(left, top + HEADING / 2, feature_map.subtitle, size=NOTE_SIZE)
+        for name, image in shown.items():
+            write(left, top + HEADING, name, size=NOTE_SIZE, color=style.FAINT)
+            bottom = height - top - HEADING - NAME - tall
+            axes = picture.add_axes((left / width, bottom / height, side / width, tall / height))
+            axes.imshow(image)
+            axes.set_anchor("NW")
+            axes.set_axis_off()
+            left += side + GAP
+    write(MARGIN, height - MARGIN - FOOT / 2, NOTE, size=NOTE_SIZE)
     return picture

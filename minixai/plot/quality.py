@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib import rc_context
 
 from minixai.plot import style
 from minixai.plot.picture import Picture
@@ -29,28 +28,29 @@ LABELS = {
 Series = Mapping[str, Sequence[np.ndarray]]
 
 
+@style.drawn(style.PLAIN_TEXT)
 def by_layer(layers: Sequence[str], series: Series, title: str = "", note: str = "") -> Picture:
     """Draw means with error bars, side by side in each layer.
 
     series: estimator → mean, low and high, each (layers,); NaN leaves a gap. note: stands below the title.
     """
     place, step = np.arange(len(layers)), 0.6 / max(len(series) - 1, 1)
-    with rc_context({**style.RC, "text.parse_math": False}):
-        picture = _picture(max(10.5, 1.4 + 1.1 * len(layers)), title)
-        axes = picture.add_subplot()
-        for k, (name, bars) in enumerate(series.items()):
-            _draw(axes, place + (k - (len(series) - 1) / 2) * step, bars, k, name, line=False)
-        for border in place[1:] - 0.5:
-            axes.axvline(border, color=style.FAINT, alpha=0.3, linewidth=0.8)
-        rotation = 35 if sum(map(len, layers)) > ROTATE else 0
-        axes.set_xticks(place, layers, rotation=rotation, ha="right" if rotation else "center")
-        axes.set(xlim=(-0.5, len(layers) - 0.5), xlabel="layer", ylabel="ρ(S)")
-        axes.set_title(note, size=NOTE_SIZE, loc="left")
-        _scale(axes, series)
-        picture.legend(loc="outside lower center", ncols=len(series), frameon=False, fontsize=NOTE_SIZE)
+    picture = _picture(max(10.5, 1.4 + 1.1 * len(layers)), title)
+    axes = picture.add_subplot()
+    for k, (name, bars) in enumerate(series.items()):
+        _draw(axes, place + (k - (len(series) - 1) / 2) * step, bars, k, name, line=False)
+    for border in place[1:] - 0.5:
+        axes.axvline(border, color=style.FAINT, alpha=0.3, linewidth=0.8)
+    rotation = 35 if sum(map(len, layers)) > ROTATE else 0
+    axes.set_xticks(place, layers, rotation=rotation, ha="right" if rotation else "center")
+    axes.set(xlim=(-0.5, len(layers) - 0.5), xlabel="layer", ylabel="ρ(S)")
+    axes.set_title(note, size=NOTE_SIZE, loc="left")
+    _scale(axes, series)
+    picture.legend(loc="outside lower center", ncols=len(series), frameon=False, fontsize=NOTE_SIZE)
     return picture
 
 
+@style.drawn(style.PLAIN_TEXT)
 def by_ridge(
     layers: Sequence[str], ridges: np.ndarray, series: Series, title: str = "", note: str = ""
 ) -> Picture:
@@ -60,23 +60,22 @@ def by_ridge(
     """
     columns = min(len(layers), 5)
     rows = -(-len(layers) // columns)
-    with rc_context({**style.RC, "text.parse_math": False}):
-        picture = _picture(max(10.5, 2.9 * columns + 1), title, height=3.0 * rows + 1.6)
-        panels = picture.subplots(rows, columns, sharey=True, squeeze=False)
-        for number, axes in enumerate(panels.flat):
-            if number >= len(layers):
-                axes.set_axis_off()
-                continue
-            for k, (name, bars) in enumerate(series.items()):
-                beside = ridges * BESIDE ** (k - (len(series) - 1) / 2)  # equal means do not hide each other
-                _draw(axes, beside, [bar[number] for bar in bars], k, name, line=True)
-            axes.set(xscale="log", xlabel="ridge", title=layers[number])
-            _scale(axes, series)
-        for axes in panels[:, 0]:
-            axes.set_ylabel("ρ(S)")
-        keys = panels[0, 0].get_legend_handles_labels()
-        look: Any = {"ncols": len(series), "fontsize": NOTE_SIZE, "title_fontsize": NOTE_SIZE}
-        picture.legend(*keys, loc="outside lower center", title=note, frameon=False, **look)
+    picture = _picture(max(10.5, 2.9 * columns + 1), title, height=3.0 * rows + 1.6)
+    panels = picture.subplots(rows, columns, sharey=True, squeeze=False)
+    for number, axes in enumerate(panels.flat):
+        if number >= len(layers):
+            axes.set_axis_off()
+            continue
+        for k, (name, bars) in enumerate(series.items()):
+            beside = ridges * BESIDE ** (k - (len(series) - 1) / 2)  # equal means do not hide each other
+            _draw(axes, beside, [bar[number] for bar in bars], k, name, line=True)
+        axes.set(xscale="log", xlabel="ridge", title=layers[number])
+        _scale(axes, series)
+    for axes in panels[:, 0]:
+        axes.set_ylabel("ρ(S)")
+    keys = panels[0, 0].get_legend_handles_labels()
+    look: Any = {"ncols": len(series), "fontsize": NOTE_SIZE, "title_fontsize": NOTE_SIZE}
+    picture.legend(*keys, loc="outside lower center", title=note, frameon=False, **look)
     return picture
 
 

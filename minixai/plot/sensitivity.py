@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.colors import ListedColormap
 from matplotlib.patches import Patch, Rectangle
 
@@ -27,6 +26,7 @@ NOTE = "Each value stands where the square's centre was. The projection is of th
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, VERMILION, SKY, "#bbbbbb")  # the last: others
 
 
+@style.drawn({**style.PLAIN_TEXT, "font.size": 10, "axes.titlesize": 11})
 def five_panels(
     photo: np.ndarray,
     activation: np.ndarray,
@@ -51,38 +51,33 @@ def five_panels(
     h, w = photo.shape[:2]
     (top, left), (r, q) = ((size - step) / 2 for size, step in zip(patch, stride, strict=True)), best.shape
     extent = (left, left + q * stride[1], top + r * stride[0], top)
-    with rc_context({**style.RC, "text.parse_math": False, "font.size": 10, "axes.titlesize": 11}):
-        picture = Picture((width, height), 150)
-        picture.text(
-            MARGIN / width, 1 - MARGIN / height, title, va="top", size=style.HEADING_SIZE, weight="bold"
-        )
+    picture = Picture((width, height), 150)
+    picture.text(MARGIN / width, 1 - MARGIN / height, title, va="top", size=style.HEADING_SIZE, weight="bold")
 
-        def panel(number: int, heading: str) -> Axes:
-            left = MARGIN + number * (SIDE + GAP)
-            axes = picture.add_axes((left / width, KEY / height, SIDE / width, SIDE / height))
-            axes.set(xticks=[], yticks=[], xlim=(0, w), ylim=(h, 0), title=heading)
-            axes.spines[:].set_color("#dddddd")
-            axes.spines[:].set_visible(True)
-            return axes
+    def panel(number: int, heading: str) -> Axes:
+        left = MARGIN + number * (SIDE + GAP)
+        axes = picture.add_axes((left / width, KEY / height, SIDE / width, SIDE / height))
+        axes.set(xticks=[], yticks=[], xlim=(0, w), ylim=(h, 0), title=heading)
+        axes.spines[:].set_color("#dddddd")
+        axes.spines[:].set_visible(True)
+        return axes
 
-        def heat(
-            number: int, values: np.ndarray, heading: str, low: float, high: float, label: str = ""
-        ) -> None:
-            drawn = panel(number, heading).imshow(values, "viridis", vmin=low, vmax=high, extent=extent)
-            left, bottom = MARGIN + number * (SIDE + GAP), KEY - 0.25
-            key = picture.add_axes((left / width, bottom / height, SIDE / width, 0.1 / height))
-            picture.colorbar(drawn, cax=key, orientation="horizontal", label=label)
+    def heat(number: int, values: np.ndarray, heading: str, low: float, high: float, label: str = "") -> None:
+        drawn = panel(number, heading).imshow(values, "viridis", vmin=low, vmax=high, extent=extent)
+        left, bottom = MARGIN + number * (SIDE + GAP), KEY - 0.25
+        key = picture.add_axes((left / width, bottom / height, SIDE / width, 0.1 / height))
+        picture.colorbar(drawn, cax=key, orientation="horizontal", label=label)
 
-        first = panel(0, "image, and the square")
-        first.imshow(photo, extent=(0, w, h, 0))
-        first.add_patch(Rectangle((0, 0), *patch[::-1], color="gray"))
-        heat(1, activation, f"sum over\n{unit}", min(0, activation.min()), max(0, activation.max()))
-        signal = in_channels(projection, largest(projection) or 1)
-        shown = np.broadcast_to(signal, (h, w, 3))
-        panel(2, f"projection of\n{unit}").imshow(shown, extent=(0, w, h, 0))
-        heat(3, probability, f"probability of\n{target}", 0, 1, quantity)
-        _draw_classes(panel(4, "most probable class"), best, classes, extent)
-        picture.text(MARGIN / width, MARGIN / height, NOTE, size=11)
+    first = panel(0, "image, and the square")
+    first.imshow(photo, extent=(0, w, h, 0))
+    first.add_patch(Rectangle((0, 0), *patch[::-1], color="gray"))
+    heat(1, activation, f"sum over\n{unit}", min(0, activation.min()), max(0, activation.max()))
+    signal = in_channels(projection, largest(projection) or 1)
+    shown = np.broadcast_to(signal, (h, w, 3))
+    panel(2, f"projection of\n{unit}").imshow(shown, extent=(0, w, h, 0))
+    heat(3, probability, f"probability of\n{target}", 0, 1, quantity)
+    _draw_classes(panel(4, "most probable class"), best, classes, extent)
+    picture.text(MARGIN / width, MARGIN / height, NOTE, size=11)
     return picture
 
 

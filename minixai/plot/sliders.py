@@ -25,6 +25,7 @@ class Range(NamedTuple):
     step: float
 
 
+@style.drawn(style.RC)
 def add_sliders(
     figure: FigureBase,
     ranges: Sequence[Range],
@@ -32,7 +33,6 @@ def add_sliders(
     on_change: Callable[[float], object],
 ) -> dict[str, Slider]:
     """Fill a figure with one slider a range, in two columns. Keep what is returned: it keeps them alive."""
-    from matplotlib import rc_context
     from matplotlib.widgets import Slider
 
     sliders = {}
@@ -41,16 +41,15 @@ def add_sliders(
         column, row = divmod(k, rows)
         box = (0.17 + 0.5 * column, 0.75 - 0.75 * row / rows, 0.24, 0.15)
         value = values[spec.name]
-        with rc_context(style.RC):
-            slider = Slider(
-                figure.add_axes(box),
-                spec.label,
-                min(spec.low, value),
-                max(spec.high, value),
-                valinit=value,
-                valstep=spec.step,
-                color=style.PATTERN,
-            )
+        slider = Slider(
+            figure.add_axes(box),
+            spec.label,
+            min(spec.low, value),
+            max(spec.high, value),
+            valinit=value,
+            valstep=spec.step,
+            color=style.PATTERN,
+        )
         slider.on_changed(on_change)
         sliders[spec.name] = slider
     return sliders

@@ -1,6 +1,12 @@
 """Colours and sizes that all pictures share. The colours follow Okabe and Ito, safe for the colour-blind."""
 
-from typing import Any
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 BLUE, VERMILION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 ORANGE, SKY, BLACK = "#E69F00", "#56B4E9", "#000000"
@@ -32,3 +38,46 @@ RC: dict[Any, Any] = {
     "xtick.color": INK,
     "ytick.color": INK,
 }
+PLAIN_TEXT = {**RC, "text.parse_math": False}
+
+P = ParamSpec("P")
+Result = TypeVar("Result")
+_lock = threading.RLock()  # matplotlib's settings belong to the process
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
+
+
+def drawn(settings: Mapping[str, Any]) -> Callable[[Callable[P, Result]], Callable[P, Result]]:
+    """Decorate what draws: in there matplotlib has these settings and its own defaults, not the user's.
+
+    One thread draws at a time. The settings change in one step of the interpreter, so that an interrupt
+    leaves all of them or none.
+    """
+
+    def decorate(draw: Callable[P, Result]) -> Callable[P, Result]:
+        @wraps(draw)
+        def drawing(*args: P.args, **kwargs: P.kwargs) -> Result:
+            import matplotlib
+
+            of_process: Any = matplotlib.rcParams
+            with _lock:
+                before = _raw(of_process)
+                try:
+                    ours = _raw(matplotlib.rcParamsDefault) | _raw(matplotlib.RcParams(settings))
+                    dict.update(of_process, ours)
+                    return draw(*args, **kwargs)
+                finally:
+                    try:
+                        dict.update(of_process, before)
+                    except BaseException:  # an interrupt, which may come anywhere
+                        dict.update(of_process, before)
+                        raise
+
+        return drawing
+
+    return decorate
+
+
+def _raw(parameters: dict[Any, Any]) -> dict[str, Any]:
+    """All but the backend, as they are: looking them up would choose one."""
+    return {key: value for key, value in dict.items(parameters) if key != "backend"}

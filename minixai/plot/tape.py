@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.patches import FancyBboxPatch
 
 from minixai.plot import style
@@ -24,6 +23,7 @@ BEND = 0.6  # inches, for an arrow that would else run through boxes or over ano
 MOST = 200  # boxes
 
 
+@style.drawn(style.PLAIN_TEXT)
 def draw_tape(
     output: Tensor,
     labels: Mapping[Tensor, str] | None = None,
@@ -50,20 +50,19 @@ def draw_tape(
         tensor: (COLUMN * (columns[tensor] + 0.5), height - HEADING - ROW * (rows[tensor] + 0.5))
         for tensor in tape
     }
-    with rc_context({**style.RC, "text.parse_math": False}):
-        picture = Picture((width, height), dpi=80)
-        axes = picture.add_axes((0, 0, 1, 1))
-        axes.set(xlim=(0, width), ylim=(0, height))
-        axes.axis("off")
-        axes.text(0.3, height - 0.25, title, size=style.HEADING_SIZE, weight="bold", va="center")
-        if cotangents:
-            axes.text(0.3, height - 0.55, "in orange: the cotangent", color=style.WARNING, va="center")
-        for tensor in tape:
-            for k, each in enumerate(tensor.inputs):
-                beside = rows[each] == rows[tensor] and k > 0
-                _arrow(axes, places[each], places[tensor], bent=beside)
-        for tensor in tape:
-            _box(axes, places[tensor], tensor, labels.get(tensor), cotangents.get(tensor))
+    picture = Picture((width, height), dpi=80)
+    axes = picture.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(0, width), ylim=(0, height))
+    axes.axis("off")
+    axes.text(0.3, height - 0.25, title, size=style.HEADING_SIZE, weight="bold", va="center")
+    if cotangents:
+        axes.text(0.3, height - 0.55, "in orange: the cotangent", color=style.WARNING, va="center")
+    for tensor in tape:
+        for k, each in enumerate(tensor.inputs):
+            beside = rows[each] == rows[tensor] and k > 0
+            _arrow(axes, places[each], places[tensor], bent=beside)
+    for tensor in tape:
+        _box(axes, places[tensor], tensor, labels.get(tensor), cotangents.get(tensor))
     return picture
 
 

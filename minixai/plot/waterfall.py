@@ -30,13 +30,13 @@ class Step(NamedTuple):
     loss: float
 
 
+@style.drawn(style.PLAIN_TEXT)
 def waterfall(start: float, steps: Sequence[Step], end: float, title: str, note: str = "") -> Picture:
     """Draw from top to bottom the start, a bar for every step that loses anything, and the end.
 
     A bar spans what was there before and after the step, in the colour of its reason. The axis shows
     the range of the bars only.
     """
-    from matplotlib import rc_context
     from matplotlib.patches import Patch
 
     from minixai.plot.picture import Picture
@@ -51,30 +51,29 @@ def waterfall(start: float, steps: Sequence[Step], end: float, title: str, note:
     levels = start - np.cumsum([0.0, *(loss for _, loss, _ in bars)])
     last = len(bars) + 1
 
-    with rc_context({**style.RC, "text.parse_math": False}):
-        picture = Picture((12.8, max(3.6, 1.8 + 0.34 * last)), dpi=100, layout="constrained")
-        axes = picture.add_subplot()
-        for k, (_, loss, look) in enumerate(bars, start=1):
-            before, after = levels[k - 1 : k + 1]
-            axes.barh(k, after - before, left=before, height=0.7, **look)
-            axes.plot([before, before], [k - 1, k], color=style.FAINT, linewidth=1, zorder=0)
-            _say(axes, max(before, after), k, ("+" if loss < 0 else "") + number(-loss, 3))
-        axes.plot([levels[-1]] * 2, [last - 1, last], color=style.FAINT, linewidth=1, zorder=0)
-        for k, value in ((0, start), (last, end)):
-            axes.plot(value, k, "D", color=style.INK, markersize=9)
-            _say(axes, value, k, number(value, 4), weight="bold")
-        axes.set_yticks(range(last + 1), ["start", *(place for place, _, _ in bars), "input"])
-        axes.tick_params(axis="y", length=0)
-        axes.set_ylim(last + 0.6, -0.6)
-        axes.use_sticky_edges = False
-        axes.margins(x=0.12)
-        axes.set_xlabel(f"{note}relevance")
-        axes.set_title(title, size=style.HEADING_SIZE, weight="bold", loc="left")
-        seen = {step.reason for step in shown}
-        keys = [Patch(label=reason, **look) for reason, look in reasons.items() if reason in seen]
-        if keys:
-            legend = picture.legend(handles=keys, loc="outside lower center", ncols=4, frameon=False)
-            legend.set_title("− went to, + came from")
+    picture = Picture((12.8, max(3.6, 1.8 + 0.34 * last)), dpi=100, layout="constrained")
+    axes = picture.add_subplot()
+    for k, (_, loss, look) in enumerate(bars, start=1):
+        before, after = levels[k - 1 : k + 1]
+        axes.barh(k, after - before, left=before, height=0.7, **look)
+        axes.plot([before, before], [k - 1, k], color=style.FAINT, linewidth=1, zorder=0)
+        _say(axes, max(before, after), k, ("+" if loss < 0 else "") + number(-loss, 3))
+    axes.plot([levels[-1]] * 2, [last - 1, last], color=style.FAINT, linewidth=1, zorder=0)
+    for k, value in ((0, start), (last, end)):
+        axes.plot(value, k, "D", color=style.INK, markersize=9)
+        _say(axes, value, k, number(value, 4), weight="bold")
+    axes.set_yticks(range(last + 1), ["start", *(place for place, _, _ in bars), "input"])
+    axes.tick_params(axis="y", length=0)
+    axes.set_ylim(last + 0.6, -0.6)
+    axes.use_sticky_edges = False
+    axes.margins(x=0.12)
+    axes.set_xlabel(f"{note}relevance")
+    axes.set_title(title, size=style.HEADING_SIZE, weight="bold", loc="left")
+    seen = {step.reason for step in shown}
+    keys = [Patch(label=reason, **look) for reason, look in reasons.items() if reason in seen]
+    if keys:
+        legend = picture.legend(handles=keys, loc="outside lower center", ncols=4, frameon=False)
+        legend.set_title("− went to, + came from")
     return picture
 
 
