@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 
 from minixai.typing import Array
 
 __all__ = ["OnTape", "as_array", "floats", "holds", "on_copies", "read_only", "refused_write"]
+
+Result = TypeVar("Result")
 
 
 class OnTape:
@@ -56,11 +57,10 @@ def refused_write(error: Exception) -> bool:
     return isinstance(error, ValueError) and "read-only" in str(error)
 
 
-@contextlib.contextmanager
-def on_copies(what: str) -> Iterator[None]:
-    """NumPy's error at a write to a read-only array says whose write it was, and the way on."""
+def on_copies(what: str, call: Callable[..., Result], *arguments: Any, **settings: Any) -> Result:
+    """The call's result; NumPy's error at a write to a read-only array says what wrote, and the way on."""
     try:
-        yield
+        return call(*arguments, **settings)
     except ValueError as error:
         if not refused_write(error):
             raise

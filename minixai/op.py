@@ -120,8 +120,7 @@ class Op:
                 )
         tensors = self._tensors(given)
         arrays = tuple(x if x is None else x.value for x in tensors)
-        with on_copies(self.name):
-            result = self.forward(*arrays, **params)
+        result = on_copies(self.name, self.forward, *arrays, **params)
         value, saved = result if isinstance(result, tuple) else (result, None)
         value = read_only(np.asarray(value))
         if not recording.get():

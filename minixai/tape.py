@@ -188,8 +188,7 @@ def backward(
 def answered(node: Node, rule: Rule, g: Array) -> Iterator[tuple[Tensor, Array]]:
     """The inputs that want a cotangent, and what a rule gave them; an error where that does not fit."""
     name = f"backward: the rule for {node.label}"
-    with on_copies(name):
-        given = list(rule(g, node))
+    given = on_copies(name, lambda: list(rule(g, node)))
     if len(given) > len(node.inputs) or any(x is not None for x in node.inputs[len(given) :]):
         raise ShapeError(f"{name} gave {len(given)} cotangents for {len(node.inputs)} inputs")
     for x, need, gx in zip(node.inputs, node.needs, given, strict=False):
