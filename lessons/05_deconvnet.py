@@ -410,7 +410,7 @@ channel = int((at_centre > 0).sum(axis=0).argmax())
 active = test[at_centre[:, channel] > 0][:100]
 neuron = (channel, 3, 3)
 kinds = ("recorded", "centre", "random")
-projections = {kind: mx.methods.project(net, active, "relu3", neuron, kind).map[:, 0] for kind in kinds}
+projections = {kind: mx.methods.project(net, active, "relu3", neuron, switches=kind).map[:, 0] for kind in kinds}
 print(f"map {channel} of relu3 at row 3, column 3, in {len(active)} images where it is active")
 for kind, maps in projections.items():
     alike = cosines(maps)
@@ -452,7 +452,7 @@ else:
     first.imshow(squeezenet.preprocess.photos(photo)[0])
     first.set(title="photo", xticks=[], yticks=[])
     for axes, kind in zip(others, ("recorded", "centre"), strict=True):
-        e = mx.methods.project(squeezenet, photo, "features.7", (channel,), kind)
+        e = mx.methods.project(squeezenet, photo, "features.7", (channel,), switches=kind)
         signal = squeezenet.preprocess.rgb(e.map)[0]
         limit = np.percentile(np.abs(signal[signal != 0]), 99.5)  # a few pixels are much stronger
         axes.imshow(np.clip(signal / (2 * limit) + 0.5, 0, 1))
