@@ -13,7 +13,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from minixai.kernels import activation, convolution, pooling, product, threads, winograd
+from minixai.arrays import read_only
+from minixai.kernels import activation, convolution, im2col, moments, pooling, product, threads, winograd
 from tests.kernel_calls import bits, every_kernel
 from tests.oracles import activation as activation_oracle
 from tests.oracles import convolution as convolution_oracle
@@ -485,3 +486,21 @@ def test_no_kernel_changes_its_inputs_or_returns_their_memory(name: str) -> None
         assert array.tobytes() == before
         for output in result if isinstance(result, tuple) else (result,):
             assert not np.shares_memory(output, array)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_no_loop_is_compiled_anew_for_arrays_that_are_read_only(dtype: Any) -> None:
+    loops = {
+        f"{module.__name__}.{name}": loop
+        for module in (activation, convolution, im2col, moments, pooling, winograd)
+        for name, loop in vars(module).items()
+        if hasattr(loop, "signatures")
+    }
+
+    def run(layout: Callable) -> dict[str, int]:
+        for call in every_kernel(dtype, layout).values():
+            call()
+        moments.centred_by_sign(layout(np.ones((3, 4, 7), dtype)), np.zeros(4), 2)
+        return {name: len(loop.signatures) for name, loop in loops.items()}
+
+    assert run(np.asarray) == run(read_only)

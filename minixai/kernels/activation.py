@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numba import njit
 
+from minixai.kernels.layout import readable
 from minixai.kernels.threads import for_each
 from minixai.typing import Array
 
@@ -31,7 +32,7 @@ def _relu_vjp(g, y, gx):
 def _blockwise(loop: Callable[..., None], *arrays: Array) -> Array:
     """Run a loop over blocks of the flat arrays, and of a new one of their shape, which it returns."""
     out = np.empty_like(arrays[0], order="C")
-    flat = [np.ascontiguousarray(array).reshape(-1) for array in (*arrays, out)]
+    flat = [array.reshape(-1) for array in (*map(readable, arrays), out)]
 
     def fill(number: int) -> None:
         block = slice(number * ENTRIES_A_TASK, (number + 1) * ENTRIES_A_TASK)

@@ -17,6 +17,7 @@ from numba import njit
 
 import minixai.kernels.winograd as winograd
 from minixai.kernels.im2col import add_col2im, im2col
+from minixai.kernels.layout import readable
 from minixai.kernels.threads import for_each, workspace
 from minixai.typing import Array
 
@@ -126,7 +127,7 @@ def _patches(
 
 def conv2d(x: Array, w: Array, b: Array | None, geometry: Geometry) -> Array:
     """y[i, k] = Σ_c x[i, c] ⋆ w[k, c] + b[k], where ⋆ is the cross-correlation."""
-    x, groups = np.ascontiguousarray(x), geometry.groups
+    x, groups = readable(x), geometry.groups
     n, c = x.shape[:2]
     k, _, kh, kw = w.shape
     out_h, out_w = geometry.output_size(x.shape[2:], (kh, kw))
@@ -148,7 +149,7 @@ def conv2d(x: Array, w: Array, b: Array | None, geometry: Geometry) -> Array:
 
 def conv2d_vjp_input(g: Array, w: Array, input_shape: tuple[int, ...], geometry: Geometry) -> Array:
     """gx = Σ_k g[:, k] ∗ w[k]: every output's cotangent goes back to the pixels that it was computed from."""
-    g, groups = np.ascontiguousarray(g), geometry.groups
+    g, groups = readable(g), geometry.groups
     n, k, out_h, out_w = g.shape
     _, in_group, kh, kw = w.shape
     g_flat = g.reshape(n, k, out_h * out_w)
@@ -178,7 +179,7 @@ def conv2d_vjp_weight(g: Array, x: Array, w_shape: tuple[int, ...], geometry: Ge
 
     The products of the blocks are added up in float64.
     """
-    g, x = np.ascontiguousarray(g), np.ascontiguousarray(x)
+    g, x = readable(g), readable(x)
     n, k, out_h, out_w = g.shape
     _, in_group, kh, kw = w_shape
     plain = (kh, kw) == (3, 3) and geometry == Geometry(padding=geometry.padding)
@@ -218,7 +219,7 @@ def conv2d_vjp_weight(g: Array, x: Array, w_shape: tuple[int, ...], geometry: Ge
 
 def conv2d_vjp_bias(g: Array) -> Array:
     """gb[k] = Σ of g[:, k] over images and places."""
-    g = np.ascontiguousarray(g).reshape(*g.shape[:2], -1)
+    g = readable(g).reshape(*g.shape[:2], -1)
     total = np.empty(g.shape[1], g.dtype)
 
     def fill(k: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from minixai.kernels.layout import readable
 from minixai.kernels.threads import for_each
 from minixai.typing import Array
 
@@ -53,7 +54,7 @@ def centred_by_sign(y: Array, mean: Array, groups: int) -> tuple[Array, Array]:
     y − mean where y > 0, else 0; y − mean where y ≤ 0, else 0; and one row of ones. And (3, k) float64: the
     count of y > 0, Σ (y − mean) over them, and Σ (y − mean)² over all.
     """
-    n, k, places = y.shape
+    y, (n, k, places) = readable(y), y.shape
     units = k // groups
     rows, sums = np.empty((n, groups, 3 * units + 1, places), y.dtype), np.zeros((k, 3))
     rows[:, :, -1] = 1
@@ -72,7 +73,7 @@ def add_linear(total: tuple[Array, ...], batch: tuple[Array, ...], shift: Array,
 
     total, batch: Σ x·(y − ȳ) (k, d), and Σ x (g, d), one row for the k/g units of a group.
     """
-    units = len(shift) // len(total[1])
+    units, batch = len(shift) // len(total[1]), tuple(map(readable, batch))
 
     def add(k: int) -> None:
         _add_linear(
@@ -88,7 +89,7 @@ def add_by_sign(total: tuple[Array, ...], batch: tuple[Array, ...], shift: Array
     total, batch: Σ x·(y − ȳ) over y > 0 (k, d), over the others (k, d); Σ x over y > 0 (k, d), which is
         added up too, and over all (g, d), which is not.
     """
-    units = len(shift) // len(total[3])
+    units, batch = len(shift) // len(total[3]), tuple(map(readable, batch))
 
     def add(k: int) -> None:
         (above, below, above_x), x = (a[k] for a in total[:3]), total[3][k // units]

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
+from minixai.kernels.layout import readable
 from minixai.kernels.threads import for_each
 from minixai.typing import Array
 
@@ -215,14 +216,14 @@ def max_pool2d(x: Array, windows: Windows) -> tuple[Array, Switches]:
     """y = the maximum of each window, and its switch; what lies in the padding is never the maximum."""
     y = np.empty(x.shape[:2] + windows.output_size(x.shape[2:]), x.dtype)
     switches = np.empty(y.shape, np.int32)
-    _planewise(_max_pool, [np.ascontiguousarray(x), y, switches], *windows[:4])
+    _planewise(_max_pool, [readable(x), y, switches], *windows[:4])
     return y, switches
 
 
 def max_unpool2d(y: Array, switches: Switches, size: Pair) -> Array:
     """x[switch] = Σ of the y with this switch, 0 elsewhere: the VJP of max pooling."""
     x = np.zeros((*y.shape[:2], size[0] * size[1]), y.dtype)
-    arrays = [np.ascontiguousarray(array).reshape(*y.shape[:2], -1) for array in (y, switches)]
+    arrays = [readable(array).reshape(*y.shape[:2], -1) for array in (y, switches)]
     _planewise(_unpool, [*arrays, x])
     return x.reshape(*y.shape[:2], *size)
 
@@ -230,35 +231,35 @@ def max_unpool2d(y: Array, switches: Switches, size: Pair) -> Array:
 def max_unpool2d_vjp(g: Array, switches: Switches) -> Array:
     """gy = g[switch]."""
     gy = np.empty(switches.shape, g.dtype)
-    flat = [np.ascontiguousarray(array).reshape(*switches.shape[:2], -1) for array in (g, switches, gy)]
-    _planewise(_gather, flat)
+    arrays = readable(g), readable(switches), gy
+    _planewise(_gather, [array.reshape(*switches.shape[:2], -1) for array in arrays])
     return gy
 
 
 def avg_pool2d(x: Array, windows: Windows, count_include_pad: bool) -> Array:
     """y = the mean of each window, over its pixels or over its pixels and padding."""
     y = np.empty(x.shape[:2] + windows.output_size(x.shape[2:]), x.dtype)
-    _planewise(_avg_pool, [np.ascontiguousarray(x), y], *windows[:3], count_include_pad)
+    _planewise(_avg_pool, [readable(x), y], *windows[:3], count_include_pad)
     return y
 
 
 def avg_pool2d_vjp(g: Array, size: Pair, windows: Windows, count_include_pad: bool) -> Array:
     """gx = Σ over the windows of a pixel: g / area."""
     gx = np.zeros(g.shape[:2] + tuple(size), g.dtype)
-    _planewise(_avg_pool_vjp, [np.ascontiguousarray(g), gx], *windows[:3], count_include_pad)
+    _planewise(_avg_pool_vjp, [readable(g), gx], *windows[:3], count_include_pad)
     return gx
 
 
 def p_norm_pool2d(x: Array, p: float, windows: Windows) -> Array:
     """y = (Σ |x|^p)^(1/p) over each window."""
     y = np.empty(x.shape[:2] + windows.output_size(x.shape[2:]), x.dtype)
-    _planewise(_p_norm_pool, [np.ascontiguousarray(x), y], *windows[:3], float(p))
+    _planewise(_p_norm_pool, [readable(x), y], *windows[:3], float(p))
     return y
 
 
 def p_norm_pool2d_vjp(g: Array, x: Array, y: Array, p: float, windows: Windows) -> Array:
     """gx = Σ over the windows of a pixel: g · sign(x) · (|x| / y)^(p−1), 0 where y = 0."""
     gx = np.zeros(x.shape, g.dtype)
-    arrays = [np.ascontiguousarray(array) for array in (g, x, y)]
+    arrays = [readable(array) for array in (g, x, y)]
     _planewise(_p_norm_pool_vjp, [*arrays, gx], *windows[:3], float(p))
     return gx

@@ -57,6 +57,10 @@ class _Pool:
             self.threads, self.executor = threads, None
 
 
+# glibc keeps freed memory up to twice the largest block that was ever mapped and freed, at most of 32 MB;
+# the pages of what it gives back to the system must be cleared anew at every step.
+np.empty(24 << 20, np.uint8)
+
 _pool = _Pool(_cores())
 _local = threading.local()
 _controller: ThreadpoolController | None = None

@@ -19,6 +19,7 @@ import numpy as np
 from numba import njit
 
 from minixai.kernels.im2col import im2col
+from minixai.kernels.layout import readable
 from minixai.kernels.threads import for_each, workspace
 from minixai.typing import Array
 
@@ -165,7 +166,7 @@ def conv2d_vjp_weight(g: Array, x: Array, padding: Pair) -> Array:
 
     What the blocks of tiles give is added up in float64.
     """
-    g, x = np.ascontiguousarray(g), np.ascontiguousarray(x)
+    g, x = readable(g), readable(x)
     k, c = g.shape[1], x.shape[1]
     blocks = _blocks(g.shape, c)
     gw = np.zeros((k, c, 3, 3), g.dtype if len(blocks) == 1 else np.float64)

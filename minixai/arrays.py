@@ -1,0 +1,69 @@
+"""Arrays that users hand over, and arrays that nobody may write to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+
+from minixai.typing import Array
+
+__all__ = ["OnTape", "as_array", "floats", "holds", "on_copies", "read_only", "refused_write"]
+
+Result = TypeVar("Result")
+
+
+class OnTape:
+    """An array that knows how it was computed."""
+
+
+def as_array(call: str, name: str, values: Any) -> np.ndarray[Any, Any]:
+    """The values as an array; TypeError where a mask, or the tape of several tensors, would be lost."""
+    if holds(values, OnTape):
+        raise TypeError(
+            f"{call}: {name} is a list of tensors, whose tape would be lost: join them by mx.ops.concat"
+        )
+    if isinstance(values, np.ma.MaskedArray):
+        raise TypeError(f"{call}: {name} is a masked array, whose mask would be lost: fill it first")
+    return np.asarray(values)
+
+
+def floats(call: str, name: str, values: Any) -> Array:
+    """The values as float32 or float64; integers, booleans and float16 become float32."""
+    array = as_array(call, name, values)
+    if array.dtype.kind in "biu" or array.dtype == np.float16:
+        array = array.astype(np.float32)
+    if array.dtype not in (np.float32, np.float64):
+        raise TypeError(f"{call}: {name} has dtype {array.dtype}, expected float32, float64 or integers")
+    return array
+
+
+def holds(values: Any, kind: type) -> bool:
+    """Whether a list or a tuple has an object of the kind in it, at any depth."""
+    return isinstance(values, list | tuple) and any(isinstance(x, kind) or holds(x, kind) for x in values)
+
+
+def read_only(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """A view that cannot be written through."""
+    if array.flags.writeable:
+        array = array.view()
+        array.flags.writeable = False
+    return array
+
+
+def refused_write(error: Exception) -> bool:
+    """Whether it is NumPy's error at a write to a read-only array."""
+    return isinstance(error, ValueError) and "read-only" in str(error)
+
+
+def on_copies(what: str, call: Callable[..., Result], *arguments: Any, **settings: Any) -> Result:
+    """The call's result; NumPy's error at a write to a read-only array says what wrote, and the way on."""
+    try:
+        return call(*arguments, **settings)
+    except ValueError as error:
+        if not refused_write(error):
+            raise
+        raise ValueError(
+            f"{what} writes to an array that it was given: work on a copy, g = g.copy()"
+        ) from error
