@@ -343,7 +343,7 @@ def by_the_optimiser(p, v, g, lr, momentum):
     weight = nn.Parameter(p.copy())
     optimiser = nn.SGD([weight], lr, momentum)
     optimiser.step({weight: v})  # the first step makes the velocity
-    weight.value[:] = p
+    weight.value = p
     optimiser.step({weight: g})
     return weight.value, (p - weight.value) / lr
 

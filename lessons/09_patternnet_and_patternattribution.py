@@ -246,8 +246,8 @@ tell(checks.check_attribute, attribute)
 # %%
 def with_pattern(node, matrix):
     """The node of a layer, with another array in the place of its weight."""
-    x, _, bias = node.inputs
-    return replace(node, inputs=(x, mx.Tensor(matrix), bias), needs=(True, False, False))
+    x, _, bias = node.arrays
+    return replace(node, arrays=(x, matrix, bias), needs=(True, False, False))
 
 
 def walk(x, matrices, target):

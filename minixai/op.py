@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from minixai.arrays import on_copies, read_only
 from minixai.context import current_layer, recording
 from minixai.tape import Node, Rule, Tensor, operations
 
@@ -97,9 +98,11 @@ class Op:
             (given,) = given
             given = given[0] if len(given) == 1 and isinstance(given[0], list | tuple) else given
         tensors = self._tensors(given)
-        result = self.forward(*(x if x is None else x.value for x in tensors), **params)
+        arrays = tuple(x if x is None else x.value for x in tensors)
+        result = on_copies(self.name, self.forward, *arrays, **params)
         value, saved = result if isinstance(result, tuple) else (result, None)
-        node = Node(self, tensors, np.asarray(value), params, saved, current_layer.get())
+        value = read_only(np.asarray(value))
+        node = Node(self, tensors, arrays, value, params, _kept(saved), current_layer.get())
         return Tensor(value, node if recording.get() else None)
 
     def _tensors(self, arrays: list[Any]) -> tuple[Tensor | None, ...]:
@@ -117,6 +120,13 @@ class Op:
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
+
+
+def _kept(saved: Any) -> Any:
+    """What the forward pass saved, its arrays read-only."""
+    if isinstance(saved, tuple):
+        return tuple(map(_kept, saved))
+    return read_only(saved) if isinstance(saved, np.ndarray) else saved
 
 
 def operation(

@@ -1,8 +1,7 @@
 """The tape: every operation leaves a node on it, and `backward` walks the nodes from last to first.
 
-Each node is asked for the cotangents of its inputs, given that of its output. What it answers is its
-rule. By default that is its vector-Jacobian product (VJP), and the walk gives the gradient; with
-other rules the same walk gives another explanation. What an operation is stands in `minixai.op`.
+Each node answers with the cotangents of its inputs, given that of its output: with its vector-Jacobian
+product (VJP), and the walk gives the gradient; or by a rule, and the same walk gives another explanation.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from minixai.arrays import OnTape, as_array, floats, on_copies, read_only
 from minixai.errors import RuleError, ShapeError
 from minixai.typing import Array
 
@@ -31,19 +31,23 @@ def operator(name: str, reflected: bool = False) -> Callable[..., Tensor]:
     return method
 
 
-class Tensor:
+class Tensor(OnTape):
     """A float32 or float64 array (others become float32), and the node that made it: None for a leaf."""
 
     __array_ufunc__ = None  # leaves array + tensor to the tensor
 
     def __init__(self, array: Any, node: Node | None = None) -> None:
-        value = np.asarray(array)
-        if value.dtype.kind in "biu" or value.dtype == np.float16:
-            value = value.astype(np.float32)
-        if value.dtype not in (np.float32, np.float64):
-            raise TypeError(f"Tensor: array has dtype {value.dtype}, expected float32, float64 or integers")
-        self.value: Array = value
+        self.value = array
         self.node, self.number = node, next(numbers)  # its inputs have smaller numbers
+
+    @property
+    def value(self) -> Array:
+        """The array, as a read-only view."""
+        return self._value
+
+    @value.setter
+    def value(self, array: Any) -> None:
+        self._value = read_only(floats("Tensor", "array", array))
 
     shape = property(lambda self: self.value.shape)
     ndim = property(lambda self: self.value.ndim)
@@ -85,14 +89,15 @@ class Node:
 
     op: Operation
     inputs: tuple[Tensor | None, ...]  # None: an optional one that was not given
+    arrays: tuple[Any, ...]  # the values that they had: a parameter's may be another by now
     value: Array  # the output
     params: dict[str, Any]  # the settings, such as the stride
     saved: Any  # what the forward pass keeps for the VJP, such as the switches of max pooling
     layer: str | None  # the name of the layer that called the operation
     needs: tuple[bool, ...] = ()  # said by `tape_of`: which inputs want a cotangent; skip work for the others
 
-    arrays = property(lambda self: tuple(x if x is None else x.value for x in self.inputs))
     traits = property(lambda self: self.op.traits_of(self), doc="What kind of operation this call is.")
+    label = property(lambda self: f"{self.op.name} (layer {self.layer!r})")
 
 
 class Operation(Protocol):
@@ -141,7 +146,7 @@ def rule_for(node: Node, rules: Mapping[Any, Rule]) -> Rule:
         if key in rules:
             return rules[key]
     if getattr(rules, "strict", False):
-        raise RuleError(f"backward: the table has no rule for {node.op.name} (layer {node.layer!r})")
+        raise RuleError(f"backward: the table has no rule for {node.label}")
     return node.op.vjp
 
 
@@ -155,7 +160,7 @@ def backward(
 
     cotangent: where the walk starts, of the output's shape; None means ones.
     rules: (layer, op), layer, op or trait -> rule, and a rule is (g, node) -> a cotangent for every input;
-        the last ones may be left off where they were not given.
+        the last ones may be left off where they were not given. Its arrays are read-only.
     Raises ShapeError for a cotangent of a wrong shape, RuleError for an operation that a strict table
     does not cover, ValueError for a tensor in `wrt` on which the output does not depend.
     """
@@ -164,7 +169,8 @@ def backward(
     targets = {tensor for tensor, node in tape.items() if node is None} if wrt is None else set(wrt)
     if strangers := targets.difference(tape):
         raise ValueError(f"backward: the output does not depend on {strangers} in wrt")
-    start = np.ones_like(output.value) if cotangent is None else np.array(cotangent, output.dtype)
+    cotangent = np.ones_like(output.value) if cotangent is None else cotangent
+    start = np.asarray(as_array("backward", "cotangent", cotangent), output.dtype)
     if start.shape != output.shape:
         raise ShapeError(f"backward: cotangent has shape {start.shape}, the output {output.shape}")
 
@@ -175,18 +181,19 @@ def backward(
             found[tensor] = np.zeros_like(tensor.value) if g is None else np.array(g)
         if g is None or node is None or not any(node.needs):
             continue
-        for each, gx in answered(node, rule_for(node, rules or {})(g, node)):
+        for each, gx in answered(node, rule_for(node, rules or {}), read_only(g)):
             arrived[each] = arrived[each] + gx if each in arrived else gx
     return found
 
 
-def answered(node: Node, cotangents: Iterable[Array | None]) -> Iterator[tuple[Tensor, Array]]:
+def answered(node: Node, rule: Rule, g: Array) -> Iterator[tuple[Tensor, Array]]:
     """The inputs that want a cotangent, and what a rule gave them; an error where that does not fit."""
-    given, rule = list(cotangents), f"the rule for {node.op.name} (layer {node.layer!r}) gave"
+    name = f"backward: the rule for {node.label}"
+    given = on_copies(name, lambda: list(rule(g, node)))
     if len(given) > len(node.inputs) or any(x is not None for x in node.inputs[len(given) :]):
-        raise ShapeError(f"backward: {rule} {len(given)} cotangents for {len(node.inputs)} inputs")
+        raise ShapeError(f"{name} gave {len(given)} cotangents for {len(node.inputs)} inputs")
     for x, need, gx in zip(node.inputs, node.needs, given, strict=False):
         if x is not None and gx is not None and need:
             if np.shape(gx) != x.shape:
-                raise ShapeError(f"backward: {rule} shape {np.shape(gx)} for an input of shape {x.shape}")
+                raise ShapeError(f"{name} gave shape {np.shape(gx)} for an input of shape {x.shape}")
             yield x, np.asarray(gx, x.dtype)

@@ -24,6 +24,13 @@ def float64(model: Any) -> Any:
     return cast(model, np.float64)
 
 
+def put(parameter: nn.Parameter, value: Any, index: Any = ...) -> None:
+    """Give some entries of a parameter, or all, another value."""
+    array = parameter.value.copy()
+    array[index] = value
+    parameter.value = array
+
+
 def small(size: tuple[int, int], seed: int, activation: nn.Module | None = None) -> nn.Module:
     """A convolution of two channels, an activation (default: ReLU), max pooling, three logits."""
     rng = np.random.default_rng(seed)

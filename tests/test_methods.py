@@ -8,7 +8,7 @@ import pytest
 import minixai as mx
 from minixai.errors import ShapeError
 from minixai.methods import ZeroMapWarning
-from tests.networks import float64
+from tests.networks import float64, put
 from tests.oracles.relu_rules import conv_relu_pool_backward
 
 METHODS = [
@@ -163,11 +163,12 @@ def test_the_input_is_cast_to_the_models_dtype():
 
 def test_a_map_of_zeros_is_said():
     net = mx.nn.Sequential(mx.nn.Linear(2, 2, rng=0), mx.nn.ReLU(), mx.nn.Linear(2, 1, rng=0))
-    net[2].weight.value[:] = -1
+    put(net[2].weight, -1)
     with pytest.warns(ZeroMapWarning, match="DeConvNet: the map of image 0, 1 is zero everywhere"):
         e = mx.methods.deconvnet(net, np.ones((2, 2)))
     assert e.zero.tolist() == [True, True]
-    net[0].weight.value[:], net[0].bias.value[:] = -1, 0
+    put(net[0].weight, -1)
+    put(net[0].bias, 0)
     with pytest.warns(ZeroMapWarning) as said:
         mx.methods.input_x_gradient(net, np.ones((1, 2)))
     assert [(Path(w.filename).name, "input × gradient" in str(w.message)) for w in said] == [
@@ -216,6 +217,6 @@ def test_an_output_without_logits_needs_a_layer():
 
 def test_a_weight_that_is_no_number_is_named():
     model = mx.models.lenet5()
-    model.features[3].weight.value[0] = np.nan
+    put(model.features[3].weight, np.nan, 0)
     with pytest.raises(ValueError, match=r"gradient: .*features\.3\.weight"):
         mx.methods.gradient(model, np.ones((1, 1, 28, 28)))

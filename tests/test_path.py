@@ -10,7 +10,7 @@ import pytest
 import minixai as mx
 from minixai.errors import ShapeError
 from minixai.methods import ZeroMapWarning, path
-from tests.networks import Watched, cast, float64, small
+from tests.networks import Watched, cast, float64, put, small
 from tests.oracles import path as oracle
 
 METHODS = [path.integrated_gradients, path.smoothgrad, path.vargrad]
@@ -85,7 +85,8 @@ def test_integrated_gradients_of_a_linear_model_are_exact_in_one_step(x):
 
 def test_the_target_is_the_one_at_x_though_another_leads_along_the_path():
     model = float64(mx.nn.Linear(1, 2))
-    model.weight.value[:], model.bias.value[:] = [[1.0], [3.0]], [1.0, 0.0]  # class 1 leads above ½ only
+    put(model.weight, [[1.0], [3.0]])  # class 1 leads above ½ only
+    put(model.bias, [1.0, 0.0])
     e = path.integrated_gradients(model, np.ones((1, 1)), steps=10, progress=False)
     assert e.target == [1]
     np.testing.assert_allclose(e.map, 3)
@@ -247,7 +248,8 @@ def test_a_final_softmax_is_skipped(convolutional, images, method):
 @pytest.mark.parametrize("method", METHODS)
 def test_a_map_of_zeros_points_at_the_callers_line(method):
     model = mx.nn.Sequential(mx.nn.Linear(2, 1), mx.nn.ReLU())
-    model[0].weight.value[:], model[0].bias.value[:] = 1, -100
+    put(model[0].weight, 1)
+    put(model[0].bias, -100)
     with pytest.warns(ZeroMapWarning, match="zero everywhere") as said:
         method(model, np.ones((1, 2)), progress=False)
     assert [Path(each.filename).name for each in said] == ["test_path.py"]
@@ -316,6 +318,6 @@ def test_smoothgrad_and_vargrad_refuse(convolutional, images, method, arguments,
 @pytest.mark.parametrize("method", METHODS)
 def test_a_weight_that_is_no_number_is_named(images, method):
     model = mx.nn.Sequential(mx.nn.Flatten(), mx.nn.Linear(128, 2, rng=0))
-    model[1].weight.value[0] = np.nan
+    put(model[1].weight, np.nan, 0)
     with pytest.raises(ValueError, match=r"the model's output is not finite; .*1\.weight"):
         method(model, images, progress=False)

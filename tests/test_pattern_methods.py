@@ -176,7 +176,7 @@ def test_bad_patterns(method, net: mx.nn.Module, patterns: Patterns) -> None:
     with pytest.raises(RuleError, match=r"layer 'first' has shape \(3,\), its weight \(6, 2, 3, 3\)"):
         method(net, X, patterns={**chosen, "left": patterns["left"].linear, "first": np.ones(3)})
     other = float64(Branched())
-    other.first.weight.value *= -1.5
+    other.first.weight.value = -1.5 * other.first.weight.value
     with pytest.raises(RuleError, match="those of layer 'first' were fitted to other weights"):
         method(other, X, patterns=patterns)
 

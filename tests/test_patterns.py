@@ -17,6 +17,7 @@ from minixai.signal import Patterns, fit_patterns, moments, pattern_of
 from minixai.signal.moments import Moments, moments_of
 from minixai.signal.patterns import KINDS
 from tests.fits import assert_same, network
+from tests.networks import put
 from tests.oracles import patterns as oracle
 
 CONVOLUTIONS = {
@@ -260,7 +261,7 @@ def test_a_layer_called_twice_pools_its_samples() -> None:
 
 def test_they_print_as_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     net = network()
-    net[0].bias.value[:2] = -1e3, 1e3
+    put(net[0].bias, [-1e3, 1e3], slice(2))
     p = fit_patterns(net, [images()])
     printed = capsys.readouterr()
     assert "fit_patterns: 4 layers with 311 weights; the sums take 0.0 MB" in printed.out

@@ -9,7 +9,7 @@ import pytest
 import minixai as mx
 from minixai.errors import ShapeError
 from minixai.methods import ZeroMapWarning, perturbation
-from tests.networks import Watched, cast, float64, small
+from tests.networks import Watched, cast, float64, put, small
 from tests.oracles import perturbation as oracle
 
 METHODS = [perturbation.occlusion, perturbation.rise]
@@ -105,7 +105,8 @@ def test_occlusion_explains_a_whole_feature_map(net, x):
 
 def test_the_target_is_the_one_at_x_though_another_leads_where_it_is_covered():
     model = float64(mx.nn.Sequential(mx.nn.Flatten(), mx.nn.Linear(1, 2)))
-    model[1].weight.value[:], model[1].bias.value[:] = [[1.0], [3.0]], [1.0, 0.0]
+    put(model[1].weight, [[1.0], [3.0]])
+    put(model[1].bias, [1.0, 0.0])
     e = perturbation.occlusion(model, np.ones((1, 1, 1, 1)), progress=False)
     assert e.target == [1]
     np.testing.assert_array_equal(e.map, [[[[3.0]]]])
@@ -144,7 +145,8 @@ def test_rise_against_plain_loops(net, x, grid, p, seed, centred):
 def test_the_masks_have_mean_p_at_every_pixel():
     """A model of equal logits has probability ½ under every mask: eq. 6 is ½ · mean mask / p."""
     model = mx.nn.Sequential(mx.nn.AdaptiveAvgPool2d(1), mx.nn.Flatten(), mx.nn.Linear(1, 2))
-    model[2].weight.value[:] = model[2].bias.value[:] = 0
+    put(model[2].weight, 0)
+    put(model[2].bias, 0)
     image = np.ones((1, 1, 20, 30))
     for p in (0.3, 0.5):
         options = {"n_masks": 3000, "p": p, "batch_size": 500, "progress": False}
@@ -156,7 +158,8 @@ def test_rise_finds_the_pixels_that_a_class_depends_on():
     model = float64(mx.nn.Sequential(mx.nn.Flatten(), mx.nn.Linear(28 * 28, 2)))
     weight = np.zeros((2, 28, 28))
     weight[1, 18:24, 4:10] = 1
-    model[1].weight.value[:], model[1].bias.value[:] = weight.reshape(2, -1), [0, -18]
+    put(model[1].weight, weight.reshape(2, -1))
+    put(model[1].bias, [0, -18])
     e = perturbation.rise(model, np.ones((1, 1, 28, 28)), target=1, n_masks=2000, progress=False)
     row, column = np.unravel_index(e.map[0, 0].argmax(), (28, 28))
     assert 18 <= row < 24
@@ -255,7 +258,8 @@ def test_maps_have_the_models_dtype(dtype, method):
 
 def test_a_map_of_zeros_points_at_the_callers_line():
     model = mx.nn.Sequential(mx.nn.Flatten(), mx.nn.Linear(64, 1), mx.nn.ReLU())
-    model[1].weight.value[:], model[1].bias.value[:] = 1, -100
+    put(model[1].weight, 1)
+    put(model[1].bias, -100)
     with pytest.warns(ZeroMapWarning, match="occlusion: the map of image 0 is zero everywhere") as said:
         perturbation.occlusion(model, np.ones((1, 1, 8, 8)), progress=False)
     assert [Path(each.filename).name for each in said] == ["test_perturbation.py"]

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from minixai.arrays import refused_write
+
 __all__ = [
     "Answer",
     "Array",
@@ -107,17 +109,23 @@ def result_of(exercise: str, answer: Answer, *arguments: Any, **settings: Any) -
         try:
             got = answer(*arguments, **settings)
         except Exception as error:
+            if refused_write(error):
+                raise _written_to(exercise) from error
             error.add_note(f"It was raised while the check ran: {exercise}")
             raise
     if got is None:
         raise CheckError(f"{exercise}: not done yet")
     for was, now in zip(before, _arrays_in(arguments), strict=True):
         if not np.array_equal(was, now, equal_nan=was.dtype.kind == "f"):
-            raise CheckError(
-                f"{exercise}: the answer writes to an array that it was given: make a new one",
-                "x += … works in place, x = x + … does not",
-            )
+            raise _written_to(exercise)
     return got
+
+
+def _written_to(exercise: str) -> CheckError:
+    return CheckError(
+        f"{exercise}: the answer writes to an array that it was given: make a new one",
+        "x += … works in place, x = x + … does not",
+    )
 
 
 def _arrays_in(given: Any) -> Iterator[Array]:

@@ -92,7 +92,7 @@ def invariance_curves(
         probability.append(p[np.arange(len(photos)), classes])
     return InvarianceCurves(
         transformation,
-        np.asarray(amounts, float),
+        np.array(amounts, float),
         {layer: each.T for layer, each in zip(layers, np.stack(distances, axis=1), strict=True)},
         np.stack(probability, axis=1),
         classes,

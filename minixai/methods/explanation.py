@@ -33,6 +33,7 @@ class Explanation:
 
     kind: "function" (how the output would change), "signal" (what of the input the output responds
     to, in the input's channels) or "attribution" (what each input contributes to the score).
+    It owns its arrays: they are copies.
     """
 
     method: str
@@ -45,6 +46,11 @@ class Explanation:
     preprocess: Preprocess | None = None  # how the model's input is made from photos
     ledger: Ledger | None = None  # of methods that share out relevance
     gap: Array | None = None  # (n,): Σ map less the change of the score; of integrated gradients
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if isinstance(value, np.ndarray):
+                object.__setattr__(self, name, np.array(value))
 
     def warn_of_zeros(self, stacklevel: int) -> None:
         """Warn where nothing came back to the input."""

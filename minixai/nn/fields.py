@@ -46,7 +46,7 @@ def _seen_by(node: Node, masks: tuple[Mask, ...], sizes: tuple[int, ...]) -> tup
     if looks is None and ENTRY_BY_ENTRY.intersection(node.traits):
         looks = same
     if looks is None:
-        raise RuleError(f"receptive_field: no rule for {node.op.name} (layer {node.layer!r})")
+        raise RuleError(f"receptive_field: no rule for {node.label}")
     return tuple(looks(masks[axis], size, node, axis) for axis, size in enumerate(sizes))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from minixai import context
+from minixai.arrays import as_array, floats, read_only
 from minixai.columns import aligned
 from minixai.errors import ShapeError
 from minixai.tape import Tensor
@@ -18,7 +19,23 @@ __all__ = ["Module", "Parameter", "Sequential"]
 
 
 class Parameter(Tensor):
-    """A leaf of the tape that training changes."""
+    """A leaf of the tape that training changes. It owns its array: a copy of what it is given.
+
+    Each new value is another array, so that a tape keeps the one that it was made with.
+    """
+
+    @property
+    def value(self) -> Array:
+        """The array, as a read-only view."""
+        return self._value
+
+    @value.setter
+    def value(self, array: Any) -> None:
+        self.take_over(np.array(floats("Parameter", "array", array)))
+
+    def take_over(self, array: Any) -> None:
+        """Hold an array that belongs to nobody else, without a copy."""
+        self._value = read_only(floats("Parameter", "array", array))
 
 
 @dataclass
@@ -82,9 +99,9 @@ class Module:
         return output, trace.outputs or {}
 
     def register_buffer(self, name: str, array: Any) -> None:
-        """Set an array that belongs to the state, but that no gradient changes."""
+        """Set a copy of an array that belongs to the state, but that no gradient changes."""
         self.__dict__.setdefault("_buffers", []).append(name)
-        setattr(self, name, np.asarray(array))
+        setattr(self, name, np.array(array))
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """The modules that are attributes of this one."""
@@ -148,7 +165,7 @@ class Module:
             raise TypeError(f"load_state_dict: arrays of different dtypes ({', '.join(sorted(dtypes))})")
         for key, (module, name) in state.items():
             if isinstance(held := getattr(module, name), Parameter):
-                held.value = loaded[key]
+                held.take_over(loaded[key])
             else:
                 setattr(module, name, loaded[key])
 
@@ -164,7 +181,7 @@ class Module:
 
     def check_input(self, call: str, x: Any) -> Array:
         """x as an array of the model's dtype; an empty or a not finite one raises ValueError."""
-        x = np.asarray(x)
+        x = as_array(call, "x", x)
         if x.dtype.kind not in "fiub":
             raise TypeError(f"{call}: x has dtype {x.dtype}, expected numbers")
         x = x.astype(self.dtype, copy=False)
@@ -229,7 +246,7 @@ def _some(names: list[str]) -> str:
 
 def _checked(key: str, array: Any, held: Any) -> np.ndarray:
     """A copy of an array that may take the place of what the model holds under this key."""
-    array = np.array(array, order="C")
+    array = np.array(as_array("load_state_dict", key, array), order="C")
     if array.shape != np.shape(held):
         raise ShapeError(f"load_state_dict: {key} has shape {array.shape}, expected {np.shape(held)}")
     if np.asarray(held).dtype.kind != "f":

@@ -19,7 +19,7 @@ class SGD:
     def __init__(
         self, parameters: Iterable[Parameter], lr: float, momentum: float = 0.0, weight_decay: float = 0.0
     ) -> None:
-        self.parameters = list(parameters)
+        self.parameters = _listed("SGD", parameters)
         self.lr, self.momentum, self.weight_decay = lr, momentum, weight_decay
         self._velocity: dict[Tensor, Array] = {}
 
@@ -28,8 +28,9 @@ class SGD:
         for p in self.parameters:
             g = gradients[p] + self.weight_decay * p.value if self.weight_decay else gradients[p]
             if self.momentum:
-                g = self._velocity[p] = self.momentum * self._velocity[p] + g if p in self._velocity else g
-            p.value -= self.lr * g
+                g = self.momentum * self._velocity[p] + g if p in self._velocity else np.array(g)
+                self._velocity[p] = g
+            _lessen(p, self.lr * g)
 
 
 class Adam:
@@ -43,7 +44,7 @@ class Adam:
         eps: float = 1e-8,
         weight_decay: float = 0.0,
     ) -> None:
-        self.parameters = list(parameters)
+        self.parameters = _listed("Adam", parameters)
         self.lr, self.betas, self.eps, self.weight_decay = lr, betas, eps, weight_decay
         self._steps = 0
         self._means: dict[Tensor, Array] = {p: np.zeros_like(p.value) for p in self.parameters}
@@ -58,4 +59,19 @@ class Adam:
             mean = self._means[p] = b1 * self._means[p] + (1 - b1) * g
             square = self._squares[p] = b2 * self._squares[p] + (1 - b2) * g**2
             unbiased = np.sqrt(square / (1 - b2**self._steps)) + self.eps
-            p.value -= (self.lr / (1 - b1**self._steps)) * mean / unbiased
+            _lessen(p, (self.lr / (1 - b1**self._steps)) * mean / unbiased)
+
+
+def _listed(call: str, parameters: Iterable[Parameter]) -> list[Parameter]:
+    listed = list(parameters)
+    if not listed:
+        raise ValueError(f"{call}: parameters is empty, expected at least one")
+    for other in (p for p in listed if not isinstance(p, Parameter)):
+        raise TypeError(f"{call}: parameters holds a {type(other).__name__}, expected Parameters")
+    return listed
+
+
+def _lessen(p: Parameter, change: Array) -> None:
+    """Take a change off a parameter; the new values stand in the change's own array."""
+    change = np.asarray(change, p.dtype)
+    p.take_over(np.subtract(p.value, change, out=change))

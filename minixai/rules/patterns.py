@@ -117,7 +117,7 @@ def _finder(patterns: Patterns | Mapping[str, Array], kind: Kind) -> Callable[[N
     if isinstance(patterns, Patterns):
         chosen = dict(patterns.choose(kind))
     else:
-        chosen = {name: (np.asarray(a), None) for name, a in patterns.items()}
+        chosen = {name: (np.array(a), None) for name, a in patterns.items()}
 
     def pattern(node: Node) -> Array:
         w, name = node.arrays[1], node.layer or ""

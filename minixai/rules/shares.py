@@ -44,4 +44,4 @@ def booked(shares: Iterable[Array | None], node: Node) -> tuple[list[Array | Non
 
 def refusal(node: Node, what: str) -> RuleError:
     """The error of a rule that does not fit a node."""
-    return RuleError(f"{node.op.name} (layer {node.layer!r}): {what}")
+    return RuleError(f"{node.label}: {what}")

@@ -12,7 +12,7 @@ import numpy as np
 
 from minixai.op import Trait
 from minixai.rules.shares import Shares, per_image, refusal
-from minixai.tape import Node, Tensor
+from minixai.tape import Node
 from minixai.typing import Array
 
 __all__ = [
@@ -76,9 +76,9 @@ def vjp_with_weight(node: Node, s: Array, w: Array) -> Array:
     if Trait.POOL in node.traits:
         (gx,) = node.op.vjp(s, node)
         return w * np.asarray(gx)
-    changed = (node.inputs[0], Tensor(w), None)[: len(node.inputs)]
+    changed = (node.arrays[0], w, None)[: len(node.inputs)]
     only_x = (True, False, False)[: len(node.inputs)]
-    gx, *_ = node.op.vjp(s, replace(node, inputs=changed, needs=only_x))
+    gx, *_ = node.op.vjp(s, replace(node, arrays=changed, needs=only_x))
     return np.asarray(gx)
 
 

@@ -75,7 +75,7 @@ class SignalEstimator(ABC):
     """
 
     def __init__(self, w: np.ndarray, b: float = 0.0) -> None:
-        self.w = np.asarray(w, dtype=np.float64)
+        self.w = np.array(w, dtype=np.float64)
         self.b = float(b)
         if self.w.ndim != 1:
             raise ShapeError(f"{type(self).__name__}: w has shape {self.w.shape}, expected (d,)")

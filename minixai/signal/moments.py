@@ -15,7 +15,7 @@ import numpy as np
 
 from minixai import kernels
 from minixai.errors import ShapeError
-from minixai.tape import Node, Tensor
+from minixai.tape import Node
 from minixai.typing import Array
 
 __all__ = ["Moments", "moments_of"]
@@ -162,7 +162,7 @@ def moments_of(node: Node, by_sign: bool = True, units: slice = slice(None)) -> 
 def _weight_vjp(g: Array, node: Node) -> Array:
     """Σ g·x, by the VJP of the operation with a weight for all the rows of g (n, groups, rows, places)."""
     w, outputs = node.arrays[1], g.shape[1] * g.shape[2]
-    stand_in = Tensor(np.broadcast_to(np.zeros((), w.dtype), (outputs, *w.shape[1:])))
-    wider = replace(node, inputs=(node.inputs[0], stand_in, None), needs=(False, True, False))
+    stand_in = np.broadcast_to(np.zeros((), w.dtype), (outputs, *w.shape[1:]))
+    wider = replace(node, arrays=(node.arrays[0], stand_in, None), needs=(False, True, False))
     _, gw, _ = node.op.vjp(g.reshape(len(g), outputs, *node.value.shape[2:]), wider)
     return np.asarray(gw)

@@ -157,7 +157,8 @@ def walk(nodes, g, wrt):
         op.name, op.traits, op.unless = "mine", (), None
         op.vjp = lambda g, made, node=node: node.vjp(g)
         inputs = tuple(tensors[each] for each in node.inputs)
-        made = Node(op, inputs, node.value, {}, None, None) if inputs else None
+        arrays = tuple(each.value for each in node.inputs)
+        made = Node(op, inputs, arrays, node.value, {}, None, None) if inputs else None
         tensors.setdefault(node, Tensor(node.value, made))
     end = tensors[nodes[-1]]
     found = backward(end, g, wrt=[tensors[node] for node in wrt if node in nodes])

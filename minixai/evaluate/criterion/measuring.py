@@ -15,11 +15,10 @@ from minixai.evaluate.criterion.cohorts import ESTIMATORS, KINDS, Cohort, cohort
 from minixai.evaluate.criterion.result import SAMPLES, Quality, mean_over_units
 from minixai.evaluate.criterion.samples import Reader
 from minixai.evaluate.criterion.solvers import Descent, NormalEquations
-from minixai.nn import Module
+from minixai.nn import Module, Parameter
 from minixai.signal.fitting import fit_patterns
 from minixai.signal.layers import Batch, images_of, linear_calls, linear_layers
 from minixai.signal.patterns import Patterns
-from minixai.tape import Tensor
 
 __all__ = ["quality"]
 
@@ -39,7 +38,7 @@ def quality(
     ridge: float | Sequence[float] = 1e-6,
     units: int | None = 32,
     patches: int | None = 50,
-    optimiser: Callable[[list[Tensor]], Any] | None = None,
+    optimiser: Callable[[list[Parameter]], Any] | None = None,
     draws: int = 1000,
     seed: int = 0,
     progress: bool = True,
@@ -71,7 +70,7 @@ def quality(
     units: the number measured in a layer, drawn at random; None means all.
     patches: the number of places at which a convolution is looked at, drawn at random for each image; None
         means all, with the memory of all patches of a batch.
-    optimiser: None solves the normal equations. A function of a list of tensors that returns an optimiser,
+    optimiser: None solves the normal equations. A function of a list of parameters that returns an optimiser,
         such as `functools.partial(mx.nn.Adam, lr=1e-2)`, fits v as in the paper, with a step a batch; for
         several epochs `fit` holds the batches several times.
     draws: of the bootstrap over the test images. seed: of all that is drawn.

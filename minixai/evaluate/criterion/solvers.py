@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minixai.tape import Tensor
+from minixai.nn import Parameter
 from minixai.typing import Array
 
 __all__ = ["Descent", "NormalEquations", "Solver", "parts_of", "read_out"]
@@ -83,10 +83,10 @@ class Descent:
     """v by an optimiser, a step for each batch of samples; they are centred on the batch's mean."""
 
     def __init__(
-        self, signal: Array, ridges: tuple[float, ...], optimiser: Callable[[list[Tensor]], Any]
+        self, signal: Array, ridges: tuple[float, ...], optimiser: Callable[[list[Parameter]], Any]
     ) -> None:
         self.signal, self.ridges = signal, np.array(ridges)[:, None, None, None]
-        self.v = Tensor(np.zeros((len(ridges), *signal.shape[1:])))
+        self.v = Parameter(np.zeros((len(ridges), *signal.shape[1:])))
         self.optimiser = optimiser([self.v])
         self.count, self.mean = 0, np.zeros(signal.shape[3] + 2 * signal.shape[2])
 
