@@ -10,6 +10,7 @@ import numpy as np
 from minixai import ops
 from minixai.nn.init import fan_in, uniform
 from minixai.nn.module import Module, Parameter
+from minixai.ops.normalisation import channel_moments
 from minixai.ops.sizes import Size, pair
 from minixai.tape import Tensor
 
@@ -270,9 +271,10 @@ class BatchNorm2d(Module):
         """x: (n, c, h, w)."""
         if not self.training:
             return ops.batch_norm(x, self.weight, self.bias, self.running_mean, self.running_var, self.eps)
-        y = ops.batch_norm(x, self.weight, self.bias, eps=self.eps)
-        axes, places = (0, 2, 3), x.value.size // x.shape[1]
-        mean, variance = x.value.mean(axes), x.value.var(axes) * (places / max(places - 1, 1))
+        moments = channel_moments(x.value)
+        y = ops.batch_norm(x, self.weight, self.bias, eps=self.eps, moments=moments)
+        places = x.value.size // x.shape[1]
+        mean, variance = moments[0], moments[1] * (places / (places - 1))
         self.running_mean = self.running_mean + self.momentum * (mean - self.running_mean)
         self.running_var = self.running_var + self.momentum * (variance - self.running_var)
         self.num_batches_tracked = self.num_batches_tracked + 1

@@ -24,10 +24,12 @@ def batch_norm(
     mean: Any = None,
     variance: Any = None,
     eps: float = 1e-5,
+    moments: tuple[Array, Array] | None = None,
 ) -> tuple[Array, Any]:
     """y = (x − mean) / √(variance + eps) · w + b, channel by channel.
 
     x: (n, c, …). w, b: (c,), both or none. mean, variance: (c,), or None for those of this batch.
+    moments: the batch's `channel_moments`, where they are known.
     """
     given = [array for array in (w, b, mean, variance) if array is not None]
     if x.ndim < 2 or x.size == 0 or any(np.shape(array) != x.shape[1:2] for array in given):
@@ -36,7 +38,7 @@ def batch_norm(
     if (w is None) != (b is None) or (mean is None) != (variance is None):
         raise ValueError("batch_norm: expected w and b, and mean and variance, both or none")
     if mean is None:
-        mean, variance = channel_moments(x)
+        mean, variance = moments or channel_moments(x)
     mean, scale = (np.asarray(array, x.dtype) for array in (mean, 1 / np.sqrt(np.asarray(variance) + eps)))
     y = np.empty(x.shape, x.dtype)
     channels, out = _channels(x), _channels(y)
@@ -70,8 +72,10 @@ def _batch_norm_vjp(g: Array, node: Node) -> tuple[Array | None, ...]:
 
 
 def channel_moments(x: Array) -> tuple[Array, Array]:
-    """The mean and the variance of each channel of x (n, c, …): (c,) each."""
+    """The mean and the variance of each channel of x (n, c, …): (c,) each, of more than one value."""
     channels = _channels(x)
+    if channels[0].size == 1:
+        raise ShapeError(f"batch_norm: x {x.shape} has one value per channel, expected more in training")
     mean, variance = np.empty((2, len(channels)), x.dtype)
 
     def fill(k: int) -> None:
