@@ -452,13 +452,25 @@ def test_layer(
         compare_models(ours, theirs, x)
 
 
+def test_containers_have_pytorch_s_keys() -> None:
+    def keys(library: Any) -> list[str]:
+        linear, holder = library.Linear, library.Module()
+        holder.body = library.ModuleList([linear(2, 2), library.Sequential(linear(2, 2), linear(2, 2))[1:]])
+        holder.body.append(linear(2, 2))
+        holder.heads = library.ModuleDict({"b": linear(2, 2), "a": linear(2, 2)})
+        holder.tail = library.ModuleList([library.ReLU(), linear(2, 2)])[1:]
+        return list(holder.state_dict())
+
+    assert keys(mx.nn) == keys(nn)
+
+
 def test_no_layer_is_left_out() -> None:
     """Of those that PyTorch has too."""
     classes = {name for name, value in vars(mx.nn).items() if isinstance(value, type)}
     layers = {
         name for name in classes if issubclass(getattr(mx.nn, name), mx.nn.Module) and hasattr(nn, name)
     }
-    assert {name for name, *_ in LAYERS} == layers - {"Module", "Sequential"}
+    assert {name for name, *_ in LAYERS} == layers - {"Module", "ModuleDict", "ModuleList", "Sequential"}
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

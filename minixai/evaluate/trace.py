@@ -21,8 +21,8 @@ class Trace:
 
     def __init__(self, call: str, model: Module, x: Any) -> None:
         self._call = call
-        self._output, self._layers = model.trace(Tensor(model.check_input(call, x)))
-        model.check_output(call, self._output.value)
+        output, self._layers = model.trace(Tensor(model.check_input(call, x)))
+        self._output = model.check_output(call, output)
 
     def chosen(self, target: Any = None, layer: Layer | None = None) -> Chosen:
         """The logits and the class that target names, or the whole layer."""

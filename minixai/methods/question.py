@@ -155,7 +155,7 @@ class Question:
     def _choose(self, leaf: Tensor, target: Any = None) -> Chosen:
         def chosen() -> Chosen:
             output, layers = self.model.trace(leaf)
-            self.model.check_output(self.call, output.value)
+            output = self.model.check_output(self.call, output)
             return select_unit(self.call, output, layers, target, self.layer, self.neuron)
 
         return apart(chosen, recording=True)

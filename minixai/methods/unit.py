@@ -176,6 +176,8 @@ def _called(call: str, layers: dict[str, list[Tensor]], layer: Layer) -> tuple[s
         raise ValueError(f"{call}: layer {name!r} is called {calls} times: name one as ({name!r}, 0)")
     if number is not None and not 0 <= number < calls:
         raise ValueError(f"{call}: layer {layer!r}: the layer is called {calls} times")
+    if not isinstance(output := layers[name][number or 0], Tensor):
+        raise TypeError(f"{call}: layer {layer!r} returned a {type(output).__name__}, expected one Tensor")
     return name, number if calls > 1 else None
 
 

@@ -1,6 +1,7 @@
 """Layers, networks and their training, with PyTorch's names, shapes and state-dict keys."""
 
 from minixai.nn import init
+from minixai.nn.containers import ModuleDict, ModuleList, Sequential
 from minixai.nn.fields import receptive_field
 from minixai.nn.layers import (
     AdaptiveAvgPool2d,
@@ -21,7 +22,7 @@ from minixai.nn.layers import (
     Tanh,
 )
 from minixai.nn.merge import merge_batch_norm
-from minixai.nn.module import Module, Parameter, Sequential
+from minixai.nn.module import Module, Parameter
 from minixai.nn.optimisers import SGD, Adam
 from minixai.nn.training import Epoch, fit
 
@@ -40,6 +41,8 @@ __all__ = [
     "Linear",
     "MaxPool2d",
     "Module",
+    "ModuleDict",
+    "ModuleList",
     "PNormPool2d",
     "Parameter",
     "ReLU",

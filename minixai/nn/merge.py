@@ -26,9 +26,9 @@ def merge_batch_norm(model: Module, x: Any) -> Module:
     convolution which nothing else uses, or either is called twice.
     """
     output, _ = model.trace(Tensor(model.check_input("merge_batch_norm", x)))
-    merged = copy.deepcopy(model)
-    modules = dict(merged.named_modules())
-    nodes = [node for node in tape_of(output).values() if node]
+    modules = dict(model.named_modules())
+    pairs = []
+    nodes = [node for node in tape_of(model.check_output("merge_batch_norm", output)).values() if node]
     calls = [node.layer or "" for node in nodes]
     used = [tensor for node in nodes for tensor in node.inputs]
     for node in (node for node in nodes if node.op is ops.batch_norm):
@@ -40,9 +40,11 @@ def merge_batch_norm(model: Module, x: Any) -> Module:
             raise ValueError(
                 f"merge_batch_norm: layer {name!r} does not follow a convolution that only it uses, once"
             )
-        _merge(conv, norm)
-        parent, _, attribute = name.rpartition(".")
-        setattr(modules[parent], attribute, Identity())
+        pairs.append((conv, norm))
+    copies: dict[int, Any] = {id(norm): Identity().train(norm.training) for _, norm in pairs}
+    merged = copy.deepcopy(model, copies)
+    for conv, norm in pairs:
+        _merge(copies[id(conv)], norm)
     return merged
 
 

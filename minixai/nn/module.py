@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import inspect
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 
 from minixai import context
-from minixai.arrays import as_array, floats, read_only
+from minixai.arrays import as_array, floats, holds, read_only
 from minixai.columns import aligned
 from minixai.errors import ShapeError
 from minixai.tape import Tensor
 from minixai.typing import Array
 
-__all__ = ["Module", "Parameter", "Sequential"]
+__all__ = ["Module", "Parameter"]
+
+Kind = TypeVar("Kind")
+COLLECTIONS = (list, tuple, dict, set, frozenset)
 
 
 class Parameter(Tensor):
@@ -43,17 +48,37 @@ class _Trace:
     """One call of a whole network: the names of its modules, and what each of them returned."""
 
     names: dict[Module, str]
-    outputs: dict[str, list[Tensor]] | None = field(default=None)
+    outputs: dict[str, list[Any]] | None = field(default=None)
 
 
 class Module:
     """A function of tensors with parameters. A subclass says in `forward` what it computes.
 
     Attributes that are parameters or modules are registered by being set, as in PyTorch, and named
-    by their path, such as "features.3.squeeze.weight".
+    by their path, such as "features.3.squeeze.weight". So are those that stand in a list, a tuple or a dict,
+    by their place in it: "body.0.weight".
     """
 
     _mode = True
+    _buffers: tuple[str, ...] = ()
+
+    def __init_subclass__(cls, **settings: Any) -> None:
+        super().__init_subclass__(**settings)
+        for name, value in vars(cls).items():
+            if isinstance(value, Module | Parameter):
+                raise TypeError(f"{cls.__name__}: {name} is an attribute of the class: set it in __init__")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, Module | Parameter):
+            if not name or "." in name:
+                raise ValueError(
+                    f"{type(self).__name__}: a name is {name!r}, expected one that can be part of a path"
+                )
+            if hasattr(Module, name) or inspect.isroutine(getattr(type(self), name, None)):
+                raise ValueError(
+                    f"{type(self).__name__}: a name is {name!r}, which is a method's; expected another"
+                )
+        super().__setattr__(name, value)
 
     @property
     def training(self) -> bool:
@@ -65,20 +90,23 @@ class Module:
     def training(self, mode: bool) -> None:
         self._mode = mode
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Any) -> Any:
         """Compute the output."""
         raise NotImplementedError(f"{type(self).__name__} has no forward")
 
-    def __call__(self, *inputs: Any) -> Tensor:
-        """Compute the output of tensors or arrays; a module that is not within another names the layers."""
+    def __call__(self, *inputs: Any) -> Any:
+        """Compute the output; a module that is not within another names the layers.
+
+        Inputs that are arrays or numbers become tensors; dicts, and lists and tuples that hold tensors, are
+        passed as they are. So is what `forward` returns; of the whole network it should be one tensor.
+        """
         trace = context.trace.get()
         if trace is None:
             return context.apart(lambda: self(*inputs), trace=_Trace(self._names()))
-        tensors = [x if isinstance(x, Tensor) else Tensor(x) for x in inputs]
         name = trace.names.get(self)
         token = context.current_layer.set(name)
         try:
-            output = self.forward(*tensors)
+            output = self.forward(*map(_as_input, inputs))
         finally:
             context.current_layer.reset(token)
         if trace.outputs is not None and name is not None:
@@ -88,7 +116,7 @@ class Module:
     def _names(self) -> dict[Module, str]:
         return {module: name for name, module in self.named_modules()}
 
-    def trace(self, x: Tensor, record: bool = True) -> tuple[Tensor, dict[str, list[Tensor]]]:
+    def trace(self, x: Tensor, record: bool = True) -> tuple[Any, dict[str, list[Any]]]:
         """The output in eval mode, and for every module's name what it returned, call by call.
 
         The model is left as it is, and what the caller's context says of modes and tapes has no influence.
@@ -100,41 +128,53 @@ class Module:
 
     def register_buffer(self, name: str, array: Any) -> None:
         """Set a copy of an array that belongs to the state, but that no gradient changes."""
-        self.__dict__.setdefault("_buffers", []).append(name)
+        self._buffers = (*self._buffers, name)
         setattr(self, name, np.array(array))
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
-        """The modules that are attributes of this one."""
-        yield from ((name, value) for name, value in vars(self).items() if isinstance(value, Module))
+        """The modules that are attributes of this one, or stand in its lists, tuples and dicts."""
+        return self._registered(Module)
 
     def named_modules(self) -> Iterator[tuple[str, Module]]:
         """This module (named "") and all within it, each once, under its first name."""
-        seen: set[Module] = set()
+        seen: dict[Module, str] = {}
         stack: list[tuple[str, Module]] = [("", self)]
         while stack:
             name, module = stack.pop()
             if module not in seen:
-                seen.add(module)
+                seen[module] = name
                 yield name, module
                 prefix = f"{name}." if name else ""
                 stack.extend(reversed([(prefix + child, value) for child, value in module.named_children()]))
+        if len(names := set(seen.values())) < len(seen):
+            twice = next(name for name in names if list(seen.values()).count(name) > 1)
+            raise ValueError(
+                f"{type(self).__name__}: two modules are called {twice!r}, expected one of each name"
+            )
 
-    def _named_state(self) -> Iterator[tuple[str, Module, str]]:
-        """(key, the module that holds it, its attribute) of every parameter and buffer."""
+    def _registered(self, kind: type[Kind]) -> Iterator[tuple[str, Kind]]:
+        for name, value in vars(self).items():
+            if isinstance(value, kind):
+                yield name, value
+            elif isinstance(value, COLLECTIONS):
+                yield from _within(name, value, kind)
+
+    def _named_state(self) -> Iterator[tuple[str, Any, Callable[[Any], None]]]:
+        """(key, what is there, what puts an array in its place) of every parameter and buffer."""
         for name, module in self.named_modules():
             prefix = f"{name}." if name else ""
-            attributes = [key for key, value in vars(module).items() if isinstance(value, Parameter)]
-            for attribute in attributes + vars(module).get("_buffers", []):
-                yield prefix + attribute, module, attribute
+            for key, parameter in module._registered(Parameter):
+                yield prefix + key, parameter, parameter.take_over
+            for key in module._buffers:
+                yield prefix + key, getattr(module, key), partial(setattr, module, key)
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """The parameters by name, each once."""
         seen: set[Parameter] = set()
-        for key, module, attribute in self._named_state():
-            value = getattr(module, attribute)
-            if isinstance(value, Parameter) and value not in seen:
-                seen.add(value)
-                yield key, value
+        for key, held, _ in self._named_state():
+            if isinstance(held, Parameter) and held not in seen:
+                seen.add(held)
+                yield key, held
 
     def parameters(self) -> list[Parameter]:
         """All parameters, each once."""
@@ -147,7 +187,7 @@ class Module:
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """Copies of all parameters and buffers, by PyTorch's keys."""
-        return {key: np.array(getattr(module, name)) for key, module, name in self._named_state()}
+        return {key: np.array(held) for key, held, _ in self._named_state()}
 
     def load_state_dict(self, arrays: Mapping[str, Any]) -> None:
         """Set all parameters and buffers; float64 arrays make a float64 model, float16 becomes float32.
@@ -155,19 +195,16 @@ class Module:
         Raises KeyError for a missing or an unknown name, ShapeError for another shape, TypeError
         for mixed or other dtypes, ValueError for a NaN or an infinity; then nothing is changed.
         """
-        state = {key: (module, name) for key, module, name in self._named_state()}
+        state = {key: (held, put) for key, held, put in self._named_state()}
         missing, unknown = sorted(state.keys() - arrays.keys()), sorted(arrays.keys() - state.keys())
         if missing or unknown:
             raise KeyError(f"load_state_dict: missing {_some(missing)}, unknown {_some(unknown)}")
-        loaded = {key: _checked(key, arrays[key], getattr(*place)) for key, place in state.items()}
+        loaded = {key: _checked(key, arrays[key], held) for key, (held, _) in state.items()}
         dtypes = {str(array.dtype) for array in loaded.values() if array.dtype.kind == "f"}
         if len(dtypes) > 1:
             raise TypeError(f"load_state_dict: arrays of different dtypes ({', '.join(sorted(dtypes))})")
-        for key, (module, name) in state.items():
-            if isinstance(held := getattr(module, name), Parameter):
-                held.take_over(loaded[key])
-            else:
-                setattr(module, name, loaded[key])
+        for key, (_, put) in state.items():
+            put(loaded[key])
 
     def train(self, mode: bool = True) -> Module:
         """Switch dropout and batch normalisation to training, in all modules."""
@@ -191,12 +228,16 @@ class Module:
             raise ValueError(f"{call}: x holds NaN or inf, expected finite numbers")
         return x
 
-    def check_output(self, call: str, y: Array) -> None:
-        """Raise ValueError where an output is not finite, and name the parameters that are to blame."""
-        if not np.isfinite(y).all():
+    def check_output(self, call: str, output: Any) -> Tensor:
+        """The output, if it is one tensor, else TypeError; not finite, ValueError with what is to blame."""
+        if not isinstance(output, Tensor):
+            came = f"{type(self).__name__}.forward returned a {type(output).__name__}"
+            raise TypeError(f"{call}: {came}, expected one Tensor")
+        if not np.isfinite(output.value).all():
             bad = [name for name, p in self.named_parameters() if not np.isfinite(p.value).all()]
             cause = f"NaN or inf in {_some(bad)}" if bad else "an overflow: all parameters are finite"
             raise ValueError(f"{call}: the model's output is not finite; the cause is {cause}")
+        return output
 
     def predict(self, x: Any, batch_size: int = 64) -> Array:
         """The output for a batch of arrays, in eval mode and without a tape.
@@ -209,11 +250,9 @@ class Module:
         starts = range(0, len(x), batch_size)
 
         def batches() -> list[Array]:
-            return [self(x[i : i + batch_size]).value for i in starts]
+            return [self.check_output("predict", self(x[i : i + batch_size])).value for i in starts]
 
-        y = np.concatenate(context.apart(batches, training=False, recording=False))
-        self.check_output("predict", y)
-        return y
+        return np.concatenate(context.apart(batches, training=False, recording=False))
 
     def summary(self, input_shape: tuple[int, ...]) -> str:
         """A table of the layers with their output's shape and number of parameters.
@@ -224,7 +263,7 @@ class Module:
         rows = [("layer", "kind", "output", "parameters")]
         for name, module in self.named_modules():
             if name and not any(module.named_children()):
-                shape = " ".join(str(output.shape[1:]) for output in outputs.get(name, []))
+                shape = " ".join(str(y.shape[1:]) for y in outputs.get(name, []) if isinstance(y, Tensor))
                 rows.append((name, type(module).__name__, shape, f"{_count(module):,}"))
         rows.append(("total", "", "", f"{_count(self):,}"))
         return aligned(rows, left=(0, 1, 2))
@@ -233,6 +272,22 @@ class Module:
         lines = [f"({name}): {child!r}" for name, child in self.named_children()]
         inner = "".join(f"\n{line}" for line in lines).replace("\n", "\n  ")
         return f"{type(self).__name__}({inner}{inner and chr(10)})"
+
+
+def _as_input(x: Any) -> Any:
+    """A tensor, or what is passed as it is."""
+    return x if x is None or isinstance(x, Tensor | dict) or holds(x, Tensor) else Tensor(x)
+
+
+def _within(name: str, value: Any, kind: type[Kind]) -> Iterator[tuple[str, Kind]]:
+    """The objects of a kind in lists, tuples and dicts, by their path; a set would give them none."""
+    if isinstance(value, set | frozenset) and any(isinstance(each, kind) for each in value):
+        raise TypeError(f"{name} is a set that holds a {kind.__name__}, expected a list, a tuple or a dict")
+    for key, each in value.items() if isinstance(value, dict) else enumerate(value):
+        if isinstance(each, kind):
+            yield f"{name}.{key}", each
+        elif isinstance(each, COLLECTIONS):
+            yield from _within(f"{name}.{key}", each, kind)
 
 
 def _count(module: Module) -> int:
@@ -258,29 +313,3 @@ def _checked(key: str, array: Any, held: Any) -> np.ndarray:
     if not np.isfinite(array).all():
         raise ValueError(f"load_state_dict: {key} holds NaN or inf")
     return array
-
-
-class Sequential(Module):
-    """Modules one after the other, named "0", "1", … or by the keys of a dict."""
-
-    def __init__(self, *modules: Module | dict[str, Module]) -> None:
-        if len(modules) == 1 and isinstance(modules[0], dict):
-            named: dict[str, Any] = modules[0]
-        else:
-            named = {str(number): module for number, module in enumerate(modules)}
-        for name, module in named.items():
-            if not isinstance(module, Module):
-                raise TypeError(f"Sequential: {name} is {module!r}, expected a Module")
-            setattr(self, name, module)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Every module in turn."""
-        for _, module in self.named_children():
-            x = module(x)
-        return x
-
-    def __getitem__(self, number: int) -> Module:
-        return [module for _, module in self.named_children()][number]
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self.named_children())

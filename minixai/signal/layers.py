@@ -94,8 +94,7 @@ def add_batch(
 def _tape(call: str, model: Module, x: Array) -> dict[Tensor, Node]:
     """The model's tape, without leaves, as explanations of images x see it."""
     leaf = Tensor(x)
-    output, _ = model.trace(leaf)
-    model.check_output(call, output.value)
+    output = model.check_output(call, model.trace(leaf)[0])
     return {tensor: node for tensor, node in tape_of(output, [leaf]).items() if node is not None}
 
 
