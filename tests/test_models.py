@@ -120,3 +120,25 @@ def test_lenet5_learns_mnist(data_dir):
     validation = x[test], labels[test]
     history = mx.nn.fit(model, x[train], labels[train], 2, 64, adam, validation=validation, progress=False)
     assert history[-1].validation_accuracy > 0.97
+
+
+@pytest.mark.parametrize(
+    "make", [mx.models.lenet5, lambda **to: mx.models.allcnn("C", "base", width=0.1, **to)]
+)
+def test_a_model_that_comes_with_weights_is_in_eval_mode(make, tmp_path):
+    model = make()
+    assert model.training
+    mx.models.save_weights(model, path := tmp_path / "weights.safetensors")
+    assert not any(module.training for _, module in make(weights=path).named_modules())
+    other = mx.nn.Linear(2, 2)
+    with pytest.raises(FileFormatError, match="does not fit Linear"):
+        mx.models.load_weights(other, path)
+    assert other.training
+
+
+def test_shipped_networks_and_the_authors_weights_are_in_eval_mode(data_dir):
+    path = data_dir / "squeezenet" / "compressed_SqueezeNet.net"
+    for model in (mx.models.pretrained("cifar10_maxpool"), mx.models.squeezenet1_0(weights=path)):
+        assert not any(module.training for _, module in model.named_modules())
+    x = np.random.default_rng(0).random((1, 3, 227, 227), np.float32)
+    np.testing.assert_array_equal(model(x).value, model.predict(x))  # no dropout

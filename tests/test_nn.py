@@ -5,6 +5,7 @@ import pytest
 
 import minixai as mx
 from minixai.errors import ShapeError
+from tests.networks import Watched, put
 
 RNG = np.random.default_rng(0)
 
@@ -142,7 +143,7 @@ def test_predict_refuses_bad_input(x, error, message):
 
 def test_predict_names_the_weight_that_is_not_a_number():
     net = small_net()
-    net[6].bias.value[0] = np.nan
+    put(net[6].bias, np.nan, 0)
     with pytest.raises(ValueError, match=r"predict: the model's output is not finite.*6\.bias"):
         net.predict(np.ones((1, 1, 4, 4)))
 
@@ -164,6 +165,25 @@ def test_batch_norm_follows_the_running_averages():
     layer(x)
     assert layer.num_batches_tracked == 1
     assert layer.running_mean.dtype == np.float32
+
+
+def test_batch_norm_of_one_value_per_channel_is_refused_in_training_only():
+    layer, x = mx.nn.BatchNorm2d(2), np.ones((1, 2, 1, 1), np.float32)
+    for call in (layer, mx.ops.batch_norm):
+        with pytest.raises(ShapeError, match=r"batch_norm: x \(1, 2, 1, 1\) has one value per channel"):
+            call(x)
+    assert layer.num_batches_tracked == 0
+    np.testing.assert_allclose(layer.eval()(x).value, 1, rtol=1e-4)
+
+
+def test_batch_norm_takes_the_moments_of_a_batch_once(monkeypatch):
+    from minixai.ops import normalisation
+
+    calls, moments = [], normalisation.channel_moments
+    for module in (normalisation, mx.nn.layers):
+        monkeypatch.setattr(module, "channel_moments", lambda x: calls.append(x) or moments(x))
+    mx.nn.BatchNorm2d(2)(RNG.standard_normal((4, 2, 3, 3)).astype(np.float32))
+    assert len(calls) == 1
 
 
 def test_dropout_drops_and_rescales_while_training_only():
@@ -242,7 +262,6 @@ def test_fit_learns_xor_and_repeats_bit_for_bit():
     first, last = runs[0][0][0], runs[0][0][-1]
     assert last.validation_accuracy > 0.97 > first.validation_accuracy
     assert last.validation_loss < first.validation_loss
-    assert not model.training
 
 
 def test_fit_regresses_with_another_loss():
@@ -254,6 +273,40 @@ def test_fit_regresses_with_another_loss():
     assert history[-1].validation_loss < 1e-6
     assert history[-1].validation_accuracy is None
     np.testing.assert_allclose(model.weight.value, [[1, -2, 0.5]], atol=1e-3)
+
+
+def modes(model):
+    return [module.training for _, module in model.named_modules()]
+
+
+@pytest.mark.parametrize("mode", [True, False, None])
+def test_fit_trains_in_train_mode_and_leaves_the_mode_that_it_found(mode):
+    x, y = RNG.standard_normal((6, 1, 4, 4)), np.array([0, 1] * 3)
+    states = []
+    for found in (True, mode):
+        model = small_net().train(found is not False)
+        model[1].training = found is True
+        before = modes(model)
+        with mx.no_tape():  # nor does the caller's context change what is trained
+            history = mx.nn.fit(model, x, y, 2, 3, validation=(x, y), progress=False)
+        assert modes(model) == before
+        states.append((model.state_dict(), history))
+    (expected, first), (state, second) = states
+    assert first == second
+    assert state["1.num_batches_tracked"] == 4
+    for key, array in expected.items():
+        np.testing.assert_array_equal(state[key], array)
+
+
+@pytest.mark.parametrize("mode", [True, False])
+def test_fit_leaves_the_mode_when_it_raises(mode):
+    x, y = RNG.standard_normal((6, 1, 4, 4)), np.array([0, 1] * 3)
+    model = Watched(small_net(), interrupted_at=3).train(mode)
+    with pytest.raises(KeyboardInterrupt):
+        mx.nn.fit(model, x, y, 2, 3, validation=(x, y), progress=False)
+    with pytest.raises(ValueError, match="labels in"):
+        mx.nn.fit(model, x, y + 7, progress=False)
+    assert modes(model) == [mode] * len(modes(model))
 
 
 def test_fit_shows_its_progress(capsys):
@@ -280,6 +333,6 @@ def test_fit_refuses_bad_arguments(change, error, message):
 def test_fit_stops_at_a_loss_that_is_no_number():
     x, y = xor()
     model = mlp()
-    model[0].weight.value[:] = np.inf
+    put(model[0].weight, np.inf)
     with np.errstate(invalid="ignore"), pytest.raises(FloatingPointError, match="the loss is nan in epoch 1"):
         mx.nn.fit(model, x, y, progress=False)

@@ -15,8 +15,9 @@ __all__ = ["load_weights", "save_weights"]
 
 
 def load_weights(model: Module, path: str | Path, arrays: Mapping[str, np.ndarray] | None = None) -> None:
-    """Load a state dict from .npz or .safetensors; FileFormatError says where it does not fit the model.
+    """Load a state dict from .npz or .safetensors, and set the model to eval mode.
 
+    FileFormatError says where the file does not fit the model, which is then left as it was.
     arrays: what was read from the file, where it had to be renamed.
     """
     try:
@@ -25,6 +26,7 @@ def load_weights(model: Module, path: str | Path, arrays: Mapping[str, np.ndarra
         if isinstance(error, FileFormatError):
             raise
         raise FileFormatError(f"{path} does not fit {type(model).__name__}: {error.args[0]}") from error
+    model.eval()
 
 
 def save_weights(model: Module, path: str | Path) -> None:

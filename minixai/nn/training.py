@@ -8,10 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minixai import ops
+from minixai.arrays import as_array
+from minixai.context import apart
 from minixai.errors import ShapeError
-from minixai.nn.module import Module
+from minixai.nn.module import Module, Parameter
 from minixai.nn.optimisers import SGD, Adam
 from minixai.tape import Tensor, backward
+from minixai.typing import Array
 
 __all__ = ["Epoch", "fit"]
 
@@ -40,37 +43,55 @@ def fit(
 
     x: (n, …) inputs. y: (n,) integer labels for `cross_entropy`, or what else `loss(output, y)` takes.
     optimiser: None means Adam with lr 1e-3. validation: (x, y) to report on after each epoch; the
-    accuracy is there for integer labels. seed: of the shuffling. The model is left in eval mode.
-    Raises FloatingPointError as soon as the loss is not finite.
+    accuracy is there for integer labels. seed: of the shuffling.
+    Whatever its mode, the model trains as in train mode and is validated as in eval mode; its mode stays.
+    Raises FloatingPointError as soon as the loss is not finite, ValueError where there is nothing to train.
     """
     from tqdm.auto import tqdm
 
-    x, y = model.check_input("fit", x), np.asarray(y)
+    x, y = model.check_input("fit", x), as_array("fit", "y", y)
     if len(x) != len(y):
         raise ShapeError(f"fit: {len(x)} inputs and {len(y)} targets, expected as many")
     if epochs < 1 or batch_size < 1:
         raise ValueError(f"fit: epochs {epochs}, batch_size {batch_size}, expected at least 1")
+    if not model.parameters():
+        raise ValueError("fit: the model has no parameters, expected some to train")
     optimiser = Adam(model.parameters()) if optimiser is None else optimiser
     rng = np.random.default_rng(seed)
     history = []
+
+    def step(batch: np.ndarray, epoch: int) -> float:
+        value, gradients = apart(
+            lambda: _gradients(model, x[batch], y[batch], loss, optimiser.parameters),
+            training=True,
+            recording=True,
+        )
+        if not np.isfinite(value):
+            raise FloatingPointError(
+                f"fit: the loss is {value} in epoch {epoch}; a smaller learning rate may help"
+            )
+        optimiser.step(gradients)
+        return value
+
     for number in range(1, epochs + 1):
-        model.train()
         order = rng.permutation(len(x))
         batches = [order[i : i + batch_size] for i in range(0, len(x), batch_size)]
         total = 0.0
         with tqdm(batches, f"epoch {number}/{epochs}", disable=not progress, leave=False) as bar:
             for batch in bar:
-                value = loss(model(Tensor(x[batch])), y[batch])
-                if not np.isfinite(value.value):
-                    raise FloatingPointError(
-                        f"fit: the loss is {value.value} in epoch {number}; a smaller learning rate may help"
-                    )
-                optimiser.step(backward(value, wrt=optimiser.parameters))
-                total += float(value.value) * len(batch)
-                bar.set_postfix(loss=f"{float(value.value):.3f}", refresh=False)
-        model.eval()
+                value = step(batch, number)
+                total += value * len(batch)
+                bar.set_postfix(loss=f"{value:.3f}", refresh=False)
         history.append(Epoch(total / len(x), *(_validate(model, *validation, loss) if validation else ())))
     return history
+
+
+def _gradients(
+    model: Module, x: Array, y: Any, loss: Callable[..., Tensor], parameters: list[Parameter]
+) -> tuple[float, dict[Tensor, Array]]:
+    """The loss and its gradients. The tape ends here: it would keep the weights of before the step."""
+    value = loss(model(Tensor(x)), y)
+    return float(value.value), backward(value, wrt=parameters)
 
 
 def _validate(model: Module, x: Any, y: Any, loss: Callable[..., Tensor]) -> tuple[float, float | None]:
