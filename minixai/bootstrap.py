@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from minixai.errors import ShapeError
+from minixai.settings import finite_array, finite_number
 
 __all__ = ["mean_interval", "resamplings"]
 
@@ -37,13 +38,10 @@ def mean_interval(
     Raises ShapeError for values without samples, ValueError for a level outside (0, 1), too few draws or
     values that are not finite.
     """
-    values = np.asarray(values, np.float64)
+    values = finite_array("mean_interval", "values", values, np.float64)
     if values.ndim == 0 or values.size == 0:
         raise ShapeError(f"mean_interval: values has shape {values.shape}, expected (n, …), not empty")
-    if not np.isfinite(values).all():
-        raise ValueError("mean_interval: values holds NaN or inf, expected finite numbers")
-    if not 0 < level < 1:
-        raise ValueError(f"mean_interval: level is {level}, expected a share between 0 and 1")
+    level = finite_number("mean_interval", "level", level, above=0, below=1)
     if draws < 1:
         raise ValueError(f"mean_interval: draws is {draws}, expected at least 1")
     n, rng = len(values), np.random.default_rng(seed)

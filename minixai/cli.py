@@ -16,7 +16,8 @@ import numpy as np
 
 from minixai import __version__, course, data, demo, models
 from minixai.errors import FileFormatError, RuleError, WeightsNotFoundError
-from minixai.methods import METHODS, Explanation, ZeroMapWarning, side_by_side
+from minixai.evaluate.trace import Trace
+from minixai.methods import METHODS, Explanation, MapWarning, side_by_side
 from minixai.methods.unit import select_unit
 from minixai.nn import Module
 from minixai.signal import Patterns
@@ -151,31 +152,28 @@ class _Task:
         if args.patterns is not None:
             model.patterns = Patterns.load(args.patterns)
         self.x = self.model.check_input(name, _input(self.model, photo))
-        self.logits = self.model.predict(self.x)[0].astype(np.float64)
-        self.names = list(getattr(model, "classes", ())) or _class_names(len(self.logits))
+        (self.probabilities,), self.quantity = Trace(name, model, self.x).probabilities()
+        self.names = list(getattr(model, "classes", ())) or _class_names(len(self.probabilities))
         self.target = None if args.target is None else _class_number(args.target, self.names)
 
     def top(self) -> str:
         """Print the five most probable classes; returns a title with two of them."""
-        p = np.exp(self.logits - self.logits.max())
-        p /= p.sum()
+        p = self.probabilities
         likely = np.argsort(-p, kind="stable")[:5]
         names = {k: self.names[k] if self.names else f"class {k}" for k in likely}
+        print(self.quantity)
         for k in likely:
             print(f"{p[k]:.3f}  {k:4}  {names[k]}")
         return f"{self.photo_name}: " + ", ".join(f"{100 * p[k]:.1f} % {names[k]}" for k in likely[:2])
 
     def explain(self, method: str, **options: Any) -> Explanation:
-        """Explain, and say on stderr where a map is zero."""
+        """Explain, and say on stderr where a map is not what it seems."""
         if self.args.kind is not None and METHODS[method].takes_patterns:
             options["kind"] = self.args.kind
-        with warnings.catch_warnings(action="ignore", category=ZeroMapWarning):
+        with warnings.catch_warnings(record=True, action="always", category=MapWarning) as said:
             e = METHODS[method].function(self.model, self.x, **options)
-        if e.zero.any():
-            print(
-                f"minixai: note: {e.method} of {e.unit} is zero everywhere: nothing came back to the input",
-                file=sys.stderr,
-            )
+        for each in said:
+            print("minixai: note:", each.message, file=sys.stderr)
         return e
 
     def save(self, explanations: Sequence[Explanation], title: str) -> int:

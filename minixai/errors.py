@@ -1,6 +1,9 @@
 """The errors of minixai. Each says which call, which argument, what came and what was expected."""
 
-__all__ = ["FileFormatError", "RuleError", "ShapeError", "WeightsNotFoundError"]
+import sys
+import warnings
+
+__all__ = ["FileFormatError", "RuleError", "ShapeError", "WeightsNotFoundError", "warn"]
 
 
 class ShapeError(ValueError):
@@ -17,3 +20,11 @@ class FileFormatError(ValueError):
 
 class WeightsNotFoundError(FileNotFoundError):
     """A file of weights or data is neither on this machine nor to be had from the web."""
+
+
+def warn(message: str, category: type[Warning]) -> None:
+    """Warn at the line that called this package, however deep in it the cause was found."""
+    frame, level = sys._getframe(), 1
+    while frame.f_back and frame.f_globals["__name__"].partition(".")[0] == __package__:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)

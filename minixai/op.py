@@ -12,7 +12,8 @@ import numpy as np
 
 from minixai.arrays import on_copies, read_only
 from minixai.context import current_layer, recording
-from minixai.tape import Node, Rule, Tensor, operations
+from minixai.tape import Node, Rule, Tensor
+from minixai.typing import Array
 
 __all__ = ["Mask", "Op", "Trait", "operation", "several"]
 
@@ -20,7 +21,7 @@ Mask = np.ndarray[tuple[int], np.dtype[np.bool_]]  # the rows, or the columns, o
 
 
 class Trait(Enum):
-    """A kind of operation. Tables of rules, pattern fits and receptive fields know kinds, not operations.
+    """A kind of operation: what tables of rules and pattern fits know in place of operations.
 
     A *path* is an input that comes from what is explained; all others are constants. A trait that is
     wrongly declared makes wrong maps in silence: `tests/test_traits.py` checks every claim in numbers.
@@ -28,8 +29,9 @@ class Trait(Enum):
 
     UNITS = "as WEIGHTED, and row k of the weight belongs to unit k: w (k, …), y (n, k, …)"
     DENSE = "as WEIGHTED, a unit sees all inputs"
-    WEIGHTED = "y = Σ x·w + b: linear in x, given a weight, and a bias where there is a third input"
+    WEIGHTED = "y = Σ x·w + b of inputs x, w and, where there is a third, an optional b"
     POOL = "linear in x, with fixed shares, none negative and no constant"
+    REARRANGE = "as MOVE, with no constants, and which entry goes where depends on no value"
     MOVE = "every entry of y is one of x, or a constant"
     RECTIFIER = "as GATE, y = x or less where x > 0, and 0 elsewhere: a silent unit says nothing"
     GATE = "y = f(x), entry by entry"
@@ -39,7 +41,10 @@ class Trait(Enum):
     PRODUCT = "of two paths; or a quotient by one"
     NORMALISE = "divides x by what depends on x"
     LOSS = "of a batch: no score"
-    LINK = "makes probabilities of logits"
+    LINK = "makes probabilities of logits, or their logarithms"
+
+    def __repr__(self) -> str:
+        return f"Trait.{self.name}"
 
 
 Traits = tuple[Trait, ...]
@@ -57,8 +62,6 @@ class Op:
         seen; None where an output is made of the input at its own place.
     """
 
-    vjp: Rule
-
     def __init__(
         self,
         forward: Callable[..., Any],
@@ -68,16 +71,26 @@ class Op:
     ) -> None:
         update_wrapper(self, forward)
         self.name, self.forward = forward.__name__, forward
+        self.vjp: Rule = self._without_vjp
         self.traits, self.unless, self.looks = traits, unless, looks
-        parameters = inspect.signature(forward).parameters.values()
+        parameters = list(inspect.signature(forward).parameters.values())
         inputs = [p for p in parameters if p.kind is not p.KEYWORD_ONLY]
         self.input_names = [p.name for p in inputs]
-        self.variadic = inputs[0].kind is inputs[0].VAR_POSITIONAL
-        self.__signature__ = inspect.Signature(
-            [p if self.variadic else p.replace(kind=p.POSITIONAL_OR_KEYWORD) for p in parameters]
-        )
-        if forward.__module__.startswith("minixai.ops."):
-            operations[self.name] = self
+        self.required = sum(p.default is p.empty for p in inputs)
+        self.variadic = any(p.kind is p.VAR_POSITIONAL for p in inputs)
+        self._check_definition(inputs)
+        self.__signature__ = inspect.Signature(parameters if self.variadic else _by_position(parameters))
+
+    def _check_definition(self, inputs: list[inspect.Parameter]) -> None:
+        if not inputs or (self.variadic and len(inputs) > 1) or any(p.kind is p.VAR_KEYWORD for p in inputs):
+            raise TypeError(f"{self.name}: expected inputs (x, y, …) or (*xs), and settings behind *")
+        if Trait.WEIGHTED in self.traits and (self.required, len(inputs)) not in ((2, 2), (2, 3)):
+            raise TypeError(
+                f"{self.name}: WEIGHTED takes x, w and, if it is optional, b: it has {self.input_names}"
+            )
+
+    def _without_vjp(self, g: Array, node: Node) -> Any:
+        raise NotImplementedError(f"{self.name} has no VJP: define it with @{self.name}.define_vjp")
 
     def define_vjp(self, vjp: Rule) -> Rule:
         """Decorate the function (g, node) -> a cotangent for every input."""
@@ -90,23 +103,37 @@ class Op:
 
     def __call__(self, *inputs: Any, **settings: Any) -> Tensor:
         """Compute the output of tensors, arrays or numbers, and leave a node on the tape."""
-        bound = self.__signature__.bind(*inputs, **settings)
+        try:
+            bound = self.__signature__.bind(*inputs, **settings)
+        except TypeError as error:
+            raise TypeError(f"{self.name}: {error}") from None
         bound.apply_defaults()
         params = dict(bound.arguments)
         given: Any = [params.pop(name) for name in self.input_names]
         if self.variadic:  # f(a, b) and f([a, b]) are the same
             (given,) = given
             given = given[0] if len(given) == 1 and isinstance(given[0], list | tuple) else given
+        for name, setting in params.items():
+            if isinstance(setting, Tensor):
+                raise TypeError(
+                    f"{self.name}: {name} is a Tensor, but a setting: no cotangent would reach it"
+                )
         tensors = self._tensors(given)
         arrays = tuple(x if x is None else x.value for x in tensors)
         result = on_copies(self.name, self.forward, *arrays, **params)
         value, saved = result if isinstance(result, tuple) else (result, None)
         value = read_only(np.asarray(value))
-        node = Node(self, tensors, arrays, value, params, _kept(saved), current_layer.get())
-        return Tensor(value, node if recording.get() else None)
+        if not recording.get():
+            return Tensor(value)
+        every = tuple(x is not None for x in tensors)
+        node = Node(self, tensors, arrays, value, params, _kept(saved), current_layer.get(), every)
+        return Tensor(value, node)
 
     def _tensors(self, arrays: list[Any]) -> tuple[Tensor | None, ...]:
         """The inputs as tensors of one dtype, which plain numbers and integers take on; None in its place."""
+        for name, array in zip(self.input_names[: self.required], arrays, strict=False):
+            if array is None:
+                raise TypeError(f"{self.name}: {name} is None, expected a tensor, an array or a number")
         floats = (a for a in arrays if isinstance(a, Tensor | np.ndarray) and a.dtype.kind == "f")
         dtype, *others = dict.fromkeys(str(a.dtype) for a in floats) or ["float32"]
         if others:
@@ -129,12 +156,23 @@ def _kept(saved: Any) -> Any:
     return read_only(saved) if isinstance(saved, np.ndarray) else saved
 
 
+def _by_position(parameters: list[inspect.Parameter]) -> list[inspect.Parameter]:
+    """A call may give settings by position, up to one that must be given and stands behind what may not."""
+    must = [p.default is p.empty for p in parameters]
+    first = next((k for k in range(len(must)) if must[k] and not all(must[:k])), len(must))
+    return [p.replace(kind=p.POSITIONAL_OR_KEYWORD) for p in parameters[:first]] + parameters[first:]
+
+
 def operation(
     *traits: Trait,
     unless: Callable[[Node], Traits] | None = None,
     looks: Callable[[Mask, int, Node, int], Mask] | None = None,
 ) -> Callable[[Callable[..., Any]], Op]:
     """Decorate a forward function that makes an operation with these traits: see `Op`."""
+    if not all(isinstance(trait, Trait) for trait in traits):
+        raise TypeError(
+            f"operation: got {traits!r}, expected traits: @operation(Trait.GATE), or @operation()"
+        )
     return lambda forward: Op(forward, *traits, unless=unless, looks=looks)
 
 

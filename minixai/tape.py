@@ -94,7 +94,8 @@ class Node:
     params: dict[str, Any]  # the settings, such as the stride
     saved: Any  # what the forward pass keeps for the VJP, such as the switches of max pooling
     layer: str | None  # the name of the layer that called the operation
-    needs: tuple[bool, ...] = ()  # said by `tape_of`: which inputs want a cotangent; skip work for the others
+    needs: tuple[bool, ...] = ()  # which inputs want a cotangent; `tape_of` says it, skip work for the others
+    before: frozenset[Hashable] = frozenset()  # the traits of all that lies before it on the way from these
 
     traits = property(lambda self: self.op.traits_of(self), doc="What kind of operation this call is.")
     label = property(lambda self: f"{self.op.name} (layer {self.layer!r})")
@@ -106,12 +107,10 @@ class Operation(Protocol):
     name: str
     forward: Callable[..., Any]
     vjp: Rule
-    traits: Any  # of a call with one path
     looks: Callable[..., Any] | None
 
     def __call__(self, *inputs: Any, **settings: Any) -> Tensor: ...
-    def traits_of(self, node: Node) -> tuple[Hashable, ...]:
-        """Those of this call, the narrowest word first."""
+    def traits_of(self, node: Node) -> tuple[Hashable, ...]: ...
 
 
 Rule = Callable[[Array, Node], Iterable[Array | None]]
@@ -125,16 +124,18 @@ def tape_of(output: Tensor, wrt: Iterable[Tensor] | None = None) -> dict[Tensor,
     """
     found, stack = {output}, [output]
     while stack:
-        new = set(stack.pop().inputs) - found
+        stack.extend(new := set(stack.pop().inputs) - found)
         found |= new
-        stack.extend(new)
     order = sorted(found, key=lambda tensor: tensor.number)
     depends = {tensor for tensor in order if tensor.node is None} if wrt is None else set(wrt)
     tape: dict[Tensor, Node | None] = {}
     for tensor in order:
         if (node := tensor.node) is not None:
-            node = replace(node, needs=tuple(x in depends for x in node.inputs))
-            if any(node.needs):
+            needs = tuple(x in depends for x in node.inputs)
+            paths = [tape[x] for x in node.inputs if x is not None and x in depends]
+            before = frozenset().union(*(n.before.union(n.traits) for n in paths if n))
+            node = replace(node, needs=needs, before=before)
+            if any(needs):
                 depends.add(tensor)
         tape[tensor] = node
     return tape
@@ -146,7 +147,8 @@ def rule_for(node: Node, rules: Mapping[Any, Rule]) -> Rule:
         if key in rules:
             return rules[key]
     if getattr(rules, "strict", False):
-        raise RuleError(f"backward: the table has no rule for {node.label}")
+        admit = f"rules[mx.ops.{node.op.name}] = a rule (g, node) -> cotangents admits it"
+        raise RuleError(f"backward: the table has no rule for {node.label}; {admit}")
     return node.op.vjp
 
 
@@ -179,10 +181,9 @@ def backward(
         g = arrived.pop(tensor, None)
         if tensor in targets:
             found[tensor] = np.zeros_like(tensor.value) if g is None else np.array(g)
-        if g is None or node is None or not any(node.needs):
-            continue
-        for each, gx in answered(node, rule_for(node, rules or {}), read_only(g)):
-            arrived[each] = arrived[each] + gx if each in arrived else gx
+        if g is not None and node is not None and any(node.needs):
+            for each, gx in answered(node, rule_for(node, {} if rules is None else rules), read_only(g)):
+                arrived[each] = arrived[each] + gx if each in arrived else gx
     return found
 
 

@@ -70,7 +70,11 @@ def test_one_sample_and_equal_samples_have_no_width():
         ({"values": []}, ShapeError, r"values has shape \(0,\), expected \(n, …\), not empty"),
         ({"values": 1.0}, ShapeError, r"values has shape \(\)"),
         ({"values": [1, np.nan]}, ValueError, "values holds NaN or inf"),
-        ({"values": [1, 2], "level": 1}, ValueError, "level is 1, expected a share between 0 and 1"),
+        (
+            {"values": [1, 2], "level": 1},
+            ValueError,
+            "expected a finite number, above 0 and below 1",
+        ),
         ({"values": [1, 2], "draws": 0}, ValueError, "mean_interval: draws is 0"),
     ],
 )

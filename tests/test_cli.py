@@ -67,7 +67,7 @@ def test_explain_prints_the_top_five_and_draws_the_map(data_dir, here, capsys, p
     argv = ["explain", "chelsea", "--method", "guided_backprop", "--model", "squeezenet", "--save", "map.png"]
     assert cli.main(argv) == 0
     out, err = capsys.readouterr()
-    lines = [line.split(maxsplit=2) for line in out.splitlines()[:5]]
+    lines = [line.split(maxsplit=2) for line in out.splitlines()[1:6]]
     assert {int(k): float(p) for p, k, _ in lines} == CHELSEA
     assert [int(k) for _, k, _ in lines] == list(CHELSEA)
     assert lines[0][2] == "Egyptian cat"
@@ -86,14 +86,25 @@ def test_explain_prints_the_top_five_and_draws_the_map(data_dir, here, capsys, p
 def test_compare_draws_all_methods(data_dir, here, capsys, pictures, photo, top):
     assert cli.main(["compare", photo, "--quick", "--save", "all.png"]) == 0
     out, err = capsys.readouterr()
-    assert out.splitlines()[0] == top
-    assert err == "minixai: note: DeConvNet of logit is zero everywhere: nothing came back to the input\n"
+    assert out.splitlines()[:2] == ["probability (softmax of the logits)", top]
+    what = "the map of image 0 is zero everywhere: nothing came back to the input"
+    assert err == f"minixai: note: DeConvNet of logit: {what}\n"
     shown = words(pictures[0])
     for title in ("gradient", "input × gradient", "DeConvNet", "guided backprop", "LRP", "deep Taylor"):
         assert shown.count(title) == 2
     assert shown.count(maps.ZERO) == 1
     assert "features.12" in shown
     assert Path("all.png").stat().st_size > 100_000
+
+
+def test_a_table_that_never_applied_is_noted(here, capsys, monkeypatch):
+    net = mx.nn.Sequential(
+        mx.nn.Flatten(), mx.nn.Linear(784, 9, rng=0), mx.nn.Tanh(), mx.nn.Linear(9, 10, rng=0)
+    )
+    monkeypatch.setitem(cli.NETWORKS, "lenet5", cli.Network(lambda _: net, "none", "1"))
+    assert cli.main(["explain", "digit.png", "--model", "lenet5"]) == 0
+    what = "no operation on the way back has a rule in its table: the map is the gradient"
+    assert capsys.readouterr().err == f"minixai: note: guided_backprop: {what}\n"
 
 
 @pytest.mark.parametrize(
@@ -168,7 +179,7 @@ def test_without_names_classes_are_numbers_and_it_is_said(data_dir, here, capsys
     monkeypatch.setattr(mx.data, "imagenet_labels", no_names)
     assert cli.main(["explain", "chelsea"]) == 0
     out, err = capsys.readouterr()
-    assert out.startswith("0.663   285  class 285\n")
+    assert out.splitlines()[1] == "0.663   285  class 285"
     assert err == "minixai: note: classes are shown by number: fetch: no web\n"
     assert "class 285" in words(pictures[0])
     assert cli.main(["explain", "chelsea", "--target", "cat"]) == 2
@@ -199,7 +210,7 @@ def test_a_network_with_weights_from_a_file(here, capsys, pictures):
     x = mx.data.photo("digit.png")[None, None, :, :, 0] / 255
     y = mx.models.lenet5("lenet.safetensors").predict(x)[0].astype(float)
     p = np.exp(y) / np.exp(y).sum()
-    printed = [line.split() for line in out.splitlines()[:5]]
+    printed = [line.split() for line in out.splitlines()[1:6]]
     assert [int(line[1]) for line in printed] == np.argsort(-p)[:5].tolist()
     np.testing.assert_allclose([float(line[0]) for line in printed], np.sort(p)[:-6:-1], atol=5e-4)
     assert "saved digit_compare.png" in out

@@ -327,11 +327,12 @@ def curves(net):
 
 
 def test_a_curve_prints_as_one_line(curves):
-    d = Degradation("9×9 patches", "replaced by their mean", "morf", 625, np.arange(3),
-                    np.array([[1, 0.5, 0.25], [0.5, 0.5, 0.25]]), np.array([3, 3]))  # fmt: skip
+    scores = np.array([[1, 0.5, 0.25], [0.5, 0.5, 0.25]])
+    what = "9×9 patches", "replaced by their mean", "morf"
+    d = Degradation(*what, 625, np.arange(3), scores, np.array([3, 3]), "probability (of a coin)")
     assert repr(d) == (
         "Degradation(2 images, 9×9 patches replaced by their mean, most relevant first: "
-        "probability 0.750 → 0.250 after 2 of 625, area 0.500)"
+        "probability (of a coin) 0.750 → 0.250 after 2 of 625, area 0.500)"
     )
 
 
@@ -353,7 +354,7 @@ def test_only_curves_of_the_same_experiment_are_compared(net, curves):
     for changes in ({"patch": 2}, {"steps": 5}, {"fill": 0.0}, {"target": 1}, {"x": X[:2]}):
         arguments = {"model": net, "x": X, "attribution": None, "patch": 3, "steps": 6, **changes}
         other = degrade(**arguments, progress=False)
-        with pytest.raises(ValueError, match="'b' differs from 'a' in patch, change, steps, images or class"):
+        with pytest.raises(ValueError, match="'b' differs from 'a' in patch, change, steps, images, class"):
             DegradationComparison({"a": curves["random"], "b": other})
 
 

@@ -246,9 +246,7 @@ def test_bad_files(tmp_path: Path) -> None:
 def test_bad_parameters() -> None:
     with pytest.raises(ValueError, match="Params: points is 1, expected at least 2"):
         Params(points=1)
-    with pytest.raises(
-        ValueError, match="Params: l2_per_point is -1, expected a finite number of at least 0"
-    ):
+    with pytest.raises(ValueError, match="Params: l2_per_point is -1, expected a finite number, at least 0"):
         Params(l2_per_point=-1)
     with pytest.raises(ValueError, match="toy: sigma is -1, expected"):
         compute(Params(sigma=-1))

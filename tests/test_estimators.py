@@ -381,7 +381,7 @@ X, Y = np.ones((3, 2)), np.ones(3)
         (lambda: ridge(X, Y[:2]), ShapeError, r"ridge: y has shape \(2,\), expected \(3,\) as x is \(3, 2\)"),
         (lambda: ridge(X * np.nan, Y), ValueError, "ridge: x holds NaN or infinity"),
         (lambda: ridge(X, Y * np.inf), ValueError, "ridge: y holds NaN or infinity"),
-        (lambda: ridge(X, Y, l2=-1), ValueError, "ridge: l2 is -1, expected a finite number of at least 0"),
+        (lambda: ridge(X, Y, l2=-1), ValueError, "ridge: l2 is -1, expected a finite number, at least 0"),
         (lambda: ridge(X, Y, l2=np.nan), ValueError, "ridge: l2 is nan"),
         (lambda: FilterEstimator(X), ShapeError, r"FilterEstimator: w has shape \(3, 2\), expected \(d,\)"),
         (

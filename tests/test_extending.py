@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
+import subprocess
+import sys
+import typing
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +16,7 @@ import pytest
 
 import minixai as mx
 from minixai import ops
+from minixai.errors import RuleError
 from minixai.methods.catalogue import METHODS, method
 from minixai.nn import receptive_field
 from minixai.op import Op, Trait, operation
@@ -19,6 +25,7 @@ from minixai.rules import Rules, Shares
 from minixai.rules.table import maker
 from tests.networks import float64
 
+ROOT = Path(__file__).resolve().parents[1]
 X = np.random.default_rng(0).standard_normal((3, 2, 8, 8))
 
 
@@ -161,6 +168,93 @@ def test_a_new_operation_never_takes_the_place_of_one_of_ours():
     np.testing.assert_array_equal(add(x, x).value, 0)
 
 
+@pytest.mark.parametrize(
+    ("definition", "message"),
+    [
+        ("@operation()\ndef f(): ...", "f: expected inputs"),
+        ("@operation()\ndef f(x, *others, scale=1): ...", "f: expected inputs"),
+        ("@operation()\ndef f(x, **settings): ...", "f: expected inputs"),
+        (
+            "@operation(Trait.WEIGHTED)\ndef f(x, w, b): ...",
+            "f: WEIGHTED takes x, w and, if it is optional, b",
+        ),
+        ("@operation\ndef f(x): ...", r"operation: got .* expected traits: @operation\(Trait.GATE\)"),
+    ],
+)
+def test_a_definition_that_cannot_work_is_refused(definition, message):
+    with pytest.raises(TypeError, match=message):
+        exec(definition, {"operation": operation, "Trait": Trait})
+
+
+def test_calls_that_cannot_work_are_refused_in_the_operations_name():
+    @operation()
+    def late(x, w=None, *, p):
+        return x * p
+
+    np.testing.assert_array_equal(
+        late(np.ones(2), p=3).value, 3
+    )  # what must be given stands behind what need not
+    with pytest.raises(NotImplementedError, match=r"late has no VJP: define it with @late\.define_vjp"):
+        mx.backward(late(np.ones(2), p=3))
+    for wrong, error, message in [
+        (
+            lambda: ops.conv2d(X, X, strides=2),
+            TypeError,
+            r"^conv2d: got an unexpected keyword argument 'strides'",
+        ),
+        (lambda: ops.relu(None), TypeError, r"^relu: x is None, expected a tensor"),
+        (
+            lambda: ops.leaky_relu(X, slope=mx.Tensor(0.1)),
+            TypeError,
+            r"^leaky_relu: slope is a Tensor, but a setting",
+        ),
+    ]:
+        with pytest.raises(error, match=message):
+            wrong()
+
+
+def test_a_node_as_it_was_left_counts_every_input_as_a_path():
+    a = mx.Tensor(np.ones(2))
+    assert Trait.SUM in (a + a).node.traits
+    model = mx.nn.Sequential(mx.nn.Linear(2, 3, rng=0))
+
+    class Halved(mx.nn.Module):
+        def __init__(self):
+            self.model = model
+
+        def forward(self, x):
+            return self.model(x) / 2.0
+
+    np.testing.assert_allclose(
+        mx.methods.lrp(Halved(), np.ones((1, 2))).map, mx.methods.lrp(model, np.ones((1, 2))).map / 2
+    )
+
+
+def test_weights_on_a_branch_of_constants_do_not_make_a_layer_an_inner_one():
+    class Placed(mx.nn.Module):
+        def __init__(self):
+            self.place, self.first, self.last = (mx.nn.Linear(4, 4, rng=k) for k in range(3))
+
+        def forward(self, x):
+            return self.last(ops.relu(self.first(x + self.place(np.ones((1, 4), np.float32)))))
+
+    called = []
+
+    def first(g, node):
+        called.append(node.layer)
+        return mx.rules.flat()(g, node)
+
+    mx.methods.lrp(Placed(), np.ones((2, 4)), rules=mx.rules.composite(first=first))
+    assert called == ["first"]
+
+
+def test_a_product_of_two_matrices_does_not_look_at_its_own_place():
+    x = mx.Tensor(np.ones((1, 1, 4, 4)))
+    with pytest.raises(RuleError, match=r"matmul .* does not say where it looks"):
+        receptive_field(ops.matmul(x, x), x, 0, 1)
+    assert receptive_field(x * ops.sigmoid(x), x, 0, 1) == (slice(0, 1), slice(1, 2))
+
+
 def test_annotations_say_nothing():
     """As in a notebook, where they are no text."""
 
@@ -193,6 +287,36 @@ def test_a_new_rule_its_reason_and_its_picture(net):
     np.testing.assert_allclose(e.ledger.gap, 0, atol=1e-10)
     assert "collector" in repr(e.ledger)
     assert "collector" in {text.get_text() for text in e.ledger.plot().legends[0].get_texts()}
+
+
+@pytest.mark.parametrize("leak", [np.ones((3, 1)), 1.0, [1.0]])
+def test_a_leak_that_is_not_one_an_image_is_refused(net, leak):
+    table = mx.rules.epsilon_plus() | {Trait.RECTIFIER: lambda g, node: Shares([g], mine=leak)}
+    with pytest.raises(RuleError, match=r"the leak 'mine' has shape .*, expected \(3,\)"):
+        mx.methods.lrp(net, X, rules=table)
+
+
+def test_more_reasons_than_looks_are_drawn(net):
+    table = mx.rules.epsilon_plus() | {
+        Trait.RECTIFIER: lambda g, node: Shares([g], **{f"reason {k}": np.ones(3) for k in range(40)})
+    }
+    mx.methods.lrp(net, X, rules=table).ledger.plot()
+
+
+def test_a_table_stays_strict():
+    table = mx.rules.composite()
+    for same in (table | {"first": mx.rules.flat()}, table.copy(), copy.copy(table)):
+        assert isinstance(same, Rules)
+        assert same.strict
+
+
+def test_rules_of_patterns_and_switches_are_made_again():
+    patterns = {"first": np.ones((4, 2, 1, 3)), "second": np.ones((3, 4, 3, 3))}
+    table = mx.rules.pattern_attribution(patterns)
+    assert repr(table[Trait.UNITS]) == "times_weight(<dict>, 'positive', False)"
+    assert repr(mx.rules.unpooling("centre")) == "unpooling('centre')"
+    for made in (table, Rules({ops.max_pool2d: mx.rules.unpooling("centre")})):
+        assert repr(pickle.loads(pickle.dumps(made))) == repr(made) or made is table
 
 
 def test_rules_print_and_copy_as_they_were_made():
@@ -235,6 +359,7 @@ def test_a_new_method():
         assert (e.method, e.kind, e.target.tolist()) == ("half", "function", [3, 3])
         assert "part · ∂score/∂x" in (half.__doc__ or "")
         assert "the class to explain" in (half.__doc__ or "")
+        assert typing.get_type_hints(mx.methods.half) == {}
         with pytest.raises(TypeError, match=r"^half: got an unexpected keyword argument 'parts'"):
             mx.methods.half(model, x, parts=2)
         with pytest.raises(ValueError, match=r"^half: target is 10, expected class indices in \[0, 10\)"):
@@ -245,3 +370,64 @@ def test_a_new_method():
             mx.methods.half(len and (lambda x: x), x)
     finally:
         METHODS.pop("half", None)
+
+
+@pytest.mark.parametrize(
+    "said", [np.ones((2, 2)), None, mx.Tensor(np.ones((3, 2, 8, 8))), np.ones((3, 2, 8, 8), int)]
+)
+def test_what_is_no_map_is_refused(net, said):
+    try:
+
+        @method("odd", "function", shows="nothing", fails="always", paper="this test")
+        def odd(ask):
+            return said
+
+        with pytest.raises(TypeError, match=r"^odd: the map is .*, expected an array of floats of x's shape"):
+            mx.methods.odd(net, X)
+    finally:
+        METHODS.pop("odd", None)
+
+
+def test_a_method_may_have_a_layer_and_a_seed_of_its_own(net):
+    try:
+
+        @method("own", "function", asks="class", shows="nothing", fails="always", paper="this test")
+        def own(ask, *, layer: str = "second", seed: int = 0, **more: int):
+            return np.full_like(ask.x, seed + len(layer) + sum(more.values()))
+
+        assert mx.methods.own(net, X, 1, layer="ab", seed=3, a=10).map.max() == 15
+    finally:
+        METHODS.pop("own", None)
+
+
+def test_a_method_never_takes_the_place_of_one_of_ours():
+    with pytest.raises(ValueError, match=r"gradient is a method of minixai\.methods\.backprop already"):
+
+        @method("mine", "function", shows="nothing", fails="always", paper="this test")
+        def gradient(ask):
+            return Rules()
+
+    with pytest.raises(ValueError, match="kind is 'atribution'"):
+        method("mine", "atribution", shows="nothing", fails="always", paper="this test")
+
+
+def test_a_type_checker_sees_the_signatures_of_methods(tmp_path):
+    code = {
+        "mx.methods.lrp(net, x, target=3, rules=mx.rules.epsilon_plus()).ledger": None,
+        "mx.methods.occlusion(net, x, neuron=(1,), patch=3)": None,
+        "mx.methods.gradient(net, x, rules=None)": 'Unexpected keyword argument "rules"',
+        "mx.methods.rise(net, x, layer='3')": 'Unexpected keyword argument "layer"',
+        "mx.methods.occlusion(net, x, seed='one')": 'Unexpected keyword argument "seed"',
+        "mx.methods.gradient(net, x, seed='two')": 'Argument "seed"',
+        "mx.methods.smoothgrad(net, x, n_samples=0.5)": 'Argument "n_samples"',
+        "mx.methods.guided_backprp(net, x)": "has no attribute",
+    }
+    lines = ["import minixai as mx", "net, x = mx.models.lenet5(), 0", *code]
+    path = tmp_path / "user.py"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    command = [sys.executable, "-m", "mypy", "--config-file=", "--ignore-missing-imports", str(path)]
+    out = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8").stdout
+    said = dict(re.findall(rf"{path.name}:(\d+): error: (.*)", out))
+    for number, (line, message) in enumerate(code.items(), start=3):
+        found = said.get(str(number))
+        assert (found is None) if message is None else message in str(found), (line, out)

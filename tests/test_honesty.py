@@ -9,6 +9,7 @@ import inspect
 import pkgutil
 import re
 import sys
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -231,6 +232,21 @@ def by_a_watch_of_its_own(g: Any) -> Any:
     return allowed(g)
 
 
+def by_code_of_another_module(g: Any) -> Any:
+    globals_ = {**vars(sys.modules[aliased.__module__]), "__name__": "notebook"}
+    return types.FunctionType(aliased.__code__, globals_)(g, (3,))
+
+
+class Later:
+    """What is made an array when the answer has long returned."""
+
+    def __init__(self, g: Any) -> None:
+        self.g = g
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return aliased(self.g, (3,))
+
+
 compiled = numba.njit(aliased)
 allowed = own_work(by_an_alias, given=[aliased])
 BORROWED_REFERENCES = [
@@ -240,6 +256,9 @@ BORROWED_REFERENCES = [
     by_an_import,
     by_compiling_it,
     by_a_watch_of_its_own,
+    by_code_of_another_module,
+    Later,
+    lambda g: ([Later(g)], 1),
     functools.partial(aliased, shape=(3,)),
     lambda g: own_work(by_an_alias, given=[aliased])(g),
 ]

@@ -155,7 +155,11 @@ def test_the_picture_has_a_panel_for_each_layer_and_one_for_the_class(net):
     )
     picture = curves.plot(classes=list("abcde"), title="Turned")
     titles = [axes.get_title() for axes in picture.axes]
-    assert titles == ["0: distance of features", "3: distance of features", "probability of the class"]
+    assert titles == [
+        "0: distance of features",
+        "3: distance of features",
+        "probability (the model's own softmax)",
+    ]
     assert {axes.get_xlabel() for axes in picture.axes} == {"rotation, degrees"}
     (legend,) = picture.legends
     assert [text.get_text() for text in legend.get_texts()] == ["c", "a", "b"]

@@ -10,6 +10,7 @@ import pytest
 
 import minixai as mx
 from minixai import ops, rules
+from minixai.errors import RuleError
 from minixai.methods.ledger import Ledger, Row
 from minixai.methods.relevance import deep_taylor, lrp
 from minixai.plot import Picture
@@ -184,6 +185,30 @@ def test_a_notebook_shows_it_as_a_table() -> None:
     assert "a&lt;b" in html
     assert "−0.25" in html
     assert "start 2 = input 1.75" in html
+
+
+@pytest.mark.parametrize(
+    "move",
+    [
+        lambda h: ops.concat(h, h, axis=0)[:3],
+        lambda h: h.reshape(1, -1).reshape(3, -1),
+        lambda h: h.transpose().transpose(),
+        lambda h: h.sum(axis=0) + h,
+        lambda h: h[::-1],
+        lambda h: h + h[[1, 2, 0]],
+        lambda h: ops.concat(h, h[[0, 2, 1]])[:, 2:],
+    ],
+)
+def test_where_images_are_no_longer_rows_no_leak_is_booked(move):
+    class Net(mx.nn.Module):
+        def __init__(self):
+            self.first, self.last = mx.nn.Linear(4, 2, rng=0), mx.nn.Linear(2, 2, rng=1)
+
+        def forward(self, x):
+            return self.last(move(ops.relu(self.first(x))))
+
+    with pytest.raises(RuleError, match=r"moves the batch axis of 3 images"):
+        lrp(Net(), np.ones((3, 4)))
 
 
 def test_its_waterfall() -> None:

@@ -1,5 +1,6 @@
 """Gradient, input × gradient, DeConvNet and guided backprop, and the units that they explain."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +8,8 @@ import pytest
 
 import minixai as mx
 from minixai.errors import ShapeError
-from minixai.methods import ZeroMapWarning
-from tests.networks import float64, put
+from minixai.methods import UnusedTableWarning, ZeroMapWarning
+from tests.networks import float64, put, small
 from tests.oracles.relu_rules import conv_relu_pool_backward
 
 METHODS = [
@@ -164,7 +165,7 @@ def test_the_input_is_cast_to_the_models_dtype():
 def test_a_map_of_zeros_is_said():
     net = mx.nn.Sequential(mx.nn.Linear(2, 2, rng=0), mx.nn.ReLU(), mx.nn.Linear(2, 1, rng=0))
     put(net[2].weight, -1)
-    with pytest.warns(ZeroMapWarning, match="DeConvNet: the map of image 0, 1 is zero everywhere"):
+    with pytest.warns(ZeroMapWarning, match="DeConvNet of logit: the map of image 0, 1 is zero everywhere"):
         e = mx.methods.deconvnet(net, np.ones((2, 2)))
     assert e.zero.tolist() == [True, True]
     put(net[0].weight, -1)
@@ -174,6 +175,34 @@ def test_a_map_of_zeros_is_said():
     assert [(Path(w.filename).name, "input × gradient" in str(w.message)) for w in said] == [
         ("test_methods.py", True)
     ]
+
+
+@pytest.mark.parametrize("activation", [mx.nn.LeakyReLU(0.2), mx.nn.Tanh(), mx.nn.Softplus()])
+@pytest.mark.parametrize("method", [mx.methods.deconvnet, mx.methods.guided_backprop])
+def test_a_table_that_never_applied_is_said_once_and_at_the_callers_line(method, activation):
+    net, x = small((4, 4), 0, activation), RNG.standard_normal((2, 2, 4, 4))
+    with pytest.warns(
+        UnusedTableWarning, match=f"{method.__name__}: no operation .* is the gradient"
+    ) as said:
+        e = method(net, x)
+    assert [Path(w.filename).name for w in said] == ["test_methods.py"]
+    np.testing.assert_array_equal(e.map, mx.methods.gradient(net, x).map)
+    with warnings.catch_warnings(action="error"):
+        method(small((4, 4), 0), x)
+
+
+@pytest.mark.parametrize(
+    "study",
+    [
+        lambda *ask: mx.methods.top_activations(ask[0], [ask[1]], "1", [0], n=1, progress=False),
+        lambda *ask: mx.evaluate.occlusion_sensitivity(*ask, layer="1", progress=False),
+    ],
+)
+def test_studies_point_at_the_callers_line_too(study):
+    net, x = small((4, 4), 0, mx.nn.Tanh()), RNG.standard_normal((1, 2, 4, 4))
+    with pytest.warns(UnusedTableWarning, match="project: no operation") as said:
+        study(net, x)
+    assert [Path(w.filename).name for w in said] == ["test_methods.py"]
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -220,3 +249,43 @@ def test_a_weight_that_is_no_number_is_named():
     put(model.features[3].weight, np.nan, 0)
     with pytest.raises(ValueError, match=r"gradient: .*features\.3\.weight"):
         mx.methods.gradient(model, np.ones((1, 1, 28, 28)))
+
+
+class After(mx.nn.Module):
+    """A function of the output of a convolution with three maps."""
+
+    def __init__(self, function):
+        self.conv, self.function = mx.nn.Conv2d(1, 3, 3, rng=0), function
+
+    def forward(self, x):
+        return self.function(self.conv(x))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda z: mx.ops.max_pool2d(mx.ops.softmax(z, axis=1), 6).reshape(len(z.value), 3),
+        lambda z: mx.ops.pad(mx.ops.softmax(z.mean((2, 3))), ((0, 0), (0, 2))),
+        lambda z: mx.ops.softmax(z.mean((2, 3)), axis=0),
+    ],
+)
+def test_what_does_more_than_rearrange_is_not_looked_behind(function):
+    x = np.random.default_rng(2).standard_normal((6, 1, 8, 8))
+    model = After(function)
+    e = mx.methods.gradient(model, x)
+    output = model.predict(x)
+    np.testing.assert_array_equal(e.target, output.argmax(axis=1))
+    np.testing.assert_allclose(e.score, output.max(axis=1), rtol=1e-6)
+
+
+def test_what_stands_behind_a_link_is_still_of_its_layer():
+    model = mx.nn.Sequential(mx.nn.Conv2d(1, 3, 3, rng=0), mx.nn.Softmax(1), mx.nn.Flatten())
+    called = []
+
+    def rule(g, node):
+        called.append(node.op.name)
+        return node.op.vjp(g, node)
+
+    table = mx.rules.composite() | {"2": rule}
+    mx.methods.lrp(model, np.random.default_rng(0).standard_normal((2, 1, 3, 3)), rules=table)
+    assert called == ["reshape"]

@@ -93,7 +93,9 @@ def test_deconvnet_of_a_logit_of_squeezenet_is_zero(size: int, squeezenets: tupl
     """The squeeze layers' backward weights are mostly negative. captum returns the zeros without a word."""
     ours, theirs = squeezenets
     x = chelsea(ours, size)
-    with pytest.warns(mx.methods.ZeroMapWarning, match="DeConvNet: the map of image 0 is zero everywhere"):
+    with pytest.warns(
+        mx.methods.ZeroMapWarning, match="DeConvNet of logit: the map of image 0 is zero everywhere"
+    ):
         e = mx.methods.deconvnet(ours, x)
     assert not e.map.any()
     assert not captum_map("deconvnet", theirs, x, 285).any()

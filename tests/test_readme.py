@@ -120,3 +120,17 @@ def test_links_and_pictures_are_there(name):
 def test_the_table_is_that_of_the_code():
     table = README.partition("<!-- methods -->\n")[2].partition("\n<!-- /methods -->")[0]
     assert table == markdown_table()  # of minixai.methods.catalogue
+
+
+def test_the_files_to_read_are_as_long_as_it_says():
+    table = README.partition("<!-- reading -->\n")[2].partition("\n<!-- /reading -->")[0]
+    rows = re.findall(r"^\| \d \| \[`(.*?)`\]\(minixai/\1\) \| (\d+) \|", table, re.MULTILINE)
+    said = {name: int(lines) for name, lines in rows}
+    found = {name: len((ROOT / "minixai" / name).read_text(encoding="utf-8").splitlines()) for name in said}
+    assert len(said) == 5
+    assert said == {name: round(lines, -1) for name, lines in found.items()}
+    assert f"In this order, {sum(said.values())} lines" in README
+
+
+def test_the_tape_stays_short():
+    assert len((ROOT / "minixai" / "tape.py").read_text(encoding="utf-8").splitlines()) <= 200

@@ -15,7 +15,7 @@ from minixai.errors import RuleError
 from minixai.methods.relevance import deep_taylor, lrp
 from minixai.nn.merge import merge_batch_norm
 from minixai.rules import Rules, Shares
-from tests.networks import IMAGES, Branched, float64, stack
+from tests.networks import IMAGES, Branched, float64, small, stack
 from tests.oracles import relevance as oracle
 
 RULES: dict[str, tuple[Any, str, dict[str, Any]]] = {
@@ -159,12 +159,12 @@ def test_a_neuron_without_negative_contributions_passes_on_alpha_times_its_relev
 def test_wrong_parameters_of_rules_are_refused() -> None:
     with pytest.raises(ValueError, match="alpha − beta = 1"):
         rules.alpha_beta(2, 0.5)
-    with pytest.raises(ValueError, match="beta >= 0"):
+    with pytest.raises(ValueError, match=r"beta is -0\.5, expected a finite number, at least 0"):
         rules.alpha_beta(0.5, -0.5)
     with pytest.raises(ValueError, match="bias is 'both'"):
         rules.alpha_beta(2, 1, "both")  # type: ignore[arg-type]
     for rule in (rules.epsilon, rules.gamma):
-        with pytest.raises(ValueError, match=f"{rule.__name__} is -1, expected at least 0"):
+        with pytest.raises(ValueError, match=f"{rule.__name__} is -1, expected a finite number, at least 0"):
             rule(-1)
     x = mx.Tensor(np.array([[1.0, 300.0]]))
     with pytest.raises(ValueError, match=r"box: x is in \[1, 300\]"):
@@ -219,13 +219,25 @@ class Net(mx.nn.Module):
         (lambda net, x: ops.softplus(x), r"softplus \(layer ''\): of activations only ReLU has a rule"),
         (lambda net, x: mx.nn.Module.__call__(net.norm, x), r"batch_norm \(layer 'norm'\): merge it"),
         (lambda net, x: x * x, r"multiply \(layer ''\): a product of two tensors"),
-        (lambda net, x: ops.conv2d(x, x[:1]), r"conv2d \(layer ''\): expected an input x, and weights"),
+        (
+            lambda net, x: ops.conv2d(x, x[:1]),
+            r"conv2d \(layer ''\): expected the input x first, then weights",
+        ),
         (lambda net, x: ops.softmax(x, 1) * 2, r"softmax \(layer ''\): divides by what depends on the input"),
     ],
 )
 def test_what_has_no_rule_is_refused_by_name(function: Any, message: str) -> None:
     with pytest.raises(RuleError, match=message):
         lrp(Net(function), np.random.default_rng(0).standard_normal((1, 3, 5, 5)))
+
+
+def test_an_empty_table_is_refused_and_not_the_gradient() -> None:
+    net, x = small((4, 4), 0), np.ones((1, 2, 4, 4))
+    with pytest.raises(RuleError, match="the table has no rule for linear"):
+        mx.methods.lrp(net, x, rules={})
+    y = ops.tanh(x)
+    with pytest.raises(RuleError, match="the table has no rule for tanh"):
+        mx.backward(y, rules=Rules(strict=True))
 
 
 def test_a_table_that_is_not_strict_is_taken_as_strict() -> None:

@@ -104,7 +104,9 @@ def test_classes_beyond_six_share_a_colour(net):
     flat = np.ones((2, 5))
     names = {k: f"name {k}" for k in range(8)}
     photo = np.zeros((8, 8, 3))
-    picture = five_panels(photo, flat, photo, flat, best, "unit", "name 0", names, (2, 2), (1, 1))
+    picture = five_panels(
+        photo, flat, photo, flat, "probability", best, "unit", "name 0", names, (2, 2), (1, 1)
+    )
     last = picture.axes[-1]
     assert [text.get_text() for text in last.get_legend().get_texts()][-1] == "2 others"
     np.testing.assert_array_equal(np.asarray(last.images[0].get_array())[best >= 6], 6)

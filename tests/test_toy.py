@@ -59,8 +59,8 @@ def test_each_source_has_its_own_stream() -> None:
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        ({"n": 0}, "toy: n is 0, expected a finite number of at least 1"),
-        ({"sigma": -1.0}, "toy: sigma is -1.0, expected a finite number of at least 0"),
+        ({"n": 0}, "toy: n is 0, expected at least 1"),
+        ({"sigma": -1.0}, "toy: sigma is -1.0, expected a finite number, at least 0"),
         ({"noise": -0.1}, "toy: noise is -0.1, expected"),
         ({"seed": -1}, "toy: seed is -1, expected"),
         ({"angle": np.nan}, "toy: angle is nan, expected a finite number$"),

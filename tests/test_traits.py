@@ -150,6 +150,17 @@ def move(f: Call) -> bool:
     return bool(np.all((of_one & of_other) | (one == other)))
 
 
+def rearrange(f: Call) -> bool:
+    """Every entry is the one of x at a place that numbers in place of x tell."""
+    sizes = np.cumsum([0, *(x.size for x in f.xs)])
+    numbers = [
+        np.arange(a, b, dtype=float).reshape(x.shape) for x, a, b in zip(f.xs, sizes, sizes[1:], strict=False)
+    ]
+    if len(f.paths) < len(f.inputs):  # a constant's entries are its own
+        return rearrange(f._replace(paths=tuple(range(len(f.inputs)))))
+    return np.array_equal(f(*f.xs), np.concatenate([x.ravel() for x in f.xs])[f(*numbers).astype(int)])
+
+
 def rectifier(f: Call) -> bool:
     y, (x,) = f(*f.xs), f.xs
     return not y[x <= 0].any() and bool(np.all(y[x > 0] <= x[x > 0]))
@@ -180,6 +191,7 @@ CLAIMS: dict[Trait, Callable[[Call], bool]] = {
     Trait.WEIGHTED: weighted,
     Trait.DENSE: dense,
     Trait.POOL: pool,
+    Trait.REARRANGE: rearrange,
     Trait.MOVE: move,
     Trait.RECTIFIER: rectifier,
     Trait.GATE: is_entry_by_entry,
@@ -223,6 +235,8 @@ def test_what_a_trait_claims(one: Call, trait: Trait) -> None:
         ("tanh", Trait.AFFINE),
         ("softmax", Trait.GATE),
         ("avg_pool2d", Trait.MOVE),
+        ("max_pool2d", Trait.REARRANGE),
+        ("max", Trait.REARRANGE),
         ("max_pool2d", Trait.POOL),
         ("p_norm_pool2d", Trait.POOL),
         ("conv2d", Trait.MOVE),

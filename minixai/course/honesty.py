@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from types import CodeType, FrameType, FunctionType, SimpleNamespace
 from typing import Any
 
+import numpy as np
+
 from minixai.checks.report import Answer, CheckError
+from minixai.tape import Tensor
 
 __all__ = ["own_work"]
 
+PACKAGE = Path(__file__).parents[1]
 CHECKS = ("minixai.checks", "minixai.course")  # out of reach of every answer, for they have the right ones
 
 
@@ -20,9 +26,9 @@ def own_work(answer: Answer, *modules: str, given: Iterable[Answer] = ()) -> Ans
 
     modules: such as "minixai.methods", which means its submodules, too.
     given: what the answer may call all the same, as it may the functions among its arguments.
-    Functions, methods, operations and compiled kernels are found out however the answer holds them; what
-    its own compiled code calls, or another thread, is not. The error is raised again when the answer has
-    returned, so catching it does not help.
+    Functions, methods, operations and compiled kernels are found out by the file that their code is from,
+    however the answer holds them; what its own compiled code calls, or another thread, is not. The error is
+    raised again when the answer has returned, so catching it does not help.
     """
 
     def run(*args: Any, **kwargs: Any) -> Any:
@@ -30,11 +36,21 @@ def own_work(answer: Answer, *modules: str, given: Iterable[Answer] = ()) -> Ans
         with _Watch((*modules, *CHECKS), [*args, *kwargs.values(), *given], run.__code__) as watch:
             sys.setprofile(watch)
             try:
-                return answer(*args, **kwargs)
+                return _settled(answer(*args, **kwargs))
             finally:
                 sys.setprofile(before)
 
     return functools.wraps(answer)(run)
+
+
+def _settled(got: Any) -> Any:
+    """What an answer gives, with arrays in place of what would be made an array later, unwatched."""
+    if isinstance(got, tuple | list):
+        return type(got)(map(_settled, got)) if type(got) in (tuple, list) else got
+    if isinstance(got, dict):
+        return {key: _settled(value) for key, value in got.items()}
+    plain = isinstance(got, np.ndarray | np.generic | Tensor)
+    return np.asarray(got) if hasattr(got, "__array__") and not plain else got
 
 
 class _Watch:
@@ -42,12 +58,18 @@ class _Watch:
 
     def __init__(self, modules: Iterable[str], given: Iterable[Any], outermost: CodeType) -> None:
         self._prefixes = tuple(f"{module}." for module in modules)
+        paths = [str(PACKAGE.joinpath(*module.split(".")[1:])) for module in modules]
+        self._files = tuple(path + end for path in paths for end in (os.sep, ".py"))
         self._given, self._outermost = _codes_of(given), outermost
         self._called: CheckError | None = None
 
     def __call__(self, frame: FrameType, event: str, _: Any) -> None:
-        if event == "call" and frame.f_code is not _heard_call.__code__:
-            self.look(frame, frame.f_globals.get("__name__"), frame.f_code.co_qualname)
+        if event == "call" and frame.f_code not in OWN:
+            module = frame.f_globals.get("__name__")
+            if frame.f_code.co_filename.startswith(self._files):  # whatever its globals say
+                module = frame.f_code.co_filename.removeprefix(f"{PACKAGE.parent}{os.sep}")
+                module = module.removesuffix(".py").replace(os.sep, ".")
+            self.look(frame, module, frame.f_code.co_qualname)
 
     def look(self, frame: FrameType, module: Any, name: str) -> None:
         """Raise if what is called is out of reach, and not called by a given function."""
@@ -116,3 +138,6 @@ def _codes_of(given: Iterable[Any]) -> set[CodeType]:
         elif isinstance(each, SimpleNamespace) or type(each).__module__.startswith(CHECKS):
             todo.extend([type(each), *vars(each).values()])
     return codes
+
+
+OWN = {_heard_call.__code__, *_codes_of([_settled])}  # run while an answer does

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from minixai.settings import finite_number, whole_number
+
 A_S = (1.0, 0.0)
 A_D_LENGTH = np.sqrt(2.0)  # at 45° the distractor is then the paper's (1, 1)
 
@@ -56,12 +58,11 @@ def toy(
 
     Kindermans et al. 2017, arXiv 1705.05598, section 2.
     """
-    least = {"n": 1, "angle": -np.inf, "mu": -np.inf, "sigma": 0, "noise": 0, "seed": 0}
-    given = {"n": n, "angle": angle, "mu": mu, "sigma": sigma, "noise": noise, "seed": seed}
-    for name, value in given.items():
-        if not (np.isfinite(value) and value >= least[name]):
-            bound = "" if least[name] == -np.inf else f" of at least {least[name]}"
-            raise ValueError(f"toy: {name} is {value}, expected a finite number{bound}")
+    n, seed = whole_number("toy", "n", n), whole_number("toy", "seed", seed, least=0)
+    angle, mu = finite_number("toy", "angle", angle), finite_number("toy", "mu", mu)
+    sigma, noise = (
+        finite_number("toy", name, value, least=0) for name, value in (("sigma", sigma), ("noise", noise))
+    )
 
     y_rng, epsilon_rng, noise_rng = np.random.default_rng(seed).spawn(3)
     y = y_rng.uniform(-1, 1, n)

@@ -10,6 +10,7 @@ from minixai.columns import minus
 from minixai.data.signal_distractor import A_D_LENGTH, ToySample, toy
 from minixai.plot.distractor import Scene, Sweep
 from minixai.plot.sliders import Range
+from minixai.settings import finite_number
 from minixai.signal import FilterEstimator, IdentityEstimator, LinearEstimator, ridge
 
 __all__ = [
@@ -57,10 +58,7 @@ class Params:
     def __post_init__(self) -> None:
         if self.points < 2:
             raise ValueError(f"Params: points is {self.points}, expected at least 2")
-        if not 0 <= self.l2_per_point < np.inf:
-            raise ValueError(
-                f"Params: l2_per_point is {self.l2_per_point}, expected a finite number of at least 0"
-            )
+        finite_number("Params", "l2_per_point", self.l2_per_point, least=0)
 
 
 def compute(params: Params) -> Scene:

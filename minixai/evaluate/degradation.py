@@ -25,9 +25,10 @@ from minixai.bootstrap import mean_interval
 from minixai.columns import aligned, interval, minus
 from minixai.errors import ShapeError
 from minixai.methods import Explanation
-from minixai.methods.question import Numbers, Question, whole_number
+from minixai.methods.question import Numbers, Question
 from minixai.nn import Module
 from minixai.ops.sizes import Size, check_images, pair
+from minixai.settings import finite_array, whole_number
 from minixai.typing import Array
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class Degradation:
     steps: Numbers  # (s + 1,): how many are changed; the first is 0
     scores: Array  # (n, s + 1) float64: the probability of the class
     target: Numbers  # (n,): the class
+    quantity: str  # what the scores are: "probability (softmax of the logits)", …
 
     @property
     def fractions(self) -> Array:
@@ -64,9 +66,10 @@ class Degradation:
 
     def __repr__(self) -> str:
         first, last = self.scores[:, 0].mean(), self.scores[:, -1].mean()
+        reach = f"after {self.steps[-1]} of {self.patches}"
         return (
-            f"Degradation({_images(self)}, {self.patch} {self.change}, {ORDERS[self.order]}: probability "
-            f"{first:.3f} → {last:.3f} after {self.steps[-1]} of {self.patches}, area {self.area.mean():.3f})"
+            f"Degradation({_images(self)}, {self.patch} {self.change}, {ORDERS[self.order]}: "
+            f"{self.quantity} {first:.3f} → {last:.3f} {reach}, area {self.area.mean():.3f})"
         )
 
     def plot(self, title: str = "") -> Picture:
@@ -82,7 +85,7 @@ class DegradationComparison:
     paired, image by image.
 
     curves: name → Degradation; put the random order first.
-    Raises ValueError where there is none, or they differ in patch, change, steps, images or class.
+    Raises ValueError where there is none, or they differ in patch, change, steps, images, class or quantity.
     """
 
     curves: Mapping[str, Degradation]
@@ -95,7 +98,7 @@ class DegradationComparison:
             if _protocol(self.curves[name]) != _protocol(self.curves[first]):
                 raise ValueError(
                     f"DegradationComparison: {name!r} differs from {first!r} in patch, change, steps, "
-                    "images or class, expected the same"
+                    "images, class or quantity, expected the same"
                 )
 
     @property
@@ -126,7 +129,7 @@ class DegradationComparison:
         several = f"mean of {_images(first)}, {100 * LEVEL:.0f} % bootstrap intervals"
         note = f"{self.heading}; {several if len(first.scores) > 1 else 'one image'}"
         xlabel = f"{first.patch} {first.change.split()[0]}, of {first.patches}"
-        return probability_curves(first.steps, bands, xlabel, title, note)
+        return probability_curves(first.steps, bands, xlabel, first.quantity, title, note)
 
 
 def degrade(
@@ -180,7 +183,8 @@ def degrade(
     counts = np.arange(last + 1)
     scores = _scores(ask, ask.x, filled, ranks[:, patches], counts, progress)
     name = "pixels" if size == (1, 1) else f"{size[0]}×{size[1]} patches"
-    return Degradation(name, f"replaced by {change}", order, total, counts, scores, ask.target)
+    quantity = str(ask.probability)
+    return Degradation(name, f"replaced by {change}", order, total, counts, scores, ask.target, quantity)
 
 
 def insertion_deletion(
@@ -213,10 +217,12 @@ def insertion_deletion(
     counts = np.arange(shares + 1) * total // shares
     insertion = _scores(ask, empty, ask.x, ranks[:, patches], counts, progress)
     deletion = _scores(ask, ask.x, filled, ranks[:, patches], counts, progress)
-    return (
-        Degradation("pixels", f"inserted into {inserted}", "morf", total, counts, insertion, ask.target),
-        Degradation("pixels", f"replaced by {deleted}", "morf", total, counts, deletion, ask.target),
+    pairs = (f"inserted into {inserted}", insertion), (f"replaced by {deleted}", deletion)
+    inserting, deleting = (
+        Degradation("pixels", change, "morf", total, counts, scores, ask.target, str(ask.probability))
+        for change, scores in pairs
     )
+    return inserting, deleting
 
 
 def _ask(call: str, model: Module, x: Any, target: Any, batch_size: int) -> Question:
@@ -253,13 +259,9 @@ def _heat(ask: Question, attribution: Any) -> Array:
         return np.zeros(pixels)
     if isinstance(attribution, Explanation) and not np.array_equal(attribution.x, x):
         raise ValueError(f"{call}: attribution explains another x, expected an Explanation of this one")
-    heat = np.asarray(attribution)
-    if heat.dtype.kind not in "fiub":
-        raise TypeError(f"{call}: attribution has dtype {heat.dtype}, expected numbers")
+    heat = finite_array(call, "attribution", attribution)
     if heat.shape not in (x.shape, pixels):
         raise ShapeError(f"{call}: attribution has shape {heat.shape}, expected {x.shape} or {pixels}")
-    if not np.isfinite(heat).all():
-        raise ValueError(f"{call}: attribution holds NaN or inf, expected finite numbers")
     heat = heat.astype(np.float64)
     return heat.sum(axis=1) if heat.ndim == 4 else heat
 
@@ -275,9 +277,7 @@ def _filled(ask: Question, fill: Any, patches: Numbers) -> tuple[Array, str]:
         if patches.max() + 1 == patches.size:
             raise ValueError(f"{call}: fill is 'patch mean', which is the pixel itself where patch is 1")
         return _patch_means(x, patches), "their mean"
-    filled = np.asarray(fill, x.dtype)
-    if not np.isfinite(filled).all():
-        raise ValueError(f"{call}: fill holds NaN or inf, expected finite numbers")
+    filled = finite_array(call, "fill", fill, x.dtype)
     if filled.shape == x.shape:
         return filled, "another image"
     if filled.shape not in ((), x.shape[1:2]):
@@ -325,7 +325,7 @@ def _images(curve: Degradation) -> str:
 def _protocol(curve: Degradation) -> tuple[Any, ...]:
     """What curves that are compared must share."""
     steps, target = curve.steps.tolist(), curve.target.tolist()
-    return curve.patch, curve.change, curve.patches, steps, target
+    return curve.patch, curve.change, curve.patches, steps, target, curve.quantity
 
 
 def _interval(values: Array, form: str) -> str:

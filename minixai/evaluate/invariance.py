@@ -14,9 +14,10 @@ import numpy as np
 
 from minixai.data import Preprocess
 from minixai.errors import ShapeError
-from minixai.evaluate.trace import Classes, Trace
-from minixai.methods.unit import Layer
+from minixai.evaluate.trace import Trace
+from minixai.methods.unit import Indices, Layer
 from minixai.nn import Module
+from minixai.settings import finite_array
 from minixai.typing import Array
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ class InvarianceCurves:
     amounts: Array  # (k,): in pixels of the photo, as a factor, in degrees
     distances: dict[Layer, Array]  # layer → (n, k): ‖features(T x) − features(x)‖₂
     probability: Array  # (n, k): of the class
-    target: Classes  # (n,): the class
+    target: Indices  # (n,): the class
+    quantity: str  # what the probability is: "probability (softmax of the logits)", …
 
     def plot(self, classes: Sequence[str] | None = None, title: str = "") -> Picture:
         """Draw the curves, a panel for each layer and one for the probability; a line is a photo.
@@ -48,7 +50,7 @@ class InvarianceCurves:
         names = [f"class {t}" if classes is None else classes[t] for t in self.target]
         distances = {str(layer): each for layer, each in self.distances.items()}
         xlabel = f"{self.transformation}, {UNITS[self.transformation]}"
-        return curves(self.amounts, xlabel, distances, self.probability, names, title)
+        return curves(self.amounts, xlabel, distances, self.quantity, self.probability, names, title)
 
 
 def invariance_curves(
@@ -77,25 +79,29 @@ def invariance_curves(
     call = "invariance_curves"
     if transformation not in UNITS:
         raise ValueError(f"{call}: transformation is {transformation!r}, expected one of {', '.join(UNITS)}")
+    steps = finite_array(call, "amounts", amounts, float)
     if transformation == "scale" and min(amounts) <= 0:
         raise ValueError(f"{call}: amounts holds the scale {min(amounts)}, expected above 0")
     prepare = getattr(model, "preprocess", None) if preprocess is None else preprocess
     if prepare is None:
         raise ValueError(f"{call}: the model has no preprocess of its own, expected one")
-    still, _, classes = _look(call, model, prepare(photos), layers, target)
+    run = Trace(call, model, prepare(photos))
+    classes, still = run.chosen(target).target, _features(run, layers)
     distances, probability = [], []
     for amount in amounts:
         moved = prepare([_move(photo, transformation, amount) for photo in photos])
-        features, p, _ = _look(call, model, moved, layers)
-        pairs = zip(features, still, strict=True)
+        run = Trace(call, model, moved)
+        p, quantity = run.probabilities()
+        pairs = zip(_features(run, layers), still, strict=True)
         distances.append([np.linalg.norm(new - old, axis=1) for new, old in pairs])
         probability.append(p[np.arange(len(photos)), classes])
     return InvarianceCurves(
         transformation,
-        np.array(amounts, float),
+        steps,
         {layer: each.T for layer, each in zip(layers, np.stack(distances, axis=1), strict=True)},
         np.stack(probability, axis=1),
         classes,
+        str(quantity),
     )
 
 
@@ -121,13 +127,10 @@ def correspondence(model: Module, x: Any, occluded: Any, layer: Layer) -> float:
     return float(sum((signs != each).mean(axis=1).sum() for each in signs))
 
 
-def _look(
-    call: str, model: Module, x: Array, layers: Sequence[Layer], target: Any = None
-) -> tuple[list[Array], Array, Classes]:
-    """The features (n, d) of layers, the probabilities (n, k), and the class (n,) that target names."""
-    run = Trace(call, model, x)
-    features = [run.features(layer).reshape(len(x), -1) for layer in layers]
-    return features, run.probabilities(), run.chosen(target).target
+def _features(run: Trace, layers: Sequence[Layer]) -> list[Array]:
+    """Those of each layer, (n, d)."""
+    found = [run.features(layer) for layer in layers]
+    return [features.reshape(len(features), -1) for features in found]
 
 
 def _move(photo: Any, transformation: str, amount: float) -> np.ndarray:

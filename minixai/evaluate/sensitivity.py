@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minixai.errors import ShapeError
-from minixai.evaluate.trace import Classes, Trace
+from minixai.evaluate.trace import Trace
 from minixai.methods.explanation import Explanation
 from minixai.methods.projection import project
-from minixai.methods.question import whole_number
-from minixai.methods.unit import Layer
+from minixai.methods.unit import Indices, Layer
 from minixai.nn import Module
 from minixai.ops.sizes import Size, pair
+from minixai.settings import finite_number, whole_number
 from minixai.typing import Array
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ class OcclusionSensitivity:
     target: int  # the class
     activation: Array  # (r, q): Σ over the feature map
     probability: Array  # (r, q): of the class
-    best: Classes  # (r, q): the most probable class
+    best: Indices  # (r, q): the most probable class
+    quantity: str  # what the probability is: "probability (softmax of the logits)", …
     projection: Explanation  # of the feature map, without the square
     patch: tuple[int, int]  # the square's height and width, in pixels
     stride: tuple[int, int]  # the steps between its places
@@ -56,6 +57,7 @@ class OcclusionSensitivity:
             self.activation,
             e._images(e.map)[0],
             self.probability,
+            self.quantity,
             self.best,
             e.unit.label,
             name(self.target),
@@ -104,7 +106,10 @@ def occlusion_sensitivity(
     if size[0] > h or size[1] > w:
         raise ValueError(f"{CALL}: patch is {size}, larger than the image {(h, w)}")
     batch_size = whole_number(CALL, "batch_size", batch_size)
-    channel, chosen = _strongest(model, x, layer, target)
+    fill = finite_number(CALL, "fill", fill)
+    run = Trace(CALL, model, x)
+    channel, chosen = int(_sums(run, layer)[0].argmax()), int(run.chosen(target).target[0])
+    _, quantity = run.probabilities()
     tops, lefts = range(0, h - size[0] + 1, step[0]), range(0, w - size[1] + 1, step[1])
     places = [(top, left) for top in tops for left in lefts]
     starts, measured = range(0, len(places), batch_size), []
@@ -122,22 +127,17 @@ def occlusion_sensitivity(
         sums[:, channel].reshape(grid),
         p[:, chosen].reshape(grid),
         p.argmax(axis=1).reshape(grid),
+        str(quantity),
         project(model, x, layer, (channel,)),
         size,
         step,
     )
 
 
-def _strongest(model: Module, x: Array, layer: Layer, target: Any) -> tuple[int, int]:
-    """The feature map with the largest sum, and the class that target names."""
-    run = Trace(CALL, model, x)
-    return int(_sums(run, layer)[0].argmax()), int(run.chosen(target).target[0])
-
-
 def _measure(model: Module, x: Array, layer: Layer) -> tuple[Array, Array]:
     """The sum of every feature map, (n, k), and the probability of every class, (n, classes)."""
     run = Trace(CALL, model, x)
-    return _sums(run, layer), run.probabilities()
+    return _sums(run, layer), run.probabilities()[0]
 
 
 def _sums(run: Trace, layer: Layer) -> Array:

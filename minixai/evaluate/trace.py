@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from minixai.methods.unit import Chosen, Layer, select_unit
+from minixai.methods.unit import Chosen, Layer, Probability, select_unit
 from minixai.nn import Module
 from minixai.tape import Tensor
 from minixai.typing import Array
 
-__all__ = ["Classes", "Trace"]
-
-Classes = np.ndarray[Any, np.dtype[np.intp]]
+__all__ = ["Trace"]
 
 
 class Trace:
@@ -32,6 +28,7 @@ class Trace:
         """(n, …): the output of a layer."""
         return self.chosen(layer=layer).tensor.value
 
-    def probabilities(self) -> Array:
-        """(n, k): of all classes."""
-        return self.chosen().probabilities
+    def probabilities(self) -> tuple[Array, Probability]:
+        """(n, k): of all classes; and what was taken for them."""
+        probability = self.chosen().probability
+        return probability.of(self._output.value), probability

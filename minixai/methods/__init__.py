@@ -3,11 +3,12 @@
 A file of this folder is found because it is here: what it marks with `@method` is `minixai.methods.<name>`.
 """
 
-import importlib
-import pkgutil
+from importlib import import_module as _import
+from pkgutil import iter_modules as _modules_in
+from typing import TYPE_CHECKING
 
 from minixai.methods.backprop import *
-from minixai.methods.catalogue import METHODS, OfUnit, method
+from minixai.methods.catalogue import METHODS, method
 from minixai.methods.explanation import *
 from minixai.methods.ledger import Ledger
 from minixai.methods.path import *
@@ -18,16 +19,17 @@ from minixai.methods.question import Answer, Question
 from minixai.methods.relevance import *
 from minixai.methods.unit import Unit
 
-for _found in pkgutil.iter_modules(__path__, f"{__name__}."):
-    importlib.import_module(_found.name)
+for _found in _modules_in(__path__, f"{__name__}."):
+    _import(_found.name)
 
+if not TYPE_CHECKING:  # who would take any name
 
-def __getattr__(name: str) -> OfUnit[...]:
-    """A method that no line here names: one of another file, or of a notebook."""
-    if name in METHODS:
-        return METHODS[name].function
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}; there are {', '.join(METHODS)}")
+    def __getattr__(name):
+        """A method that no line here names: one of another file, or of a notebook."""
+        if name in METHODS:
+            return METHODS[name].function
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; there are {', '.join(METHODS)}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *METHODS})
+    return sorted({name for name in globals() if not name.startswith("_")} - {"TYPE_CHECKING"} | {*METHODS})

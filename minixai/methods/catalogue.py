@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import update_wrapper
-from typing import Any, Concatenate, Literal, ParamSpec, Protocol, overload
+from typing import Any, Concatenate, Literal, ParamSpec, Protocol, Required, TypedDict, Unpack, overload
 
 from minixai.methods.explanation import Explanation
 from minixai.methods.question import Answer, Question
 from minixai.methods.unit import Layer, Neuron, Seed
 from minixai.nn import Module
-from minixai.rules import Rules
+from minixai.tape import Rule
 from minixai.typing import Array
 
 __all__ = ["METHODS", "Method", "markdown_table", "method"]
 
 P = ParamSpec("P")
-Says = Callable[Concatenate[Question, P], Rules | Array | Answer]
+Says = Callable[Concatenate[Question, P], Mapping[Any, Rule] | Array | Answer]
 
 
 class OfUnit(Protocol[P]):
@@ -86,18 +86,28 @@ RAISES = """Raises TypeError or ValueError for a wrong argument, ValueError for 
 batch or a wrong shape."""
 
 
+class About(TypedDict, total=False):
+    """What a row of the catalogue says of a method."""
+
+    shows: Required[str]
+    fails: Required[str]  # where
+    paper: Required[str]
+    cost: str  # "one walk back", "many walks back", "many forward passes"
+    wants: str  # beside the model and x
+
+
 @dataclass(frozen=True)
 class Method:
-    """A row of the catalogue."""
+    """A row of the catalogue; see `About`."""
 
     function: Callable[..., Explanation]
     title: str  # in figures
     kind: str  # "function", "signal" or "attribution"
     shows: str
-    cost: str  # "one walk back", "many walks back", "many forward passes"
-    wants: str  # beside the model and x
     fails: str
     paper: str
+    cost: str = "one walk back"
+    wants: str = ""
 
     @property
     def quick(self) -> bool:
@@ -121,53 +131,24 @@ METHODS: dict[str, Method] = {}
 
 @overload
 def method(
-    title: str,
-    kind: str,
-    *,
-    shows: str,
-    fails: str,
-    paper: str,
-    cost: str = ...,
-    wants: str = ...,
-    seed: Seed | None = ...,
-    ledger: bool = ...,
+    title: str, kind: str, *, seed: Seed | None = ..., ledger: bool = ..., **about: Unpack[About]
 ) -> Callable[[Says[P]], OfUnit[P]]: ...
 @overload
 def method(
-    title: str,
-    kind: str,
-    *,
-    asks: Literal["score"],
-    shows: str,
-    fails: str,
-    paper: str,
-    cost: str = ...,
-    wants: str = ...,
+    title: str, kind: str, *, asks: Literal["score"], **about: Unpack[About]
 ) -> Callable[[Says[P]], OfScore[P]]: ...
 @overload
 def method(
-    title: str,
-    kind: str,
-    *,
-    asks: Literal["class"],
-    shows: str,
-    fails: str,
-    paper: str,
-    cost: str = ...,
-    wants: str = ...,
+    title: str, kind: str, *, asks: Literal["class"], **about: Unpack[About]
 ) -> Callable[[Says[P]], OfClass[P]]: ...
 def method(
     title: str,
     kind: str,
     *,
-    shows: str,
-    fails: str,
-    paper: str,
-    cost: str = "one walk back",
-    wants: str = "",
-    asks: Literal["unit", "score", "class"] = "unit",
+    asks: str = "unit",
     seed: Seed | None = None,
     ledger: bool = False,
+    **about: Unpack[About],
 ) -> Any:
     """Make a method of a function (question, *, settings) -> a table of rules, a map, or an `Answer`.
 
@@ -178,9 +159,14 @@ def method(
     seed: the default. ledger: whether the walk with a table keeps one.
     """
 
+    if kind not in ("function", "signal", "attribution"):
+        raise ValueError(f"method: kind is {kind!r}, expected 'function', 'signal' or 'attribution'")
+
     def enter(say: Says[...]) -> Callable[..., Explanation]:
-        signature = _signature(say, asks, seed)
-        asked = [name for name in WORDS if name in signature.parameters]
+        asked, signature = _signature(say, asks, seed)
+        known = METHODS.get(say.__name__)
+        if known and known.function.__module__ != say.__module__:
+            raise ValueError(f"method: {say.__name__} is a method of {known.function.__module__} already")
 
         def explain(*args: Any, **kwargs: Any) -> Explanation:
             try:
@@ -188,33 +174,34 @@ def method(
             except TypeError as error:
                 raise TypeError(f"{say.__name__}: {error}") from None
             given.apply_defaults()
-            settings = given.arguments
-            unit = {name: settings.pop(name) for name in asked}
+            unit = {name: given.arguments.pop(name) for name in asked}
+            settings = given.kwargs
             question = Question(say.__name__, **unit, batch_size=settings.get("batch_size"))
             said = say(question, **settings)
-            if isinstance(said, Rules):
+            if isinstance(said, Mapping):
                 said = question.walk(said, ledger)
             answer = said if isinstance(said, Answer) else Answer(said)
             explanation = question.explanation(title, kind, answer)
-            explanation.warn_of_zeros(stacklevel=3)
+            explanation.warn_of_zeros()
             return explanation
 
         update_wrapper(explain, say)
         words = "\n".join(f"{name}: {WORDS[name]}" for name in asked)
         explain.__doc__ = f"{inspect.getdoc(say)}\n\n{words}\n\n{RAISES}"
         explain.__signature__ = signature  # type: ignore[attr-defined]
-        METHODS[say.__name__] = Method(explain, title, kind, shows, cost, wants, fails, paper)
+        explain.__annotations__ = {}  # those of `say` are not its own
+        METHODS[say.__name__] = Method(explain, title, kind, **about)
         return explain
 
     return enter
 
 
-def _signature(say: Says[...], asks: str, seed: Seed | None) -> inspect.Signature:
-    """That of the protocol, with the settings of the function in place of `settings`."""
+def _signature(say: Says[...], asks: str, seed: Seed | None) -> tuple[list[str], inspect.Signature]:
+    """The names of what is asked, and the protocol's signature with the function's own settings behind."""
     of_all = list(inspect.signature(ASKS[asks].__call__).parameters.values())[1:-2]
     of_all = [p.replace(default=seed) if p.name == "seed" else p for p in of_all]
     _, *own = inspect.signature(say).parameters.values()
-    return inspect.Signature([*of_all, *own], return_annotation="Explanation")
+    return [p.name for p in of_all], inspect.Signature([*of_all, *own], return_annotation="Explanation")
 
 
 def markdown_table() -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minixai.errors import ShapeError
+from minixai.errors import ShapeError, warn
 from minixai.methods.ledger import Ledger
 from minixai.methods.unit import Unit
 from minixai.typing import Array
@@ -18,12 +17,20 @@ if TYPE_CHECKING:
     from minixai.data import Preprocess
     from minixai.plot.picture import Picture
 
-__all__ = ["Explanation", "ZeroMapWarning", "side_by_side"]
+__all__ = ["Explanation", "MapWarning", "UnusedTableWarning", "ZeroMapWarning", "side_by_side"]
 
 COLUMNS = 6  # maps beside a photo
 
 
-class ZeroMapWarning(UserWarning):
+class MapWarning(UserWarning):
+    """A map is not what its method's name promises."""
+
+
+class UnusedTableWarning(MapWarning):
+    """No rule of a method's table applied: the map is the gradient."""
+
+
+class ZeroMapWarning(MapWarning):
     """A map is zero everywhere: nothing came back to the input."""
 
 
@@ -46,22 +53,27 @@ class Explanation:
     preprocess: Preprocess | None = None  # how the model's input is made from photos
     ledger: Ledger | None = None  # of methods that share out relevance
     gap: Array | None = None  # (n,): Σ map less the change of the score; of integrated gradients
+    quantity: str = ""  # what the map is about, where that is not the score; of RISE
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
             if isinstance(value, np.ndarray):
                 object.__setattr__(self, name, np.array(value))
 
-    def warn_of_zeros(self, stacklevel: int) -> None:
+    @property
+    def heading(self) -> str:
+        """The method, and what it explains."""
+        return f"{self.method} of {self.quantity or self.unit}"
+
+    def warn_of_zeros(self) -> None:
         """Warn where nothing came back to the input."""
         dark = np.flatnonzero(self.zero)
         if dark.size:
             images = ", ".join(map(str, dark[:5])) + (", …" if dark.size > 5 else "")
-            warnings.warn(
-                f"{self.method}: the map of image {images} is zero everywhere: "
-                "nothing came back to the input",
+            what = f"the map of image {images} is zero everywhere"
+            warn(
+                f"{self.heading}: {what}: nothing came back to the input",
                 ZeroMapWarning,
-                stacklevel=stacklevel,
             )
 
     @property
@@ -73,7 +85,7 @@ class Explanation:
         return np.array(self.map, dtype=dtype, copy=copy)
 
     def __repr__(self) -> str:
-        return f"Explanation({self.method} of {self.unit}, {self.kind} of shape {self.map.shape})"
+        return f"Explanation({self.heading}, {self.kind} of shape {self.map.shape})"
 
     def plot(
         self,
@@ -166,7 +178,7 @@ def side_by_side(
     groups = [
         maps.Group(
             [row[0]._heading(i, classes) for i in range(len(first.x))],
-            [maps.Maps(e.method, e.kind, e._images(e.map), e.kind == "signal") for e in row],
+            [maps.Maps(e.method, e.kind, e._images(e.map), e.kind == "signal", e.quantity) for e in row],
         )
         for unit in units.values()
         for row in (unit[i : i + COLUMNS] for i in range(0, len(unit), COLUMNS))

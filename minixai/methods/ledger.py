@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minixai.columns import aligned, minus
-from minixai.rules import Rules, Shares
-from minixai.rules.shares import per_image
+from minixai.op import Trait
+from minixai.rules import Rules
+from minixai.rules.shares import per_image, refusal
 from minixai.tape import Node, Rule
 from minixai.typing import Array
 
@@ -109,25 +110,55 @@ class Ledger:
         return f"sum over {len(self.start)} images: " if len(self.start) > 1 else ""
 
 
-def watched(rules: Mapping[Any, Rule], rows: list[Row]) -> Rules:
-    """The same rules, strict, that leave a row for each operation."""
+def watched(
+    rules: Mapping[Any, Rule], saw: Callable[[Array, Node, Any], object], strict: bool, images: int | None
+) -> Rules:
+    """The same rules, which say what came, to which node, and what they answered.
+
+    images: refuse by name where the rows of arrays are no longer these images; None does not look.
+    """
 
     def watching(rule: Rule) -> Rule:
         def watched_rule(g: Array, node: Node) -> Any:
+            if images is not None and not _keeps_images(node, images):
+                raise refusal(node, f"moves the batch axis of {images} images, so that no leak can be booked")
             shares = rule(g, node)
-            rows.append(_row(g, node, shares))
+            saw(g, node, shares)
             return shares
 
         return watched_rule
 
-    return Rules({key: watching(rule) for key, rule in rules.items()}, strict=True)
+    return Rules({key: watching(rule) for key, rule in rules.items()}, strict)
 
 
-def _row(g: Array, node: Node, shares: Any) -> Row:
+def _keeps_images(node: Node, images: int) -> bool:
+    """Whether arrays have a row for each image and, where entries only move, in the same order."""
+    paths = [x for x, need in zip(node.arrays, node.needs, strict=True) if need]
+    if any(len(np.atleast_1d(array)) != images for array in (node.value, *paths)):
+        return False
+    if Trait.REARRANGE not in node.traits:
+        return True
+    numbered = [np.broadcast_to(_numbers(x), x.shape) for x in node.arrays]
+    return bool(np.all((moved := node.op.forward(*numbered, **node.params)) == _numbers(moved)))
+
+
+def _numbers(x: Array) -> Array:
+    """(n, 1, …, 1): the number of each row."""
+    return np.arange(len(x), dtype=x.dtype).reshape(-1, *[1] * (x.ndim - 1))
+
+
+def row_of(g: Array, node: Node, shares: Any) -> Row:
     """What came, was passed on to inputs that matter, and leaked."""
     nothing = np.zeros(len(g))
     passed = (per_image(r) for r, need in zip(shares, node.needs, strict=False) if need and r is not None)
-    leaks = shares.leaks if isinstance(shares, Shares) else {}
+    leaks: dict[str, Array] = {
+        key: np.asarray(leak, np.float64) for key, leak in getattr(shares, "leaks", {}).items()
+    }
+    for reason, leak in leaks.items():
+        if leak.shape != nothing.shape:
+            raise refusal(
+                node, f"the leak {reason!r} has shape {leak.shape}, expected {nothing.shape}: one an image"
+            )
     return Row(node.layer, node.op.name, per_image(g), sum(passed, start=nothing), leaks)
 
 

@@ -15,7 +15,8 @@ import numpy as np
 
 from minixai.errors import ShapeError
 from minixai.methods.catalogue import method
-from minixai.methods.question import Answer, Question, whole_number
+from minixai.methods.question import Answer, Question
+from minixai.settings import finite_array, finite_number, whole_number
 from minixai.typing import Array
 
 __all__ = ["integrated_gradients", "smoothgrad", "vargrad"]
@@ -142,17 +143,14 @@ class _Noise:
     def __init__(self, ask: Question, n_samples: int, sigma: float, noise: Any, noise_seed: int) -> None:
         call, x = ask.call, ask.x
         self.seed = whole_number(call, "noise_seed", noise_seed, least=0)
-        if not 0 <= sigma < np.inf:
-            raise ValueError(f"{call}: sigma is {sigma}, expected a share of the range, at least 0")
+        sigma = finite_number(call, "sigma", sigma, least=0)
         pixels = x.reshape(len(x), -1)
         self.scale = sigma * (pixels.max(axis=1) - pixels.min(axis=1))
-        self.given = None if noise is None else np.asarray(noise)
+        self.given = None if noise is None else finite_array(call, "noise", noise)
         if self.given is not None:
             if self.given.shape[1:] != x.shape:
                 came = f"noise has shape {self.given.shape}"
                 raise ShapeError(f"{call}: {came}, expected (n_samples, *{x.shape})")
-            if not np.isfinite(self.given).all():
-                raise ValueError(f"{call}: noise holds NaN or inf, expected finite numbers")
             n_samples = len(self.given)
         self.n_samples = whole_number(call, "n_samples", n_samples)
 
@@ -174,9 +172,7 @@ def _noisy_gradients(ask: Question, draws: _Noise, progress: bool) -> Iterator[t
 
 
 def _baseline(ask: Question, baseline: Any) -> Array:
-    start = np.asarray(baseline, ask.x.dtype)
-    if not np.isfinite(start).all():
-        raise ValueError(f"{ask.call}: baseline holds NaN or inf, expected finite numbers")
+    start = finite_array(ask.call, "baseline", baseline, ask.x.dtype)
     try:
         return np.broadcast_to(start, ask.x.shape)
     except ValueError:

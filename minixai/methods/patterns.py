@@ -20,12 +20,10 @@ import numpy as np
 from minixai import rules
 from minixai.methods.catalogue import method
 from minixai.methods.question import Answer, Question
-from minixai.signal.patterns import Kind, Patterns
-from minixai.typing import Array
+from minixai.rules.patterns import Given
+from minixai.signal.patterns import Kind
 
 __all__ = ["pattern_attribution", "pattern_net"]
-
-Given = Patterns | Mapping[str, Array]
 
 
 @method(

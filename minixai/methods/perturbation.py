@@ -17,8 +17,9 @@ import numpy as np
 
 from minixai.errors import ShapeError
 from minixai.methods.catalogue import method
-from minixai.methods.question import Question, whole_number
+from minixai.methods.question import Answer, Question
 from minixai.ops.sizes import Size, check_images, pair
+from minixai.settings import finite_array, finite_number, whole_number
 from minixai.typing import Array
 
 __all__ = ["occlusion", "rise"]
@@ -96,7 +97,7 @@ def rise(
     mask_seed: int = 0,
     batch_size: int = 8,
     progress: bool = True,
-) -> Array:
+) -> Answer:
     """Σ_c map = 1/(N·p) · Σ_k (P_k − P̄) · mask_k, with P_k = P(target | x ⊙ mask_k) and P̄ their mean.
 
     What it adds to the expected probability of the class that the pixel is seen (Petsiuk et al. 2018,
@@ -110,16 +111,15 @@ def rise(
     mask_seed: of the masks, which are the same for every image of every batch.
 
     The probability is the model's own where it ends with a softmax or a sigmoid; else the softmax of its
-    logits, or the sigmoid of a single one. `score` is the logit. Raises, besides what `gradient` raises,
-    ValueError for p outside (0, 1) or too few masks.
+    logits, or the sigmoid of a single one: `quantity` says which. `score` is the logit. Raises, besides
+    what `gradient` raises, ValueError for p outside (0, 1) or too few masks.
     """
     x = _images(ask)
     n, c, h, w = x.shape
     n_masks = whole_number(ask.call, "n_masks", n_masks)
     grid = whole_number(ask.call, "grid", grid)
     seed = whole_number(ask.call, "mask_seed", mask_seed, least=0)
-    if not 0 < p < 1:
-        raise ValueError(f"{ask.call}: p is {p}, expected a probability between 0 and 1")
+    p = finite_number(ask.call, "p", p, above=0, below=1)
     seen, covers, mean = np.zeros((n, h, w)), np.zeros((n, h, w)), np.zeros(n)
     for numbers, images in ask.pairs(n_masks, progress):
         masks = np.stack([_mask((h, w), grid, p, np.random.default_rng([seed, k])) for k in numbers])
@@ -130,7 +130,7 @@ def rise(
             mean[i] += probability / n_masks
     if centred:
         seen -= mean[:, None, None] * covers
-    return _shared(seen / (n_masks * p), c)
+    return Answer(_shared(seen / (n_masks * p), c), quantity=str(ask.probability))
 
 
 def _images(ask: Question) -> Array:
@@ -160,11 +160,9 @@ def _windows(
 
 def _fill(call: str, fill: Any, x: Array) -> Array:
     """(c, 1, 1), or one number for all channels."""
-    colour = np.asarray(fill, x.dtype)
+    colour = finite_array(call, "fill", fill, x.dtype)
     if colour.shape not in ((), (x.shape[1],)):
         raise ShapeError(f"{call}: fill has shape {colour.shape}, expected a number or {x.shape[1]} of them")
-    if not np.isfinite(colour).all():
-        raise ValueError(f"{call}: fill holds NaN or inf, expected finite numbers")
     return colour.reshape(-1, 1, 1)
 
 

@@ -19,7 +19,6 @@ from minixai.methods.question import Question
 from minixai.methods.unit import Layer, Neuron, select_unit
 from minixai.nn import Module
 from minixai.nn.fields import receptive_field
-from minixai.rules import Rules
 from minixai.rules.switches import unpooling
 from minixai.tape import Tensor
 from minixai.typing import Array
@@ -51,11 +50,12 @@ def project(
         what the switches are worth, "random" (drawn by rng), "centre" or "first" in every window.
     Raises as the other methods do, and ValueError for unknown switches.
     """
-    rules = Rules({**tables.deconvnet(), ops.max_pool2d: unpooling(switches, rng)})
-    method = "DeConvNet" if switches == "recorded" else f"DeConvNet, {switches} switches"
+    rules, method = tables.deconvnet(), "DeConvNet"
+    if switches != "recorded":
+        rules[ops.max_pool2d], method = unpooling(switches, rng), f"DeConvNet, {switches} switches"
     ask = Question("project", model, x, layer=layer, neuron=neuron, seed="value")
     explanation = ask.explanation(method, "signal", ask.walk(rules))
-    explanation.warn_of_zeros(stacklevel=3)
+    explanation.warn_of_zeros()
     return explanation
 
 

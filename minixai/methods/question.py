@@ -6,7 +6,6 @@ is left as it was.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
@@ -14,28 +13,19 @@ from typing import Any, get_args
 import numpy as np
 
 from minixai.context import apart
-from minixai.methods.explanation import Explanation
-from minixai.methods.ledger import Ledger, Row, watched
-from minixai.methods.unit import Chosen, Layer, Neuron, Seed, probabilities_of, select_unit
+from minixai.errors import warn
+from minixai.methods.explanation import Explanation, UnusedTableWarning
+from minixai.methods.ledger import Ledger, row_of, watched
+from minixai.methods.unit import Chosen, Layer, Neuron, Seed, class_indices, select_unit
 from minixai.nn import Module
 from minixai.rules.shares import per_image
+from minixai.settings import whole_number
 from minixai.tape import Rule, Tensor, backward
 from minixai.typing import Array
 
-__all__ = ["Answer", "Numbers", "Question", "whole_number"]
+__all__ = ["Answer", "Numbers", "Question"]
 
 Numbers = np.ndarray[Any, np.dtype[np.intp]]
-
-
-def whole_number(call: str, name: str, value: Any, least: int = 1) -> int:
-    """The value as an int; TypeError where it is none, ValueError where it is less than `least`."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{call}: {name} is {value!r}, expected a whole number") from None
-    if number < least:
-        raise ValueError(f"{call}: {name} is {number}, expected at least {least}")
-    return number
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +35,7 @@ class Answer:
     map: Array  # of x's shape
     ledger: Ledger | None = None
     gap: Array | None = None  # (n,): Σ map less the change of the score
+    quantity: str = ""  # what the map is about, where that is not the score
 
 
 class Question:
@@ -76,26 +67,31 @@ class Question:
         self.call, self.model, self.layer, self.neuron = call, model, layer, neuron
         self.x = model.check_input(call, x)
         n = len(self.x)
-        if np.ndim(target) and np.shape(target) != (n,):
-            raise TypeError(f"{call}: target is {target!r}, expected a class index, {n} of them, or None")
+        classes = class_indices(call, target, n)
         self.batch_size = n if batch_size is None else whole_number(call, "batch_size", batch_size)
         start = seed or ("one" if layer is None else "value")
         found = []
         for images in self.batches(n):
             leaf = Tensor(self.x[images])
-            chosen = self._choose(leaf, np.asarray(target)[images] if np.ndim(target) else target)
+            chosen = self._choose(leaf, None if classes is None else classes[images])
             found.append((chosen.target, chosen.score, chosen.cotangent(start)))
         self.target, self.score, self.cotangent = (np.concatenate(each) for each in zip(*found, strict=True))
-        self.unit, self.link = chosen.unit, chosen.link
+        self.unit, self.probability = chosen.unit, chosen.probability
         self._at_x = (leaf, chosen.tensor) if batch_size is None else None  # a tape is as large as all layers
 
     def walk(self, rules: Mapping[Any, Rule] | None = None, ledger: bool = False) -> Answer:
-        """Walk the tape of x back with a table of rules, and keep a ledger if asked."""
+        """Walk the tape of x back with a table of rules; keep a ledger, in a strict table, if asked."""
         leaf, output = self._at_x or self._tape(self.x)
-        rows: list[Row] = []
-        table = watched(rules or {}, rows) if ledger else rules
+        rules = {} if rules is None else rules
+        hits: list[Any] = []
+        strict = ledger or getattr(rules, "strict", False)
+        images = len(self.x) if ledger else None
+        table = watched(rules, lambda *seen: hits.append(row_of(*seen) if ledger else None), strict, images)
         g = apart(lambda: backward(output, self.cotangent, table, wrt=[leaf])[leaf], recording=True)
-        return Answer(g, Ledger(per_image(self.cotangent), rows, per_image(g)) if ledger else None)
+        if rules and not hits:
+            what = "no operation on the way back has a rule in its table"
+            warn(f"{self.call}: {what}: the map is the gradient", UnusedTableWarning)
+        return Answer(g, Ledger(per_image(self.cotangent), hits, per_image(g)) if ledger else None)
 
     def gradients(self, points: Array, images: Numbers) -> Array:
         """(m, …): the gradients at m points, of the unit that one of the images each has."""
@@ -108,13 +104,8 @@ class Question:
         return y.reshape(len(points), -1).sum(axis=1)
 
     def probabilities(self, points: Array, images: Numbers) -> Array:
-        """(m,) float64: the probabilities of the images' classes at m points.
-
-        The model's own where it ends with a softmax or a sigmoid; else the softmax of two or more logits, or
-        the sigmoid of a single one.
-        """
-        y = self.model.predict(points, len(points)).reshape(len(points), -1).astype(np.float64)
-        p = y if self.link in ("softmax", "sigmoid") else probabilities_of(y, self.link)
+        """(m,) float64: the probabilities of the images' classes at m points; see `Probability`."""
+        p = self.probability.of(self.model.predict(points, len(points)))
         return p[np.arange(len(points)), self.target[images]]
 
     def batches(self, total: int, progress: bool = False) -> Iterator[Numbers]:
@@ -134,10 +125,18 @@ class Question:
 
     def explanation(self, method: str, kind: str, answer: Answer) -> Explanation:
         """The explanation of this question, its map cast to x's dtype."""
+        map_ = answer.map
+        if not isinstance(map_, np.ndarray) or map_.shape != self.x.shape or map_.dtype.kind != "f":
+            came = (
+                f"{map_.dtype} {map_.shape}" if isinstance(map_, np.ndarray) else f"a {type(map_).__name__}"
+            )
+            raise TypeError(
+                f"{self.call}: the map is {came}, expected an array of floats of x's shape {self.x.shape}"
+            )
         return Explanation(
             method,
             kind,
-            answer.map.astype(self.x.dtype, copy=False),
+            map_.astype(self.x.dtype, copy=False),
             self.x,
             self.unit,
             self.target,
@@ -145,6 +144,7 @@ class Question:
             getattr(self.model, "preprocess", None),
             answer.ledger,
             answer.gap,
+            answer.quantity,
         )
 
     def _tape(self, points: Array) -> tuple[Tensor, Tensor]:

@@ -13,6 +13,7 @@ import numpy as np
 from minixai.methods.catalogue import method
 from minixai.methods.question import Question
 from minixai.rules import Rules, box, composite, epsilon_plus, w_square, z_plus
+from minixai.settings import finite_array
 from minixai.tape import Rule
 
 __all__ = ["deep_taylor", "lrp"]
@@ -57,6 +58,10 @@ def deep_taylor(ask: Question, *, low: Any = None, high: Any = None) -> Rules:
 
     Raises RuleError as `lrp`, ValueError for other bounds, or where x lies outside them.
     """
+    low, high = (
+        None if bound is None else finite_array(ask.call, name, bound)
+        for name, bound in (("low", low), ("high", high))
+    )
     if low is None and high is None:
         first = w_square()
     elif low is not None and high is not None:

@@ -4,20 +4,34 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from minixai import ops
+from minixai.context import apart
 from minixai.op import Trait
 from minixai.tape import Node, Tensor
 from minixai.typing import Array
 
-__all__ = ["Chosen", "Layer", "Neuron", "Seed", "Unit", "logits_of", "probabilities_of", "select_unit"]
+__all__ = [
+    "Chosen",
+    "Indices",
+    "Layer",
+    "Neuron",
+    "Probability",
+    "Seed",
+    "Unit",
+    "class_indices",
+    "logits_of",
+    "select_unit",
+]
 
 Layer = str | tuple[str, int]
 Neuron = tuple[int | str, ...] | int
 Seed = Literal["one", "value"]
+Indices = np.ndarray[Any, np.dtype[np.intp]]
 
 
 @dataclass(frozen=True)
@@ -55,12 +69,32 @@ class Unit:
         return self.label
 
 
+@dataclass(frozen=True)
+class Probability:
+    """How the probabilities of classes are read from a model's output; it prints as what was taken."""
+
+    classes: int
+    link: str | None  # the operation by which the model makes its output of logits
+
+    def of(self, output: Array) -> Array:
+        """(n, k) float64: of the model's output (n, …)."""
+        y = output.reshape(len(output), self.classes).astype(np.float64)
+        if self.link:
+            return np.exp(y) if np.any(y < 0) else y  # of logarithms
+        return np.asarray(ops.sigmoid.forward(y) if self.classes == 1 else ops.softmax.forward(y))
+
+    def __str__(self) -> str:
+        if self.link:
+            return f"probability (the model's own {self.link.replace('_', '-')})"
+        return f"probability ({'sigmoid of the logit' if self.classes == 1 else 'softmax of the logits'})"
+
+
 class Chosen(NamedTuple):
     """A unit on a tape, one per image; place is None for a whole layer or feature map."""
 
     unit: Unit
     tensor: Tensor  # (n, …)
-    place: np.ndarray[Any, np.dtype[np.intp]] | None  # (n,) in the flattened output of each image
+    place: Indices | None  # (n,) in the flattened output of each image
     link: str | None = None  # the operation that makes probabilities of these logits
 
     @property
@@ -69,12 +103,12 @@ class Chosen(NamedTuple):
         return self.tensor.value.reshape(len(self.tensor.value), -1)
 
     @property
-    def probabilities(self) -> Array:
-        """(n, k): of the classes whose logits these are."""
-        return probabilities_of(self.values, self.link)
+    def probability(self) -> Probability:
+        """Of the classes whose logits these are."""
+        return Probability(self.values.shape[1], self.link)
 
     @property
-    def target(self) -> np.ndarray[Any, np.dtype[np.intp]]:
+    def target(self) -> Indices:
         """The index of the unit for every image, −1 for a whole layer or feature map."""
         return np.full(len(self.values), -1) if self.place is None else self.place
 
@@ -124,25 +158,32 @@ def select_unit(
 def logits_of(output: Tensor) -> tuple[Tensor, str | None]:
     """The output before a final softmax, log-softmax or sigmoid, and that one's name or None.
 
-    What only moves entries behind it is done to the logits.
+    What only rearranges entries behind it is done to the logits. A link along the batch is none of classes.
     """
     moves: list[Node] = []
     tensor = output
-    while (node := tensor.node) and Trait.MOVE in node.traits and len(tensor.inputs) == 1:
+    while (node := tensor.node) and Trait.REARRANGE in node.traits and len(tensor.inputs) == 1:
         moves.append(node)
         (tensor,) = tensor.inputs
-    if node is None or Trait.LINK not in node.traits:
+    if node is None or Trait.LINK not in node.traits or node.params.get("axis") in (0, -tensor.ndim):
         return output, None
     (logits,) = tensor.inputs
     for move in reversed(moves):
-        logits = move.op(logits, **move.params)
+        logits = apart(partial(move.op, logits, **move.params), current_layer=move.layer)
     return logits, node.op.name
 
 
-def probabilities_of(logits: Array, link: str | None) -> Array:
-    """(n, k): the sigmoid of each logit where the model makes it, or there is one; else their softmax."""
-    alone = link == "sigmoid" or logits.shape[1] == 1
-    return np.asarray(ops.sigmoid.forward(logits) if alone else ops.softmax.forward(logits))
+def class_indices(call: str, target: Any, n: int) -> Indices | None:
+    """(n,): the class of every image; None where none is named. TypeError for what is no class index."""
+    if target is None:
+        return None
+    try:
+        index = np.asarray(target)
+    except ValueError:  # a list of lists of different lengths
+        index = np.empty(0)
+    if index.dtype.kind not in "iu" or index.shape not in ((), (n,)):
+        raise TypeError(f"{call}: target is {target!r}, expected a class index, {n} of them, or None")
+    return np.broadcast_to(index, (n,)).astype(np.intp)
 
 
 def _logit(call: str, output: Tensor, target: Any) -> Chosen:
@@ -153,15 +194,11 @@ def _logit(call: str, output: Tensor, target: Any) -> Chosen:
             f"{call}: the model's output {output.shape} holds no logits (n, k): "
             "name layer and neuron, where the method takes them"
         )
-    if target is None:
+    index = class_indices(call, target, n)
+    if index is None:
         index = output.value.reshape(n, classes).argmax(axis=1)
-    else:
-        index = np.asarray(target)
-        if index.dtype.kind not in "iu" or index.shape not in ((), (n,)):
-            raise TypeError(f"{call}: target is {target!r}, expected a class index, {n} of them, or None")
-        if index.min() < 0 or index.max() >= classes:
-            raise ValueError(f"{call}: target is {target!r}, expected class indices in [0, {classes})")
-        index = np.broadcast_to(index, (n,)).astype(np.intp)
+    elif outside := [i for i in index.tolist() if not 0 <= i < classes]:
+        raise ValueError(f"{call}: target is {outside[0]}, expected class indices in [0, {classes})")
     return Chosen(Unit(), output, index, link)
 
 
@@ -181,7 +218,7 @@ def _called(call: str, layers: dict[str, list[Tensor]], layer: Layer) -> tuple[s
     return name, number if calls > 1 else None
 
 
-def _neuron_index(call: str, values: Array, neuron: Neuron, where: str) -> np.ndarray[Any, np.dtype[np.intp]]:
+def _neuron_index(call: str, values: Array, neuron: Neuron, where: str) -> Indices:
     n, shape = len(values), values.shape[1:]
     maps = len(shape) == 3
     place = neuron if isinstance(neuron, tuple) else (neuron,)

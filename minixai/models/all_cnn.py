@@ -19,6 +19,7 @@ from minixai.nn import (
     Sequential,
     init,
 )
+from minixai.settings import finite_number
 from minixai.tape import Tensor
 
 __all__ = ["AllCNN", "allcnn", "allcnn_parameters"]
@@ -114,6 +115,7 @@ def allcnn(
         raise ValueError(f"allcnn: variant is {variant!r}, expected one of {', '.join(VARIANTS)}")
     if p is not None and variant in ("strided", "all"):
         raise ValueError(f"allcnn: p is {p}, but variant {variant!r} has no pooling")
+    width = finite_number("allcnn", "width", width, above=0)
     first, second = (round(width * maps) for maps in WIDTHS)
     if first < 1:
         raise ValueError(f"allcnn: width is {width}, expected one that leaves at least 1 map of {WIDTHS[0]}")

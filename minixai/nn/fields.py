@@ -11,7 +11,7 @@ from minixai.tape import Node, Tensor, tape_of
 
 __all__ = ["receptive_field"]
 
-ENTRY_BY_ENTRY = {Trait.GATE, Trait.AFFINE, Trait.SUM, Trait.PRODUCT}
+ENTRY_BY_ENTRY = {Trait.GATE, Trait.AFFINE, Trait.SUM}
 
 
 def receptive_field(y: Tensor, x: Tensor, row: int, column: int) -> tuple[slice, slice]:
@@ -46,7 +46,7 @@ def _seen_by(node: Node, masks: tuple[Mask, ...], sizes: tuple[int, ...]) -> tup
     if looks is None and ENTRY_BY_ENTRY.intersection(node.traits):
         looks = same
     if looks is None:
-        raise RuleError(f"receptive_field: no rule for {node.label}")
+        raise RuleError(f"receptive_field: no rule for {node.label}, which does not say where it looks")
     return tuple(looks(masks[axis], size, node, axis) for axis, size in enumerate(sizes))
 
 

@@ -12,6 +12,7 @@ from minixai.nn.init import fan_in, uniform
 from minixai.nn.module import Module, Parameter
 from minixai.ops.normalisation import channel_moments
 from minixai.ops.sizes import Size, pair
+from minixai.settings import finite_number
 from minixai.tape import Tensor
 
 __all__ = [
@@ -100,7 +101,7 @@ class LeakyReLU(Module):
     """x where x > 0, else negative_slope · x."""
 
     def __init__(self, negative_slope: float = 0.01) -> None:
-        self.negative_slope = negative_slope
+        self.negative_slope = finite_number("LeakyReLU", "negative_slope", negative_slope)
 
     def forward(self, x: Tensor) -> Tensor:
         """Any shape."""
@@ -239,7 +240,8 @@ class Dropout(Module):
     """In training, each entry is 0 with probability p and the others are divided by 1 − p; else x itself."""
 
     def __init__(self, p: float = 0.5, *, rng: Rng = None) -> None:
-        self.p, self.rng = p, np.random.default_rng(rng)
+        self.p = finite_number("Dropout", "p", p, least=0, below=1)
+        self.rng = np.random.default_rng(rng)
 
     def forward(self, x: Tensor) -> Tensor:
         """Any shape."""
@@ -260,7 +262,8 @@ class BatchNorm2d(Module):
     def __init__(
         self, num_features: int, eps: float = 1e-5, momentum: float = 0.1, affine: bool = True
     ) -> None:
-        self.eps, self.momentum = eps, momentum
+        self.eps = finite_number("BatchNorm2d", "eps", eps, least=0)
+        self.momentum = finite_number("BatchNorm2d", "momentum", momentum, least=0, most=1)
         self.weight = Parameter(np.ones(num_features, np.float32)) if affine else None
         self.bias = Parameter(np.zeros(num_features, np.float32)) if affine else None
         self.register_buffer("running_mean", np.zeros(num_features, np.float32))

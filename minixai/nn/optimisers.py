@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from minixai.nn.module import Parameter
+from minixai.settings import finite_number
 from minixai.tape import Tensor
 from minixai.typing import Array
 
@@ -20,7 +21,9 @@ class SGD:
         self, parameters: Iterable[Parameter], lr: float, momentum: float = 0.0, weight_decay: float = 0.0
     ) -> None:
         self.parameters = _listed("SGD", parameters)
-        self.lr, self.momentum, self.weight_decay = lr, momentum, weight_decay
+        self.lr = finite_number("SGD", "lr", lr, least=0)
+        self.momentum = finite_number("SGD", "momentum", momentum, least=0)
+        self.weight_decay = finite_number("SGD", "weight_decay", weight_decay, least=0)
         self._velocity: dict[Tensor, Array] = {}
 
     def step(self, gradients: Mapping[Tensor, Array]) -> None:
@@ -45,7 +48,10 @@ class Adam:
         weight_decay: float = 0.0,
     ) -> None:
         self.parameters = _listed("Adam", parameters)
-        self.lr, self.betas, self.eps, self.weight_decay = lr, betas, eps, weight_decay
+        self.lr = finite_number("Adam", "lr", lr, least=0)
+        self.betas = tuple(finite_number("Adam", "betas", beta, least=0, below=1) for beta in betas)
+        self.eps = finite_number("Adam", "eps", eps, least=0)
+        self.weight_decay = finite_number("Adam", "weight_decay", weight_decay, least=0)
         self._steps = 0
         self._means: dict[Tensor, Array] = {p: np.zeros_like(p.value) for p in self.parameters}
         self._squares: dict[Tensor, Array] = {p: np.zeros_like(p.value) for p in self.parameters}

@@ -1,5 +1,6 @@
 """The operations of the tape. Each stands with its VJP directly below it."""
 
+from minixai.op import Op
 from minixai.ops.activation import leaky_relu, log_softmax, relu, sigmoid, softmax, softplus, step, tanh
 from minixai.ops.arithmetic import add, divide, exp, linear, log, matmul, multiply, negative, power, subtract
 from minixai.ops.convolution import conv2d
@@ -16,6 +17,7 @@ from minixai.ops.pooling import (
 )
 from minixai.ops.reduction import max, mean, sum
 from minixai.ops.shaping import concat, flatten, pad, reshape, slice, transpose
+from minixai.tape import operations
 
 __all__ = [
     "adaptive_avg_pool2d",
@@ -58,3 +60,5 @@ __all__ = [
     "tanh",
     "transpose",
 ]
+
+operations |= {name: each for name, each in globals().items() if isinstance(each, Op)}  # for tensors

@@ -7,6 +7,7 @@ import numpy as np
 from minixai import kernels
 from minixai.op import Trait, operation
 from minixai.ops.sizes import check_axis
+from minixai.settings import finite_number
 from minixai.tape import Node
 from minixai.typing import Array
 
@@ -27,7 +28,7 @@ def _relu_vjp(g: Array, node: Node) -> tuple[Array]:
 @operation(Trait.GATE)
 def leaky_relu(x: Array, *, slope: float = 0.01) -> Array:
     """y = x where x > 0, else slope · x. Its derivative at 0 is the slope."""
-    return np.where(x > 0, x, np.asarray(slope, x.dtype) * x)
+    return np.where(x > 0, x, np.asarray(finite_number("leaky_relu", "slope", slope), x.dtype) * x)
 
 
 @leaky_relu.define_vjp

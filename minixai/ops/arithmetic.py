@@ -7,7 +7,9 @@ import numpy as np
 from minixai import kernels
 from minixai.errors import ShapeError
 from minixai.op import Trait, operation, several
+from minixai.ops.places import same
 from minixai.ops.sizes import unbroadcast
+from minixai.settings import finite_number
 from minixai.tape import Node
 from minixai.typing import Array
 
@@ -47,7 +49,7 @@ def _subtract_vjp(g: Array, node: Node) -> tuple[Array, Array]:
     return unbroadcast(g, x.shape), unbroadcast(-g, y.shape)
 
 
-@operation(Trait.AFFINE, unless=several(Trait.PRODUCT))
+@operation(Trait.AFFINE, unless=several(Trait.PRODUCT), looks=same)
 def multiply(x: Array, y: Array) -> Array:
     """x · y elementwise, with broadcasting."""
     _broadcast_shapes("multiply", x.shape, y.shape)
@@ -60,7 +62,7 @@ def _multiply_vjp(g: Array, node: Node) -> tuple[Array, Array]:
     return unbroadcast(g * y, x.shape), unbroadcast(g * x, y.shape)
 
 
-@operation(Trait.AFFINE, unless=lambda node: (Trait.PRODUCT,) if node.needs[1] else ())
+@operation(Trait.AFFINE, unless=lambda node: (Trait.PRODUCT,) if node.needs[1] else (), looks=same)
 def divide(x: Array, y: Array) -> Array:
     """x / y elementwise, with broadcasting."""
     _broadcast_shapes("divide", x.shape, y.shape)
@@ -87,7 +89,7 @@ def _negative_vjp(g: Array, node: Node) -> tuple[Array]:
 @operation(Trait.GATE)
 def power(x: Array, *, exponent: float) -> Array:
     """x to a constant power."""
-    return x ** float(exponent)  # a NumPy number would make float64 of float32
+    return x ** finite_number("power", "exponent", exponent)  # a NumPy number would make float64 of float32
 
 
 @power.define_vjp

@@ -9,6 +9,7 @@ import numpy as np
 from minixai import kernels
 from minixai.errors import ShapeError
 from minixai.op import Trait, operation
+from minixai.settings import finite_number
 from minixai.tape import Node
 from minixai.typing import Array
 
@@ -37,6 +38,7 @@ def batch_norm(
         raise ShapeError(f"batch_norm: expected x (n, c, …), all else (c,), got x {x.shape} and {shapes}")
     if (w is None) != (b is None) or (mean is None) != (variance is None):
         raise ValueError("batch_norm: expected w and b, and mean and variance, both or none")
+    eps = finite_number("batch_norm", "eps", eps, least=0)
     if mean is None:
         mean, variance = moments or channel_moments(x)
     mean, scale = (np.asarray(array, x.dtype) for array in (mean, 1 / np.sqrt(np.asarray(variance) + eps)))
@@ -95,8 +97,7 @@ def _channels(x: Array) -> Array:
 @operation(Trait.AFFINE)
 def dropout(x: Array, *, p: float, rng: np.random.Generator) -> tuple[Array, Array]:
     """y = x / (1 − p) with probability 1 − p, else 0, drawn by `rng` for every entry."""
-    if not 0 <= p < 1:
-        raise ValueError(f"dropout: p is {p}, expected 0 <= p < 1")
+    p = finite_number("dropout", "p", p, least=0, below=1)
     mask = np.asarray(rng.random(x.shape) >= p, x.dtype) / np.asarray(1 - p, x.dtype)
     return x * mask, mask
 

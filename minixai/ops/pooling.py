@@ -11,6 +11,7 @@ from minixai.errors import ShapeError
 from minixai.op import Trait, operation
 from minixai.ops.places import evenly, windows
 from minixai.ops.sizes import Size, check_images, pair
+from minixai.settings import finite_number
 from minixai.tape import Node, Tensor
 from minixai.typing import Array
 
@@ -142,8 +143,7 @@ def p_norm_pool2d(
     x: (n, c, h, w). p: at least 1; for the maximum itself there is max_pool2d.
     The derivative is 0 where a window is all zero. Springenberg et al. 2014, eq. 1.
     """
-    if not 1 <= p < np.inf:
-        raise ValueError(f"p_norm_pool2d: p is {p}, expected 1 <= p < inf")
+    p = finite_number("p_norm_pool2d", "p", p, least=1)
     return kernels.pooling.p_norm_pool2d(x, p, _windows("p_norm_pool2d", x, kernel_size, stride, padding))
 
 

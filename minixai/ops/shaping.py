@@ -17,7 +17,7 @@ from minixai.typing import Array
 __all__ = ["concat", "flatten", "pad", "reshape", "slice", "transpose"]
 
 
-@operation(Trait.MOVE)
+@operation(Trait.REARRANGE, Trait.MOVE)
 def reshape(x: Array, *, shape: tuple[int, ...]) -> Array:
     """The same entries in another shape; one size may be −1."""
     try:
@@ -38,7 +38,7 @@ def flatten(x: Tensor) -> Tensor:
     return reshape(x, (x.shape[0], int(np.prod(x.shape[1:]))))
 
 
-@operation(Trait.MOVE)
+@operation(Trait.REARRANGE, Trait.MOVE)
 def transpose(x: Array, *, axes: tuple[int, ...] | None = None) -> Array:
     """The axes in another order; None reverses it."""
     try:
@@ -67,7 +67,7 @@ def _pad_vjp(g: Array, node: Node) -> tuple[Array]:
     return (g[tuple(builtins.slice(w[0], w[0] + size) for w, size in zip(widths, x.shape, strict=True))],)
 
 
-@operation(Trait.MOVE, looks=channels)
+@operation(Trait.REARRANGE, Trait.MOVE, looks=channels)
 def concat(*xs: Array, axis: int = 1) -> Array:
     """The arrays one after the other along an axis; concat(a, b) and concat([a, b]) are the same."""
     if not xs:
@@ -87,7 +87,7 @@ def _concat_vjp(g: Array, node: Node) -> list[Array]:
     return np.split(g, ends[:-1], axis)
 
 
-@operation(Trait.MOVE)
+@operation(Trait.REARRANGE, Trait.MOVE)
 def slice(x: Array, *, index: Any) -> Array:
     """x[index], as NumPy indexes."""
     try:

@@ -20,6 +20,7 @@ def probability_curves(
     steps: np.ndarray,
     bands: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]],
     xlabel: str,
+    ylabel: str,
     title: str = "",
     note: str = "",
 ) -> Picture:
@@ -36,7 +37,7 @@ def probability_curves(
             colour = style.LINES[k % len(style.LINES)]
             axes.fill_between(steps, low, high, color=colour, alpha=0.12, linewidth=0)
             axes.plot(steps, mean, color=colour, linewidth=2, label=label)
-        axes.set(xlabel=xlabel, ylabel="probability of the class", xmargin=0, ylim=(0, 1.02))
+        axes.set(xlabel=xlabel, ylabel=ylabel, xmargin=0, ylim=(0, 1.02))
         axes.set_title(note, size=NOTE_SIZE, loc="left")
         picture.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=NOTE_SIZE)
     return picture

@@ -19,13 +19,17 @@ def curves(
     amounts: np.ndarray,
     xlabel: str,
     distances: Mapping[str, np.ndarray],
+    quantity: str,
     probability: np.ndarray,
     names: Sequence[str],
     title: str = "",
 ) -> Picture:
-    """Draw the distances of each layer and the probability, (n, k), over amounts (k,), a line a name."""
+    """Draw the distances of each layer and the probability, (n, k), over amounts (k,), a line a name.
+
+    quantity: heads the panel of the probability.
+    """
     panels = {f"{layer}: distance of features": lines for layer, lines in distances.items()}
-    panels["probability of the class"] = probability
+    panels[quantity] = probability
     with rc_context({**style.RC, "text.parse_math": False}):
         picture = Picture(SIZE, 150, layout="constrained")
         if title:

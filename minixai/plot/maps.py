@@ -42,12 +42,14 @@ class Maps:
     """One method's maps of a batch: values (n, h, w, c), floats, c 1 (grey) or 3 (RGB).
 
     signal: shown in the image's channels; otherwise as heat maps of the sum over channels.
+    quantity: what they are about, where that is not what the heading says.
     """
 
     title: str
     subtitle: str
     values: np.ndarray
     signal: bool
+    quantity: str = ""
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ def sheet(
         _check(maps, photos)
     scaled = [[_scaled(maps, percentile) for maps in group.maps] for group in groups]
     tiles = [_tile(i, photo, groups, scaled, overlay) for i, photo in enumerate(photos)]
-    return _draw(tiles, title, _note(tiles, percentile))
+    return _draw(tiles, title, _note(groups, tiles, percentile))
 
 
 def _check(maps: Maps, photos: np.ndarray) -> None:
@@ -238,7 +240,7 @@ def _box(group: Group, i: int) -> _Box | None:
     return _Box(top, left, side)
 
 
-def _note(tiles: list[_Tile], percentile: float | None) -> str:
+def _note(groups: Sequence[Group], tiles: list[_Tile], percentile: float | None) -> str:
     """How to read the panels."""
     panels = [panel for tile in tiles for row in tile for panel in row if panel]
     kinds = {panel.signal for panel in panels if isinstance(panel, _MapPanel) and not panel.empty}
@@ -254,7 +256,8 @@ def _note(tiles: list[_Tile], percentile: float | None) -> str:
         parts.append(f"Clipped at percentile {percentile:g} of the |values| that are not zero.")
     if any(isinstance(panel, _PhotoPanel) and panel.enlarged for panel in panels):
         parts.append("The box is enlarged.")
-    return " ".join(parts)
+    about = (f"{m.title}: of the {m.quantity}." for group in groups for m in group.maps if m.quantity)
+    return " ".join([*parts, *dict.fromkeys(about)])
 
 
 def _draw(tiles: list[_Tile], title: str, note: str) -> Picture:
@@ -333,5 +336,5 @@ def _key(picture: Picture, axes: Axes, scale: ScalarMappable) -> None:
 
 def _wrapped(text: str, size: float, width: float) -> tuple[str, float]:
     """A text in lines of a width in inches, and the height it then takes."""
-    lines = textwrap.wrap(text, int(72 * width / (LETTER * size)))
+    lines = textwrap.wrap(text, int(72 * width / (LETTER * size)), break_on_hyphens=False)
     return "\n".join(lines), len(lines) * LINE * size / 72

@@ -32,6 +32,7 @@ def five_panels(
     activation: np.ndarray,
     projection: np.ndarray,
     probability: np.ndarray,
+    quantity: str,
     best: np.ndarray,
     unit: str,
     target: str,
@@ -43,7 +44,8 @@ def five_panels(
     """Draw the image, and where the square's centre lies the activation, the probability and the best class.
 
     photo: (h, w, 3). projection: (h, w, c), shown as v/(2·max|v|) + ½. activation, probability and best:
-    (r, q). classes: the names of all in best. patch, stride: the square's height and width, and its steps.
+    (r, q). quantity: stands below the probability. classes: the names of all in best. patch, stride: the
+    square's height and width, and its steps.
     """
     width, height = 5 * (SIDE + GAP) - GAP + 2 * MARGIN, TITLE + HEADING + SIDE + KEY + MARGIN
     h, w = photo.shape[:2]
@@ -63,11 +65,13 @@ def five_panels(
             axes.spines[:].set_visible(True)
             return axes
 
-        def heat(number: int, values: np.ndarray, heading: str, low: float, high: float) -> None:
+        def heat(
+            number: int, values: np.ndarray, heading: str, low: float, high: float, label: str = ""
+        ) -> None:
             drawn = panel(number, heading).imshow(values, "viridis", vmin=low, vmax=high, extent=extent)
             left, bottom = MARGIN + number * (SIDE + GAP), KEY - 0.25
             key = picture.add_axes((left / width, bottom / height, SIDE / width, 0.1 / height))
-            picture.colorbar(drawn, cax=key, orientation="horizontal")
+            picture.colorbar(drawn, cax=key, orientation="horizontal", label=label)
 
         first = panel(0, "image, and the square")
         first.imshow(photo, extent=(0, w, h, 0))
@@ -76,7 +80,7 @@ def five_panels(
         signal = in_channels(projection, largest(projection) or 1)
         shown = np.broadcast_to(signal, (h, w, 3))
         panel(2, f"projection of\n{unit}").imshow(shown, extent=(0, w, h, 0))
-        heat(3, probability, f"probability of\n{target}", 0, 1)
+        heat(3, probability, f"probability of\n{target}", 0, 1, quantity)
         _draw_classes(panel(4, "most probable class"), best, classes, extent)
         picture.text(MARGIN / width, MARGIN / height, NOTE, size=11)
     return picture

@@ -80,7 +80,7 @@ def waterfall(start: float, steps: Sequence[Step], end: float, title: str, note:
 
 def _looks(reasons: Iterable[str]) -> dict[str, dict[str, Any]]:
     """A colour for each reason, and a hatch where the colours come round again."""
-    looks = itertools.product(("", "//", "xx", ".."), style.LINES)
+    looks = itertools.cycle(itertools.product(("", "//", "xx", ".."), style.LINES))
     return {
         reason: {"facecolor": c, "edgecolor": "white", "hatch": h, "linewidth": 0}
         for reason, (h, c) in zip(reasons, looks, strict=False)

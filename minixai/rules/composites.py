@@ -16,7 +16,7 @@ from minixai.rules.passing import (
 )
 from minixai.rules.relevance import alpha_beta, box, epsilon, gamma, pass_through, z_plus
 from minixai.rules.table import Rules, maker
-from minixai.tape import Node, Rule, tape_of
+from minixai.tape import Node, Rule
 from minixai.typing import Array
 
 __all__ = ["composite", "epsilon_alpha2_beta1", "epsilon_gamma_box", "epsilon_plus"]
@@ -30,7 +30,7 @@ def composite(
 ) -> Rules:
     """A strict table, with rules by position and kind of layer.
 
-    first: for the layers with no other layer with weights before them; None means as the others.
+    first: for the layers with no other layer with weights between them and the input; None: as the others.
     conv: `z_plus()` if None. dense: for linear and matmul, `epsilon()` if None. pool: for averages and sums
     within one tensor, `epsilon(0)` if None.
     ReLU, and multiplication by a constant, pass relevance on; what only moves entries brings it back to its
@@ -73,12 +73,9 @@ def epsilon_gamma_box(low: Any, high: Any) -> Rules:
 
 @maker
 def by_position(first: Rule, other: Rule) -> Rule:
-    """`first` where no layer with weights lies before, else the other rule."""
+    """`first` where no layer with weights lies between it and the input, else the other rule."""
 
     def rule(g: Array, node: Node) -> Any:
-        x = node.inputs[0]
-        before = tape_of(x).values() if x is not None else ()
-        inner = any(each and Trait.WEIGHTED in each.op.traits for each in before)
-        return (other if inner else first)(g, node)
+        return (other if Trait.WEIGHTED in node.before else first)(g, node)
 
     return rule

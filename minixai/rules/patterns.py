@@ -16,7 +16,7 @@ from minixai.errors import RuleError
 from minixai.op import Trait
 from minixai.rules.passing import REFUSED, back_to_its_place, path_of, refuse, to_the_path, without_border
 from minixai.rules.shares import Shares, per_image
-from minixai.rules.table import Rules
+from minixai.rules.table import Rules, maker
 from minixai.rules.weighted import vjp_with_weight, with_weight
 from minixai.signal.patterns import Kind, Patterns, units_dot
 from minixai.tape import Node, Rule
@@ -24,6 +24,7 @@ from minixai.typing import Array
 
 __all__ = ["pattern_attribution", "pattern_net"]
 
+Given = Patterns | Mapping[str, Array]
 ROUNDING = 0.002  # of the terms of wᵀa, in float16; with other weights it is altogether different
 REFUSALS: dict[Any, Rule] = {
     **{trait: rule for trait, rule in REFUSED.items() if trait is not Trait.GATE},
@@ -32,46 +33,30 @@ REFUSALS: dict[Any, Rule] = {
 }
 
 
-def pattern_net(
-    patterns: Patterns | Mapping[str, Array], kind: Kind = "positive", rescale: bool = False
-) -> Rules:
+def pattern_net(patterns: Given, kind: Kind = "positive", rescale: bool = False) -> Rules:
     """A strict table: x gets Σ_j a_ij·g_j in place of Σ_j w_ij·g_j; all else as the gradient.
 
     patterns: fitted ones, or {layer: array of the weight's shape}. kind: see `Patterns.choose`.
     rescale: divide what a layer passes on by its largest value, image by image, so that deep networks do
         not overflow; then only the direction of the map means something.
     """
-    pattern = _finder(patterns, kind)
-
-    def in_place_of_weight(g: Array, node: Node) -> list[Array | None]:
-        gx = vjp_with_weight(node, g, pattern(node))
-        return [_rescaled(gx) if rescale else gx, *[None] * (len(node.inputs) - 1)]
-
     table: dict[Any, Rule] = dict.fromkeys((Trait.MOVE, Trait.POOL, Trait.GATE, Trait.SUM), gradient)
-    table |= {Trait.UNITS: in_place_of_weight, Trait.AFFINE: undone, ops.dropout: gradient}
+    table |= {
+        Trait.UNITS: in_place_of_weight(patterns, kind, rescale),
+        Trait.AFFINE: undone,
+        ops.dropout: gradient,
+    }
     return Rules({**table, **REFUSALS}, strict=True)
 
 
-def pattern_attribution(
-    patterns: Patterns | Mapping[str, Array], kind: Kind = "positive", rescale: bool = False
-) -> Rules:
+def pattern_attribution(patterns: Given, kind: Kind = "positive", rescale: bool = False) -> Rules:
     """A strict table: x gets Σ_j w_ij·a_ij·g_j; the rules book what leaks. The arguments are as above.
 
-    gate: to ReLUs that were not active. padding: to pixels outside the image. pattern: where wᵀa is not 1.
+    gate: to ReLUs that were not active. padding: to pixels outside the image, or that unpooling left empty.
+    pattern: where wᵀa is not 1.
     """
-    pattern = _finder(patterns, kind)
-
-    def times_weight(g: Array, node: Node) -> Shares:
-        x, w, _ = node.arrays
-        a = pattern(node)
-        gx = vjp_with_weight(node, g, w * a)
-        wa = units_dot(w, a).reshape(-1, *[1] * (g.ndim - 2))
-        inside = with_weight(node, np.ones_like(x[:1]), w * a)  # of wᵀa, where there is an image
-        leaks = {"pattern": per_image(g * (1 - wa)), "padding": per_image(g * (wa - inside))}
-        return Shares([_rescaled(gx) if rescale else gx, *[None] * (len(node.inputs) - 1)], **leaks)
-
     table: dict[Any, Rule] = {
-        Trait.UNITS: times_weight,
+        Trait.UNITS: times_weight(patterns, kind, rescale),
         Trait.MOVE: back_to_its_place,
         Trait.POOL: spread,
         Trait.GATE: gate,
@@ -80,6 +65,35 @@ def pattern_attribution(
         ops.dropout: back_to_its_place,
     }
     return Rules({**table, **REFUSALS}, strict=True)
+
+
+@maker
+def in_place_of_weight(patterns: Given, kind: Kind, rescale: bool) -> Rule:
+    """x gets Σ_j a_ij·g_j."""
+    pattern = _finder(patterns, kind)
+
+    def rule(g: Array, node: Node) -> list[Array | None]:
+        gx = vjp_with_weight(node, g, pattern(node))
+        return [_rescaled(gx) if rescale else gx, *[None] * (len(node.inputs) - 1)]
+
+    return rule
+
+
+@maker
+def times_weight(patterns: Given, kind: Kind, rescale: bool) -> Rule:
+    """x gets Σ_j w_ij·a_ij·g_j; see `pattern_attribution` for the leaks."""
+    pattern = _finder(patterns, kind)
+
+    def rule(g: Array, node: Node) -> Shares:
+        x, w, *_ = node.arrays
+        a = pattern(node)
+        gx = vjp_with_weight(node, g, w * a)
+        wa = units_dot(w, a).reshape(-1, *[1] * (g.ndim - 2))
+        inside = with_weight(node, np.ones_like(x[:1]), w * a)  # of wᵀa, where there is an image
+        leaks = {"pattern": per_image(g * (1 - wa)), "padding": per_image(g * (wa - inside))}
+        return Shares([_rescaled(gx) if rescale else gx, *[None] * (len(node.inputs) - 1)], **leaks)
+
+    return rule
 
 
 def gradient(g: Array, node: Node) -> Iterable[Array | None]:
@@ -111,7 +125,7 @@ def spread(g: Array, node: Node) -> Shares:
     return Shares(node.op.vjp(g / whole, node), padding=per_image(g * (1 - shares / whole)))
 
 
-def _finder(patterns: Patterns | Mapping[str, Array], kind: Kind) -> Callable[[Node], Array]:
+def _finder(patterns: Given, kind: Kind) -> Callable[[Node], Array]:
     """The function node -> its layer's pattern, which raises RuleError where that does not fit."""
     chosen: dict[str, tuple[Array, Array | None]]
     if isinstance(patterns, Patterns):

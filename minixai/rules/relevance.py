@@ -15,6 +15,7 @@ import numpy as np
 from minixai.rules.shares import Shares, refusal
 from minixai.rules.table import maker
 from minixai.rules.weighted import Term, in_shares, layer_of, minus, plus
+from minixai.settings import finite_array, finite_number
 from minixai.tape import Node, Rule
 from minixai.typing import Array
 
@@ -36,8 +37,7 @@ Bias = Literal["separate", "joint", "ignore"]
 @maker
 def epsilon(epsilon: float = 1e-6) -> Rule:
     """R_i = Σ_j x_i·w_ij / (z_j + ε·sign z_j) · R_j, with z_j = Σ_i x_i·w_ij + b_j and sign 0 = +1."""
-    if epsilon < 0:
-        raise ValueError(f"epsilon: epsilon is {epsilon}, expected at least 0")
+    epsilon = finite_number("epsilon", "epsilon", epsilon, least=0)
 
     def rule(g: Array, node: Node) -> Shares:
         x, w, b = layer_of(node)
@@ -49,8 +49,7 @@ def epsilon(epsilon: float = 1e-6) -> Rule:
 @maker
 def gamma(gamma: float = 0.25) -> Rule:
     """Where z_j ≥ 0: q = x⁺·(w + γw⁺) + x⁻·(w + γw⁻), b + γb⁺; else w⁺, w⁻ change places, b + γb⁻."""
-    if gamma < 0:
-        raise ValueError(f"gamma: gamma is {gamma}, expected at least 0")
+    gamma = finite_number("gamma", "gamma", gamma, least=0)
 
     def rule(g: Array, node: Node) -> Shares:
         x, w, b = layer_of(node)
@@ -73,8 +72,10 @@ def alpha_beta(alpha: float = 2, beta: float = 1, bias: Bias = "separate") -> Ru
     bias: "separate" is that; "joint" has b in both denominators; "ignore" in none.
     Raises ValueError unless α − β = 1 and β ≥ 0.
     """
-    if not np.isclose(alpha - beta, 1) or beta < 0:
-        raise ValueError(f"alpha_beta: alpha is {alpha}, beta {beta}, expected alpha − beta = 1, beta >= 0")
+    alpha = finite_number("alpha_beta", "alpha", alpha)
+    beta = finite_number("alpha_beta", "beta", beta, least=0)
+    if not np.isclose(alpha - beta, 1):
+        raise ValueError(f"alpha_beta: alpha is {alpha}, beta {beta}, expected alpha − beta = 1")
     if bias not in ("separate", "joint", "ignore"):
         raise ValueError(f"alpha_beta: bias is {bias!r}, expected 'separate', 'joint' or 'ignore'")
 
@@ -114,6 +115,7 @@ def box(low: Any, high: Any) -> Rule:
     low, high: numbers, or arrays that broadcast to x, such as (c, 1, 1).
     The rule raises ValueError where x lies outside.
     """
+    low, high = finite_array("box", "low", low), finite_array("box", "high", high)
 
     def rule(g: Array, node: Node) -> Shares:
         x, w, _ = layer_of(node)

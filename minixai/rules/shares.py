@@ -20,7 +20,7 @@ class Shares:
     denominator that is zero), and those of `minixai.rules.patterns`: gate, padding, pattern.
     """
 
-    def __init__(self, cotangents: Iterable[Array | None], **leaks: Array) -> None:
+    def __init__(self, cotangents: Iterable[Array | None], /, **leaks: Array) -> None:
         self.cotangents, self.leaks = tuple(cotangents), leaks
 
     def __iter__(self) -> Iterator[Array | None]:

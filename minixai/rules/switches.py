@@ -8,6 +8,7 @@ import numpy as np
 
 from minixai import ops
 from minixai.ops.sizes import pair
+from minixai.rules.table import maker
 from minixai.tape import Node, Rule
 from minixai.typing import Array
 
@@ -16,6 +17,7 @@ __all__ = ["SWITCHES", "unpooling"]
 SWITCHES = ("recorded", "random", "centre", "first")
 
 
+@maker
 def unpooling(switches: str, rng: np.random.Generator | int = 0) -> Rule:
     """The rule of max_pool2d by which every window's cotangent goes to one of its pixels.
 

@@ -25,6 +25,13 @@ class Rules(dict[Any, Rule]):
         super().__init__(table or {})
         self.strict = strict
 
+    def __or__(self, other: Mapping[Any, Rule]) -> Rules:  # type: ignore[override]
+        return Rules({**self, **other}, self.strict)
+
+    def copy(self) -> Rules:
+        """Another table with the same rules, as strict."""
+        return Rules(self, self.strict)
+
     def __missing__(self, key: Any) -> Rule:
         for trait in key.traits if isinstance(key, Op) else ():
             if trait in self:
@@ -43,11 +50,19 @@ class Made:
         return self.rule(g, node)
 
     def __repr__(self) -> str:
-        settings = [*map(repr, self.make.args), *(f"{k}={v!r}" for k, v in self.make.keywords.items())]
+        settings = [
+            *map(_short, self.make.args),
+            *(f"{k}={_short(v)}" for k, v in self.make.keywords.items()),
+        ]
         return f"{self.make.func.__name__}({', '.join(settings)})"
 
     def __reduce__(self) -> Any:
         return self.make, ()
+
+
+def _short(setting: Any) -> str:
+    """Patterns and arrays by their class only."""
+    return repr(setting) if len(repr(setting)) <= 40 else f"<{type(setting).__name__}>"
 
 
 def maker(make: Callable[P, Rule]) -> Callable[P, Rule]:

@@ -56,7 +56,9 @@ def layer_of(node: Node) -> tuple[Array, Array, Array]:
         raise refusal(node, "the rule is for convolutions, dense layers and average pooling")
     parameters = zip(node.needs[1:], node.inputs[1:], strict=True)
     if not node.needs[0] or any(need and p is not None and p.node for need, p in parameters):
-        raise refusal(node, "expected an input x, and weights that do not depend on the network's input")
+        raise refusal(
+            node, "expected the input x first, then weights that do not depend on the network's input"
+        )
     one = np.ones((), node.value.dtype)
     x, w, b = (*node.arrays, None)[:3] if weighted else (*node.arrays, one, None)
     b = 0 * one if b is None else b

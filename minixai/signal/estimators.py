@@ -10,6 +10,7 @@ import numpy as np
 
 from minixai import ops
 from minixai.errors import ShapeError
+from minixai.settings import finite_number
 from minixai.signal.moments import Moments, moments_of
 from minixai.signal.patterns import pattern_of
 from minixai.tape import Tensor
@@ -46,8 +47,7 @@ def ridge(x: np.ndarray, y: np.ndarray, l2: float = 0.0) -> tuple[np.ndarray, fl
         ValueError: x or y is not finite, or λ is negative or not finite.
     """
     x, y = _samples("ridge", x, y, least=2)
-    if not (np.isfinite(l2) and l2 >= 0):
-        raise ValueError(f"ridge: l2 is {l2}, expected a finite number of at least 0")
+    l2 = finite_number("ridge", "l2", l2, least=0)
     mean_x, mean_y = x.mean(axis=0), y.mean()
     d = x.shape[1]
     # The penalty as d more rows: better conditioned than the normal equations, and fit for singular ones.

@@ -163,6 +163,8 @@ def _weight_vjp(g: Array, node: Node) -> Array:
     """Σ g·x, by the VJP of the operation with a weight for all the rows of g (n, groups, rows, places)."""
     w, outputs = node.arrays[1], g.shape[1] * g.shape[2]
     stand_in = np.broadcast_to(np.zeros((), w.dtype), (outputs, *w.shape[1:]))
-    wider = replace(node, arrays=(node.arrays[0], stand_in, None), needs=(False, True, False))
-    _, gw, _ = node.op.vjp(g.reshape(len(g), outputs, *node.value.shape[2:]), wider)
+    count = len(node.inputs)
+    arrays, needs = (node.arrays[0], stand_in, None)[:count], (False, True, False)[:count]
+    wider = replace(node, arrays=arrays, needs=needs)
+    _, gw, *_ = node.op.vjp(g.reshape(len(g), outputs, *node.value.shape[2:]), wider)
     return np.asarray(gw)

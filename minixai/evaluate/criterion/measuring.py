@@ -16,6 +16,7 @@ from minixai.evaluate.criterion.result import SAMPLES, Quality, mean_over_units
 from minixai.evaluate.criterion.samples import Reader
 from minixai.evaluate.criterion.solvers import Descent, NormalEquations
 from minixai.nn import Module, Parameter
+from minixai.settings import finite_number
 from minixai.signal.fitting import fit_patterns
 from minixai.signal.layers import Batch, images_of, linear_calls, linear_layers
 from minixai.signal.patterns import Patterns
@@ -79,8 +80,8 @@ def quality(
     10 000 inputs and no optimiser; and what `fit_patterns` raises.
     Kindermans et al. 2017, arXiv 1705.05598, the quality criterion and figure 3.
     """
-    estimators, ridges = tuple(estimators), tuple(map(float, np.atleast_1d(ridge)))
-    _check(estimators, samples, ridges, units=units, patches=patches, draws=draws)
+    estimators, ridges = tuple(estimators), _ridges(ridge)
+    _check(estimators, samples, units=units, patches=patches, draws=draws)
     if patterns is not None and patterns.model != digest(model.state_dict()):
         raise ValueError("quality: patterns are of another model, or of other weights")
     first, source = _first_of(fit, halved=patterns is None)
@@ -118,17 +119,21 @@ def quality(
     return _summed_up(cohorts, estimators, ridges, samples, draws, seed)
 
 
-def _check(
-    estimators: tuple[str, ...], samples: str, ridges: tuple[float, ...], **numbers: int | None
-) -> None:
+def _ridges(ridge: float | Sequence[float]) -> tuple[float, ...]:
+    """One or several positive numbers."""
+    ridges = tuple(np.atleast_1d(ridge))
+    if not ridges:
+        raise ValueError(f"quality: ridge is {ridge!r}, expected at least one number")
+    return tuple(finite_number("quality", "ridge", each, above=0) for each in ridges)
+
+
+def _check(estimators: tuple[str, ...], samples: str, **numbers: int | None) -> None:
     if "identity" in estimators:
         raise ValueError("quality: ρ of the identity is undefined: x − S(x) = 0 varies with nothing")
     if not estimators or not set(estimators) <= set(ESTIMATORS):
         raise ValueError(f"quality: estimators is {estimators}, expected some of {', '.join(ESTIMATORS)}")
     if samples not in SAMPLES:
         raise ValueError(f"quality: samples is {samples!r}, expected one of {', '.join(map(repr, SAMPLES))}")
-    if not ridges or not all(0 < each < np.inf for each in ridges):
-        raise ValueError(f"quality: ridge is {ridges}, expected positive numbers")
     for name, number in numbers.items():
         if number is not None and number < 1:
             raise ValueError(f"quality: {name} is {number}, expected at least 1")

@@ -58,7 +58,7 @@ class Reader:
 
 def _at(node: Node, places: np.ndarray) -> tuple[Array, Array, Array]:
     """x (n, places, c, …), y and s = wᵀx (n, places, k) of a layer's call."""
-    (x, w, b), image = node.arrays, np.arange(len(places))[:, None]
+    (x, w, b), image = (*node.arrays, None)[:3], np.arange(len(places))[:, None]
     y = node.value.reshape(*node.value.shape[:2], -1)[image, :, places]
     s = y if b is None else y - b
     if x.ndim == 2:

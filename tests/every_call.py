@@ -1,0 +1,110 @@
+"""A model that trains, and every method and study of it, as several tests call them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import minixai as mx
+from minixai import evaluate, nn
+from minixai.methods import METHODS
+from tests.networks import float64
+
+RNG = np.random.default_rng(0)
+X = RNG.standard_normal((2, 3, 6, 6))
+PHOTOS = RNG.integers(0, 256, (2, 6, 6, 3), np.uint8)
+PREPARE = mx.data.Preprocess(6, scale=1 / 255)
+FEW: dict[str, dict[str, Any]] = {
+    "integrated_gradients": {"steps": 3, "progress": False},
+    "smoothgrad": {"n_samples": 3, "progress": False},
+    "vargrad": {"n_samples": 3, "progress": False},
+    "occlusion": {"patch": 3, "progress": False},
+    "rise": {"n_masks": 5, "grid": 2, "progress": False},
+}
+
+
+def trained() -> nn.Module:
+    """In train mode, with dropout, running statistics, a softmax and patterns."""
+    rng = np.random.default_rng(1)
+    model = nn.Sequential(
+        nn.BatchNorm2d(3),
+        nn.Conv2d(3, 4, 3, rng=rng),
+        nn.ReLU(),
+        nn.Dropout(0.5, rng=1),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(16, 4, rng=rng),
+        nn.Softmax(1),
+    )
+    float64(model)
+    model[0].running_mean, model[0].running_var = np.array([0.1, -0.2, 0.3]), np.array([0.5, 1.0, 2.0])
+    batches = [RNG.standard_normal((20, 3, 6, 6)) for _ in range(2)]
+    model.patterns = mx.signal.fit_patterns(model, batches, progress=False)
+    return model.train()
+
+
+def plain(model: nn.Module) -> nn.Module:
+    """The same without batch normalisation, which relevance methods have no rule for."""
+    without = nn.Sequential(*[model[k] for k in range(1, len(model))])
+    without.patterns = {f"{int(name) - 1}": a.by_kind["linear"] for name, a in model.patterns.items()}
+    return without
+
+
+def explained(name: str) -> Callable[..., np.ndarray]:
+    """(model, x, target) -> the map of the method of this name."""
+
+    def call(model: nn.Module, x: Any = X, target: Any = None) -> np.ndarray:
+        strict = METHODS[name].takes_patterns or name in ("lrp", "deep_taylor")
+        return METHODS[name].function(plain(model) if strict else model, x, target, **FEW.get(name, {})).map
+
+    return call
+
+
+def degraded(model: nn.Module, x: Any = X, target: Any = None) -> np.ndarray:
+    return evaluate.degrade(model, x, None, target, patch=3, progress=False).scores
+
+
+def inserted(model: nn.Module, x: Any = X, target: Any = None) -> np.ndarray:
+    both = evaluate.insertion_deletion(model, x, None, target, steps=3, progress=False)
+    return np.stack([curve.scores for curve in both])
+
+
+def moved(model: nn.Module, x: Any = X, target: Any = None) -> np.ndarray:
+    curves = evaluate.invariance_curves(
+        model,
+        PHOTOS[: len(x)],
+        target,
+        layers=["1"],
+        transformation="rotation",
+        amounts=[0, 20],
+        preprocess=PREPARE,
+    )
+    return np.concatenate([curves.distances["1"], curves.probability])
+
+
+def occluded(model: nn.Module, x: Any = X, target: Any = None) -> np.ndarray:
+    found = evaluate.occlusion_sensitivity(model, x[:1], target, layer="2", patch=3, progress=False)
+    return np.stack([found.activation, found.probability])
+
+
+CALLS: dict[str, Callable[..., np.ndarray]] = {
+    **{name: explained(name) for name in METHODS},
+    "degrade": degraded,
+    "insertion_deletion": inserted,
+    "invariance_curves": moved,
+    "occlusion_sensitivity": occluded,
+}
+WITHOUT_TARGET: dict[str, Callable[..., np.ndarray]] = {
+    "project": lambda model: mx.methods.project(model, X, "2", (1,)).map,
+    "top_activations": lambda model: (
+        mx.methods.top_activations(model, [X], "2", [1], n=2, progress=False).values
+    ),
+    "correspondence": lambda model: np.array(evaluate.correspondence(model, X, 0 * X, "1")),
+    "fit_patterns": lambda model: mx.signal.fit_patterns(model, [X, X], progress=False)["1"].by_kind[
+        "linear"
+    ],
+    "quality": lambda model: evaluate.quality(model, [X, X], [X], draws=3, progress=False).rho["1"],
+    "predict": lambda model: model.predict(X),
+}
