@@ -410,7 +410,9 @@ channel = int((at_centre > 0).sum(axis=0).argmax())
 active = test[at_centre[:, channel] > 0][:100]
 neuron = (channel, 3, 3)
 kinds = ("recorded", "centre", "random")
-projections = {kind: mx.methods.project(net, active, "relu3", neuron, switches=kind).map[:, 0] for kind in kinds}
+projections = {
+    kind: mx.methods.project(net, active, "relu3", neuron, switches=kind).map[:, 0] for kind in kinds
+}
 print(f"map {channel} of relu3 at row 3, column 3, in {len(active)} images where it is active")
 for kind, maps in projections.items():
     alike = cosines(maps)

@@ -162,8 +162,9 @@ def moments_of(node: Node, by_sign: bool = True, units: slice = slice(None)) -> 
 def _weight_vjp(g: Array, node: Node) -> Array:
     """Σ g·x, by the VJP of the operation with a weight for all the rows of g (n, groups, rows, places)."""
     w, outputs = node.arrays[1], g.shape[1] * g.shape[2]
-    stand_in, count = np.broadcast_to(np.zeros((), w.dtype), (outputs, *w.shape[1:])), len(node.inputs)
-    given, only_w = (node.arrays[0], stand_in, None)[:count], (False, True, False)[:count]
-    wider = replace(node, arrays=given, needs=only_w)
+    stand_in = np.broadcast_to(np.zeros((), w.dtype), (outputs, *w.shape[1:]))
+    count = len(node.inputs)
+    arrays, needs = (node.arrays[0], stand_in, None)[:count], (False, True, False)[:count]
+    wider = replace(node, arrays=arrays, needs=needs)
     _, gw, *_ = node.op.vjp(g.reshape(len(g), outputs, *node.value.shape[2:]), wider)
     return np.asarray(gw)
