@@ -96,9 +96,13 @@ def test_pictures_drawn_in_threads_leave_the_settings(pictures) -> None:
 
 def test_photos_read_in_threads_leave_the_filters(tmp_path) -> None:
     Image.fromarray(np.zeros((40, 40, 3), np.uint8)).save(tmp_path / "a.png")
-    before = list(warnings.filters)
-    with ThreadPoolExecutor(8) as executor:
-        list(executor.map(photo, [tmp_path / "a.png"] * 400))
+    before, interval = list(warnings.filters), sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as executor:
+            list(executor.map(photo, [tmp_path / "a.png"] * 400))
+    finally:
+        sys.setswitchinterval(interval)
     assert warnings.filters == before
 
 
