@@ -1,4 +1,4 @@
-"""A small network to fit patterns of, and whether two fits are the same."""
+"""Small networks to fit patterns of, data far from zero, and whether two fits are the same."""
 
 from __future__ import annotations
 
@@ -23,6 +23,13 @@ def network(dtype: type = np.float64, seed: int = 0) -> nn.Module:
         nn.Linear(5, 3, rng=seed + 3),
     )
     return cast(net, dtype)
+
+
+def far_from_zero(n: int = 40, offset: float = 1e4) -> tuple[nn.Module, np.ndarray]:
+    """A float32 convolution with padding and groups, and images many standard deviations from zero."""
+    net = nn.Sequential(nn.Conv2d(4, 6, 3, stride=2, padding=1, groups=2, rng=0), nn.ReLU())
+    net[0].bias.value = -offset * net[0].weight.value.sum(axis=(1, 2, 3))
+    return net, (np.random.default_rng(3).normal(offset, 1, (n, 4, 8, 8))).astype(np.float32)
 
 
 def assert_same(a: Patterns, b: Patterns, tolerance: float = 0.0) -> None:

@@ -17,7 +17,8 @@ import minixai as mx
 from minixai.errors import FileFormatError
 from minixai.signal import Patterns, fit_patterns
 from minixai.signal.moments import Moments
-from tests.fits import assert_same, network
+from minixai.signal.patterns import KINDS
+from tests.fits import assert_same, far_from_zero, network
 
 BATCHES = [np.random.default_rng(seed).random((4, 2, 8, 8)) for seed in range(12)]
 
@@ -59,6 +60,13 @@ def test_it_ends_bit_for_bit_as_an_uninterrupted_fit(path: Path, uninterrupted: 
 def test_more_batches_are_added_to_a_finished_fit(path: Path, uninterrupted: Patterns) -> None:
     fit(BATCHES[:7], path)
     assert_same(fit(BATCHES, path), uninterrupted)
+
+
+def test_far_from_zero_it_goes_on_as_well(path: Path) -> None:
+    net, x = far_from_zero()
+    batches = np.split(x, 8)
+    fit(batches[:3], path, net, kinds=KINDS)
+    assert_same(fit(batches, path, net, kinds=KINDS), fit_patterns(net, [x], KINDS, progress=False), 1e-6)
 
 
 def test_only_batches_behind_the_checkpoint_are_computed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from minixai.signal import fit_patterns
-from tests.fits import assert_same, network
+from minixai.signal.patterns import KINDS
+from tests.fits import assert_same, far_from_zero, network
 
 distributed = pytest.importorskip("distributed", reason="the extra `distributed` is not installed")
 
@@ -42,6 +43,12 @@ def test_a_cluster_gives_what_one_process_gives(client) -> None:
     assert_same(fit_patterns(network(), BATCHES, progress=False, client=client), alone, 1e-9)
     one = fit_patterns(network(), BATCHES[:1], progress=False)
     assert_same(fit_patterns(network(), iter(BATCHES[:1]), progress=False, client=client), one)
+
+
+def test_far_from_zero_a_cluster_is_exact(client) -> None:
+    net, x = far_from_zero()
+    together = fit_patterns(net, np.split(x, 8), KINDS, progress=False, client=client)
+    assert_same(together, fit_patterns(net, [x], KINDS, progress=False), 1e-6)
 
 
 def test_a_worker_may_die_on_the_way(client) -> None:

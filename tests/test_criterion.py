@@ -15,6 +15,7 @@ from tests.oracles import criterion as oracle
 RNG = np.random.default_rng(0)
 ALL = {"units": None, "patches": None, "progress": False, "draws": 3}
 PAPER = ("linear", "positive", "negative")
+SIGNS = [("linear",) * 2, ("positive", "negative"), ("positive_centred", "negative_centred")]
 
 
 def with_biases(model):
@@ -89,6 +90,31 @@ def test_against_plain_loops(geometry, samples):
                     expected[draw, j, i, k] = oracle.rho(again, v)
     np.testing.assert_allclose(q.rho["0"], expected[0], atol=1e-7)
     np.testing.assert_allclose(q.resampled[0], expected[1:].mean(axis=-1), atol=1e-7)
+
+
+@pytest.mark.parametrize("samples", ["all", "active"])
+def test_far_from_zero(samples):
+    """ρ of a float32 layer with inputs ten thousand standard deviations away, beside plain loops."""
+    rng = np.random.default_rng(4)
+    parts = [rng.normal(1e4, 1, (300, 6)).astype(np.float32) for _ in range(3)]
+    net = mx.nn.Sequential(mx.nn.Linear(6, 3, rng=0))
+    net[0].bias.value = (-1e4 * net[0].weight.value.sum(axis=1)).astype(np.float32)
+    kinds = ("linear", "positive", "negative", "positive_centred", "negative_centred")
+    p = mx.signal.fit_patterns(net, batches(parts[0]), {"0": kinds}, progress=False)
+    ridge = 1e-2  # with less, what the penalty is added to is rounding: S_a± jumps by the offset where y = 0
+    given = {"patterns": p, "samples": samples, "ridge": ridge, **ALL}
+    q = quality(net, batches(parts[1]), batches(parts[2]), ESTIMATORS[1:], **given)
+    weight, bias = (parameter.value.astype(np.float64) for parameter in net.parameters())
+    fit, test = (list(x.astype(np.float64)) for x in parts[1:])
+    for k, (w, b) in enumerate(zip(weight, bias, strict=True)):
+        variance = np.var([s for s in fit if samples == "all" or w @ s + b > 0], axis=0).mean()
+        pairs = [(w / (w @ w),) * 2]
+        pairs += [[p["0"].of(kind)[k].astype(np.float64) for kind in both] for both in SIGNS]
+        for i, pair in enumerate(pairs):
+            unit = w, b, *pair, samples == "active"
+            v = oracle.fit(oracle.distractors(fit, *unit), ridge, variance)
+            expected = oracle.rho(oracle.distractors(test, *unit), v)
+            assert q.rho["0"][0, i, k] == pytest.approx(expected, abs=1e-5)
 
 
 @pytest.mark.parametrize("layer", ["0", "3"])

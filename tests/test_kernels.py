@@ -45,6 +45,7 @@ def cut_into_small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(convolution, "SLICE_ROWS", 8)
     monkeypatch.setattr(pooling, "ENTRIES_A_TASK", 16)
     monkeypatch.setattr(product, "LINES_A_TASK", 4)
+    monkeypatch.setattr(product, "ROWS_A_TASK", 1)
     for name, value in {"BLOCK_BYTES": 1, "FILLED": 2, "ROWS": 2, "COLUMNS": 3}.items():
         monkeypatch.setattr(winograd, name, value)
 
@@ -295,6 +296,15 @@ def test_relu_takes_any_number_of_axes() -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+def test_some_rows_are_multiplied_in_double(dtype: Any) -> None:
+    rng, rows = np.random.default_rng(1), [3, 19, 0]
+    a, b = rng.standard_normal((4, 6)).astype(dtype), rng.standard_normal((20, 6)).astype(dtype)
+    got = product.rows_dot(a, b, np.array(rows))
+    assert got.dtype == np.float64
+    np.testing.assert_allclose(got, dense_oracle.matrix_product(a.astype(float), b[rows].astype(float).T))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @given(shape=st.tuples(*[st.integers(0, 9)] * 3), seed=st.integers(0, 99), small=st.booleans())
 def test_matrix_product_equals_the_loops(dtype: Any, shape: tuple, seed: int, small: bool) -> None:
     a, b = draw_arrays(seed, dtype, shape[:2], shape[1:])
@@ -500,7 +510,8 @@ def test_no_loop_is_compiled_anew_for_arrays_that_are_read_only(dtype: Any) -> N
     def run(layout: Callable) -> dict[str, int]:
         for call in every_kernel(dtype, layout).values():
             call()
-        moments.centred_by_sign(layout(np.ones((3, 4, 7), dtype)), np.zeros(4), 2)
+        moments.centred_by_sign(layout(np.ones((3, 4, 7), dtype)), np.zeros(4), 2, dtype)
+        moments.mean_and_spread(layout(np.ones((3, 4, 7), dtype)))
         return {name: len(loop.signatures) for name, loop in loops.items()}
 
     assert run(np.asarray) == run(read_only)

@@ -16,7 +16,7 @@ from minixai.errors import FileFormatError, ShapeError
 from minixai.signal import Patterns, fit_patterns, moments, pattern_of
 from minixai.signal.moments import Moments, moments_of
 from minixai.signal.patterns import KINDS
-from tests.fits import assert_same, network
+from tests.fits import assert_same, far_from_zero, network
 from tests.networks import put
 from tests.oracles import patterns as oracle
 
@@ -165,6 +165,106 @@ def test_a_large_mean_does_not_cancel() -> None:
     y = node.value[:, 0]
     expected = oracle.pattern(x, y - 1e9, w[0], "linear")
     np.testing.assert_allclose(pattern_of(total, w)[0], expected, rtol=1e-6)
+
+
+def exact(samples: np.ndarray, w: np.ndarray, b: float, kind: str) -> np.ndarray:
+    """The pattern of one unit in float64, x measured from its mean."""
+    y = samples @ w + b
+    chosen = {"linear": y == y, "positive": y > 0, "negative": y <= 0}[kind.removesuffix("_centred")]
+    mean = samples.mean(axis=0)
+    of_y = y[chosen] - (y[chosen] if kind.endswith("_centred") else y).mean()
+    numerator = of_y @ (samples[chosen] - mean) + mean * of_y.sum() * (not kind.endswith("_centred"))
+    return numerator / (w @ numerator)
+
+
+def assert_exact(p: Patterns, net: mx.nn.Module, samples: list[np.ndarray]) -> None:
+    """To 1e-5 of a unit's largest entry. samples: for each unit (n, d) float64."""
+    w, b = (parameter.value.astype(np.float64) for parameter in net[0].parameters())
+    for k, of_unit in enumerate(samples):
+        for kind in KINDS:
+            expected = exact(of_unit, w[k].reshape(-1), b[k], kind)
+            found = p["0"].of(kind)[k].reshape(-1)
+            np.testing.assert_allclose(
+                found, expected, rtol=0, atol=1e-5 * np.abs(expected).max(), err_msg=f"{kind} of {k}"
+            )
+
+
+def dense_far_from_zero(w: np.ndarray, x: np.ndarray) -> mx.nn.Module:
+    """A float32 layer with these weights, and outputs around zero."""
+    net = mx.nn.Sequential(mx.nn.Linear(*w.shape[::-1]), mx.nn.ReLU())
+    w = w.astype(np.float32)
+    b = -(w.astype(np.float64) @ x.mean(axis=0, dtype=np.float64)).astype(np.float32)
+    net.load_state_dict({"0.weight": w, "0.bias": b})
+    return net
+
+
+@pytest.mark.parametrize("size", [1, 7, 500, 5000])
+@pytest.mark.parametrize("offset", [0, 1e3, 1e4])
+def test_far_from_zero_patterns_are_exact_whatever_the_batches(offset: float, size: int) -> None:
+    """Raw sensor data: correlated, and thousands of standard deviations from zero."""
+    rng = rng_of(0)
+    x = (rng.normal(size=(5000, 6)) @ rng.normal(size=(6, 6)) + offset).astype(np.float32)
+    net = dense_far_from_zero(rng.normal(size=(2, 6)), x)
+    p = fit(net, [x[i : i + size] for i in range(0, len(x), size)], kinds=KINDS)
+    assert_exact(p, net, [x.astype(np.float64)] * 2)
+
+
+@pytest.mark.parametrize("weights", ["any", "of one sign", "of differences"])
+def test_far_from_zero_wide_layers_have_their_patterns(weights: str) -> None:
+    """The scales of the inputs differ; what varies of y is a millionth of its terms, and no rounding."""
+    rng = rng_of(1)
+    scale, side = np.exp(rng.normal(size=400)), rng.choice([-1, 1], 400)
+    x = ((rng.normal(size=(600, 400)) + 1e4 * side) * scale).astype(np.float32)
+    w = rng.normal(size=(2, 400))
+    w = {"any": w, "of one sign": np.abs(w) * side, "of differences": w - (w @ side)[:, None] * side / 400}
+    net = dense_far_from_zero(w[weights] / scale, x)
+    assert_exact(fit(net, np.split(x, 12), kinds=KINDS), net, [x.astype(np.float64)] * 2)
+
+
+@pytest.mark.parametrize("size", [1, 7, 20])
+@pytest.mark.parametrize("name", CONVOLUTIONS)
+def test_far_from_zero_convolutions_are_exact(name: str, size: int) -> None:
+    """What lies outside the image is zero, ten thousand standard deviations away."""
+    settings = CONVOLUTIONS[name]
+    x = rng_of(4).normal(1e4, 1, (20, 4, 9, 8)).astype(np.float32)
+    net = mx.nn.Sequential(mx.nn.Conv2d(4, 8, (3, 2), rng=0, **settings), mx.nn.ReLU())
+    net[0].bias.value = -1e4 * net[0].weight.value.sum(axis=(1, 2, 3))
+    full = {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1), "groups": 1, **settings}
+    w, b = (parameter.value.astype(np.float64) for parameter in net.parameters())
+    samples = [of_unit for of_unit, _ in oracle.conv_samples(x.astype(np.float64), w, b, **full)]
+    assert_exact(fit(net, [x[i : i + size] for i in range(0, 20, size)], kinds=KINDS), net, samples)
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_a_unit_with_a_large_bias_is_exact_among_others(groups: int) -> None:
+    """Its own outputs are far from zero, not its inputs."""
+    x = rng_of(5).normal(size=(20, 4, 9, 8)).astype(np.float32)
+    net = mx.nn.Sequential(mx.nn.Conv2d(4, 8, (3, 2), rng=0, groups=groups), mx.nn.ReLU())
+    net[0].bias.value = np.array([0, 0, 1e5, 0, 0, 0, 0, 0], np.float32)
+    w, b = (parameter.value.astype(np.float64) for parameter in net.parameters())
+    geometry = {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1), "groups": groups}
+    samples = [of_unit for of_unit, _ in oracle.conv_samples(x.astype(np.float64), w, b, **geometry)]
+    p = fit(net, [x[:3], x[3:]], kinds=KINDS)["0"]
+    for k in range(8):
+        np.testing.assert_allclose(
+            p.linear[k].reshape(-1), exact(samples[k], w[k].reshape(-1), b[k], "linear"), rtol=0, atol=1e-6
+        )
+    assert p.positive_count[2] == p.count
+
+
+def test_far_from_zero_parts_merge_and_files_keep_them(tmp_path: Path) -> None:
+    net, x = far_from_zero()
+    whole = fit(net, [x], kinds=KINDS)
+    parts = [fit(net, [part], kinds=KINDS) for part in np.split(x, [1, 9])]
+    parts[1].save(tmp_path / "part.safetensors")
+    assert_same(parts[0].merge(Patterns.load(tmp_path / "part.safetensors")).merge(parts[2]), whole, 1e-6)
+
+
+def test_moments_from_before_the_rounding_was_kept_are_read() -> None:
+    net, x = network(np.float32), images()
+    m = fit(net, [x]).moments["0"]
+    old = {name: array for name, array in m.arrays() if name != "rounding"}
+    np.testing.assert_array_equal(Moments.from_arrays(m.count, old).rounding, np.finfo(np.float32).eps)
 
 
 def test_moments_of_other_shapes_do_not_add() -> None:

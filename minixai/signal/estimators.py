@@ -189,7 +189,7 @@ class _Fitted(SignalEstimator):
         if more and self._moments is not None:
             self._moments.add(moments)
         else:
-            self._moments = moments.copy()
+            self._moments = moments
 
     def _pattern(self, kind: str) -> np.ndarray:
         if self._moments is None:

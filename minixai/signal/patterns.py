@@ -33,41 +33,50 @@ def pattern_of(moments: Moments, w: Array, kind: str = "linear") -> Array:
         "positive_centred", "negative_centred": the same with the mean of y over these samples. Then a is
         their own cov[x, y] / var[y]; a mean of x that is no signal has no influence on it.
     w: the weight. A unit gets the pattern 0 where its output is constant, where it has no such samples,
-    or where the denominator is zero beside its terms, by 64 roundings of w's dtype.
+    or where the denominator is zero beside its terms, by 64 roundings of what was summed up.
     Returns an array of w's shape and dtype.
     Kindermans et al. 2017, arXiv 1705.05598, eq. 4 and the equation of S_{a±}.
     """
-    numerator, size_of_terms = (a.reshape(len(w), -1) for a in _numerator(moments, kind))
     weight = w.reshape(len(w), -1)
+    mean_x = _by_unit(moments.sum_x / moments.count, len(w))
+    numerator, size = _numerator(moments, weight, mean_x, kind)
     denominator = (weight * numerator).sum(axis=1)
-    size = (np.abs(weight) * size_of_terms).sum(axis=1)
-    tolerance = TOLERANCE * np.finfo(w.dtype).eps
-    varies = np.sqrt(moments.square_y / moments.count) > tolerance * np.abs(moments.mean_y)
-    defined = varies & (_count(moments, kind) > 0) & (np.abs(denominator) > tolerance * size)
+    terms_of_y = np.abs(moments.mean_y) + (np.abs(weight) * np.abs(mean_x)).sum(axis=1)
+    varies = np.sqrt(moments.square_y / moments.count) > TOLERANCE * np.finfo(np.float64).eps * terms_of_y
+    not_zero = np.abs(denominator) > TOLERANCE * moments.rounding * size
+    defined = varies & (_count(moments, kind) > 0) & not_zero
     scale = np.divide(1, denominator, out=np.zeros_like(denominator), where=defined)
     return (numerator * scale[:, None]).reshape(w.shape).astype(w.dtype)
 
 
-def _numerator(moments: Moments, kind: str) -> tuple[Array, Array]:
-    """Σ x·(y − m) over the samples of a kind, and how large the terms are that it is the difference of."""
+def _by_unit(of_groups: Array, units: int) -> Array:
+    """(units, d): for every unit what its group has; a view where there is one group."""
+    rows = of_groups.reshape(len(of_groups), 1, -1)
+    return np.broadcast_to(rows, (len(rows), units // len(rows), rows.shape[2])).reshape(units, -1)
+
+
+def _numerator(moments: Moments, weight: Array, mean_x: Array, kind: str) -> tuple[Array, Array]:
+    """Σ x·(y − m) over the samples of a kind (k, d), and how large the terms of wᵀ of it are (k,).
+
+    Terms with x measured from its mean: far from zero, those with x itself hide what varies.
+    """
     if kind == "linear":
-        total = sum(moments.cross.values(), start=np.zeros(()))
-        return total, np.abs(total)
+        total = sum(moments.cross.values(), start=np.zeros(())).reshape(weight.shape)
+        return total, np.einsum("kd,kd->k", np.abs(weight), np.abs(total))
     sign, _, centred = kind.partition("_")
     if kind not in KINDS or moments.positive_x is None:
         raise ValueError(f"pattern_of: kind is {kind!r}, expected one of {', '.join(_kinds_in(moments))}")
-    about_all = moments.cross[sign]
+    of_y, sum_x = moments.positive_y, moments.positive_x.reshape(weight.shape)
+    if sign == "negative":
+        of_y, sum_x = -of_y, _by_unit(moments.sum_x, len(weight)) - sum_x
+    about_all = moments.cross[sign].reshape(weight.shape)
+    near = about_all - mean_x * of_y[:, None]
+    size = np.einsum("kd,kd->k", np.abs(weight), np.abs(near))
     if not centred:
-        return about_all, np.abs(about_all)
-    positive = sign == "positive"
-    step = (
-        (1 if positive else -1) * moments.positive_y / np.maximum(_count(moments, kind), 1)
-    )  # from ȳ to theirs
-    units = len(step) // len(moments.sum_x)
-    every = np.repeat(moments.sum_x, units, axis=0).reshape(moments.positive_x.shape)
-    sum_x = moments.positive_x if positive else every - moments.positive_x
-    change = sum_x * step.reshape(-1, *[1] * (sum_x.ndim - 1))
-    return about_all - change, np.abs(about_all) + np.abs(change)
+        return about_all, size + np.abs(np.einsum("kd,kd->k", weight, mean_x) * of_y)
+    count = _count(moments, kind)
+    change = (sum_x - mean_x * count[:, None]) * (of_y / np.maximum(count, 1))[:, None]  # from ȳ to theirs
+    return near - change, size + np.einsum("kd,kd->k", np.abs(weight), np.abs(change))
 
 
 def _count(moments: Moments, kind: str) -> Array:

@@ -31,6 +31,8 @@ class Cohort:
     layer: str
     units: np.ndarray  # (m,): their numbers
     channels: slice  # of the layer's input
+    w: Array  # (m, d) float64
+    b: Array  # (m,) float64
     active: bool
     signal: Array  # (2, estimators, m, d): a₊ and a₋
     rounding: Array  # (m,): what s varies less than is constant
@@ -38,10 +40,15 @@ class Cohort:
     v: Array = field(init=False)  # (ridges, estimators, m, d); see `solve`
     sums: list[tuple[Array, Array]] = field(default_factory=list)  # over places; see `score`
 
-    def samples(self, x: Array, y: Array, s: Array) -> tuple[Array, np.ndarray]:
-        """z (n, places, d + 2m) float64, and which of them count (n, places); x (n, places, c, …)."""
-        x, y, s = x[:, :, self.channels].reshape(*y.shape[:2], -1), y[..., self.units], s[..., self.units]
-        z = np.concatenate([x, s * (y > 0), s * (y <= 0)], axis=2, dtype=np.float64)
+    def samples(self, x: Array) -> tuple[Array, np.ndarray]:
+        """z (n, places, d + 2m), and which of them count (n, places); x (n, places, c, …).
+
+        s = wᵀx and y anew in float64: far from zero, those of a float32 model are too coarse.
+        """
+        x = x[:, :, self.channels].reshape(*x.shape[:2], -1).astype(np.float64)
+        s = x @ self.w.T
+        y = s + self.b
+        z = np.concatenate([x, s * (y > 0), s * (y <= 0)], axis=2)
         return z, y[..., 0] > 0 if self.active else np.ones(y.shape[:2], bool)
 
     def solve(self) -> None:
@@ -79,20 +86,22 @@ def cohorts_of(
     solver: Callable[[Array], Solver],
 ) -> Iterator[Cohort]:
     """The units of a layer that are measured, from one of its calls, and what S says of each."""
-    w, groups, layer = node.arrays[1], node.params.get("groups", 1), node.layer or ""
+    (_, w, b), groups, layer = node.arrays, node.params.get("groups", 1), node.layer or ""
     rng = rng_for(seed, f"units of {layer}")
     chosen = np.sort(rng.permutation(len(w))[:units])
     signal = _signal(w, patterns, estimators, chosen, rng.integers(2**32, size=len(w)))
     group = chosen // (len(w) // groups)
     share = chosen if active else group
-    size = np.abs(node.value).reshape(-1, len(w), node.value[0, 0].size).mean(axis=(0, 2))
-    rounding = TOLERANCE * np.finfo(w.dtype).eps * size
+    rows = w.reshape(len(w), -1)[chosen].astype(np.float64)
+    bias = np.zeros(len(w)) if b is None else b.astype(np.float64)
+    size = np.abs(rows).sum(axis=1) * np.abs(node.arrays[0]).max()
+    rounding = TOLERANCE * np.finfo(np.float64).eps * size
     for each in np.unique(share):
         mine = share == each
         start = group[mine][0] * w.shape[1]
-        channels = slice(start, start + w.shape[1])
-        of_mine = signal[:, :, mine]
-        yield Cohort(layer, chosen[mine], channels, active, of_mine, rounding[chosen[mine]], solver(of_mine))
+        channels, of_mine = slice(start, start + w.shape[1]), signal[:, :, mine]
+        unit = chosen[mine], channels, rows[mine], bias[chosen[mine]]
+        yield Cohort(layer, *unit, active, of_mine, rounding[mine], solver(of_mine))
 
 
 def rho_of(of_s: Array, of_p: Array, least: Array) -> Array:

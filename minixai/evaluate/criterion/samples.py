@@ -43,8 +43,8 @@ class Reader:
                 for layer, cohorts in itertools.groupby(self.cohorts, lambda cohort: cohort.layer):
                     together = list(cohorts)
                     for number, node in enumerate(calls[layer]):
-                        found = _at(node, self._places(layer, node, number, images))
-                        yield from ((cohort, number, *cohort.samples(*found)) for cohort in together)
+                        seen = _at(node, self._places(layer, node, number, images))
+                        yield from ((cohort, number, *cohort.samples(seen)) for cohort in together)
                 images += len(x)
 
     def _places(self, layer: str, node: Node, call: int, images: int) -> np.ndarray:
@@ -56,13 +56,11 @@ class Reader:
         return np.stack([rng.choice(count, self.patches, replace=False, shuffle=False) for rng in rngs])
 
 
-def _at(node: Node, places: np.ndarray) -> tuple[Array, Array, Array]:
-    """x (n, places, c, …), y and s = wᵀx (n, places, k) of a layer's call."""
-    (x, w, b), image = (*node.arrays, None)[:3], np.arange(len(places))[:, None]
-    y = node.value.reshape(*node.value.shape[:2], -1)[image, :, places]
-    s = y if b is None else y - b
+def _at(node: Node, places: np.ndarray) -> Array:
+    """x (n, places, c, …) of a layer's call."""
+    (x, w, *_), image = node.arrays, np.arange(len(places))[:, None]
     if x.ndim == 2:
-        return x[:, None], y, s
+        return x[:, None]
     stride, dilation = (pair("quality", name, node.params[name]) for name in ("stride", "dilation"))
     top, left = pair("quality", "padding", node.params["padding"], least=0)
     padded = np.pad(x, ((0, 0), (0, 0), (top, top), (left, left)))
@@ -70,4 +68,4 @@ def _at(node: Node, places: np.ndarray) -> tuple[Array, Array, Array]:
     windows = np.lib.stride_tricks.sliding_window_view(padded, span, (2, 3))
     row, column = np.divmod(places, node.value.shape[3])
     patches = windows[..., :: dilation[0], :: dilation[1]]
-    return patches[image, :, row * stride[0], column * stride[1]], y, s
+    return np.asarray(patches[image, :, row * stride[0], column * stride[1]])
