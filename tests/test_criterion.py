@@ -289,6 +289,9 @@ def test_patterns_that_do_not_fit_are_refused():
         quality(net, [], x, ("linear",), patterns=patterns, **ALL)
     with pytest.raises(ValueError, match="patterns are of another model"):
         quality(network(GEOMETRIES[1]), x, x, ("linear",), patterns=patterns, **ALL)
+    net[0].bias.value = net[0].bias.value + 1
+    with pytest.raises(ValueError, match=r"quality: patterns are of another model.*refit them"):
+        quality(net, x, x, ("linear",), patterns=patterns, **ALL)
 
 
 def test_a_covariance_that_takes_gigabytes_is_refused():

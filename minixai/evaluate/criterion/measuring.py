@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from minixai.bootstrap import resamplings
-from minixai.data.sealed import digest
 from minixai.evaluate.criterion.cohorts import ESTIMATORS, KINDS, Cohort, cohorts_of, rho_of
 from minixai.evaluate.criterion.result import SAMPLES, Quality, mean_over_units
 from minixai.evaluate.criterion.samples import Reader
@@ -82,8 +81,8 @@ def quality(
     """
     estimators, ridges = tuple(estimators), tuple(map(float, np.atleast_1d(ridge)))
     _check(estimators, samples, ridges, units=units, patches=patches, draws=draws)
-    if patterns is not None and patterns.model != digest(model.state_dict()):
-        raise ValueError("quality: patterns are of another model, or of other weights")
+    if patterns is not None:
+        patterns.check_model("quality", model)
     first, source = _first_of(fit, halved=patterns is None)
     x = images_of("quality", model, first)[:1]
     wanted = list(patterns) if layers is None and patterns is not None else layers
