@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from minixai.kernels import activation, convolution, pooling, product, threads, winograd
+from minixai.kernels import activation, convolution, moments, pooling, product, threads, winograd
 from tests.kernel_calls import bits, every_kernel
 from tests.oracles import activation as activation_oracle
 from tests.oracles import convolution as convolution_oracle
@@ -301,6 +301,22 @@ def test_matrix_product_equals_the_loops(dtype: Any, shape: tuple, seed: int, sm
         if small:
             cut_into_small_blocks(monkeypatch)
         assert_close(product.matrix_product(a, b), dense_oracle.matrix_product(a, b), dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@given(shape=st.tuples(*[st.integers(0, 9)] * 3), seed=st.integers(0, 99))
+def test_rows_dot_equals_the_loops_in_float64(dtype: Any, shape: tuple, seed: int) -> None:
+    a, b = (array + dtype(1e4) for array in draw_arrays(seed, dtype, shape[:2], shape[:0:-1]))
+    rows = np.arange(len(b))[::-2]
+    expected = dense_oracle.matrix_product(a.astype(np.float64), b[rows].T.astype(np.float64))
+    np.testing.assert_allclose(product.rows_dot(a, b, rows), expected, rtol=1e-14)
+
+
+def test_mean_and_spread_lose_nothing_far_from_zero() -> None:
+    x = np.random.default_rng(0).normal(1e6, 1, (3, 70, 5)).astype(np.float32)
+    mean, spread = moments.mean_and_spread(x)
+    np.testing.assert_allclose(mean, x.mean(axis=(0, 2), dtype=np.float64), rtol=1e-15)
+    np.testing.assert_allclose(spread, x.std(axis=(0, 2), dtype=np.float64), rtol=1e-12)
 
 
 # Pooling
