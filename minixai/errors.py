@@ -1,6 +1,10 @@
 """The errors of minixai. Each says which call, which argument, what came and what was expected."""
 
-__all__ = ["FileFormatError", "RuleError", "ShapeError", "WeightsNotFoundError"]
+from typing import TypeVar
+
+__all__ = ["FileFormatError", "RuleError", "ShapeError", "WeightsNotFoundError", "several_names"]
+
+Names = TypeVar("Names")
 
 
 class ShapeError(ValueError):
@@ -17,3 +21,10 @@ class FileFormatError(ValueError):
 
 class WeightsNotFoundError(FileNotFoundError):
     """A file of weights or data is neither on this machine nor to be had from the web."""
+
+
+def several_names(call: str, argument: str, names: Names) -> Names:
+    """The names; ValueError for a single string, whose letters would be taken one by one."""
+    if isinstance(names, str):
+        raise ValueError(f"{call}: {argument} is the string {names!r}, expected several: [{names!r}]")
+    return names

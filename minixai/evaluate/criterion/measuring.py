@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from minixai.bootstrap import resamplings
+from minixai.errors import several_names
 from minixai.evaluate.criterion.cohorts import ESTIMATORS, KINDS, Cohort, cohorts_of, rho_of
 from minixai.evaluate.criterion.result import SAMPLES, Quality, mean_over_units
 from minixai.evaluate.criterion.samples import Reader
@@ -79,7 +80,8 @@ def quality(
     10 000 inputs and no optimiser; and what `fit_patterns` raises.
     Kindermans et al. 2017, arXiv 1705.05598, the quality criterion and figure 3.
     """
-    estimators, ridges = tuple(estimators), tuple(map(float, np.atleast_1d(ridge)))
+    estimators = tuple(several_names("quality", "estimators", estimators))
+    ridges = tuple(map(float, np.atleast_1d(ridge)))
     _check(estimators, samples, ridges, units=units, patches=patches, draws=draws)
     if patterns is not None:
         patterns.check_model("quality", model)
