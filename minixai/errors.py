@@ -2,8 +2,11 @@
 
 import sys
 import warnings
+from typing import TypeVar
 
-__all__ = ["FileFormatError", "RuleError", "ShapeError", "WeightsNotFoundError", "warn"]
+__all__ = ["FileFormatError", "RuleError", "ShapeError", "WeightsNotFoundError", "several_names", "warn"]
+
+Names = TypeVar("Names")
 
 
 class ShapeError(ValueError):
@@ -28,3 +31,10 @@ def warn(message: str, category: type[Warning]) -> None:
     while frame.f_back and frame.f_globals["__name__"].partition(".")[0] == __package__:
         frame, level = frame.f_back, level + 1
     warnings.warn(message, category, stacklevel=level)
+
+
+def several_names(call: str, argument: str, names: Names) -> Names:
+    """The names; ValueError for a single string, whose letters would be taken one by one."""
+    if isinstance(names, str):
+        raise ValueError(f"{call}: {argument} is the string {names!r}, expected several: [{names!r}]")
+    return names

@@ -265,6 +265,8 @@ def test_means_differences_table_and_pictures():
         ({"units": 0}, "units is 0, expected at least 1"),
         ({"patches": 0}, "patches is 0"),
         ({"draws": 0}, "draws is 0"),
+        ({"layers": "3"}, r"quality: layers is the string '3', expected several: \['3'\]"),
+        ({"estimators": "linear"}, "quality: estimators is the string 'linear'"),
         ({"layers": ["9"]}, "layers names '9', expected some of 0, 3"),
         ({"fit": []}, "quality: fit is halved"),
         ({"fit": iter([np.zeros((1, 4, 5, 5))] * 2)}, "quality: fit is halved"),
@@ -289,6 +291,9 @@ def test_patterns_that_do_not_fit_are_refused():
         quality(net, [], x, ("linear",), patterns=patterns, **ALL)
     with pytest.raises(ValueError, match="patterns are of another model"):
         quality(network(GEOMETRIES[1]), x, x, ("linear",), patterns=patterns, **ALL)
+    net[0].bias.value = net[0].bias.value + 1
+    with pytest.raises(ValueError, match=r"quality: patterns are of another model.*refit them"):
+        quality(net, x, x, ("linear",), patterns=patterns, **ALL)
 
 
 def test_a_covariance_that_takes_gigabytes_is_refused():

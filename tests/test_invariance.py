@@ -99,6 +99,7 @@ def test_a_given_class_and_a_model_that_ends_in_logits(net):
         ({"transformation": "shear"}, ValueError, "transformation is 'shear', expected one of translation, "),
         ({"transformation": "scale", "amounts": [1, 0]}, ValueError, "amounts holds the scale 0, expected"),
         ({"model": mx.nn.Sequential(mx.nn.Flatten())}, ValueError, "the model has no preprocess"),
+        ({"layers": "03"}, ValueError, "layers is the string '03', expected several"),
         ({"layers": ["9"]}, ValueError, "layer '9' is not in the model"),
         ({"target": -1}, ValueError, r"target is -1, expected class indices in \[0, 5\)"),
         ({"target": 99}, ValueError, r"target is 99, expected class indices in \[0, 5\)"),
@@ -153,6 +154,8 @@ def test_the_picture_has_a_panel_for_each_layer_and_one_for_the_class(net):
     curves = invariance_curves(
         net, PHOTOS, [2, 0, 1], layers=["0", "3"], transformation="rotation", amounts=[0, 90, 180]
     )
+    with pytest.raises(ValueError, match="plot: classes is the string 'abcde', expected several"):
+        curves.plot(classes="abcde")
     picture = curves.plot(classes=list("abcde"), title="Turned")
     titles = [axes.get_title() for axes in picture.axes]
     assert titles == [

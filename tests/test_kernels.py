@@ -296,15 +296,6 @@ def test_relu_takes_any_number_of_axes() -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_some_rows_are_multiplied_in_double(dtype: Any) -> None:
-    rng, rows = np.random.default_rng(1), [3, 19, 0]
-    a, b = rng.standard_normal((4, 6)).astype(dtype), rng.standard_normal((20, 6)).astype(dtype)
-    got = product.rows_dot(a, b, np.array(rows))
-    assert got.dtype == np.float64
-    np.testing.assert_allclose(got, dense_oracle.matrix_product(a.astype(float), b[rows].astype(float).T))
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
 @given(shape=st.tuples(*[st.integers(0, 9)] * 3), seed=st.integers(0, 99), small=st.booleans())
 def test_matrix_product_equals_the_loops(dtype: Any, shape: tuple, seed: int, small: bool) -> None:
     a, b = draw_arrays(seed, dtype, shape[:2], shape[1:])
@@ -312,6 +303,22 @@ def test_matrix_product_equals_the_loops(dtype: Any, shape: tuple, seed: int, sm
         if small:
             cut_into_small_blocks(monkeypatch)
         assert_close(product.matrix_product(a, b), dense_oracle.matrix_product(a, b), dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@given(shape=st.tuples(*[st.integers(0, 9)] * 3), seed=st.integers(0, 99))
+def test_rows_dot_equals_the_loops_in_float64(dtype: Any, shape: tuple, seed: int) -> None:
+    a, b = (array + dtype(1e4) for array in draw_arrays(seed, dtype, shape[:2], shape[:0:-1]))
+    rows = np.arange(len(b))[::-2]
+    expected = dense_oracle.matrix_product(a.astype(np.float64), b[rows].T.astype(np.float64))
+    np.testing.assert_allclose(product.rows_dot(a, b, rows), expected, rtol=1e-14)
+
+
+def test_mean_and_spread_lose_nothing_far_from_zero() -> None:
+    x = np.random.default_rng(0).normal(1e6, 1, (3, 70, 5)).astype(np.float32)
+    mean, spread = moments.mean_and_spread(x)
+    np.testing.assert_allclose(mean, x.mean(axis=(0, 2), dtype=np.float64), rtol=1e-15)
+    np.testing.assert_allclose(spread, x.std(axis=(0, 2), dtype=np.float64), rtol=1e-12)
 
 
 # Pooling

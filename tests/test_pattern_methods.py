@@ -10,7 +10,7 @@ from minixai import nn, ops, rules
 from minixai.errors import RuleError
 from minixai.methods import ZeroMapWarning, gradient, pattern_attribution, pattern_net
 from minixai.signal import Patterns, fit_patterns
-from tests.networks import float64
+from tests.networks import cast, float64
 
 
 class Branched(nn.Module):
@@ -175,10 +175,54 @@ def test_bad_patterns(method, net: mx.nn.Module, patterns: Patterns) -> None:
         method(net, X, patterns=chosen)
     with pytest.raises(RuleError, match=r"layer 'first' has shape \(3,\), its weight \(6, 2, 3, 3\)"):
         method(net, X, patterns={**chosen, "left": patterns["left"].linear, "first": np.ones(3)})
+
+
+def with_state(change) -> mx.nn.Module:
+    """The network with another state: what `change` makes of it."""
     other = float64(Branched())
-    other.first.weight.value = -1.5 * other.first.weight.value
-    with pytest.raises(RuleError, match="those of layer 'first' were fitted to other weights"):
+    other.load_state_dict(change(other.state_dict()))
+    return other
+
+
+@pytest.mark.parametrize("method", [pattern_net, pattern_attribution])
+@pytest.mark.parametrize("key", ["first.weight", "first.bias", "dense.bias"])
+def test_patterns_of_another_model_are_refused(method, key: str, patterns: Patterns) -> None:
+    """Also where only a bias differs, which no wᵀa shows."""
+    other = with_state(lambda state: state | {key: state[key] + 1})
+    refused = pytest.raises(
+        ValueError, match=rf"{method.__name__}: patterns are of another model.*refit them"
+    )
+    with refused:
         method(other, X, patterns=patterns)
+    other.patterns = patterns
+    with refused:
+        method(other, X)
+
+
+def test_patterns_of_the_model_in_another_dtype_are_its_own(patterns: Patterns) -> None:
+    single = cast(Branched(), np.float32)
+    fitted = fit_patterns(single, DATA, progress=False)
+    for net, p in ((single, patterns), (float64(Branched()), fitted)):
+        assert pattern_net(net, X, patterns=p).map.any()
+
+
+def test_patterns_belong_to_what_batch_normalisation_learned() -> None:
+    """The number of batches that it saw changes nothing that the model computes."""
+    net = nn.Sequential(nn.BatchNorm2d(2), nn.Conv2d(2, 3, 3, rng=0), nn.ReLU(), nn.Flatten())
+    x = X.astype(np.float32)
+    p = fit_patterns(net, [x], progress=False)
+    state = net.state_dict()
+    net.load_state_dict(state | {"0.num_batches_tracked": np.array(7)})
+    p.check_model("test", net)
+    net.load_state_dict(state | {"0.running_mean": state["0.running_mean"] + 1})
+    with pytest.raises(ValueError, match="test: patterns are of another model"):
+        p.check_model("test", net)
+
+
+def test_a_table_sees_other_weights(patterns: Patterns) -> None:
+    output = with_state(lambda state: state | {"first.weight": state["first.weight"] * -1.5})(mx.Tensor(X))
+    with pytest.raises(RuleError, match="those of layer 'first' were fitted to other weights"):
+        mx.backward(output, rules=rules.pattern_net(patterns))
 
 
 def test_operations_without_a_rule_are_refused(patterns: Patterns) -> None:

@@ -338,6 +338,15 @@ def test_kinds_and_layers_can_be_chosen() -> None:
         p["3"].negative  # noqa: B018
 
 
+def test_names_of_layers_are_matched_whole() -> None:
+    net = mx.nn.Sequential(*(mx.nn.Linear(3, 3, rng=k) for k in range(11)))
+    x = rng_of(0).normal(size=(9, 3)).astype(np.float32)
+    assert list(fit(net, [x], layers=["10"])) == ["10"]
+    assert list(fit(net, [x], layers=iter(["1", "10"]))) == ["1", "10"]
+    with pytest.raises(ValueError, match="layers is the string '10'"):
+        fit(net, [x], layers="10")
+
+
 class Twice(mx.nn.Module):
     """One layer, called twice."""
 
@@ -382,6 +391,9 @@ def test_they_print_as_a_table(capsys: pytest.CaptureFixture[str]) -> None:
         ({"kinds": ()}, r"kinds has \(\)"),
         ({"kinds": {"17": ("linear",)}}, "kinds names '17', expected some of 0, 3, 6, 9"),
         ({"layers": ["1"]}, "layers names '1', expected some of 0, 3, 6, 9"),
+        ({"layers": "6"}, r"fit_patterns: layers is the string '6', expected several: \['6'\]"),
+        ({"kinds": "linear"}, "fit_patterns: kinds is the string 'linear', expected several"),
+        ({"kinds": {"6": "linear"}}, "fit_patterns: kinds is the string 'linear', expected several"),
         ({"save_every": 0}, "save_every is 0"),
         ({"client": object(), "checkpoint": "x.safetensors"}, "expected None with a client"),
     ],
@@ -408,6 +420,31 @@ def test_an_unknown_layer_is_named() -> None:
         p.choose({"1": "linear"})
     with pytest.raises(ValueError, match="kind is 'positif', expected one of"):
         p.choose("positif")
+
+
+# ---------------------------------------------------------------- the caller's context
+
+
+def test_fits_do_not_depend_on_the_callers_context() -> None:
+    """Inside `no_tape` nothing was recorded, and nothing fitted."""
+    net, x = network(), images()
+    expected = fit(net, [x[:10], x[10:]])
+    with mx.no_tape():
+        assert_same(fit(net, [x[:10], x[10:]]), expected)
+    assert expected["0"].count == 30 * 64
+
+
+def test_batches_may_be_made_without_a_tape() -> None:
+    """A generator's `with` block stays open while the fit works on what it yielded."""
+    net, x = network(), images()
+
+    def batches():
+        with mx.no_tape():
+            for part in (x[:10], x[10:]):
+                yield mx.ops.multiply(mx.Tensor(part), 1.0).value
+
+    assert_same(fit(net, batches()), fit(net, [x[:10], x[10:]]))
+    assert mx.ops.relu(mx.Tensor(x[:1])).node is not None  # and it is closed
 
 
 # ---------------------------------------------------------------- merging and files

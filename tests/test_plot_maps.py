@@ -374,6 +374,8 @@ def test_what_cannot_be_plotted_is_refused():
         explanation().plot(photo=PHOTOS / 255)
     with pytest.raises(ValueError, match="classes has 2 names, expected one for class 2"):
         explanation().plot(classes=["tabby", "lynx"])
+    with pytest.raises(ValueError, match="plot: classes is the string 'tabby', expected several"):
+        explanation().plot(classes="tabby")
     with pytest.raises(ValueError, match="explanations is empty"):
         side_by_side([])
     with pytest.raises(ValueError, match="of different x"):

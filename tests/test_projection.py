@@ -225,7 +225,7 @@ def test_of_equal_activations_the_earlier_comes_first(net, batch_size):
     assert indices in ([0, 2, 4, 6, 1], [1, 3, 5, 0, 2])
 
 
-def test_only_the_strongest_images_are_kept():
+def test_only_the_strongest_images_are_kept(one_thread):
     import tracemalloc
 
     model = mx.nn.Sequential(mx.nn.Conv2d(3, 2, 1, rng=1), mx.nn.ReLU())
@@ -255,6 +255,7 @@ def test_a_stream_shorter_than_n(net):
         ({"n": 0}, ValueError, "n 0"),
         ({"channels": []}, ValueError, "expected one each or more"),
         ({"channels": [5]}, ValueError, r"channels is \[5\], but layer '3' has 5 maps"),
+        ({"switches": "random"}, ValueError, "switches is the string 'random', expected several"),
         ({"switches": ["last"]}, ValueError, "switches is 'last'"),
         ({"layer": "5"}, ShapeError, r"layer '5' gives \(2, 5\), expected maps"),
         ({"images": [np.zeros((1, 2, 9, 8)), np.zeros((1, 2, 8, 8))]}, ShapeError, "the first had"),

@@ -79,6 +79,8 @@ def test_wrong_arguments(net, changes, error, message):
 def test_the_five_panels(net):
     found = occlusion_sensitivity(net, X, layer="1", patch=4, stride=2, progress=False)
     names = [f"name {k}" for k in range(5)]
+    with pytest.raises(ValueError, match="plot: classes is the string 'abcde', expected several"):
+        found.plot("abcde")
     picture = found.plot(names, "A square")
     panels = [axes for axes in picture.axes if axes.get_title()]
     assert [axes.get_title() for axes in panels] == [

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minixai.data import Preprocess
-from minixai.errors import ShapeError
+from minixai.errors import ShapeError, several_names
 from minixai.evaluate.trace import Trace
 from minixai.methods.unit import Indices, Layer
 from minixai.nn import Module
@@ -47,6 +47,7 @@ class InvarianceCurves:
         """
         from minixai.plot.invariance import curves
 
+        several_names("plot", "classes", classes)
         names = [f"class {t}" if classes is None else classes[t] for t in self.target]
         distances = {str(layer): each for layer, each in self.distances.items()}
         xlabel = f"{self.transformation}, {UNITS[self.transformation]}"
@@ -85,6 +86,7 @@ def invariance_curves(
     prepare = getattr(model, "preprocess", None) if preprocess is None else preprocess
     if prepare is None:
         raise ValueError(f"{call}: the model has no preprocess of its own, expected one")
+    layers = tuple(several_names(call, "layers", layers))
     run = Trace(call, model, prepare(photos))
     classes, still = run.chosen(target).target, _features(run, layers)
     distances, probability = [], []

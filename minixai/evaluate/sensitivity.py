@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minixai.errors import ShapeError
+from minixai.errors import ShapeError, several_names
 from minixai.evaluate.trace import Trace
 from minixai.methods.explanation import Explanation
 from minixai.methods.projection import project
@@ -47,6 +47,7 @@ class OcclusionSensitivity:
         """
         from minixai.plot.sensitivity import five_panels
 
+        several_names("plot", "classes", classes)
         e = self.projection
 
         def name(number: int) -> str:

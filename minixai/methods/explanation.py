@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minixai.errors import ShapeError, warn
+from minixai.errors import ShapeError, several_names, warn
 from minixai.methods.ledger import Ledger
 from minixai.methods.unit import Unit
 from minixai.typing import Array
@@ -143,6 +143,7 @@ class Explanation:
         if self.unit.layer is not None:
             return self.unit.where, f"{self.unit.which}: {score}"
         target = int(self.target[i])
+        several_names("plot", "classes", classes)
         if classes is None:
             return f"class {target}", f"logit {score}"
         if target >= len(classes):

@@ -7,8 +7,8 @@ kind: "positive", "linear", …, or by layer, {"default": "positive", "8": "line
 rescale: divide what a layer passes on by its largest value, image by image. Only the direction of the
     map means something then. For deep networks whose values overflow.
 
-They raise RuleError for an operation that the table does not cover, or patterns that do not fit, and
-OverflowError where values overflow, in addition to the errors of all methods.
+They raise RuleError for an operation that the table does not cover, or arrays that do not fit, ValueError for
+patterns of another model, and OverflowError where values overflow, in addition to the errors of all methods.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from minixai import rules
 from minixai.methods.catalogue import method
 from minixai.methods.question import Answer, Question
 from minixai.rules.patterns import Given
-from minixai.signal.patterns import Kind
+from minixai.signal.patterns import Kind, Patterns
 
 __all__ = ["pattern_attribution", "pattern_net"]
 
@@ -79,6 +79,8 @@ def _patterns(ask: Question, patterns: Given | None) -> Given:
     if not isinstance(found, Mapping):
         came = "None, and the model came with none" if found is None else repr(found)
         raise ValueError(f"{ask.call}: patterns is {came}, expected what signal.fit_patterns returns")
+    if isinstance(found, Patterns):
+        found.check_model(ask.call, ask.model)
     return found
 
 

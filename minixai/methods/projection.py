@@ -13,7 +13,7 @@ import numpy as np
 
 from minixai import ops
 from minixai import rules as tables
-from minixai.errors import ShapeError
+from minixai.errors import ShapeError, several_names
 from minixai.methods.explanation import Explanation
 from minixai.methods.question import Question
 from minixai.methods.unit import Layer, Neuron, select_unit
@@ -136,6 +136,7 @@ def top_activations(
     """
     from tqdm.auto import tqdm
 
+    several_names("top_activations", "switches", switches)
     if n < 1 or not channels or not switches:
         raise ValueError(
             f"top_activations: n {n}, channels {channels!r}, switches {switches!r}, expected one each or more"

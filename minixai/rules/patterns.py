@@ -25,7 +25,7 @@ from minixai.typing import Array
 __all__ = ["pattern_attribution", "pattern_net"]
 
 Given = Patterns | Mapping[str, Array]
-ROUNDING = 0.002  # of the terms of wᵀa, in float16; with other weights it is altogether different
+ROUNDING = 0.002  # of the terms of wᵀa, in float16: all that a table, which knows no model, can compare
 REFUSALS: dict[Any, Rule] = {
     **{trait: rule for trait, rule in REFUSED.items() if trait is not Trait.GATE},
     Trait.WEIGHTED: refuse("the rows of its weight are not units, which have patterns; write it as linear"),

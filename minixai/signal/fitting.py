@@ -8,12 +8,11 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from typing import Any
 
-from minixai.data.sealed import digest
 from minixai.nn import Module
 from minixai.signal.checkpoint import Checkpoint
 from minixai.signal.layers import Batch, Kinds, LinearLayer, add_batch, images_of, linear_layers
 from minixai.signal.moments import Moments
-from minixai.signal.patterns import Patterns
+from minixai.signal.patterns import Patterns, digest_of
 
 __all__ = ["fit_patterns"]
 
@@ -64,7 +63,7 @@ def fit_patterns(
     fitted = linear_layers("fit_patterns", model, images_of("fit_patterns", model, first)[:1], kinds, layers)
     if progress:
         print(_estimate(fitted))
-    model_digest = digest(model.state_dict())
+    model_digest = digest_of(model)
     total = len(batches) if isinstance(batches, Sized) else None
     all_batches = _with_bar(itertools.chain([first], source), total, progress)
     if client is not None:

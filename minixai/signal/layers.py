@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from minixai import ops
+from minixai.errors import several_names
 from minixai.nn import Module
 from minixai.op import Trait
 from minixai.signal.moments import Moments
@@ -52,9 +53,10 @@ def linear_layers(
     tape = _tape(call, model, x)
     calls = _by_layer(tape)
     of_layers = kinds if isinstance(kinds, Mapping) else {"default": kinds}
-    named = {name: tuple(of_layer) for name, of_layer in of_layers.items()}
+    named = {name: tuple(several_names(call, "kinds", of_layer)) for name, of_layer in of_layers.items()}
     default = named.pop("default", ("linear", "positive", "negative"))
-    _check_names(call, "layers", calls if layers is None else layers, calls)
+    wanted = tuple(calls if layers is None else several_names(call, "layers", layers))
+    _check_names(call, "layers", wanted, calls)
     _check_names(call, "kinds", named, calls)
     for of_layer in (default, *named.values()):
         if not of_layer or not set(of_layer) <= set(KINDS):
@@ -72,7 +74,7 @@ def linear_layers(
             raise ValueError(f"{call}: layer {name!r} has several weights, expected one")
         rectified = any(Trait.RECTIFIER in node.traits for node in behind)
         of_layer = named.get(name, default if rectified else ("linear",))
-        if layers is None or name in layers:
+        if name in wanted:
             found[name] = LinearLayer(nodes[0].arrays[1].copy(), of_layer)
     return found
 

@@ -12,10 +12,12 @@ import numpy as np
 
 from minixai import data
 from minixai.columns import aligned
+from minixai.data.sealed import digest
+from minixai.nn import Module
 from minixai.signal.moments import Moments
 from minixai.typing import Array
 
-__all__ = ["KINDS", "Kind", "LayerPatterns", "Patterns", "pattern_of"]
+__all__ = ["KINDS", "Kind", "LayerPatterns", "Patterns", "digest_of", "pattern_of"]
 
 Kind = str | Mapping[str, str]
 
@@ -120,7 +122,7 @@ class Patterns(Mapping[str, LayerPatterns]):
 
     They print as a table. Made by `fit_patterns`, or read by `Patterns.load`.
 
-    layers: {name: LayerPatterns}. model: the SHA-256 of the model's state.
+    layers: {name: LayerPatterns}. model: `digest_of` the model.
     weights, moments: what the patterns were computed from, by layer, which `merge` needs; None where the
         file was saved without.
     """
@@ -186,6 +188,14 @@ class Patterns(Mapping[str, LayerPatterns]):
             chosen[name] = layer.of(of_layer), layer.wa[of_layer]
         return chosen
 
+    def check_model(self, call: str, model: Module) -> None:
+        """Raise ValueError where they are not of this model, as its weights and biases are now."""
+        if self.model != digest_of(model):
+            raise ValueError(
+                f"{call}: patterns are of another model, or of other weights or biases; "
+                "refit them to this one: signal.fit_patterns(model, batches)"
+            )
+
     def merge(self, other: Patterns) -> Patterns:
         """The patterns of both sets of data together, as if fitted in one pass, to rounding.
 
@@ -247,6 +257,15 @@ class Patterns(Mapping[str, LayerPatterns]):
             wa = "; ".join(f"{kind} {_ones_and_zeros(of_kind)}" for kind, of_kind in layer.wa.items())
             rows.append((name, str(len(fired)), f"{layer.count:,}", str(never), str(always), wa))
         return aligned(rows, left=(0, 5))
+
+
+def digest_of(model: Module) -> str:
+    """SHA-256 of what a model computes with, as float32: so that its copy in float64 has the same.
+
+    Weights, biases and running statistics count; the number of batches that were seen does not.
+    """
+    state = {key: array for key, array in model.state_dict().items() if array.dtype.kind == "f"}
+    return digest({key: array.astype(np.float32, copy=False) for key, array in state.items()})
 
 
 def units_dot(w: Array, a: Array) -> Array:

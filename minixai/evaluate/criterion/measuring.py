@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from minixai.bootstrap import resamplings
-from minixai.data.sealed import digest
+from minixai.errors import several_names
 from minixai.evaluate.criterion.cohorts import ESTIMATORS, KINDS, Cohort, cohorts_of, rho_of
 from minixai.evaluate.criterion.result import SAMPLES, Quality, mean_over_units
 from minixai.evaluate.criterion.samples import Reader
@@ -80,10 +80,10 @@ def quality(
     10 000 inputs and no optimiser; and what `fit_patterns` raises.
     Kindermans et al. 2017, arXiv 1705.05598, the quality criterion and figure 3.
     """
-    estimators, ridges = tuple(estimators), _ridges(ridge)
+    estimators, ridges = tuple(several_names("quality", "estimators", estimators)), _ridges(ridge)
     _check(estimators, samples, units=units, patches=patches, draws=draws)
-    if patterns is not None and patterns.model != digest(model.state_dict()):
-        raise ValueError("quality: patterns are of another model, or of other weights")
+    if patterns is not None:
+        patterns.check_model("quality", model)
     first, source = _first_of(fit, halved=patterns is None)
     x = images_of("quality", model, first)[:1]
     wanted = list(patterns) if layers is None and patterns is not None else layers
