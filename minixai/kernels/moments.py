@@ -15,11 +15,11 @@ __all__ = ["add_by_sign", "add_linear", "add_row", "centred_by_sign", "mean_and_
 CHANNELS_A_TASK = 64
 
 
-@njit(cache=True, nogil=True, fastmath={"reassoc"})
-def _mean_and_spread(x, mean, spread):
-    """Of every channel, by sums of differences from its first entry, so that nothing large is squared."""
+@njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+def _mean_and_spread(x, start, stop, mean, spread):
+    """Of some channels, by sums of differences from the first entry, so that nothing large is squared."""
     for i in range(x.shape[0]):
-        for c in range(x.shape[1]):
+        for c in range(start, stop):
             first, total, squares = np.float64(x[0, c, 0]), 0.0, 0.0
             for p in range(np.uint64(x.shape[2])):
                 step = np.float64(x[i, c, p]) - first
@@ -28,7 +28,7 @@ def _mean_and_spread(x, mean, spread):
             mean[c] += total
             spread[c] += squares
     count = x.shape[0] * x.shape[2]
-    for c in range(x.shape[1]):
+    for c in range(start, stop):
         mean[c] /= count
         spread[c] = np.sqrt(max(spread[c] / count - mean[c] * mean[c], 0.0))
         mean[c] += np.float64(x[0, c, 0])
@@ -94,10 +94,10 @@ def mean_and_spread(x: Array) -> tuple[Array, Array]:
     mean, spread = np.zeros((2, x.shape[1]))
 
     def fill(number: int) -> None:
-        some = slice(number * CHANNELS_A_TASK, (number + 1) * CHANNELS_A_TASK)
-        _mean_and_spread(x[:, some], mean[some], spread[some])
+        start = number * CHANNELS_A_TASK
+        _mean_and_spread(x, start, min(start + CHANNELS_A_TASK, len(mean)), mean, spread)
 
-    for_each(fill, -(-x.shape[1] // CHANNELS_A_TASK))
+    for_each(fill, -(-len(mean) // CHANNELS_A_TASK))
     return mean, spread
 
 
