@@ -16,23 +16,23 @@ __all__ = ["add_by_sign", "add_linear", "add_row", "centred_by_sign", "mean_and_
 CHANNELS_A_TASK = 64
 
 
-@njit(cache=True, nogil=True, fastmath={"reassoc"})
-def _mean_and_spread(x, start, mean, spread):
-    """Of channels from `start` on, by sums of differences from the first entry: nothing large is squared."""
+@njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+def _mean_and_spread(x, start, stop, mean, spread):
+    """Of some channels, by sums of differences from the first entry, so that nothing large is squared."""
     for i in range(x.shape[0]):
-        for c in range(mean.size):
-            first, total, squares = np.float64(x[0, start + c, 0]), 0.0, 0.0
+        for c in range(start, stop):
+            first, total, squares = np.float64(x[0, c, 0]), 0.0, 0.0
             for p in range(np.uint64(x.shape[2])):
-                step = np.float64(x[i, start + c, p]) - first
+                step = np.float64(x[i, c, p]) - first
                 total += step
                 squares += step * step
             mean[c] += total
             spread[c] += squares
     count = x.shape[0] * x.shape[2]
-    for c in range(mean.size):
+    for c in range(start, stop):
         mean[c] /= count
         spread[c] = np.sqrt(max(spread[c] / count - mean[c] * mean[c], 0.0))
-        mean[c] += np.float64(x[0, start + c, 0])
+        mean[c] += np.float64(x[0, c, 0])
 
 
 @njit(cache=True, nogil=True, fastmath={"reassoc"})  # sums in any order, so that it can be vectorised
@@ -96,10 +96,9 @@ def mean_and_spread(x: Array) -> tuple[Array, Array]:
 
     def fill(number: int) -> None:
         start = number * CHANNELS_A_TASK
-        some = slice(start, start + CHANNELS_A_TASK)
-        _mean_and_spread(x, start, mean[some], spread[some])
+        _mean_and_spread(x, start, min(start + CHANNELS_A_TASK, len(mean)), mean, spread)
 
-    for_each(fill, -(-x.shape[1] // CHANNELS_A_TASK))
+    for_each(fill, -(-len(mean) // CHANNELS_A_TASK))
     return mean, spread
 
 
