@@ -8,7 +8,7 @@ operation's own VJP with respect to its weight: one path for any stride, padding
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -31,11 +31,12 @@ class Moments:
 
     count: the number of samples. mean_y: (k,), ȳ. square_y: (k,), Σ (y − ȳ)².
     positive_count: (k,), the number of samples with y > 0. positive_y: (k,), Σ (y − ȳ) over them.
-    rounding: (k,), the coarsest of the calls: eps of the dtype in which x times y was summed up.
     sum_x: (groups, …), Σ x, the same for all units of a group.
     cross: Σ x·(y − ȳ), of the weight's shape: {"linear": over all samples}, or {"positive": over those
         with y > 0, "negative": over the others}.
     positive_x: Σ x over the samples with y > 0, of the weight's shape; None where cross is "linear".
+    rounding: (k,), the coarsest of the calls: eps of the dtype in which x times y was summed up. Where it was
+        not kept, as in older files, that of float32.
     """
 
     count: int
@@ -43,10 +44,14 @@ class Moments:
     square_y: Array
     positive_count: Array
     positive_y: Array
-    rounding: Array
     sum_x: Array
     cross: dict[str, Array]
     positive_x: Array | None = None
+    rounding: Array = field(default_factory=lambda: np.empty(0))
+
+    def __post_init__(self) -> None:
+        if not self.rounding.size:
+            self.rounding = np.full(len(self.mean_y), np.finfo(np.float32).eps, np.float64)
 
     def arrays(self) -> Iterator[tuple[str, Array]]:
         """All arrays by name, those of `cross` as "cross.linear" and so on."""
@@ -64,14 +69,12 @@ class Moments:
         kinds = ("positive", "negative") if by_sign else ("linear",)
         cross: dict[str, Array] = {kind: np.zeros(weight_shape) for kind in kinds}
         positive_x = np.zeros(weight_shape) if by_sign else None
-        return Moments(0, mean_y, square_y, positive_count, positive_y, rounding, sum_x, cross, positive_x)
+        return Moments(0, mean_y, square_y, positive_count, positive_y, sum_x, cross, positive_x, rounding)
 
     @staticmethod
     def from_arrays(count: int, arrays: Mapping[str, Array]) -> Moments:
         """Put together again what `arrays` gave; float64 copies."""
         copies = {name: np.array(array, np.float64, order="C") for name, array in arrays.items()}
-        if "rounding" not in copies:  # a file from before it was kept
-            copies["rounding"] = np.full_like(copies["mean_y"], np.finfo(np.float32).eps)
         return Moments._put_together(count, copies)
 
     @staticmethod
@@ -141,7 +144,7 @@ class Moments:
     def _add_row(self, x: Array, y: Array) -> None:
         """Take in one row x (d,) of a dense layer with outputs y (k,): the sums of one sample are its own."""
         none, active = np.zeros_like(y), (y > 0).astype(y.dtype)
-        only = Moments(1, y, none, active, none, none, x, {})
+        only = Moments(1, y, none, active, none, x, {}, rounding=none)
         kernels.moments.add_row(self._sums(), x, active, *self._add_outputs(only))
         self.sum_x += x
 
@@ -255,7 +258,7 @@ def _of_outputs(node: Node, y: Array, mean: Array, by_sign: bool) -> Moments:
     cross = {kind: part.reshape(shape) for kind, part in zip(kinds, by_kind, strict=True)}
     positive_x = cross.pop("positive_x", None)
     rounding = np.full(k, np.finfo(dtype).eps)
-    return Moments(n * places, mean, square_y, count, positive_y, rounding, sums[:, -1], cross, positive_x)
+    return Moments(n * places, mean, square_y, count, positive_y, sums[:, -1], cross, positive_x, rounding)
 
 
 def _weight_vjp(g: Array, node: Node) -> Array:
