@@ -101,6 +101,9 @@ def test_deconvnet_of_a_logit_of_squeezenet_is_zero(size: int, squeezenets: tupl
     assert not captum_map("deconvnet", theirs, x, 285).any()
 
 
+@pytest.mark.filterwarnings(
+    "ignore::minixai.methods.explanation.UnusedTableWarning"
+)  # of a first convolution
 @pytest.mark.parametrize("size", [227, 224])
 @pytest.mark.parametrize("number", [0, 3, 5, 8, 12])
 @pytest.mark.parametrize("method", RELU_METHODS)

@@ -22,6 +22,7 @@ METHODS: dict[str, Callable[..., Explanation]] = {
 }
 
 
+@pytest.mark.filterwarnings("ignore::minixai.methods.explanation.UnusedTableWarning")  # layers without ReLU
 @pytest.mark.parametrize("layer", LAYERS)
 @pytest.mark.parametrize("method", METHODS)
 def test_innvestigate(method: str, layer: str, data_dir: Path) -> None:

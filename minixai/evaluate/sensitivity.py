@@ -15,6 +15,7 @@ from minixai.methods.projection import project
 from minixai.methods.unit import Indices, Layer
 from minixai.nn import Module
 from minixai.ops.sizes import Size, pair
+from minixai.progress import bar as progress_bar
 from minixai.settings import finite_number, whole_number
 from minixai.typing import Array
 
@@ -96,8 +97,6 @@ def occlusion_sensitivity(
     Raises ShapeError for more than one image or a layer without maps, TypeError or ValueError for a target
     that is no class, ValueError for a patch that does not fit.
     """
-    from tqdm.auto import tqdm
-
     x = model.check_input(CALL, x)
     if x.ndim != 4 or len(x) != 1:
         raise ShapeError(f"{CALL}: x has shape {x.shape}, expected one image (1, c, h, w)")
@@ -114,7 +113,7 @@ def occlusion_sensitivity(
     tops, lefts = range(0, h - size[0] + 1, step[0]), range(0, w - size[1] + 1, step[1])
     places = [(top, left) for top in tops for left in lefts]
     starts, measured = range(0, len(places), batch_size), []
-    for start in tqdm(starts, CALL, unit="batch", disable=not progress, leave=False):
+    for start in progress_bar(progress, starts, CALL, unit="batch", leave=False):
         batch = places[start : start + batch_size]
         covered = np.repeat(x, len(batch), axis=0)
         for image, (top, left) in zip(covered, batch, strict=True):

@@ -19,6 +19,7 @@ from minixai.methods.question import Question
 from minixai.methods.unit import Layer, Neuron, select_unit
 from minixai.nn import Module
 from minixai.nn.fields import receptive_field
+from minixai.progress import bar as progress_bar
 from minixai.rules.switches import unpooling
 from minixai.tape import Tensor
 from minixai.typing import Array
@@ -134,8 +135,6 @@ def top_activations(
     Raises ValueError for wrong arguments or an empty stream, ShapeError for a layer without maps or
     images of different sizes.
     """
-    from tqdm.auto import tqdm
-
     several_names("top_activations", "switches", switches)
     if n < 1 or not channels or not switches:
         raise ValueError(
@@ -143,7 +142,7 @@ def top_activations(
         )
     best: list[list[_Hit]] = [[] for _ in channels]
     seen = 0
-    with tqdm(images, "top activations", unit="batch", disable=not progress, leave=False) as bar:
+    with progress_bar(progress, images, "top activations", unit="batch", leave=False) as bar:
         for batch in bar:
             x = model.check_input("top_activations", batch)
             if seen and x.shape[1:] != best[0][0].image.shape:

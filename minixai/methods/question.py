@@ -18,6 +18,7 @@ from minixai.methods.explanation import Explanation, UnusedTableWarning
 from minixai.methods.ledger import Ledger, row_of, watched
 from minixai.methods.unit import Chosen, Layer, Neuron, Seed, class_indices, select_unit
 from minixai.nn import Module
+from minixai.progress import bar as progress_bar
 from minixai.rules.shares import per_image
 from minixai.settings import whole_number
 from minixai.tape import Rule, Tensor, backward
@@ -110,9 +111,7 @@ class Question:
 
     def batches(self, total: int, progress: bool = False) -> Iterator[Numbers]:
         """The numbers 0 … total − 1, at most batch_size at a time, with a bar of the progress."""
-        from tqdm.auto import tqdm
-
-        with tqdm(total=total, desc=self.call, disable=not progress, leave=False) as bar:
+        with progress_bar(progress, None, self.call, total=total, leave=False) as bar:
             for start in range(0, total, self.batch_size):
                 numbers = np.arange(start, min(start + self.batch_size, total))
                 yield numbers

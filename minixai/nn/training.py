@@ -13,6 +13,7 @@ from minixai.context import apart
 from minixai.errors import ShapeError
 from minixai.nn.module import Module, Parameter
 from minixai.nn.optimisers import SGD, Adam
+from minixai.progress import bar as progress_bar
 from minixai.tape import Tensor, backward
 from minixai.typing import Array
 
@@ -47,8 +48,6 @@ def fit(
     Whatever its mode, the model trains as in train mode and is validated as in eval mode; its mode stays.
     Raises FloatingPointError as soon as the loss is not finite, ValueError where there is nothing to train.
     """
-    from tqdm.auto import tqdm
-
     x, y = model.check_input("fit", x), as_array("fit", "y", y)
     if len(x) != len(y):
         raise ShapeError(f"fit: {len(x)} inputs and {len(y)} targets, expected as many")
@@ -77,7 +76,7 @@ def fit(
         order = rng.permutation(len(x))
         batches = [order[i : i + batch_size] for i in range(0, len(x), batch_size)]
         total = 0.0
-        with tqdm(batches, f"epoch {number}/{epochs}", disable=not progress, leave=False) as bar:
+        with progress_bar(progress, batches, f"epoch {number}/{epochs}", leave=False) as bar:
             for batch in bar:
                 value = step(batch, number)
                 total += value * len(batch)

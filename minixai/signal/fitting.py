@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from typing import Any
 
 from minixai.nn import Module
+from minixai.progress import bar as progress_bar
 from minixai.signal.checkpoint import Checkpoint
 from minixai.signal.layers import Batch, Kinds, LinearLayer, add_batch, images_of, linear_layers
 from minixai.signal.moments import Moments
@@ -100,9 +101,7 @@ def _fit(
 
 
 def _with_bar(batches: Iterable[Batch], total: int | None, progress: bool) -> Iterator[Batch]:
-    from tqdm.auto import tqdm
-
-    with tqdm(batches, "fit_patterns", total, disable=not progress, unit="batch") as bar:
+    with progress_bar(progress, batches, "fit_patterns", total=total, unit="batch") as bar:
         yield from bar
 
 

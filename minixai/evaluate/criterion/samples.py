@@ -11,6 +11,7 @@ import numpy as np
 from minixai.evaluate.criterion.cohorts import Cohort, rng_for
 from minixai.nn import Module
 from minixai.ops.sizes import pair
+from minixai.progress import bar as progress_bar
 from minixai.signal.layers import Batch, images_of, linear_calls
 from minixai.tape import Node
 from minixai.typing import Array
@@ -32,11 +33,9 @@ class Reader:
         self, batches: Iterable[Batch], label: str
     ) -> Iterator[tuple[Cohort, int, Array, np.ndarray]]:
         """(cohort, number of the call, z (n, places, d + 2m), which samples count (n, places))."""
-        from tqdm.auto import tqdm
-
         total = len(batches) if isinstance(batches, Sized) else None
         images = 0
-        with tqdm(batches, f"quality: {label}", total, disable=not self.progress, unit="batch") as bar:
+        with progress_bar(self.progress, batches, f"quality: {label}", total=total, unit="batch") as bar:
             for batch in bar:
                 x = images_of("quality", self.model, batch)
                 calls = linear_calls("quality", self.model, x)
