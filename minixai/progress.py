@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-__all__ = ["bar"]
+__all__ = ["progress_bar"]
 
 
 class _Unseen:
@@ -30,7 +30,7 @@ class _Unseen:
         """What stands behind the bar."""
 
 
-def bar(progress: bool, items: Iterable[Any] | None, label: str, **settings: Any) -> Any:
+def progress_bar(progress: bool, items: Iterable[Any] | None, label: str, **settings: Any) -> Any:
     """A context and an iterator of the items, with tqdm's bar and settings if progress is asked for."""
     if not progress:
         return _Unseen(() if items is None else items)

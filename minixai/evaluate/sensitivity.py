@@ -15,7 +15,7 @@ from minixai.methods.projection import project
 from minixai.methods.unit import Indices, Layer
 from minixai.nn import Module
 from minixai.ops.sizes import Size, pair
-from minixai.progress import bar as progress_bar
+from minixai.progress import progress_bar
 from minixai.settings import finite_number, whole_number
 from minixai.typing import Array
 

@@ -19,7 +19,7 @@ from minixai.methods.question import Question
 from minixai.methods.unit import Layer, Neuron, select_unit
 from minixai.nn import Module
 from minixai.nn.fields import receptive_field
-from minixai.progress import bar as progress_bar
+from minixai.progress import progress_bar
 from minixai.rules.switches import unpooling
 from minixai.tape import Tensor
 from minixai.typing import Array

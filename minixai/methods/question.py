@@ -18,7 +18,7 @@ from minixai.methods.explanation import Explanation, UnusedTableWarning
 from minixai.methods.ledger import Ledger, row_of, watched
 from minixai.methods.unit import Chosen, Layer, Neuron, Seed, class_indices, select_unit
 from minixai.nn import Module
-from minixai.progress import bar as progress_bar
+from minixai.progress import progress_bar
 from minixai.rules.shares import per_image
 from minixai.settings import whole_number
 from minixai.tape import Rule, Tensor, backward

@@ -13,7 +13,7 @@ from minixai.context import apart
 from minixai.errors import ShapeError
 from minixai.nn.module import Module, Parameter
 from minixai.nn.optimisers import SGD, Adam
-from minixai.progress import bar as progress_bar
+from minixai.progress import progress_bar
 from minixai.tape import Tensor, backward
 from minixai.typing import Array
 

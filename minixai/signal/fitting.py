@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from typing import Any
 
 from minixai.nn import Module
-from minixai.progress import bar as progress_bar
+from minixai.progress import progress_bar
 from minixai.signal.checkpoint import Checkpoint
 from minixai.signal.layers import Batch, Kinds, LinearLayer, add_batch, images_of, linear_layers
 from minixai.signal.moments import Moments

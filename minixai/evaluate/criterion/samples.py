@@ -11,7 +11,7 @@ import numpy as np
 from minixai.evaluate.criterion.cohorts import Cohort, rng_for
 from minixai.nn import Module
 from minixai.ops.sizes import pair
-from minixai.progress import bar as progress_bar
+from minixai.progress import progress_bar
 from minixai.signal.layers import Batch, images_of, linear_calls
 from minixai.tape import Node
 from minixai.typing import Array
