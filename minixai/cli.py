@@ -94,6 +94,9 @@ def _parser() -> argparse.ArgumentParser:
         "--layer", metavar="NAME", help="the layer whose strongest unit is explained below the class"
     )
     command.add_argument("--quick", action="store_true", help="only the methods that take one walk back")
+    command.add_argument(
+        "--controls", action="store_true", help="below, what knows nothing of the network: edges, |x|, random"
+    )
     command.set_defaults(run=_compare)
 
     command = commands.add_parser(
@@ -176,10 +179,11 @@ class _Task:
             print("minixai: note:", each.message, file=sys.stderr)
         return e
 
-    def save(self, explanations: Sequence[Explanation], title: str) -> int:
+    def save(self, explanations: Sequence[Explanation], title: str, with_edges: bool = False) -> int:
         """Draw the explanations, and say where the picture is."""
         args = self.args
-        side_by_side(explanations, None, args.percentile, self.names, args.overlay, title).save(self.path)
+        look = args.percentile, self.names, args.overlay, title, with_edges
+        side_by_side(explanations, None, *look).save(self.path)
         print(f"saved {self.path}")
         if args.percentile is None:
             print("nothing is clipped; --percentile 99.5 would show weak values better")
@@ -201,15 +205,17 @@ def _compare(args: argparse.Namespace) -> int:
     title = task.top()
     layer = args.layer or NETWORKS[args.model].inner
     neuron = _strongest_unit(task.model, task.x, layer)
-    methods = METHODS
+    methods = {name: method for name, method in METHODS.items() if not method.control}
     if getattr(task.model, "patterns", None) is None:
-        methods = {name: method for name, method in METHODS.items() if not method.takes_patterns}
-        missing = ", ".join(sorted(METHODS.keys() - methods.keys()))
+        missing = ", ".join(sorted(name for name, method in methods.items() if method.takes_patterns))
+        methods = {name: method for name, method in methods.items() if not method.takes_patterns}
         print(f"without {missing}: name fitted patterns with --patterns")
     quick = [name for name, method in methods.items() if method.quick]
     explanations = [task.explain(name, target=task.target) for name in (quick if args.quick else methods)]
     explanations += [task.explain(name, layer=layer, neuron=neuron) for name in quick]
-    return task.save(explanations, f"{title}. Below: the strongest unit of {layer}")
+    if args.controls:
+        explanations += [task.explain(name) for name, method in METHODS.items() if method.control]
+    return task.save(explanations, f"{title}. Below: the strongest unit of {layer}", with_edges=True)
 
 
 def _course(args: argparse.Namespace) -> int:
@@ -220,7 +226,7 @@ def _course(args: argparse.Namespace) -> int:
 
 
 def _methods(args: argparse.Namespace) -> int:
-    for name, method in METHODS.items():
+    for name, method in sorted(METHODS.items(), key=lambda row: row[1].control):
         print(f"{name} ({method.paper})")
         for heading, text in (
             ("shows", f"{method.kind}: {method.shows}"),

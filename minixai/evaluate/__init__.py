@@ -1,7 +1,13 @@
 """How good an explanation is: degradation, the quality criterion ρ, invariance and occlusion studies."""
 
 from minixai.evaluate.criterion import Quality, quality
-from minixai.evaluate.degradation import Degradation, DegradationComparison, degrade, insertion_deletion
+from minixai.evaluate.degradation import (
+    Degradation,
+    DegradationComparison,
+    compare_degradation,
+    degrade,
+    insertion_deletion,
+)
 from minixai.evaluate.invariance import InvarianceCurves, correspondence, invariance_curves
 from minixai.evaluate.sensitivity import OcclusionSensitivity, occlusion_sensitivity
 
@@ -11,6 +17,7 @@ __all__ = [
     "InvarianceCurves",
     "OcclusionSensitivity",
     "Quality",
+    "compare_degradation",
     "correspondence",
     "degrade",
     "insertion_deletion",

@@ -15,7 +15,7 @@ stands there instead. Compare fills, and always with a random order.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ import numpy as np
 from minixai.bootstrap import mean_interval
 from minixai.columns import aligned, interval, minus
 from minixai.errors import ShapeError
-from minixai.methods import Explanation
+from minixai.methods import METHODS, Explanation
 from minixai.methods.question import Numbers, Question
 from minixai.nn import Module
 from minixai.ops.sizes import Size, check_images, pair
@@ -34,7 +34,7 @@ from minixai.typing import Array
 if TYPE_CHECKING:
     from minixai.plot.picture import Picture
 
-__all__ = ["Degradation", "DegradationComparison", "degrade", "insertion_deletion"]
+__all__ = ["Degradation", "DegradationComparison", "compare_degradation", "degrade", "insertion_deletion"]
 
 ORDERS = {"morf": "most relevant first", "lerf": "least relevant first"}
 BLUR = 0.05  # σ of the Gaussian blur, as a share of the image's shorter side
@@ -85,10 +85,12 @@ class DegradationComparison:
     paired, image by image.
 
     curves: name → Degradation; put the random order first.
+    controls: the names of those that are no explanations, which the picture sets apart.
     Raises ValueError where there is none, or they differ in patch, change, steps, images, class or quantity.
     """
 
     curves: Mapping[str, Degradation]
+    controls: Collection[str] = ()
 
     def __post_init__(self) -> None:
         if not self.curves:
@@ -122,14 +124,13 @@ class DegradationComparison:
         from minixai.plot.degradation import probability_curves
 
         first = next(iter(self.curves.values()))
-        bands = {
-            f"{name}: area {_interval(curve.area, '.2f')}": mean_interval(curve.scores, LEVEL)
-            for name, curve in self.curves.items()
-        }
+        labels = {name: f"{name}: area {_interval(curve.area, '.2f')}" for name, curve in self.curves.items()}
+        bands = {labels[name]: mean_interval(curve.scores, LEVEL) for name, curve in self.curves.items()}
+        apart = {labels[name] for name in self.controls}
         several = f"mean of {_images(first)}, {100 * LEVEL:.0f} % bootstrap intervals"
         note = f"{self.heading}; {several if len(first.scores) > 1 else 'one image'}"
         xlabel = f"{first.patch} {first.change.split()[0]}, of {first.patches}"
-        return probability_curves(first.steps, bands, xlabel, first.quantity, title, note)
+        return probability_curves(first.steps, bands, xlabel, first.quantity, title, note, apart)
 
 
 def degrade(
@@ -185,6 +186,35 @@ def degrade(
     name = "pixels" if size == (1, 1) else f"{size[0]}×{size[1]} patches"
     quantity = str(ask.probability)
     return Degradation(name, f"replaced by {change}", order, total, counts, scores, ask.target, quantity)
+
+
+def compare_degradation(
+    model: Module,
+    x: Any,
+    attributions: Mapping[str, Any],
+    target: Any = None,
+    *,
+    controls: bool = False,
+    **settings: Any,
+) -> DegradationComparison:
+    """Degrade in the order of several attributions, and in a random order, which comes first.
+
+    attributions: name → what `degrade` takes. controls: with the orders of the catalogue's controls besides
+    (edges, |x|): a method that is no better than these has shown nothing. settings, and what is raised:
+    those of `degrade`; ValueError where a name is given twice.
+    """
+    orders: dict[str, Any] = {"random": None}
+    if controls:
+        orders |= {
+            method.title: method.function(model, x)
+            for method in METHODS.values()
+            if method.control and method.title != "random"
+        }
+    if twice := orders.keys() & attributions.keys():
+        raise ValueError(f"compare_degradation: {min(twice)!r} is the name of a control, expected another")
+    given = orders | {**attributions}
+    curves = {name: degrade(model, x, order, target, **settings) for name, order in given.items()}
+    return DegradationComparison(curves, tuple(orders))
 
 
 def insertion_deletion(

@@ -11,6 +11,7 @@ import numpy as np
 from minixai.errors import ShapeError, several_names, warn
 from minixai.methods.ledger import Ledger
 from minixai.methods.unit import Unit
+from minixai.similarity import edges, rank_correlation
 from minixai.typing import Array
 
 if TYPE_CHECKING:
@@ -140,6 +141,8 @@ class Explanation:
         from minixai.plot.maps import number
 
         score = number(self.score[i], 4)
+        if self.kind == "control":
+            return "controls", "they know no network"
         if self.unit.layer is not None:
             return self.unit.where, f"{self.unit.which}: {score}"
         target = int(self.target[i])
@@ -158,11 +161,14 @@ def side_by_side(
     classes: Sequence[str] | None = None,
     overlay: bool = False,
     title: str = "",
+    with_edges: bool = False,
 ) -> Picture:
     """Draw explanations of the same x in one sheet: those of the same unit side by side in rows of six.
 
-    Every method has a scale of its own in each row, and its key below the map. The other arguments and
-    errors are those of `Explanation.plot`; ValueError where there is nothing to draw, or x differs.
+    Every method has a scale of its own in each row, and its key below the map. Controls stand in rows apart.
+    with_edges: each map has with it how like the image's edges it is: Spearman's rank correlation of the
+    size of its sum over the channels with that of the image's Sobel edges. The other arguments and errors
+    are those of `Explanation.plot`; ValueError where there is nothing to draw, or x differs.
     """
     from minixai.plot import maps
 
@@ -175,13 +181,22 @@ def side_by_side(
         raise ShapeError(f"plot: x has shape {first.x.shape}, expected images (n, 1 or 3, h, w)")
     units: dict[Any, list[Explanation]] = {}
     for e in explanations:
-        units.setdefault((e.unit, *e.target.tolist()), []).append(e)
+        units.setdefault((e.kind == "control", e.unit, *e.target.tolist()), []).append(e)
     groups = [
         maps.Group(
             [row[0]._heading(i, classes) for i in range(len(first.x))],
-            [maps.Maps(e.method, e.kind, e._images(e.map), e.kind == "signal", e.quantity) for e in row],
+            [
+                maps.Maps(e.method, e.kind, e._images(e.map), e.kind == "signal", e.quantity, like)
+                for e in row
+                for like in [_likeness_to_edges(e) if with_edges else None]
+            ],
         )
-        for unit in units.values()
+        for unit in (units[key] for key in sorted(units, key=lambda key: key[0]))
         for row in (unit[i : i + COLUMNS] for i in range(0, len(unit), COLUMNS))
     ]
     return maps.sheet(first._photos(photo), groups, title, percentile, overlay)
+
+
+def _likeness_to_edges(e: Explanation) -> Array:
+    """(n,): the rank correlation of each map with its image's edges, NaN where one of them is constant."""
+    return rank_correlation(np.abs(e.map.sum(axis=1)), edges(e.x).sum(axis=1))

@@ -43,6 +43,7 @@ class Maps:
 
     signal: shown in the image's channels; otherwise as heat maps of the sum over channels.
     quantity: what they are about, where that is not what the heading says.
+    edges: (n,), their rank correlations with the images' edges, which stand behind the subtitle.
     """
 
     title: str
@@ -50,6 +51,14 @@ class Maps:
     values: np.ndarray
     signal: bool
     quantity: str = ""
+    edges: np.ndarray | None = None
+
+    def words(self, i: int) -> str:
+        """What stands below the title of image i's map."""
+        if self.edges is None:
+            return self.subtitle
+        like = "–" if np.isnan(self.edges[i]) else minus(f"{self.edges[i]:.2f}")
+        return f"{self.subtitle}, edges {like}"
 
 
 @dataclass(frozen=True)
@@ -216,7 +225,7 @@ def _tile(
         for maps, (shown, limits) in zip(group.maps, columns, strict=True):
             empty = "" if shown[i].any() else CANCELLED if maps.values[i].any() else ZERO
             below = crop(photo) if overlay and not maps.signal else None
-            row.append(_MapPanel(crop(shown[i]), maps.title, maps.subtitle, limits[i], empty, below))
+            row.append(_MapPanel(crop(shown[i]), maps.title, maps.words(i), limits[i], empty, below))
         tile.append(row)
     if all(boxes):
         whole = _PhotoPanel(photo, "photo", "", marks)
@@ -256,6 +265,8 @@ def _note(groups: Sequence[Group], tiles: list[_Tile], percentile: float | None)
         parts.append(f"Clipped at percentile {percentile:g} of the |values| that are not zero.")
     if any(isinstance(panel, _PhotoPanel) and panel.enlarged for panel in panels):
         parts.append("The box is enlarged.")
+    if any(maps.edges is not None for group in groups for maps in group.maps):
+        parts.append("Edges: rank correlation of |map| with the photo's Sobel edges.")
     about = (f"{m.title}: of the {m.quantity}." for group in groups for m in group.maps if m.quantity)
     return " ".join([*parts, *dict.fromkeys(about)])
 
