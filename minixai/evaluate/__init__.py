@@ -9,14 +9,17 @@ from minixai.evaluate.degradation import (
     insertion_deletion,
 )
 from minixai.evaluate.invariance import InvarianceCurves, correspondence, invariance_curves
+from minixai.evaluate.right_answers import Bench, bench
 from minixai.evaluate.sensitivity import OcclusionSensitivity, occlusion_sensitivity
 
 __all__ = [
+    "Bench",
     "Degradation",
     "DegradationComparison",
     "InvarianceCurves",
     "OcclusionSensitivity",
     "Quality",
+    "bench",
     "compare_degradation",
     "correspondence",
     "degrade",
