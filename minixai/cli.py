@@ -16,6 +16,7 @@ import numpy as np
 
 from minixai import __version__, course, data, demo, models
 from minixai.errors import FileFormatError, RuleError, WeightsNotFoundError
+from minixai.evaluate import bench
 from minixai.evaluate.trace import Trace
 from minixai.methods import METHODS, Explanation, MapWarning, side_by_side
 from minixai.methods.unit import select_unit
@@ -107,6 +108,17 @@ def _parser() -> argparse.ArgumentParser:
         "--seed", type=int, default=0, help="your number, kept from students: it varies data and answers (0)"
     )
     command.set_defaults(run=_course)
+
+    command = commands.add_parser("bench", help="mark methods on problems whose right answer is known")
+    efforts = command.add_mutually_exclusive_group()
+    for effort, words in (("quick", "in a minute"), ("full", "64×64 pixels too, ten trainings; hours")):
+        efforts.add_argument(f"--{effort}", dest="effort", action="store_const", const=effort, help=words)
+    command.add_argument("--methods", nargs="+", metavar="NAME", help="some of them; controls come along")
+    command.add_argument("--problems", nargs="+", metavar="NAME", help="some of them")
+    command.add_argument("--json", metavar="FILE", help="keep all marks, and go on from those it has")
+    command.add_argument("--save", metavar="FILE", help="a picture: PNG, SVG or PDF")
+    command.add_argument("--markdown", action="store_true", help="print the table in Markdown")
+    command.set_defaults(run=_bench, effort="default")
 
     command = commands.add_parser("methods", help="list all methods: what they show, where they fail")
     command.set_defaults(run=_methods)
@@ -225,6 +237,16 @@ def _course(args: argparse.Namespace) -> int:
     return 0
 
 
+def _bench(args: argparse.Namespace) -> int:
+    path = None if args.save is None else _output_path(args.save)
+    found = bench(args.methods, args.problems, args.effort, file=args.json)
+    print(found.markdown() if args.markdown else found)
+    if path is not None:
+        found.plot().save(path)
+        print(f"saved {path}")
+    return 0
+
+
 def _methods(args: argparse.Namespace) -> int:
     for name, method in sorted(METHODS.items(), key=lambda row: row[1].control):
         print(f"{name} ({method.paper})")
@@ -237,14 +259,14 @@ def _methods(args: argparse.Namespace) -> int:
     return 0
 
 
-def _output_path(name: str, photo: str) -> Path:
+def _output_path(name: str, photo: str = "") -> Path:
     """The path of the picture, if it can be written there: better now than after the work."""
     from minixai.plot.picture import METADATA, checked_suffix
 
     path = checked_suffix("--save", name, METADATA)
     if path.is_dir():
         raise ValueError(f"--save: {path} is a folder, expected a file")
-    if path.exists() and Path(photo).exists() and path.samefile(photo):
+    if photo and path.exists() and Path(photo).exists() and path.samefile(photo):
         raise ValueError(f"--save: {path} is the photo, which would be overwritten")
     try:
         tempfile.TemporaryFile(dir=path.parent).close()

@@ -25,7 +25,7 @@ from minixai.errors import FileFormatError, RuleError, several_names
 from minixai.evaluate.marks import MARKS
 from minixai.evaluate.problems import PROBLEMS, Samples, train
 from minixai.files import write_whole
-from minixai.methods import METHODS, MapWarning
+from minixai.methods import METHODS, MapWarning, ZeroMapWarning
 from minixai.methods.catalogue import Method
 from minixai.nn import Module
 from minixai.progress import progress_bar
@@ -51,7 +51,7 @@ Call = Callable[[Module, Array, Any], Any]  # (model, x, target) -> a map
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is done: on which problems, how often, with how many images, and what the costly methods get."""
+    """How much is done: on which problems, how often, with how many images, by how many steps."""
 
     problems: Mapping[str, Collection[str]]  # by name, the networks trained on it
     trainings: int
@@ -98,8 +98,9 @@ class Row:
 class Cell:
     """What was measured on one network.
 
-    accuracy: on new images, of the network in each state. marks: {state: {row: {mark: mean over the images}}}.
-    refused: {row: what it said}, where a method does not take the network. notes: {row: what it warned of}.
+    accuracy: on new images, of the network in each state. marks: {state: {row: {mark: mean over images}}},
+    with "zero", the share of maps that are zero everywhere. refused: {row: what it said}, where a method
+    does not take the network. notes: {row: what it warned of}.
     """
 
     problem: str
@@ -172,7 +173,7 @@ class Bench:
         return mean, low, high
 
     def table(self, problem: str | None = None) -> list[list[str]]:
-        """Rows of words: each method's marks, with intervals, and its ROC AUC on networks that know nothing."""
+        """Words: each row's marks, with intervals, and its ROC AUC on networks that know nothing."""
         heading = ["", *(mark.title for mark in MARKS.values()), "AUC untrained", "AUC labels shuffled"]
         rows = [heading]
         for row in self.sorted_rows:
@@ -198,8 +199,9 @@ class Bench:
         return "\n".join(f"| {' | '.join(row)} |" for row in (heading, ["---"] * len(heading), *rows))
 
     def remarks(self) -> list[str]:
-        """Networks that were refused, methods that refused a network, and maps that are not what they seem."""
-        said = []
+        """Networks that were refused, methods that refused one, and maps that are not what they seem."""
+        said: list[str] = []
+        warned: dict[str, dict[str, None]] = {}
         for cell in self.cells:
             where = f"{PROBLEMS[cell.problem].title}, {cell.network}"
             least = PROBLEMS[cell.problem].networks[cell.network]
@@ -207,7 +209,12 @@ class Bench:
                 came = f"accuracy {cell.accuracy['trained']:.3f} in training {cell.training}"
                 said.append(f"refused: {where}: {came}, expected at least {least}")
             said += [f"{row} takes no {cell.network}: {why}" for row, why in cell.refused.items()]
-            said += [f"{row}, {where}: {why}" for row, why in cell.notes.items()]
+            for row, why in cell.notes.items():
+                warned.setdefault(why, {})[f"{row} ({cell.network})"] = None
+        dark = {row: self.mean(row, "zero")[0] for row in self.rows}
+        zero = [f"{row} {100 * share:.0f} %" for row, share in dark.items() if share >= 0.005]
+        said += [f"maps that are zero everywhere: {', '.join(zero)}"] if zero else []
+        said += [f"{why}: {', '.join(where)}" for why, where in warned.items()]
         return list(dict.fromkeys(said))
 
     def plot(self, title: str = "") -> Picture:
@@ -277,11 +284,11 @@ def bench(
 ) -> Bench:
     """Train small networks on problems whose truth is known, explain them by all methods, and mark the maps.
 
-    On each network: every method and every control, at images of the test set that the network gets right, for
-    their class; then the same methods at the same images on the network as it was drawn ("untrained"), and
-    on one trained with the labels shuffled. The pattern methods have a row for each estimator. The marks are
-    those of `evaluate.marks`: means over the images, with intervals over the trainings, of which each has
-    data and first weights of its own. A map of zeros counts as an even one.
+    On each network: every method and every control, at images of the test set that the network gets right,
+    for their class; then the same methods at the same images on the network as it was drawn ("untrained"),
+    and on one trained with the labels shuffled. The pattern methods have a row for each estimator. The
+    marks are those of `evaluate.marks`: means over the images, with intervals over the trainings, of which
+    each has data and first weights of its own. A map of zeros counts as an even one.
 
     methods: names of the catalogue, or name → function (model, x, target) -> map; None means all of the
         catalogue, those of your own among them. Controls always come along.
@@ -394,13 +401,13 @@ def _measure(problem: str, network: str, training: int, rows: Sequence[Row], eff
     refused: dict[str, str] = {}
     notes: dict[str, str] = {}
     for state, model in models.items():
-        model.patterns = fit_patterns(model, [fitted.x], tuple(KINDS.values()), progress=False)  # type: ignore
+        model.patterns = fit_patterns(model, [fitted.x], tuple(KINDS.values()), progress=False)
         for row in rows:
             found = _maps(row, model, shown, refused, notes if state == "trained" else {})
             if found is not None:
-                marks[state][row.title] = {
-                    name: _mean(mark.function(found, shown.truth)) for name, mark in MARKS.items()
-                }
+                of_images = {name: mark.function(found, shown.truth) for name, mark in MARKS.items()}
+                of_images["zero"] = (found.reshape(len(found), -1) == 0).all(axis=1).astype(np.float64)
+                marks[state][row.title] = {name: _mean(each) for name, each in of_images.items()}
     return Cell(problem, network, training, accuracy, marks, refused, notes)
 
 
@@ -415,9 +422,8 @@ def _maps(
             refused[row.title] = " ".join(str(error).split())
             return None
     for each in said:
-        dark = int((found.reshape(len(found), -1) == 0).all(axis=1).sum())
-        zero = f"{dark} of {len(found)} maps are zero everywhere"
-        notes[row.title] = zero if dark else str(each.message).partition(": ")[2]
+        if not isinstance(each.message, ZeroMapWarning):
+            notes[row.title] = str(each.message).partition(": ")[2]
     return found
 
 
