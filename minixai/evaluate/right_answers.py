@@ -184,7 +184,10 @@ class Bench:
 
     def __repr__(self) -> str:
         trainings = len({cell.training for cell in self.cells})
-        words = f"{len(self.problems)} problems, {trainings} training{'s' if trainings > 1 else ''} each"
+        words = ", ".join(
+            f"{number} {what}{'s' if number > 1 else ''}"
+            for number, what in ((len(self.problems), "problem"), (trainings, "training"))
+        )
         lines = [
             f"Bench ({self.effort}): {words}; [controls] know no network",
             aligned(self.table()),
@@ -195,7 +198,7 @@ class Bench:
 
     def markdown(self) -> str:
         """The table as README.md has it."""
-        heading, *rows = self.table()
+        heading, *rows = ([cell.replace("|", r"\|") for cell in row] for row in self.table())
         return "\n".join(f"| {' | '.join(row)} |" for row in (heading, ["---"] * len(heading), *rows))
 
     def remarks(self) -> list[str]:

@@ -45,7 +45,7 @@ def mark_sheet(
     even: (problems,), the false alarms of an even map, which are white. states: (rows, 3), the mean AUC on
     trained networks, on untrained ones and on those trained with shuffled labels. controls: which rows are.
     """
-    place = np.arange(len(rows)) + GROUP * np.asarray(controls)
+    place = [number + GROUP * control for number, control in enumerate(controls)]
     tables = [("ROC AUC", list(problems), auc, auc - 0.5)]
     asked = ~np.isnan(alarms).all(axis=0)
     if asked.any():
@@ -75,7 +75,7 @@ def mark_sheet(
 
 def _table(
     axes: Any,
-    place: np.ndarray,
+    place: Sequence[float],
     columns: Sequence[str],
     values: np.ndarray,
     better: np.ndarray,
@@ -105,7 +105,7 @@ def _table(
     axes.set_xlabel(heading, size=NOTE, loc="left", weight="bold")
 
 
-def _dots(axes: Any, place: np.ndarray, states: np.ndarray) -> None:
+def _dots(axes: Any, place: Sequence[float], states: np.ndarray) -> None:
     axes.axvline(0.5, color=style.FAINT, linewidth=0.8)
     axes.hlines(place, 0, 1, color=style.FAINT, alpha=0.2, linewidth=0.8)
     for (label, look), values in zip(STATES.items(), states.T, strict=True):
