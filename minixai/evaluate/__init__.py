@@ -1,5 +1,6 @@
 """How good an explanation is: degradation, the quality criterion ρ, invariance and occlusion studies."""
 
+from minixai.evaluate.convergence import Convergence, convergence
 from minixai.evaluate.criterion import Quality, quality
 from minixai.evaluate.degradation import (
     Degradation,
@@ -9,22 +10,27 @@ from minixai.evaluate.degradation import (
     insertion_deletion,
 )
 from minixai.evaluate.invariance import InvarianceCurves, correspondence, invariance_curves
+from minixai.evaluate.randomisation import Randomisation, randomise
 from minixai.evaluate.right_answers import Bench, bench
 from minixai.evaluate.sensitivity import OcclusionSensitivity, occlusion_sensitivity
 
 __all__ = [
     "Bench",
+    "Convergence",
     "Degradation",
     "DegradationComparison",
     "InvarianceCurves",
     "OcclusionSensitivity",
     "Quality",
+    "Randomisation",
     "bench",
     "compare_degradation",
+    "convergence",
     "correspondence",
     "degrade",
     "insertion_deletion",
     "invariance_curves",
     "occlusion_sensitivity",
     "quality",
+    "randomise",
 ]
