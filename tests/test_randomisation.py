@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -61,7 +62,7 @@ def test_what_is_randomised(net, way):
     first, *cascade = weights_seen(net, "cascading", way=way)
     assert changed(before, first) == set()
     assert [changed(before, state) for state in cascade] == [{"6"}, {"2", "6"}, {"0", "2", "6"}]
-    for one, two in zip(cascade, cascade[1:], strict=False):
+    for one, two in pairwise(cascade):
         assert len(changed(one, two)) == 1  # what is random stays as it is
     _, *alone = weights_seen(net, "independent", way=way)
     assert [changed(before, state) for state in alone] == [{"6"}, {"2"}, {"0"}]
@@ -176,13 +177,18 @@ def test_wrong_arguments(net, changes, message):
 def test_what_is_shown(net):
     r = run(net, ["gradient", "sobel_edges"])
     heading, columns, *rows = repr(r).splitlines()
-    assert heading.startswith("Randomisation, cascading, weights re-initialised: all layers from the last down")
+    assert heading.startswith(
+        "Randomisation, cascading, weights re-initialised: all layers from the last down"
+    )
     assert columns.split() == ["6", "2", "0", "another", "image"]
     assert rows[0].split()[0] == "gradient"
     mean = r.likeness["gradient"]["spearman"].mean(axis=1)
     assert [f"{value:.2f}".replace("-", "−") for value in mean] == rows[0].split()[3:6]
     panels = r.plot().axes
-    assert [axes.get_title(loc="left") for axes in panels] == ["rank correlation", "rank correlation of |map|"]
+    assert [axes.get_title(loc="left") for axes in panels] == [
+        "rank correlation",
+        "rank correlation of |map|",
+    ]
     lines = {line.get_label(): line.get_ydata() for line in panels[0].lines}
     np.testing.assert_allclose(lines["gradient"], [1, *mean])
     assert [text.get_text() for text in panels[0].get_xticklabels()] == ["trained", "6", "2", "0"]

@@ -431,6 +431,6 @@ def _maps(
 
 
 def _mean(values: Array) -> float | None:
-    """The mean of those that are numbers, to six digits; None where there is none."""
+    """The mean of those that are numbers, to four digits; None where there is none."""
     found = values[~np.isnan(values)]
-    return round(float(found.mean()), 6) if len(found) else None
+    return round(float(found.mean()), 4) if len(found) else None
