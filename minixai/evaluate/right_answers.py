@@ -251,7 +251,9 @@ class Bench:
             "rows": dict(self.rows),
             "cells": [asdict(cell) for cell in self.cells],
         }
-        write_whole("Bench.save", Path(path), json.dumps(content, ensure_ascii=False).encode())
+        write_whole(
+            "Bench.save", Path(path), json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+        )
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Bench:
@@ -339,14 +341,14 @@ def _tasks(effort: Effort, problems: Sequence[str] | None) -> list[tuple[str, st
 def _found(
     file: str | os.PathLike[str] | None, effort: str, rows: Sequence[Row]
 ) -> dict[tuple[str, str, int], Cell]:
-    """The cells of a file that have all rows asked for."""
+    """The cells of a file that have all rows asked for; refused networks are tried again."""
     if file is None or not Path(file).exists():
         return {}
     before = Bench.load(file)
     if before.effort != effort:
         raise ValueError(f"bench: {file} is of effort {before.effort!r}, expected {effort!r}")
     titles = {row.title for row in rows}
-    return {cell.key: cell for cell in before.cells if titles <= before.rows.keys()}
+    return {cell.key: cell for cell in before.cells if cell.marks and titles <= before.rows.keys()}
 
 
 def _rows(methods: Sequence[str] | Mapping[str, Call] | None, effort: Effort) -> list[Row]:
