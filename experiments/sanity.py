@@ -108,7 +108,7 @@ def _likeness(result: dict[str, Any]) -> str:
         rows.append([name, *cells])
     first, last = result["layers"][0], result["layers"][-1]
     what = f"{result['title']}, {result['test_images']} images: from {first} / down to {last} / another image"
-    return style.markdown([what, *MEASURES.values()], rows)
+    return style.markdown([what, *(text.replace("|", r"\|") for text in MEASURES.values())], rows)
 
 
 def _convergence(result: dict[str, Any]) -> str:

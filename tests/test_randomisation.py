@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import builtins
+import sys
 from itertools import pairwise
 
 import numpy as np
@@ -124,14 +124,8 @@ def test_ssim_and_hog(net):
 
 
 def test_without_scikit_image_it_is_said(net, monkeypatch):
-    found = builtins.__import__
-
-    def without(name, *args, **kwargs):
-        if name.startswith("skimage"):
-            raise ImportError(name)
-        return found(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", without)
+    monkeypatch.setitem(sys.modules, "skimage.metrics", None)
+    monkeypatch.setitem(sys.modules, "skimage.feature", None)
     with pytest.raises(ImportError, match=r"randomise: SSIM and HOG need scikit-image: pip install"):
         run(net, measures=("ssim",))
     run(net)

@@ -9,6 +9,7 @@ from minixai.evaluate.degradation import (
     degrade,
     insertion_deletion,
 )
+from minixai.evaluate.faithfulness import infidelity, max_sensitivity, sparseness
 from minixai.evaluate.invariance import InvarianceCurves, correspondence, invariance_curves
 from minixai.evaluate.randomisation import Randomisation, randomise
 from minixai.evaluate.right_answers import Bench, bench
@@ -28,9 +29,12 @@ __all__ = [
     "convergence",
     "correspondence",
     "degrade",
+    "infidelity",
     "insertion_deletion",
     "invariance_curves",
+    "max_sensitivity",
     "occlusion_sensitivity",
     "quality",
     "randomise",
+    "sparseness",
 ]

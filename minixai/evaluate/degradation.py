@@ -15,8 +15,9 @@ stands there instead. Compare fills, and always with a random order.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +25,9 @@ import numpy as np
 from minixai.bootstrap import mean_interval
 from minixai.columns import aligned, interval, minus
 from minixai.errors import ShapeError
-from minixai.methods import METHODS, Explanation
+from minixai.evaluate.given import given_map
+from minixai.evaluate.imputation import Mask, road
+from minixai.methods import METHODS
 from minixai.methods.question import Numbers, Question
 from minixai.nn import Module
 from minixai.ops.sizes import Size, check_images, pair
@@ -35,6 +38,8 @@ if TYPE_CHECKING:
     from minixai.plot.picture import Picture
 
 __all__ = ["Degradation", "DegradationComparison", "compare_degradation", "degrade", "insertion_deletion"]
+
+Imputed = Callable[[Numbers, Mask], Array]  # (images, which pixels are removed) -> images
 
 ORDERS = {"morf": "most relevant first", "lerf": "least relevant first"}
 BLUR = 0.05  # σ of the Gaussian blur, as a share of the image's shorter side
@@ -162,8 +167,9 @@ def degrade(
     patch: the side or (height, width), in pixels. steps: patches to replace; None means all, as does a
     number beyond all.
     order: "morf", most relevant first, or "lerf", least relevant first, its reverse.
-    fill: "patch mean"; "blur", the image after a Gaussian of σ = 5 % of its shorter side; a number or c of
-    them, in the model's input; or an array of x's shape.
+    fill: "patch mean"; "blur", the image after a Gaussian of σ = 5 % of its shorter side; "road", what the
+    pixels that are left say of their neighbours, with noise (Rong et al. 2022; needs SciPy), so that the
+    hole itself tells little; a number or c of them, in the model's input; or an array of x's shape.
     seed: of a random order. batch_size: images at a time; bounds the memory.
 
     Raises ShapeError for an attribution or a fill that does not fit x; ValueError for an Explanation of
@@ -175,7 +181,7 @@ def degrade(
         raise ValueError(f"degrade: order is {order!r}, expected one of {', '.join(map(repr, ORDERS))}")
     size = pair("degrade", "patch", patch)
     patches = _patches(ask, size)
-    filled, change = _filled(ask, fill, patches)
+    filled, change = _filled(ask, fill, patches, seed)
     ranks = _ranks(ask, attribution, patches, seed)
     total = ranks.shape[1]
     if order == "lerf":
@@ -240,7 +246,10 @@ def insertion_deletion(
     """
     ask = _ask("insertion_deletion", model, x, target, batch_size)
     patches = _patches(ask, (1, 1))
-    (filled, deleted), (empty, inserted) = (_filled(ask, each, patches) for each in (fill, start))
+    filled, deleted = _filled(ask, fill, patches, seed)
+    empty, inserted = _filled(ask, start, patches)
+    if callable(empty):
+        raise ValueError(f"{ask.call}: start is 'road', which needs pixels that are left, expected another")
     ranks = _ranks(ask, attribution, patches, seed)
     total = ranks.shape[1]
     shares = min(whole_number(ask.call, "steps", steps), total)
@@ -283,27 +292,24 @@ def _ranks(ask: Question, attribution: Any, patches: Numbers, seed: int) -> Numb
 
 def _heat(ask: Question, attribution: Any) -> Array:
     """(n, h, w) float64: the attribution of each pixel."""
-    call, x = ask.call, ask.x
+    x = ask.x
     pixels = (len(x), *x.shape[2:])
     if attribution is None:
         return np.zeros(pixels)
-    if isinstance(attribution, Explanation) and not np.array_equal(attribution.x, x):
-        raise ValueError(f"{call}: attribution explains another x, expected an Explanation of this one")
-    heat = finite_array(call, "attribution", attribution)
-    if heat.shape not in (x.shape, pixels):
-        raise ShapeError(f"{call}: attribution has shape {heat.shape}, expected {x.shape} or {pixels}")
-    heat = heat.astype(np.float64)
+    heat = given_map(ask, attribution, x.shape, pixels)
     return heat.sum(axis=1) if heat.ndim == 4 else heat
 
 
-def _filled(ask: Question, fill: Any, patches: Numbers) -> tuple[Array, str]:
-    """(n, c, h, w): the images with every patch replaced, and what by, in words."""
+def _filled(ask: Question, fill: Any, patches: Numbers, seed: int = 0) -> tuple[Array | Imputed, str]:
+    """(n, c, h, w): the images with every patch replaced, or what replaces them; and what by, in words."""
     call, x = ask.call, ask.x
     if isinstance(fill, str):
         if fill == "blur":
             return _blurred(x), "a blurred copy"
+        if fill == "road":
+            return partial(_imputed, x, seed), "noisy linear imputation"
         if fill != "patch mean":
-            raise ValueError(f"{call}: fill is {fill!r}, expected 'patch mean', 'blur' or numbers")
+            raise ValueError(f"{call}: fill is {fill!r}, expected 'patch mean', 'blur', 'road' or numbers")
         if patches.max() + 1 == patches.size:
             raise ValueError(f"{call}: fill is 'patch mean', which is the pixel itself where patch is 1")
         return _patch_means(x, patches), "their mean"
@@ -336,14 +342,23 @@ def _blurred(x: Array) -> Array:
     return (rows @ x @ columns.T).astype(x.dtype)
 
 
+def _imputed(x: Array, seed: int, images: Numbers, changed: Mask) -> Array:
+    """The images without the pixels changed (m, h, w); what is drawn depends on the image and their count."""
+    rngs = [np.random.default_rng([seed, i, each.sum()]) for i, each in zip(images, changed, strict=True)]
+    return np.stack([road(x[i], each, rng) for i, each, rng in zip(images, changed, rngs, strict=True)])
+
+
 def _scores(
-    ask: Question, start: Array, end: Array, ranks: Numbers, counts: Numbers, progress: bool
+    ask: Question, start: Array, end: Array | Imputed, ranks: Numbers, counts: Numbers, progress: bool
 ) -> Array:
     """(n, s + 1): the probability where the pixels of ranks (n, h, w) below each count are those of end."""
     scores = np.empty((len(start), len(counts)))
     for steps, images in ask.pairs(len(counts), progress):
         changed = ranks[images] < counts[steps, None, None]
-        points = np.where(changed[:, None], end[images], start[images])
+        if callable(end):
+            points = end(images, changed)
+        else:
+            points = np.where(changed[:, None], end[images], start[images])
         scores[images, steps] = ask.probabilities(points, images)
     return scores
 

@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -82,7 +83,7 @@ MEASURES: dict[str, tuple[str, Callable[[Array, Array], Array]]] = {
 
 def _scikit_image(module: str) -> Any:
     try:
-        return __import__(f"skimage.{module}", fromlist=[module])
+        return import_module(f"skimage.{module}")
     except ImportError as error:
         raise ImportError(
             f'{CALL}: SSIM and HOG need scikit-image: pip install "minixai[lessons]", or choose '
