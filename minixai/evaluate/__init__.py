@@ -1,6 +1,5 @@
 """How good an explanation is: degradation, the quality criterion ρ, invariance and occlusion studies."""
 
-from minixai.evaluate.convergence import Convergence, convergence
 from minixai.evaluate.criterion import Quality, quality
 from minixai.evaluate.degradation import (
     Degradation,
@@ -14,6 +13,7 @@ from minixai.evaluate.invariance import InvarianceCurves, correspondence, invari
 from minixai.evaluate.randomisation import Randomisation, randomise
 from minixai.evaluate.right_answers import Bench, bench
 from minixai.evaluate.sensitivity import OcclusionSensitivity, occlusion_sensitivity
+from minixai.evaluate.way_back import Convergence, convergence
 
 __all__ = [
     "Bench",
