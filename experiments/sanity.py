@@ -32,7 +32,7 @@ METHODS = (
 )
 PATTERNS = ("pattern_net", "pattern_attribution")
 MEASURES = {"spearman": "rank correlation", "spearman_abs": "of |map|", "ssim": "SSIM", "hog": "HOG"}
-STARTS, IMAGES_TO_START = 16, 3
+STARTS, LARGE_STARTS = (16, 3), (4, 1)  # units and images of `convergence`; for images larger than CIFAR-10's
 
 
 def measure(network: Network, fit_images: int, test_images: int, folder: Path) -> dict[str, Any]:
@@ -52,10 +52,12 @@ def measure(network: Network, fit_images: int, test_images: int, folder: Path) -
     if not fit_images:
         network.model.patterns = None
     walks = [name for name in methods if name != "sobel_edges"]
-    c = convergence(network.model, x[:IMAGES_TO_START], walks, starts=STARTS, progress=False)
+    starts, images = STARTS if x.shape[2] <= 32 else LARGE_STARTS
+    c = convergence(network.model, x[:images], walks, starts=starts, progress=False)
     return {
         "title": network.title,
         "test_images": len(x),
+        "starts": (starts, images),
         "layers": found.layers,
         "likeness": likeness,
         "elsewhere": elsewhere,
@@ -119,7 +121,9 @@ def _convergence(result: dict[str, Any]) -> str:
         ratio = result["ratio"][name]
         cells = [f"{_words(cosine[k])} / {_words(ratio[k])}" for k in places]
         rows.append([name, *cells, _words(result["classes"][name])])
-    heading = f"{result['title']}: \\|cosine\\| / σ₂/σ₁ from"
+    starts, images = result["starts"]
+    what = f"{starts} units, {images} image{'s' if images > 1 else ''}"
+    heading = f"{result['title']}, {what}: \\|cosine\\| / σ₂/σ₁ from"
     return style.markdown([heading, *(layers[k] for k in places), "\\|cosine\\| of classes"], rows)
 
 

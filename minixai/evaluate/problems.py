@@ -13,7 +13,7 @@ from minixai.data import Planted, suppressor_2d, suppressor_8x8, tetrominoes, wa
 from minixai.nn import Adam, Conv2d, Flatten, Linear, MaxPool2d, Module, ReLU, Sequential, fit
 from minixai.typing import Array
 
-__all__ = ["PROBLEMS", "Problem", "Samples", "Training", "train"]
+__all__ = ["NETWORKS", "PROBLEMS", "Problem", "Samples", "Training", "train"]
 
 
 @dataclass(frozen=True)
