@@ -9,6 +9,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -16,7 +17,7 @@ import numpy as np
 
 from minixai import __version__, course, data, demo, models
 from minixai.errors import FileFormatError, RuleError, WeightsNotFoundError
-from minixai.evaluate import bench
+from minixai.evaluate import bench, untrained
 from minixai.evaluate.trace import Trace
 from minixai.methods import METHODS, Explanation, MapWarning, side_by_side
 from minixai.methods.unit import select_unit
@@ -96,7 +97,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--quick", action="store_true", help="only the methods that take one walk back")
     command.add_argument(
-        "--controls", action="store_true", help="below, what knows nothing of the network: edges, |x|, random"
+        "--controls",
+        action="store_true",
+        help="below, what knows nothing: edges, |x|, random, and an untrained network",
     )
     command.set_defaults(run=_compare)
 
@@ -227,7 +230,21 @@ def _compare(args: argparse.Namespace) -> int:
     explanations += [task.explain(name, layer=layer, neuron=neuron) for name in quick]
     if args.controls:
         explanations += [task.explain(name) for name, method in METHODS.items() if method.control]
+        task.model = _untrained(task.model, task.x, int(explanations[0].target[0]))
+        for name in quick:
+            if not methods[name].takes_patterns:
+                e = task.explain(name, target=explanations[0].target)
+                explanations.append(replace(e, method=f"{e.method}, untrained", kind="control"))
     return task.save(explanations, f"{title}. Below: the strongest unit of {layer}", with_edges=True)
+
+
+def _untrained(model: Module, x: Array, target: int) -> Module:
+    """The first of ten untrained copies in which the class is not silent; the last one if all are."""
+    for seed in range(10):
+        other = untrained(model, seed)
+        if other.predict(x).reshape(-1)[target]:
+            break
+    return other
 
 
 def _course(args: argparse.Namespace) -> int:

@@ -85,10 +85,11 @@ def test_a_sheet_has_them_in_rows_apart_and_says_how_like_edges_maps_are(net):
     texts = [text.get_text() for axes in side_by_side(maps, with_edges=True).axes for text in axes.texts]
     order = [text for text in texts if text in ("gradient", "controls", "edges (Sobel)", "random")]
     assert order == ["gradient", "controls", "random", "edges (Sobel)"] * 2
-    like = rank_correlation(np.abs(maps[1].map.sum(axis=1)), edges(maps[1].x).sum(axis=1))
+    size = np.abs(maps[1].map.sum(axis=1))
+    like, mirrored = (rank_correlation(size, edges(x).sum(axis=1)) for x in (maps[1].x, maps[1].x[..., ::-1]))
     for i in range(2):
-        assert f"function, edges {like[i]:.2f}".replace("-", "−") in texts
-    assert texts.count("control, edges 1.00") == 2
+        assert f"function, edges {like[i]:.2f} ({mirrored[i]:.2f})".replace("-", "−") in texts
+    assert sum(text.startswith("control, edges 1.00 (") for text in texts) == 2
     plain = [text.get_text() for axes in side_by_side(maps).axes for text in axes.texts]
     assert not any(", edges" in text for text in plain)
 
@@ -98,7 +99,7 @@ def test_a_map_that_is_constant_is_like_nothing(net):
     with pytest.warns(mx.methods.ZeroMapWarning):
         e = mx.methods.sobel_edges(net, flat)
     texts = [text.get_text() for axes in side_by_side([e], with_edges=True).axes for text in axes.texts]
-    assert "control, edges –" in texts
+    assert "control, edges – (–)" in texts
 
 
 def test_compare_has_them_on_by_a_switch(tmp_path, monkeypatch, capsys):
@@ -109,8 +110,15 @@ def test_compare_has_them_on_by_a_switch(tmp_path, monkeypatch, capsys):
     for switch in ([], ["--controls"]):
         argv = ["compare", "chelsea", "--model", "cifar10_maxpool", "--quick", *switch]
         assert cli.main(argv) == 0
-    without, with_them = ([e.kind for e in maps].count("control") for maps in drawn)
-    assert (without, with_them) == (0, len(CONTROLS))
+    without, with_them = ([e for e in maps if e.kind == "control"] for maps in drawn)
+    assert without == []
+    assert [e.method for e in with_them[: len(CONTROLS)]] == [METHODS[name].title for name in CONTROLS]
+    walks = [m.title for m in METHODS.values() if m.quick and not m.takes_patterns]
+    assert [e.method for e in with_them[len(CONTROLS) :]] == [f"{title}, untrained" for title in walks]
+    known = {e.method: e.map for e in drawn[1] if e.unit.layer is None and e.kind != "control"}
+    for e in with_them[len(CONTROLS) :]:
+        assert np.isfinite(e.map).all()
+        assert not np.allclose(e.map, known[e.method.removesuffix(", untrained")])
 
 
 def test_curves_in_the_order_of_controls():
@@ -132,5 +140,11 @@ def test_curves_in_the_order_of_controls():
     assert grey == {"random", "edges (Sobel)", "|x|"}
     assert len({lines[name].get_linestyle() for name in grey}) == 3
     assert [*mx.evaluate.compare_degradation(net, x, {"g": heat}, **settings).curves] == ["random", "g"]
+    asked = mx.evaluate.compare_degradation(net, x, {"g": mx.methods.gradient}, controls=True, **settings)
+    assert [*asked.curves] == ["random", "edges (Sobel)", "|x|", "g, untrained", "g"]
+    np.testing.assert_array_equal(asked.curves["g"].scores, found.curves["gradient"].scores)
+    other = mx.methods.gradient(mx.evaluate.untrained(net), x, heat.target)
+    expected = mx.evaluate.degrade(net, x, np.asarray(other), **settings)
+    np.testing.assert_array_equal(asked.curves["g, untrained"].scores, expected.scores)
     with pytest.raises(ValueError, match="compare_degradation: 'random' is the name of a control"):
         mx.evaluate.compare_degradation(net, x, {"random": heat}, **settings)

@@ -80,6 +80,10 @@ def test_layers_are_drawn_as_they_begin():
     _forget(layer, "drawn", np.random.default_rng(0))
     for p in (layer.weight, layer.bias):
         assert np.abs(p.value).max() == pytest.approx(1 / np.sqrt(450), rel=0.05)
+    model = nn.Sequential(layer, nn.BatchNorm2d(60))
+    before, other = model.state_dict(), mx.evaluate.untrained(model).state_dict()
+    assert np.abs(other["0.weight"]).max() < 0.05
+    assert np.array_equal(model.state_dict()["0.weight"], before["0.weight"])
     norm = nn.BatchNorm2d(3)
     put(norm.weight, 5.0)
     put(norm.bias, 5.0)
@@ -107,6 +111,9 @@ def test_likeness_is_that_of_the_maps_summed_over_channels(net):
         model.load_state_dict(before)
     np.testing.assert_allclose(r.likeness["gradient"]["spearman"][1], rank_correlation(maps, changed_maps))
     assert r.likeness["edges (Sobel)"]["spearman"] == pytest.approx(1)
+    alone = randomise(net, X[:1], ["gradient"], measures=SPEARMAN, progress=False)
+    assert np.isnan(alone.elsewhere["gradient"]["spearman"]).all()
+    assert "–" in repr(alone)
     assert r.maps["gradient"].shape == (4, 12, 12)
 
 

@@ -10,7 +10,7 @@ from minixai.evaluate.degradation import (
 )
 from minixai.evaluate.faithfulness import infidelity, max_sensitivity, sparseness
 from minixai.evaluate.invariance import InvarianceCurves, correspondence, invariance_curves
-from minixai.evaluate.randomisation import Randomisation, randomise
+from minixai.evaluate.randomisation import Randomisation, randomise, untrained
 from minixai.evaluate.right_answers import Bench, bench
 from minixai.evaluate.sensitivity import OcclusionSensitivity, occlusion_sensitivity
 from minixai.evaluate.way_back import Convergence, convergence
@@ -37,4 +37,5 @@ __all__ = [
     "quality",
     "randomise",
     "sparseness",
+    "untrained",
 ]

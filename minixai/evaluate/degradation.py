@@ -27,6 +27,7 @@ from minixai.columns import aligned, interval, minus
 from minixai.errors import ShapeError
 from minixai.evaluate.given import given_map
 from minixai.evaluate.imputation import Mask, road
+from minixai.evaluate.randomisation import untrained
 from minixai.methods import METHODS
 from minixai.methods.question import Numbers, Question
 from minixai.nn import Module
@@ -205,10 +206,13 @@ def compare_degradation(
 ) -> DegradationComparison:
     """Degrade in the order of several attributions, and in a random order, which comes first.
 
-    attributions: name → what `degrade` takes. controls: with the orders of the catalogue's controls besides
-    (edges, |x|): a method that is no better than these has shown nothing. settings, and what is raised:
-    those of `degrade`; ValueError where a name is given twice.
+    attributions: name → what `degrade` takes, or a function (model, x, target) -> that.
+    controls: with the orders of the catalogue's controls besides (edges, |x|), and of each function's map of
+    an untrained copy of the model: a method that is no better than these has shown nothing.
+    settings, and what is raised: those of `degrade`; ValueError where a name is given twice.
     """
+    asked = Question("compare_degradation", model, x, target).target
+    given = {name: each(model, x, asked) if callable(each) else each for name, each in attributions.items()}
     orders: dict[str, Any] = {"random": None}
     if controls:
         orders |= {
@@ -216,10 +220,11 @@ def compare_degradation(
             for method in METHODS.values()
             if method.control and method.title != "random"
         }
-    if twice := orders.keys() & attributions.keys():
+        other, asks = untrained(model), [name for name, each in attributions.items() if callable(each)]
+        orders |= {f"{name}, untrained": attributions[name](other, x, asked) for name in asks}
+    if twice := orders.keys() & given.keys():
         raise ValueError(f"compare_degradation: {min(twice)!r} is the name of a control, expected another")
-    given = orders | {**attributions}
-    curves = {name: degrade(model, x, order, target, **settings) for name, order in given.items()}
+    curves = {name: degrade(model, x, order, target, **settings) for name, order in (orders | given).items()}
     return DegradationComparison(curves, tuple(orders))
 
 

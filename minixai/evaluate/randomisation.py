@@ -34,7 +34,7 @@ from minixai.typing import Array
 if TYPE_CHECKING:
     from minixai.plot.picture import Picture
 
-__all__ = ["MEASURES", "Randomisation", "randomise"]
+__all__ = ["MEASURES", "Randomisation", "randomise", "untrained"]
 
 CALL = "randomise"
 ORDERS = {
@@ -175,7 +175,9 @@ def randomise(
         both of maps divided by their largest |value|. Maps are summed over the channels before.
     fit: model -> patterns; each random network has its own. Pattern methods need it.
 
-    Beside each stands what another image's map has (`elsewhere`): less alike than that is not alike at all.
+    A map that is zero is like nothing: NaN, which means leave out. A last layer with a ReLU behind it may be
+    silent when drawn. Beside each stands what another image's map has (`elsewhere`; NaN for one image): less
+    alike than that is not alike at all.
     Raises ValueError for an unknown name, order, way or measure, or pattern methods without `fit`;
     ImportError for SSIM or HOG without scikit-image.
     """
@@ -206,6 +208,8 @@ def randomise(
                     likeness[name][m].append(MEASURES[m][1](before[name], maps))
     elsewhere = {
         name: {m: MEASURES[m][1](maps, np.roll(maps, 1, axis=0)) for m in measures}
+        if len(maps) > 1
+        else dict.fromkeys(measures, np.full(1, np.nan))
         for name, maps in before.items()
     }
     return Randomisation(
@@ -216,6 +220,19 @@ def randomise(
         elsewhere,
         {name: np.stack(maps) for name, maps in shown.items()},
     )
+
+
+def untrained(model: Module, seed: int = 0) -> Module:
+    """A copy of the model whose layers have forgotten what they learned: as "drawn" by `randomise`.
+
+    A method that shows the same of it has shown nothing of the model. It comes without patterns.
+    """
+    other, rng = copy.deepcopy(model), np.random.default_rng(whole_number("untrained", "seed", seed, least=0))
+    for _, layer in other.named_modules():
+        _forget(layer, "drawn", rng)
+    if hasattr(other, "patterns"):
+        other.patterns = None
+    return other
 
 
 def _calls(methods: Sequence[str] | Mapping[str, Call] | None, fit: Any) -> dict[str, Call]:

@@ -142,7 +142,7 @@ class Explanation:
 
         score = number(self.score[i], 4)
         if self.kind == "control":
-            return "controls", "they know no network"
+            return "controls", "of no trained network"
         if self.unit.layer is not None:
             return self.unit.where, f"{self.unit.which}: {score}"
         target = int(self.target[i])
@@ -167,8 +167,10 @@ def side_by_side(
 
     Every method has a scale of its own in each row, and its key below the map. Controls stand in rows apart.
     with_edges: each map has with it how like the image's edges it is: Spearman's rank correlation of the
-    size of its sum over the channels with that of the image's Sobel edges. The other arguments and errors
-    are those of `Explanation.plot`; ValueError where there is nothing to draw, or x differs.
+    size of its sum over the channels with the image's Sobel edges; and, as a baseline, with those of the
+    image's mirror image.
+    The other arguments and errors are those of `Explanation.plot`; ValueError where there is nothing to draw,
+    or x differs.
     """
     from minixai.plot import maps
 
@@ -198,5 +200,9 @@ def side_by_side(
 
 
 def _likeness_to_edges(e: Explanation) -> Array:
-    """(n,): the rank correlation of each map with its image's edges, NaN where one of them is constant."""
-    return rank_correlation(np.abs(e.map.sum(axis=1)), edges(e.x).sum(axis=1))
+    """(n, 2): each map's rank correlation with its image's edges, and with the edges mirrored.
+
+    NaN where one of them is constant.
+    """
+    size, outline = np.abs(e.map.sum(axis=1)), edges(e.x).sum(axis=1)
+    return np.stack([rank_correlation(size, each) for each in (outline, outline[:, :, ::-1])], axis=1)

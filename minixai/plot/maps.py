@@ -43,7 +43,8 @@ class Maps:
 
     signal: shown in the image's channels; otherwise as heat maps of the sum over channels.
     quantity: what they are about, where that is not what the heading says.
-    edges: (n,), their rank correlations with the images' edges, which stand behind the subtitle.
+    edges: (n, 2), their rank correlations with the images' edges, and with those mirrored, which stand
+        behind the subtitle.
     """
 
     title: str
@@ -57,8 +58,8 @@ class Maps:
         """What stands below the title of image i's map."""
         if self.edges is None:
             return self.subtitle
-        like = "–" if np.isnan(self.edges[i]) else minus(f"{self.edges[i]:.2f}")
-        return f"{self.subtitle}, edges {like}"
+        like, mirrored = ("–" if np.isnan(each) else minus(f"{each:.2f}") for each in self.edges[i])
+        return f"{self.subtitle}, edges {like} ({mirrored})"
 
 
 @dataclass(frozen=True)
@@ -266,7 +267,8 @@ def _note(groups: Sequence[Group], tiles: list[_Tile], percentile: float | None)
     if any(isinstance(panel, _PhotoPanel) and panel.enlarged for panel in panels):
         parts.append("The box is enlarged.")
     if any(maps.edges is not None for group in groups for maps in group.maps):
-        parts.append("Edges: rank correlation of |map| with the photo's Sobel edges.")
+        mirrored = "in brackets, with those of its mirror image"
+        parts.append(f"Edges: rank correlation of |map| with the photo's Sobel edges; {mirrored}.")
     about = (f"{m.title}: of the {m.quantity}." for group in groups for m in group.maps if m.quantity)
     return " ".join([*parts, *dict.fromkeys(about)])
 
