@@ -231,8 +231,12 @@ def test_it_goes_on_from_its_file(found, tmp_path, monkeypatch):
     assert all(cell.marks["trained"]["gradient"] == of_found[cell.key] for cell in b.cells)
     monkeypatch.setattr(right_answers, "_measure", lambda *_: pytest.fail("it is measured already"))
     assert repr(go_on()) == repr(b)
-    with pytest.raises(pytest.fail.Exception):  # of another method there is nothing yet
+    content = path.read_bytes()
+    with pytest.raises(ValueError, match=r"is of other methods \(LRP, gradient\): name another file"):
         go_on(["lrp"])
+    with pytest.raises(OSError, match=r"Bench.save: cannot write .*nowhere.*json"):
+        bench(["lrp"], SHORT, "quick", file=tmp_path / "nowhere" / "b.json", progress=False)
+    assert path.read_bytes() == content
     with pytest.raises(ValueError, match=r"^bench: .*bench.json is of effort 'quick', expected 'full'"):
         go_on(effort="full")
 

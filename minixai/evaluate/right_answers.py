@@ -300,12 +300,13 @@ def bench(
     problems: names of `evaluate.problems.PROBLEMS`; None means those of the effort.
     effort: "quick" (a minute: five problems, one training), "default" (thirteen problems, three trainings),
         "full" (64×64 pixels too, ten trainings).
-    file: a `.json`, written after each network. If it is there, what it has is not measured again.
+    file: JSON, written after each network. If it is there, what it has is not measured again.
 
     A network below its problem's accuracy is refused: its marks would be about the network. What a method
     does not take is "–", with the reason below the table.
 
-    Raises ValueError for an unknown name, or a file of another effort; FileFormatError for another file.
+    Raises ValueError for an unknown name, or a file of another effort or other methods; FileFormatError for
+    another file.
     """
     if effort not in EFFORTS:
         raise ValueError(f"bench: effort is {effort!r}, expected one of {', '.join(map(repr, EFFORTS))}")
@@ -313,14 +314,19 @@ def bench(
     tasks = _tasks(chosen, problems)
     done = _found(file, effort, rows)
     controls = {row.title: row.control for row in rows}
+
+    def keep() -> None:
+        if file is not None:
+            Bench(effort, controls, list(done.values())).save(file)
+
+    keep()  # what cannot be written is better known before the work
     with progress_bar(progress, tasks, "bench", unit="network") as bar:
-        for problem, network, training in bar:
+        for task in bar:
+            problem, network, training = task
             bar.set_postfix(problem=problem, network=network, refresh=False)
-            if (problem, network, training) not in done:
-                cell = _measure(problem, network, training, rows, chosen)
-                done[cell.key] = cell
-                if file is not None:
-                    Bench(effort, controls, list(done.values())).save(file)
+            if task not in done:
+                done[task] = _measure(problem, network, training, rows, chosen)
+                keep()
     return Bench(effort, controls, [done[task] for task in tasks])
 
 
@@ -341,14 +347,15 @@ def _tasks(effort: Effort, problems: Sequence[str] | None) -> list[tuple[str, st
 def _found(
     file: str | os.PathLike[str] | None, effort: str, rows: Sequence[Row]
 ) -> dict[tuple[str, str, int], Cell]:
-    """The cells of a file that have all rows asked for; refused networks are tried again."""
+    """The cells of a file; refused networks are tried again."""
     if file is None or not Path(file).exists():
         return {}
     before = Bench.load(file)
     if before.effort != effort:
         raise ValueError(f"bench: {file} is of effort {before.effort!r}, expected {effort!r}")
-    titles = {row.title for row in rows}
-    return {cell.key: cell for cell in before.cells if cell.marks and titles <= before.rows.keys()}
+    if other := before.rows.keys() ^ {row.title for row in rows}:
+        raise ValueError(f"bench: {file} is of other methods ({', '.join(sorted(other))}): name another file")
+    return {cell.key: cell for cell in before.cells if cell.marks}
 
 
 def _rows(methods: Sequence[str] | Mapping[str, Call] | None, effort: Effort) -> list[Row]:
