@@ -154,8 +154,8 @@ class Bench:
             wanted = problem in (None, cell.problem) and network in (None, cell.network)
             if found is not None and wanted:
                 by_training.setdefault(cell.training, {}).setdefault(cell.problem, []).append(found)
-        means = [[np.mean(each) for each in found.values()] for found in by_training.values()]
-        return np.array([np.mean(each) for each in means])
+        in_order = [by_training[training].values() for training in sorted(by_training)]
+        return np.array([np.mean([np.mean(each) for each in found]) for found in in_order])
 
     def mean(
         self,

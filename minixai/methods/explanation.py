@@ -40,7 +40,8 @@ class Explanation:
     """A map of the input's shape, and what it explains. `np.asarray(explanation)` is the map.
 
     kind: "function" (how the output would change), "signal" (what of the input the output responds
-    to, in the input's channels) or "attribution" (what each input contributes to the score).
+    to, in the input's channels), "attribution" (what each input contributes to the score) or "control" (no
+    explanation, but what explanations are held against).
     It owns its arrays: they are copies.
     """
 
