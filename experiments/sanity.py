@@ -19,7 +19,7 @@ from minixai.plot.randomisation import likeness_curves
 IMAGES = {  # to fit to and to test on; no patterns where there are none to fit to
     "cifar10_allcnn": (500, 12),
     "cifar10_maxpool": (500, 12),
-    "squeezenet_photos": (0, 3),
+    "squeezenet_photos": (0, 2),
 }
 METHODS = (
     "gradient",

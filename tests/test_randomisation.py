@@ -10,7 +10,7 @@ import pytest
 
 import minixai as mx
 from minixai import nn
-from minixai.evaluate import convergence, randomise
+from minixai.evaluate import convergence, randomise, way_back
 from minixai.evaluate.randomisation import MEASURES, _forget
 from minixai.methods import METHODS
 from minixai.similarity import rank_correlation
@@ -251,6 +251,18 @@ def test_units_are_of_one_place(net):
     left, right = c.plot().axes
     assert [tick.get_text() for tick in left.get_xticklabels()] == ["0", "2", "classes"]
     np.testing.assert_allclose(right.lines[0].get_ydata(), c.ratio["gradient"][:, 0])
+
+
+def test_only_the_classes_with_the_largest_outputs_are_asked_for(net, monkeypatch):
+    """A thousand classes would be a batch of a thousand images."""
+    asked = []
+    maps = way_back._maps
+    monkeypatch.setattr(way_back, "_maps", lambda name, ask: (asked.append(ask), maps(name, ask))[1])
+    many = float64(nn.Sequential(nn.Flatten(), nn.Linear(288, 50, rng=0)))
+    convergence(many, X[:1], ["gradient"], starts=2, progress=False)
+    best = np.argsort(-many.predict(X[:1])[0])[:4]
+    np.testing.assert_array_equal(asked[-1].target, best)
+    assert max(len(ask.x) for ask in asked) == 4
 
 
 def test_all_methods_and_wrong_names(net):

@@ -41,7 +41,8 @@ class Convergence:
     cosine: method → (layers, n), the median |cosine| of maps that start from random relevances of a layer
     (Sixt et al.'s cosine similarity convergence). ratio: method → (layers, n), σ₂/σ₁ of the maps of units at
     one place: 0 for rank 1, 1 where two directions are equally strong. classes: method → (n,), the median
-    |cosine| of the maps of different classes. NaN where fewer than two maps are not zero.
+    |cosine| of the maps of the 2·starts classes with the largest output. NaN where fewer than two maps are
+    not zero.
     """
 
     layers: tuple[str, ...]  # from the first to the last
@@ -118,8 +119,8 @@ def convergence(
                 maps = _maps(name, ask)
                 ratio[name][k, i], cosine[name][k, i] = _ratio(maps[:starts]), _cosine(maps[starts:])
     for i in range(len(x)):
-        logits = Question(CALL, model, x[i : i + 1]).cotangent.size
-        image, targets = np.repeat(x[i : i + 1], logits, axis=0), np.arange(logits)
+        targets = np.argsort(-model.predict(x[i : i + 1]).ravel(), kind="stable")[: 2 * starts]
+        image = np.repeat(x[i : i + 1], len(targets), axis=0)
         for name in names:
             classes[name][i] = _cosine(_maps(name, Question(name, model, image, targets)))
     return Convergence(tuple(chosen), _by_title(cosine), _by_title(ratio), _by_title(classes), starts)
