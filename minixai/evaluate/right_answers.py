@@ -82,6 +82,7 @@ EFFORTS = {
     "default": Effort(USUAL, 3, 8000, 64, {"n_masks": 300, "n_samples": 20, "steps": 20}),
     "full": Effort(_networks(PROBLEMS), 10, 8000, 128, {"n_masks": 2000, "n_samples": 50, "steps": 50}),
 }
+BATCH = 500  # images at a time, of those that patterns are fitted to
 ALWAYS = {"batch_size": 256, "progress": False}
 
 
@@ -412,8 +413,9 @@ def _measure(problem: str, network: str, training: int, rows: Sequence[Row], eff
     marks: dict[str, dict[str, dict[str, float | None]]] = {state: {} for state in STATES}
     refused: dict[str, str] = {}
     notes: dict[str, str] = {}
+    batches = [fitted.x[i : i + BATCH] for i in range(0, len(fitted.x), BATCH)]
     for state, model in models.items():
-        model.patterns = fit_patterns(model, [fitted.x], tuple(KINDS.values()), progress=False)
+        model.patterns = fit_patterns(model, batches, tuple(KINDS.values()), progress=False)
         for row in rows:
             found = _maps(row, model, shown, refused, notes if state == "trained" else {})
             if found is not None:
