@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from minixai.kernels.compiling import njit
 from minixai.kernels.layout import readable
 from minixai.kernels.threads import for_each
 from minixai.typing import Array
