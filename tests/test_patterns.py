@@ -501,6 +501,19 @@ def test_small_files(tmp_path: Path) -> None:
     assert not any("moments" in name or "weight" in name for name in arrays)
 
 
+def test_a_file_without_what_patterns_have_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "p.safetensors"
+    fit(network(), [images()]).save(path)
+    arrays, about = mx.data.read_sealed(path, "minixai patterns 1")
+    for key in ("0/positive_count", "0/wa.linear", "0/moments.sum_x"):
+        mx.data.write_sealed(path, {k: array for k, array in arrays.items() if k != key}, about)
+        with pytest.raises(FileFormatError, match=r"Patterns\.load: .* cannot be read: .*(lacks|missing) "):
+            Patterns.load(path)
+    mx.data.write_sealed(path, arrays, {"format": about["format"]})
+    with pytest.raises(FileFormatError, match="cannot be read: it lacks 'counts'"):
+        Patterns.load(path)
+
+
 def test_altered_truncated_and_other_files_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "p.safetensors"
     fit(network(), [images()]).save(path, moments=False)

@@ -301,9 +301,9 @@ def _some(names: list[str]) -> str:
 
 def _checked(key: str, array: Any, held: Any) -> np.ndarray:
     """A copy of an array that may take the place of what the model holds under this key."""
+    if np.shape(array) != np.shape(held):  # known before the array is read, where it is in a file
+        raise ShapeError(f"load_state_dict: {key} has shape {np.shape(array)}, expected {np.shape(held)}")
     array = np.array(as_array("load_state_dict", key, array), order="C")
-    if array.shape != np.shape(held):
-        raise ShapeError(f"load_state_dict: {key} has shape {array.shape}, expected {np.shape(held)}")
     if np.asarray(held).dtype.kind != "f":
         return array.astype(np.asarray(held).dtype)
     if array.dtype == np.float16:

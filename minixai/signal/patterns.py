@@ -6,12 +6,14 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from minixai import data
 from minixai.columns import aligned
+from minixai.data._reading import one_error
 from minixai.data.sealed import digest
 from minixai.nn import Module
 from minixai.signal.moments import Moments
@@ -234,6 +236,11 @@ class Patterns(Mapping[str, LayerPatterns]):
     def load(cls, path: str | os.PathLike[str]) -> Patterns:
         """Read what `save` wrote; FileFormatError says where a file is altered, or something else."""
         arrays, described = data.read_sealed(path, FORMAT)
+        with one_error("Patterns.load", Path(path)):
+            return cls._from_file(arrays, described)
+
+    @classmethod
+    def _from_file(cls, arrays: Mapping[str, Array], described: Mapping[str, str]) -> Patterns:
         layers, weights, moments = {}, {}, {}
         for name, count in json.loads(described["counts"]).items():
             own = {key.removeprefix(f"{name}/"): a for key, a in arrays.items() if key.startswith(f"{name}/")}
