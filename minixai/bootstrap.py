@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from minixai import kernels
 from minixai.errors import ShapeError
 from minixai.settings import finite_array, finite_number
 
@@ -46,9 +47,7 @@ def mean_interval(
         raise ValueError(f"mean_interval: draws is {draws}, expected at least 1")
     n, rng = len(values), np.random.default_rng(seed)
     samples, mean = values.reshape(n, -1), values.mean(axis=0)
-    means = [
-        resamplings(n, min(DRAWS_AT_A_TIME, draws - k), rng).astype(np.float64) @ samples / n
-        for k in range(0, draws, DRAWS_AT_A_TIME)
-    ]
+    counts = (resamplings(n, min(DRAWS_AT_A_TIME, draws - k), rng) for k in range(0, draws, DRAWS_AT_A_TIME))
+    means = [kernels.product.matrix_product(each.astype(np.float64), samples) / n for each in counts]
     low, high = np.quantile(np.concatenate(means), [(1 - level) / 2, (1 + level) / 2], axis=0)
     return mean, low.reshape(mean.shape), high.reshape(mean.shape)
