@@ -310,13 +310,11 @@ def by_descent() -> np.ndarray:
 RNG = np.random.default_rng(0)
 A, B = RNG.standard_normal((3, 150, 170)).astype(np.float32), RNG.standard_normal((3, 170, 160), np.float32)
 X, W = RNG.standard_normal((2000, 300)), RNG.standard_normal(30_000)
-IMAGE = RNG.integers(0, 256, (900, 1200, 3), dtype=np.uint8)
 
 USES_OF_BLAS: dict[str, Callable[[], np.ndarray]] = {
     "matmul": lambda: mx.ops.matmul(A, B).value,
     "matmul's VJP": lambda: mx.backward((y := mx.ops.matmul(a := mx.Tensor(A), B)), y.value)[a],
     "adaptive_avg_pool2d": lambda: mx.ops.adaptive_avg_pool2d(A[None], output_size=60).value,
-    "preprocess": lambda: mx.data.TORCHVISION(IMAGE),
     "ridge": lambda: ridge(X, X[:, 0] ** 2, l2=0.1)[0],
     "RandomEstimator": lambda: RandomEstimator(W).pattern,
     "mean_interval": lambda: np.stack(mean_interval(X[:, :50], draws=300)),
