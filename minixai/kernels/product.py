@@ -20,7 +20,7 @@ Result = TypeVar("Result")
 ROWS_A_TASK = 8
 LINES_A_TASK = 512  # rows or columns of the result; with 256, OpenBLAS takes twice as long for one image
 FEW = 1 << 13  # multiplications, which BLAS does in one thread of itself
-WORK_A_TASK = 1 << 20  # multiplications, in the product of two stacks
+WORK_A_TASK = 1 << 22  # multiplications: less is done before a second thread has woken up
 
 
 def one_blas_thread(call: Callable[[], Result]) -> Result:
@@ -40,7 +40,7 @@ def matrix_product(a: Array, b: Array) -> Array:
     if not stack:
         return _product(a, b)
     product = np.empty((*stack, a.shape[-2], b.shape[-1]), np.result_type(a, b))
-    if each > WORK_A_TASK:
+    if each > WORK_A_TASK and max(product.shape[-2:]) > LINES_A_TASK:  # each is more than one task
         a, b = (np.broadcast_to(factor, (*stack, *factor.shape[-2:])) for factor in (a, b))
         for place in np.ndindex(stack):
             product[place] = _product(a[place], b[place])
