@@ -5,55 +5,60 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
 import stat
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO
 from uuid import uuid4
 
 from minixai.errors import warn
 
-__all__ = ["locked", "unfinished_files", "write_whole"]
+__all__ = ["clear_unfinished", "locked", "write_whole"]
 
 NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK)  # what file systems say that have none
 
 
-def write_whole(call: str, path: Path, content: bytes | Iterable[bytes | memoryview]) -> None:
+def write_whole(call: str, path: Path, content: bytes | Iterable[bytes] | Callable[[Path], object]) -> None:
     """Write beside `path`, then rename: `path` holds all of the content, or what it held before.
 
     A file that is there keeps its mode, and its owner where the system allows it; one that is read-only is
     refused. The file is written that a symbolic link points to.
 
-    content: the bytes, or pieces of them.
+    content: the bytes, pieces of them, or what writes them to a path.
     Raises OSError, of the kind that the system gives, with the call and the path in its message.
     """
     target = Path(os.path.realpath(path))
-    unfinished = target.with_name(f".{target.name}.{uuid4().hex}.tmp")
+    folder = target.with_name(f".{target.name}.{uuid4().hex}.tmp")
+    unfinished = folder / target.name
     try:
         before = _replaceable(target)
-        with open(unfinished, "xb", opener=_private if before else None) as file:
-            for piece in [content] if isinstance(content, bytes) else content:
-                file.write(piece)
-            file.flush()
+        folder.mkdir(0o700)
+        unfinished.touch()
+        new = unfinished.stat()
+        if callable(content):
+            content(unfinished)  # it may put another file in its place
+        else:
+            with unfinished.open("wb") as file:
+                file.writelines([content] if isinstance(content, bytes) else content)
+        with unfinished.open("rb+") as file:
             os.fsync(file.fileno())  # the bytes must be on the disk before the name points to them
-        if before:
-            _make_like(unfinished, before)
+        _make_like(unfinished, before or new)
         unfinished.replace(target)
     except OSError as error:
         raise _cannot_write(call, path, error) from error
     finally:
-        with contextlib.suppress(OSError):
-            unfinished.unlink()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-def unfinished_files(path: Path) -> Iterator[Path]:
-    """What `write_whole` left beside a file where its process was killed, or has not finished yet."""
+def clear_unfinished(path: Path) -> None:
+    """Remove what `write_whole` left beside a file where its process was killed; call it while it is locked."""
     target = Path(os.path.realpath(path))
     for other in target.parent.iterdir():
         if other.name.startswith(f".{target.name}.") and other.suffix == ".tmp":
-            yield other
+            shutil.rmtree(other, ignore_errors=True)
 
 
 def _cannot_write(call: str, path: Path, error: OSError) -> OSError:
@@ -73,10 +78,6 @@ def _replaceable(target: Path) -> os.stat_result | None:
     if not os.access(target, os.W_OK):
         raise PermissionError(errno.EACCES, "it is read-only")
     return before
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def _make_like(unfinished: Path, before: os.stat_result) -> None:

@@ -134,9 +134,10 @@ def test_what_is_no_file_is_refused_before_the_work(path: Path, make) -> None:
 
 def test_what_a_killed_process_left_is_cleared(path: Path) -> None:
     left = path.with_name(f".{path.name}.0123.tmp")
-    left.write_bytes(b"half")
     other = path.with_name(".other.safetensors.0123.tmp")
-    other.write_bytes(b"half")
+    for folder in (left, other):
+        folder.mkdir()
+        (folder / path.name).write_bytes(b"half")
     fit(BATCHES[:2], path)
     assert not left.exists()
     assert other.exists()

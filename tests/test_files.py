@@ -266,13 +266,6 @@ def test_read_arrays_refuses_inconsistent_safetensors(tmp_path, data):
         read_arrays(save(tmp_path / "a.safetensors", data))
 
 
-def test_a_name_that_is_there_twice_is_refused(tmp_path):
-    one = json.dumps({"x": entry()})
-    data = safetensors(f"{one[:-1]}, {one[1:]}".encode(), bytes(8))
-    with pytest.raises(FileFormatError, match="has a name twice in its header"):
-        read_arrays(save(tmp_path / "a.safetensors", data))
-
-
 def test_bfloat16_is_read_as_float32(tmp_path):
     numbers = np.array([0, -0.0, 1, -2.5, 3.0e38, 1e-40, np.inf, np.nan], np.float32)
     upper = (numbers.view(np.uint32) >> 16).astype("<u2")
@@ -282,7 +275,7 @@ def test_bfloat16_is_read_as_float32(tmp_path):
     np.testing.assert_array_equal(read.view(np.uint32).ravel(), numbers.view(np.uint32) >> 16 << 16)
 
 
-@pytest.mark.parametrize("code", ["F8_E4M3", "F8_E5M2", "C64"])
+@pytest.mark.parametrize("code", ["F8_E4M3", "F8_E5M2"])
 def test_a_dtype_without_a_place_in_numpy_is_named_with_the_way_on(tmp_path, code):
     data = safetensors({"x": entry(code, (8,))}, bytes(8))
     with pytest.raises(FileFormatError, match=rf"x is of {code}, expected one of BOOL, .*: save it anew"):

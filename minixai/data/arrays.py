@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from minixai.data._reading import MAX_DEFLATE_RATIO, one_error, open_file, read_up_to
-from minixai.data.safetensors import pieces, stored_arrays
+from minixai.data.safetensors import stored_arrays, writer
 from minixai.data.stored import Source, StoredArray
 from minixai.errors import FileFormatError
 from minixai.files import write_whole
@@ -78,11 +78,11 @@ def write_safetensors(
     if path.suffix != ".safetensors":
         raise ValueError(f"{call}: {path} ends in {path.suffix!r}, expected '.safetensors'")
     values = {name: np.asarray(array) for name, array in arrays.items()}
-    write_whole(call, path, pieces(call, values, metadata))
+    write_whole(call, path, writer(call, values, metadata))
 
 
 def _safetensors_arrays(file: BufferedReader, source: Source) -> dict[str, StoredArray]:
-    return stored_arrays(file, source)[0]
+    return stored_arrays(source)[0]
 
 
 def _npz_arrays(file: BufferedReader, source: Source) -> dict[str, StoredArray]:

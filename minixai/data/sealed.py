@@ -50,7 +50,7 @@ def read_sealed(
     path = Path(path)
     with open_file("read_sealed", path) as file:
         with one_error("read_sealed", path):
-            stored, metadata = stored_arrays(file, Source("read_sealed", path))
+            stored, metadata = stored_arrays(Source("read_sealed", path))
             about = json.loads(metadata.get("about", "{}"))
             came = about.get("format", "another format")
         if came != format:

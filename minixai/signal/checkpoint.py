@@ -10,7 +10,7 @@ from pathlib import Path
 from minixai import data
 from minixai.data._reading import one_error
 from minixai.data.sealed import digest
-from minixai.files import locked, unfinished_files
+from minixai.files import clear_unfinished, locked
 from minixai.signal.moments import Moments
 from minixai.typing import Array
 
@@ -39,8 +39,7 @@ class Checkpoint:
     def __enter__(self) -> Checkpoint:
         with ExitStack() as stack:
             stack.enter_context(locked("fit_patterns", self.path))
-            for unfinished in unfinished_files(self.path):
-                unfinished.unlink()  # what a killed process left
+            clear_unfinished(self.path)
             if self.path.exists():
                 self._read()
             self._until_exit = stack.pop_all()
