@@ -7,6 +7,7 @@ from typing import TypeVar
 __all__ = ["FileFormatError", "RuleError", "ShapeError", "WeightsNotFoundError", "several_names", "warn"]
 
 Names = TypeVar("Names")
+BETWEEN = (__package__, "importlib", "numba")  # ours, and what calls us on our own behalf
 
 
 class ShapeError(ValueError):
@@ -27,10 +28,11 @@ class WeightsNotFoundError(FileNotFoundError):
 
 def warn(message: str, category: type[Warning]) -> None:
     """Warn at the line that called this package, however deep in it the cause was found."""
-    frame, level = sys._getframe(), 1
-    while frame.f_back and frame.f_globals["__name__"].partition(".")[0] == __package__:
-        frame, level = frame.f_back, level + 1
-    warnings.warn(message, category, stacklevel=level)
+    frame = sys._getframe()
+    while frame.f_back and frame.f_globals["__name__"].partition(".")[0] in BETWEEN:
+        frame = frame.f_back
+    module, registry = frame.f_globals["__name__"], frame.f_globals.setdefault("__warningregistry__", {})
+    warnings.warn_explicit(message, category, frame.f_code.co_filename, frame.f_lineno, module, registry)
 
 
 def several_names(call: str, argument: str, names: Names) -> Names:

@@ -44,7 +44,9 @@ def cut_into_small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(convolution, "BLOCK_BYTES", 512)
     monkeypatch.setattr(convolution, "SLICE_ROWS", 8)
     monkeypatch.setattr(pooling, "ENTRIES_A_TASK", 16)
+    monkeypatch.setattr(product, "FEW", 0)
     monkeypatch.setattr(product, "LINES_A_TASK", 4)
+    monkeypatch.setattr(product, "WORK_A_TASK", 600)
     monkeypatch.setattr(product, "ROWS_A_TASK", 1)
     for name, value in {"BLOCK_BYTES": 1, "FILLED": 2, "ROWS": 2, "COLUMNS": 3}.items():
         monkeypatch.setattr(winograd, name, value)
@@ -305,6 +307,33 @@ def test_matrix_product_equals_the_loops(dtype: Any, shape: tuple, seed: int, sm
         assert_close(product.matrix_product(a, b), dense_oracle.matrix_product(a, b), dtype)
 
 
+STACKS = [
+    ((), (3,)),
+    ((5,), ()),
+    ((5,), (5,)),
+    ((2, 1, 3), (4, 1)),
+    ((1,), (30,)),
+    ((2, 3), (1, 3)),
+    ((0,), (1,)),
+]
+
+
+@pytest.mark.parametrize("stacks", STACKS)
+@pytest.mark.parametrize("work", [0, 100, 1000, None])
+def test_matrix_product_of_stacks_is_that_of_each_pair(
+    stacks: tuple, work: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = draw_arrays(0, np.float64, (*stacks[0], 3, 4), (*stacks[1], 4, 6))
+    if work is not None:
+        cut_into_small_blocks(monkeypatch)
+        monkeypatch.setattr(product, "WORK_A_TASK", work)
+    got, stack = product.matrix_product(a, b), np.broadcast_shapes(*stacks)
+    assert got.shape == (*stack, 3, 6)
+    for place in np.ndindex(stack):
+        of_a, of_b = (np.broadcast_to(each, (*stack, *each.shape[-2:]))[place] for each in (a, b))
+        assert_close(got[place], dense_oracle.matrix_product(of_a, of_b), np.float64)
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @given(shape=st.tuples(*[st.integers(0, 9)] * 3), seed=st.integers(0, 99))
 def test_rows_dot_equals_the_loops_in_float64(dtype: Any, shape: tuple, seed: int) -> None:
@@ -454,7 +483,8 @@ def test_p_norm_pooling_neither_overflows_nor_vanishes() -> None:
 def test_every_kernel_is_among_the_calls() -> None:
     modules = (activation, convolution, pooling, product, winograd)
     public = {name for module in modules for name in module.__all__ if name[0].islower()}
-    assert public - {"conv2d_direct", "pays"} == {name.split()[0] for name in every_kernel(np.float32)}
+    public -= {"conv2d_direct", "pays", "one_blas_thread"}
+    assert public == {name.split()[0] for name in every_kernel(np.float32)}
 
 
 @pytest.mark.parametrize("name", every_kernel(np.float32))

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minixai import kernels
 from minixai.bootstrap import mean_interval
 from minixai.columns import aligned, interval, minus
 from minixai.errors import ShapeError
@@ -303,7 +304,7 @@ def _blurred(x: Array) -> Array:
         for side in x.shape[2:]
     )
     rows, columns = (weights / weights.sum(axis=1, keepdims=True) for weights in (rows, columns))
-    return (rows @ x @ columns.T).astype(x.dtype)
+    return kernels.product.between(rows, x, columns).astype(x.dtype)
 
 
 def _scores(

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from minixai import kernels
 from minixai.errors import ShapeError
 from minixai.methods.catalogue import method
 from minixai.methods.question import Answer, Question
@@ -170,7 +171,7 @@ def _mask(image: tuple[int, int], grid: int, p: float, rng: np.random.Generator)
     """(h, w), in [0, 1], of mean p."""
     cells = (rng.random((grid, grid)) < p).astype(np.float64)
     rows, columns = (_enlargement(side, grid, rng) for side in image)
-    return rows @ cells @ columns.T
+    return kernels.product.between(rows, cells, columns)
 
 
 def _enlargement(side: int, grid: int, rng: np.random.Generator) -> Array:

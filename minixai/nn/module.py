@@ -168,6 +168,10 @@ class Module:
             for key in module._buffers:
                 yield prefix + key, getattr(module, key), partial(setattr, module, key)
 
+    def named_state(self) -> Iterator[tuple[str, Parameter | np.ndarray]]:
+        """All parameters and buffers themselves, by PyTorch's keys."""
+        yield from ((key, held) for key, held, _ in self._named_state())
+
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """The parameters by name, each once."""
         seen: set[Parameter] = set()
@@ -187,7 +191,7 @@ class Module:
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """Copies of all parameters and buffers, by PyTorch's keys."""
-        return {key: np.array(held) for key, held, _ in self._named_state()}
+        return {key: np.array(held) for key, held in self.named_state()}
 
     def load_state_dict(self, arrays: Mapping[str, Any]) -> None:
         """Set all parameters and buffers; float64 arrays make a float64 model, float16 becomes float32.
@@ -301,9 +305,9 @@ def _some(names: list[str]) -> str:
 
 def _checked(key: str, array: Any, held: Any) -> np.ndarray:
     """A copy of an array that may take the place of what the model holds under this key."""
+    if np.shape(array) != np.shape(held):  # known before the array is read, where it is in a file
+        raise ShapeError(f"load_state_dict: {key} has shape {np.shape(array)}, expected {np.shape(held)}")
     array = np.array(as_array("load_state_dict", key, array), order="C")
-    if array.shape != np.shape(held):
-        raise ShapeError(f"load_state_dict: {key} has shape {array.shape}, expected {np.shape(held)}")
     if np.asarray(held).dtype.kind != "f":
         return array.astype(np.asarray(held).dtype)
     if array.dtype == np.float16:

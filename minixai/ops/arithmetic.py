@@ -126,17 +126,16 @@ def matmul(x: Array, y: Array) -> Array:
     """The product x @ y of matrices (m, j) and (j, n), or of stacks of them, with broadcasting."""
     if x.ndim < 2 or y.ndim < 2 or x.shape[-1] != y.shape[-2]:
         raise ShapeError(f"matmul: expected x (…, m, j) and y (…, j, n), got x {x.shape} and y {y.shape}")
-    if x.ndim == y.ndim == 2:
-        return kernels.product.matrix_product(x, y)
     _broadcast_shapes("matmul, stacks of matrices", x.shape[:-2], y.shape[:-2])
-    return x @ y
+    return kernels.product.matrix_product(x, y)
 
 
 @matmul.define_vjp
 def _matmul_vjp(g: Array, node: Node) -> tuple[Array | None, Array | None]:
     x, y = node.arrays
-    gx = unbroadcast(g @ y.swapaxes(-1, -2), x.shape) if node.needs[0] else None
-    gy = unbroadcast(x.swapaxes(-1, -2) @ g, y.shape) if node.needs[1] else None
+    product = kernels.product.matrix_product
+    gx = unbroadcast(product(g, y.swapaxes(-1, -2)), x.shape) if node.needs[0] else None
+    gy = unbroadcast(product(x.swapaxes(-1, -2), g), y.shape) if node.needs[1] else None
     return gx, gy
 
 

@@ -161,14 +161,14 @@ def adaptive_avg_pool2d(x: Array, *, output_size: Size = 1) -> Array:
     x: (n, c, h, w). Returns (n, c, *output_size); size 1 is global average pooling.
     """
     rows, columns = _averages(x, output_size)
-    return rows @ x @ columns.T
+    return kernels.product.between(rows, x, columns)
 
 
 @adaptive_avg_pool2d.define_vjp
 def _adaptive_avg_pool2d_vjp(g: Array, node: Node) -> tuple[Array]:
     (x,) = node.arrays
     rows, columns = _averages(x, node.params["output_size"])
-    return (rows.T @ g @ columns,)
+    return (kernels.product.between(rows.T, g, columns.T),)
 
 
 def global_avg_pool2d(x: Tensor) -> Tensor:

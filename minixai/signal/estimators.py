@@ -8,7 +8,7 @@ from typing import Self
 
 import numpy as np
 
-from minixai import ops
+from minixai import kernels, ops
 from minixai.errors import ShapeError
 from minixai.settings import finite_number
 from minixai.signal.moments import Moments, moments_of
@@ -52,8 +52,9 @@ def ridge(x: np.ndarray, y: np.ndarray, l2: float = 0.0) -> tuple[np.ndarray, fl
     d = x.shape[1]
     # The penalty as d more rows: better conditioned than the normal equations, and fit for singular ones.
     rows = np.vstack([x - mean_x, np.sqrt(l2) * np.eye(d)])
-    w = np.linalg.lstsq(rows, np.append(y - mean_y, np.zeros(d)))[0]
-    return w, float(mean_y - mean_x @ w)
+    targets = np.append(y - mean_y, np.zeros(d))
+    w = kernels.product.one_blas_thread(lambda: np.linalg.lstsq(rows, targets)[0])
+    return w, float(mean_y - (mean_x * w).sum())
 
 
 class SignalEstimator(ABC):
@@ -82,7 +83,7 @@ class SignalEstimator(ABC):
 
     def output(self, x: np.ndarray) -> np.ndarray:
         """The filter's output y = wᵀx + b: (n,) float64 for points x (n, d)."""
-        return self._points("output", x) @ self.w + self.b
+        return kernels.product.matrix_product(self._points("output", x), self.w[:, None])[:, 0] + self.b
 
     def fit(self, x: np.ndarray, y: np.ndarray) -> Self:
         """Learn from points x (n, d) and the filter's own output y (n,) on them, and from them alone.
@@ -268,7 +269,7 @@ class TwoComponentEstimator(_Fitted):
 
 def _scaled(u: np.ndarray, w: np.ndarray) -> np.ndarray:
     """u / (wᵀu), or 0 where wᵀu is 0."""
-    y = w @ u
+    y = (w * u).sum()  # NumPy's sum, for that of BLAS depends on the number of its threads
     return u / y if y else np.zeros_like(u)
 
 

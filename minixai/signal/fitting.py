@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from contextlib import nullcontext
 from typing import Any
 
 from minixai.nn import Module
@@ -50,7 +51,8 @@ def fit_patterns(
 
     Raises ValueError for no batches, NaN, unknown names, a batch normalisation behind a layer, or a
     checkpoint of another model, other data or other settings; ShapeError for a wrong shape;
-    FileFormatError for a damaged checkpoint.
+    FileFormatError for a damaged checkpoint; OSError where none can be written, or where another fit that
+    is not done yet has it.
     Kindermans et al. 2017, arXiv 1705.05598, section 4.
     """
     if save_every < 1:
@@ -73,8 +75,9 @@ def fit_patterns(
         moments = fit_on_cluster(client, model, all_batches, fitted)
     else:
         by_sign = json.dumps({name: layer.by_sign for name, layer in fitted.items()})
-        saved = Checkpoint(checkpoint, {"model": model_digest, "layers": by_sign}) if checkpoint else None
-        moments = _fit(model, all_batches, fitted, saved, save_every)
+        settings = {"model": model_digest, "layers": by_sign}
+        with nullcontext() if checkpoint is None else Checkpoint(checkpoint, settings) as saved:
+            moments = _fit(model, all_batches, fitted, saved, save_every)
     weights = {name: layer.weight for name, layer in fitted.items()}
     kinds_by_layer = {name: layer.kinds for name, layer in fitted.items()}
     return Patterns.from_moments(moments, weights, kinds_by_layer, model_digest)

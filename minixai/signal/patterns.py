@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import weakref
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from minixai import data
 from minixai.columns import aligned
+from minixai.data._reading import one_error
 from minixai.data.sealed import digest
-from minixai.nn import Module
+from minixai.nn import Module, Parameter
 from minixai.signal.moments import Moments
 from minixai.typing import Array
 
@@ -234,6 +237,11 @@ class Patterns(Mapping[str, LayerPatterns]):
     def load(cls, path: str | os.PathLike[str]) -> Patterns:
         """Read what `save` wrote; FileFormatError says where a file is altered, or something else."""
         arrays, described = data.read_sealed(path, FORMAT)
+        with one_error("Patterns.load", Path(path)):
+            return cls._from_file(arrays, described)
+
+    @classmethod
+    def _from_file(cls, arrays: Mapping[str, Array], described: Mapping[str, str]) -> Patterns:
         layers, weights, moments = {}, {}, {}
         for name, count in json.loads(described["counts"]).items():
             own = {key.removeprefix(f"{name}/"): a for key, a in arrays.items() if key.startswith(f"{name}/")}
@@ -259,13 +267,41 @@ class Patterns(Mapping[str, LayerPatterns]):
         return aligned(rows, left=(0, 5))
 
 
+class _Known(NamedTuple):
+    """A digest, and what it is of: weights, whose arrays never change, and a digest of the rest."""
+
+    digest: str
+    weights: dict[str, weakref.ref[Array]]
+    others: str
+
+    def holds(self, weights: Mapping[str, Array]) -> bool:
+        """Whether it is of these very arrays."""
+        same = self.weights.keys() == weights.keys()
+        return same and all(self.weights[key]() is array for key, array in weights.items())
+
+
+_known: weakref.WeakKeyDictionary[Module, _Known] = weakref.WeakKeyDictionary()
+
+
 def digest_of(model: Module) -> str:
     """SHA-256 of what a model computes with, as float32: so that its copy in float64 has the same.
 
-    Weights, biases and running statistics count; the number of batches that were seen does not.
+    Weights, biases and running statistics count; the number of batches that were seen does not. As long as
+    the model holds the same parameters, it is not computed anew.
     """
-    state = {key: array for key, array in model.state_dict().items() if array.dtype.kind == "f"}
-    return digest({key: array.astype(np.float32, copy=False) for key, array in state.items()})
+    state = list(model.named_state())
+    weights = {key: held.value for key, held in state if isinstance(held, Parameter)}
+    others = {key: a for key, a in state if not isinstance(a, Parameter) and a.dtype.kind == "f"}
+    of_others, known = _digest(others), _known.get(model)
+    if known and known.others == of_others and known.holds(weights):
+        return known.digest
+    found = _digest(weights | others)
+    _known[model] = _Known(found, {key: weakref.ref(a) for key, a in weights.items()}, of_others)
+    return found
+
+
+def _digest(arrays: Mapping[str, Array]) -> str:
+    return digest({key: array.astype(np.float32, copy=False) for key, array in arrays.items()})
 
 
 def units_dot(w: Array, a: Array) -> Array:

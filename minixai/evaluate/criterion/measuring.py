@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from minixai import kernels
 from minixai.bootstrap import resamplings
 from minixai.errors import several_names
 from minixai.evaluate.criterion.cohorts import ESTIMATORS, KINDS, Cohort, cohorts_of, rho_of
@@ -20,6 +21,7 @@ from minixai.settings import finite_number
 from minixai.signal.fitting import fit_patterns
 from minixai.signal.layers import Batch, images_of, linear_calls, linear_layers
 from minixai.signal.patterns import Patterns
+from minixai.typing import Array
 
 __all__ = ["quality"]
 
@@ -200,8 +202,14 @@ def _summed_up(
         of_s, of_p = (np.concatenate(part, axis=-1) for part in parts)
         rho[layer] = rho_of(of_s.sum(axis=0), of_p.sum(axis=0), rounding)
         means = [
-            mean_over_units(rho_of(np.tensordot(block, of_s, 1), np.tensordot(block, of_p, 1), rounding))
+            mean_over_units(rho_of(_resampled(block, of_s), _resampled(block, of_p), rounding))
             for block in np.split(counts, range(DRAWS_AT_A_TIME, draws, DRAWS_AT_A_TIME))
         ]
         resampled.append(np.concatenate(means))
     return Quality(estimators, ridges, samples, counts.shape[1], units, rho, np.stack(resampled))
+
+
+def _resampled(counts: Array, sums: Array) -> Array:
+    """(draws, …): what the sums of the images (n, …) add up to, each counted so often."""
+    total = kernels.product.matrix_product(counts, sums.reshape(len(sums), -1))
+    return total.reshape(-1, *sums.shape[1:])
