@@ -154,7 +154,7 @@ def test_a_target_that_is_not_one_class_is_refused(data_dir, here, capsys):
     assert "in the names of 8 classes: 143 oystercatcher, 282 tiger cat, 283 Persian cat" in several
     assert "134 crane, 517 crane" in error_of(capsys, "explain", "coffee", "--target", "crane")
     assert " more\n" in error_of(capsys, "explain", "coffee", "--target", "e")
-    assert "class indices in [0, 1000)" in error_of(capsys, "explain", "coffee", "--target", "1000")
+    assert "expected a class in [0, 1000)" in error_of(capsys, "explain", "coffee", "--target", "1000")
 
 
 def test_options_reach_the_method_and_the_picture(data_dir, here, pictures):
@@ -194,11 +194,41 @@ def test_no_web_and_no_weights_says_where_to_get_them(here, capsys, monkeypatch)
     monkeypatch.setattr("pooch.core.time.sleep", lambda seconds: None)
     nowhere = downloads._SOURCES[name]._replace(url="http://127.0.0.1:9/weights.net")
     monkeypatch.setitem(downloads._SOURCES, name, nowhere)
-    assert cli.main(["explain", "digit.png"]) == 2
+    assert cli.main(["explain", "digit.png", "--model", "squeezenet"]) == 2
     error = capsys.readouterr().err.splitlines()[-1]  # pooch says before that it tries
     assert error.startswith("minixai: error: fetch: squeezenet/compressed_SqueezeNet.net")
     assert "Get it from http://127.0.0.1:9/weights.net and put it at" in error
     assert "MINIXAI_DATA" in error
+
+
+@pytest.fixture
+def no_weights(monkeypatch):
+    """SqueezeNet's file cannot be had."""
+
+    def fetch(name):
+        raise WeightsNotFoundError(f"fetch: no {name}. Get it from the web.")
+
+    monkeypatch.setattr(mx.data, "fetch", fetch)
+
+
+def test_without_squeezenet_a_network_that_comes_along_stands_in(here, capsys, pictures, no_weights):
+    assert cli.main(["explain", "chelsea", "--save", "a.png"]) == 0
+    out, err = capsys.readouterr()
+    assert err == (
+        "minixai: note: cifar10_allcnn, which comes with minixai, stands in for squeezenet: "
+        "fetch: no squeezenet/compressed_SqueezeNet.net. Get it from the web.\n"
+    )
+    assert out.splitlines()[1].split()[1:] == ["3", "cat"]
+    assert cli.main(["compare", "chelsea", "--quick", "--save", "b.png"]) == 0
+    assert "features.13" in words(pictures[1])
+
+
+@pytest.mark.parametrize(
+    "named", [["--model", "squeezenet"], ["--layer", "features.5"], ["--patterns", "digit.png"]]
+)
+def test_nothing_stands_in_where_squeezenet_is_meant(here, capsys, no_weights, named):
+    argv = ["explain", "chelsea", *named, *(["--method", "pattern_net"] if "--patterns" in named else [])]
+    assert "no squeezenet/compressed_SqueezeNet.net. Get it from the web" in error_of(capsys, *argv)
 
 
 # on a network of ours
@@ -256,7 +286,7 @@ ERRORS = [
     ("explain digit.png --model resnet", "argument --model: invalid choice: 'resnet'"),
     ("explain digit.png --neuron a,b", "argument --neuron: 'a,b' is not of the form"),
     ("explain digit.png --percentile many", "argument --percentile: invalid float value"),
-    ("explain digit.png LENET --percentile 101", "percentile is 101.0, expected a number"),
+    ("explain digit.png LENET --percentile 101", "--percentile is 101.0, expected a number"),
     ("explain digit.png LENET --layer features.99", NO_LAYER),
     ("compare digit.png LENET --layer features.99", NO_LAYER),
     ("explain digit.png LENET --method rise --layer features.4", "--layer: rise takes none"),
@@ -265,7 +295,7 @@ ERRORS = [
     ("explain digit.png LENET --layer features.3 --target 1", "expected only one of them"),
     ("explain digit.png LENET --neuron 1,max", "layer is not given"),
     ("explain digit.png LENET --target seven", "the classes have no names here"),
-    ("explain digit.png LENET --target 10", "class indices in [0, 10)"),
+    ("explain digit.png LENET --target 10", "--target is 10, expected a class in [0, 10)"),
     ("explain cat.jpg LENET", "there is no file 'cat.jpg'; the bundled photos are"),
     ("explain lenet.safetensors LENET", "lenet.safetensors cannot be read"),
     ("explain digit.png --model vgg16", "name their file with --weights"),
@@ -275,8 +305,14 @@ ERRORS = [
     ("explain digit.png --weights digit.png", "expected .npz or .safetensors"),
     ("explain digit.png LENET --save map.bmp", "--save: 'map.bmp' ends in '.bmp', expected"),
     ("explain digit.png LENET --save digit.png", "is the photo, which would be overwritten"),
-    ("explain digit.png LENET --save nowhere/map.png", "cannot write to the folder nowhere"),
-    ("explain digit.png LENET --save lenet.safetensors/map.png", "cannot write to the folder"),
+    (
+        "explain digit.png LENET --save nowhere/map.png",
+        "--save: cannot write nowhere/map.png: No such file",
+    ),
+    (
+        "explain digit.png LENET --save lenet.safetensors/map.png",
+        "safetensors/map.png: Not a directory",
+    ),
     ("explain digit.png LENET --save folder.png", "folder.png is a folder, expected a file"),
 ]
 

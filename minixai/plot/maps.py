@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from minixai.plot.picture import Picture
 
-__all__ = ["Group", "Maps", "in_channels", "largest", "number", "sheet"]
+__all__ = ["Group", "Maps", "check_percentile", "in_channels", "largest", "number", "sheet"]
 
 ZERO = "zero everywhere:\nnothing came back\nto the input"
 CANCELLED = "zero everywhere:\nthe channels cancel\nin the sum"
@@ -73,6 +73,12 @@ def in_channels(signal: np.ndarray, limit: float) -> np.ndarray:
     return np.clip(signal / (2 * limit) + 0.5, 0, 1)
 
 
+def check_percentile(argument: str, percentile: float | None) -> None:
+    """ValueError for what is no percentile: 0, more than 100, NaN."""
+    if percentile is not None and not 0 < percentile <= 100:
+        raise ValueError(f"{argument} is {percentile}, expected a number in (0, 100]")
+
+
 def number(value: float, digits: int) -> str:
     """The value rounded to significant digits, with a true minus sign."""
     return minus(f"{float(f'{value:.{digits}g}'):g}")
@@ -98,8 +104,7 @@ def sheet(
 
     Raises ValueError for a percentile outside (0, 100] or a NaN, ShapeError for a wrong shape.
     """
-    if percentile is not None and not 0 < percentile <= 100:
-        raise ValueError(f"plot: percentile is {percentile}, expected a number in (0, 100]")
+    check_percentile("plot: percentile", percentile)
     for maps in (maps for group in groups for maps in group.maps):
         _check(maps, photos)
     scaled = [[_scaled(maps, percentile) for maps in group.maps] for group in groups]
