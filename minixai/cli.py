@@ -70,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             _say("interrupted")
             return INTERRUPTED
         except (ArithmeticError, ImportError, MemoryError, OSError, RuleError, ValueError) as error:
-            _say("error:", error)
+            _say("error:", _in_words(error))
             return FAILED
 
 
@@ -88,6 +88,13 @@ def _run(argv: Sequence[str] | None) -> int:
         except OSError as error:
             _drop(sys.stdout)
             raise type(error)(f"standard output: {error.strerror}") from error
+
+
+def _in_words(error: Exception) -> str:
+    """What an error says; one of the system that says which call it was needs no number in front."""
+    if isinstance(error, OSError) and error.filename is None and error.strerror:
+        return error.strerror
+    return str(error) or type(error).__name__
 
 
 def _say(*words: object) -> None:
