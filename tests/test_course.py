@@ -113,7 +113,7 @@ def test_a_name_in_which_nbgrader_cannot_work_is_refused_before_the_work(
     coursework: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setattr(layout, "notebook_of", lambda *_: pytest.fail("the work has begun"))
-    with pytest.raises(ValueError, match="course: nbgrader cannot work in .*, for it has '.*' in its name"):
+    with pytest.raises(ValueError, match=r"course: nbgrader cannot work in .*, for it has '.*' in its name"):
         course.lay_out(tmp_path / name, 0, coursework)
     assert [path.name for path in tmp_path.iterdir()] == ["coursework"]
 
