@@ -61,6 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("always", MapWarning)
+        warnings.simplefilter("ignore", RuntimeWarning)  # NumPy's: what overflows is refused where it is used
         warnings.showwarning = lambda message, *_: _say("note:", message)
         try:
             return _run(argv)
@@ -280,9 +281,7 @@ def _compare(args: argparse.Namespace) -> int:
     methods = METHODS
     if getattr(task.model, "patterns", None) is None:
         for name in _given(args, ("kind", "rescale")):
-            raise ValueError(
-                f"--{name}: {task.network} came with no patterns: name their file with --patterns"
-            )
+            raise ValueError(f"--{name}: {task.network} has no patterns: name their file with --patterns")
         methods = {name: method for name, method in METHODS.items() if not method.takes_patterns}
         missing = ", ".join(sorted(METHODS.keys() - methods.keys()))
         print(f"without {missing}: name fitted patterns with --patterns")
