@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from minixai.errors import warn
 
-__all__ = ["clear_unfinished", "locked", "write_whole"]
+__all__ = ["check_writable", "clear_unfinished", "locked", "write_whole"]
 
 NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK)  # what file systems say that have none
 
@@ -31,7 +31,7 @@ def write_whole(call: str, path: Path, content: bytes | Iterable[bytes] | Callab
     Raises OSError, of the kind that the system gives, with the call and the path in its message.
     """
     target = Path(os.path.realpath(path))
-    folder = target.with_name(f".{target.name}.{uuid4().hex}.tmp")
+    folder = _beside(target)
     unfinished = folder / target.name
     try:
         before = _replaceable(target)
@@ -53,12 +53,35 @@ def write_whole(call: str, path: Path, content: bytes | Iterable[bytes] | Callab
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def check_writable(call: str, path: Path) -> None:
+    """Raise what `write_whole` would, of the kind that the system gives: better now than after the work.
+
+    ValueError where another kind of thing than a file is there, a folder or a device.
+    """
+    target = Path(os.path.realpath(path))
+    try:
+        if target.exists() and not stat.S_ISREG(target.stat().st_mode):
+            what = "a folder" if target.is_dir() else "no regular file"
+            raise ValueError(f"{call}: {path} is {what}, expected a file")
+        _replaceable(target)
+        folder = _beside(target)
+        folder.mkdir(0o700)
+        folder.rmdir()
+    except OSError as error:
+        raise _cannot_write(call, path, error) from error
+
+
 def clear_unfinished(path: Path) -> None:
-    """Remove what `write_whole` left beside a file where its process was killed; call it while it is locked."""
+    """Remove what `write_whole` left beside a file where its process was killed; call it under `locked`."""
     target = Path(os.path.realpath(path))
     for other in target.parent.iterdir():
         if other.name.startswith(f".{target.name}.") and other.suffix == ".tmp":
             shutil.rmtree(other, ignore_errors=True)
+
+
+def _beside(target: Path) -> Path:
+    """A new name in its folder."""
+    return target.with_name(f".{target.name}.{uuid4().hex}.tmp")
 
 
 def _cannot_write(call: str, path: Path, error: OSError) -> OSError:

@@ -12,14 +12,16 @@ from minixai.typing import Array
 __all__ = ["finite_array", "finite_number", "whole_number"]
 
 
-def whole_number(call: str, name: str, value: Any, least: int = 1) -> int:
-    """The value as an int; TypeError where it is none, ValueError where it is less than `least`."""
+def whole_number(call: str, name: str, value: Any, least: int = 1, most: int | None = None) -> int:
+    """The value as an int; TypeError where it is none, ValueError where it is out of bounds."""
     try:
         number = operator.index(value)
     except TypeError:
         raise TypeError(f"{call}: {name} is {value!r}, expected a whole number") from None
     if number < least:
         raise ValueError(f"{call}: {name} is {number}, expected at least {least}")
+    if most is not None and number > most:
+        raise ValueError(f"{call}: {name} is {number}, expected at most {most}")
     return number
 
 

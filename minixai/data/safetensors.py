@@ -25,7 +25,7 @@ DTYPES = {
 
 
 def stored_arrays(source: Source) -> tuple[dict[str, StoredArray], dict[str, str]]:
-    """The arrays of a file by name, once all of its header is found to be right, and the strings about them."""
+    """The arrays of a file by name, once their header is found to be right, and the strings about them."""
     from safetensors import safe_open
 
     file = safe_open(source.path, "numpy")

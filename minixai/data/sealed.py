@@ -48,7 +48,7 @@ def read_sealed(
     FileFormatError : the file is truncated or altered, or it is of another format.
     """
     path = Path(path)
-    with open_file("read_sealed", path) as file:
+    with open_file("read_sealed", path):
         with one_error("read_sealed", path):
             stored, metadata = stored_arrays(Source("read_sealed", path))
             about = json.loads(metadata.get("about", "{}"))
