@@ -23,12 +23,12 @@ import numpy as np
 
 from minixai.bootstrap import mean_interval
 from minixai.columns import aligned, interval, minus
-from minixai.errors import ShapeError
+from minixai.errors import ShapeError, came
 from minixai.methods import Explanation
 from minixai.methods.question import Numbers, Question
 from minixai.nn import Module
 from minixai.ops.sizes import Size, check_images, pair
-from minixai.settings import finite_array, whole_number
+from minixai.settings import finite_array, one_of, whole_number
 from minixai.typing import Array
 
 if TYPE_CHECKING:
@@ -170,8 +170,7 @@ def degrade(
     mean of patches of one pixel.
     """
     ask = _ask("degrade", model, x, target, batch_size)
-    if order not in ORDERS:
-        raise ValueError(f"degrade: order is {order!r}, expected one of {', '.join(map(repr, ORDERS))}")
+    one_of("degrade", "order", order, ORDERS)
     size = pair("degrade", "patch", patch)
     patches = _patches(ask, size)
     filled, change = _filled(ask, fill, patches)
@@ -273,7 +272,7 @@ def _filled(ask: Question, fill: Any, patches: Numbers) -> tuple[Array, str]:
         if fill == "blur":
             return _blurred(x), "a blurred copy"
         if fill != "patch mean":
-            raise ValueError(f"{call}: fill is {fill!r}, expected 'patch mean', 'blur' or numbers")
+            raise ValueError(f"{call}: fill is {came(fill)}, expected 'patch mean', 'blur' or numbers")
         if patches.max() + 1 == patches.size:
             raise ValueError(f"{call}: fill is 'patch mean', which is the pixel itself where patch is 1")
         return _patch_means(x, patches), "their mean"
