@@ -60,14 +60,17 @@ def several_names(call: str, argument: str, names: Names) -> Names:
 
 @contextlib.contextmanager
 def speaking_as(call: str, *others: str) -> Iterator[None]:
-    """Errors that other calls of the package raise within begin with this call's name in place of theirs."""
+    """Errors that others of our calls raise within begin with this call's name in place of theirs.
+
+    So do the refusals of rules, which name a node.
+    """
     try:
         yield
     except (TypeError, ValueError, RuleError) as error:
         other, _, rest = str(error).partition(": ")
-        if other not in others:
+        if other not in others and not isinstance(error, RuleError):
             raise
-        raise type(error)(f"{call}: {rest}") from error
+        raise type(error)(f"{call}: {rest if other in others else error}") from error
 
 
 def came(value: Any) -> str:

@@ -292,7 +292,7 @@ def test_wrong_arguments(net, call, changes, error, message):
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
-        ({"patch": (9, 3)}, ValueError, r"patch is \(9, 3\), larger than the image \(8, 11\)"),
+        ({"patch": (9, 3)}, ValueError, r"patch is \(9, 3\), expected at most the image \(8, 11\)"),
         ({"patch": 0}, ValueError, "patch is 0, expected at least 1"),
         ({"patch": 1}, ValueError, "fill is 'patch mean', which is the pixel itself where patch is 1"),
         ({"order": "random"}, ValueError, "order is 'random', expected one of 'morf', 'lerf'"),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minixai.arrays import as_array
 from minixai.data import Preprocess
 from minixai.errors import ShapeError, came, several_names, speaking_as
 from minixai.evaluate.trace import Trace
@@ -87,7 +88,7 @@ def invariance_curves(
     layers = tuple(several_names(call, "layers", layers))
     for layer in layers:
         check_layer(call, model, layer, "layers")
-    photos = list(several_names(call, "photos", photos))
+    photos = _photos(call, photos)
     class_indices(call, target, len(photos))
     run = Trace(call, model, prepare(photos))
     classes, still = run.chosen(target).target, _features(run, layers)
@@ -133,6 +134,16 @@ def correspondence(model: Module, x: Any, occluded: Any, layer: Layer) -> float:
     return float(sum((signs != each).mean(axis=1).sum() for each in signs))
 
 
+def _photos(call: str, photos: Any) -> list[np.ndarray]:
+    """The photos, each (h, w, 3) uint8."""
+    found = [as_array(call, "photos", photo) for photo in several_names(call, "photos", photos)]
+    for photo in found:
+        if photo.ndim != 3 or photo.shape[2] != 3 or photo.dtype != np.uint8:
+            came_as = f"{photo.dtype} of shape {photo.shape}"
+            raise ShapeError(f"{call}: photos holds {came_as}, expected several of uint8 (h, w, 3)")
+    return found
+
+
 def _steps(call: str, amounts: Any, transformation: str) -> Array:
     """(k,) float64: amounts that a photo can be moved by."""
     steps = np.array(finite_array(call, "amounts", amounts, np.float64))
@@ -167,7 +178,7 @@ def _move(photo: Any, transformation: str, amount: float) -> np.ndarray:
     """A photo shifted, scaled or rotated."""
     from PIL import Image
 
-    image = Image.fromarray(np.asarray(photo))
+    image = Image.fromarray(photo)
     shift = amount if transformation == "translation" else 0
     scale = amount if transformation == "scale" else 1
     angle = math.radians(amount) if transformation == "rotation" else 0

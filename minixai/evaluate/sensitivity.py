@@ -109,7 +109,7 @@ def occlusion_sensitivity(
     size = pair(CALL, "patch", (max(h // 4, 1), max(w // 4, 1)) if patch is None else patch)
     step = pair(CALL, "stride", (max(size[0] // 4, 1), max(size[1] // 4, 1)) if stride is None else stride)
     if size[0] > h or size[1] > w:
-        raise ValueError(f"{CALL}: patch is {size}, larger than the image {(h, w)}")
+        raise ValueError(f"{CALL}: patch is {size}, expected at most the image {(h, w)}")
     batch_size = whole_number(CALL, "batch_size", batch_size)
     fill = finite_number(CALL, "fill", fill)
     run = Trace(CALL, model, x)

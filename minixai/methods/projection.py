@@ -66,11 +66,12 @@ def projected(
     rng: np.random.Generator | int = 0,
 ) -> Explanation:
     """What `project` returns, for a call whose name the errors and warnings begin with."""
+    check_layer(call, check_model(call, model), layer)
     one_of(call, "switches", switches, SWITCHES)
+    rng = generator(call, "rng", rng)
     ask = Question(call, model, x, layer=layer, neuron=neuron, seed="value", takes=("layer", "neuron"))
     rules, method = tables.deconvnet(), "DeConvNet"
     if switches != "recorded":
-        rng = generator(call, "rng", rng)
         rules[ops.max_pool2d], method = unpooling(switches, rng), f"DeConvNet, {switches} switches"
     explanation = ask.explanation(method, "signal", ask.walk(rules))
     explanation.warn_of_zeros()
@@ -164,11 +165,13 @@ def top_activations(
         raise ValueError(f"{call}: switches is {came(switches)}, expected one or more")
     for kind in kinds:
         one_of(call, "switches", kind, SWITCHES)
+    generator(call, "rng", rng)
+    images = several_names(call, "images", images)
     best: list[list[_Hit]] = [[] for _ in channels]
     seen = 0
     with progress_bar(progress, images, "top activations", unit="batch", leave=False) as bar:
         for batch in bar:
-            x = model.check_input(call, batch)
+            x = model.check_input(call, batch, "a batch of images")
             if seen and x.shape[1:] != best[0][0].image.shape:
                 first = best[0][0].image.shape
                 raise ShapeError(f"{call}: a batch has images {x.shape[1:]}, the first had {first}")

@@ -172,8 +172,8 @@ def check_layer(call: str, model: Module, layer: Any, name: str = "layer") -> No
     parts = layer if isinstance(layer, tuple) else (layer, 0)
     if len(parts) == 2 and isinstance(parts[0], str) and isinstance(parts[1], int | np.integer):
         return
-    known = {module: path for path, module in model.named_modules()} if isinstance(layer, Module) else {}
-    way_on = f": it is called {known[layer]!r}" if layer in known else ", such as 'features.3'"
+    called = [path for path, module in model.named_modules() if module is layer]
+    way_on = f": it is called {called[0]!r}" if called else ", such as 'features.3'"
     raise TypeError(f"{call}: {name} is {came(layer)}, expected a module's name, or (name, call){way_on}")
 
 

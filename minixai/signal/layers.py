@@ -38,7 +38,8 @@ class LinearLayer:
 def images_of(call: str, model: Module, batch: Batch) -> Array:
     """The images of a batch, in the model's dtype."""
     batch = batch() if callable(batch) else batch
-    return check_model(call, model).check_input(call, batch[0] if isinstance(batch, tuple | list) else batch)
+    first = batch[0] if isinstance(batch, tuple | list) and batch else batch
+    return check_model(call, model).check_input(call, first, "x of batches")
 
 
 def linear_calls(call: str, model: Module, x: Array) -> dict[str, list[Node]]:
@@ -51,20 +52,21 @@ def linear_layers(
     call: str, model: Module, x: Array, kinds: Kinds, layers: Collection[str] | None
 ) -> dict[str, LinearLayer]:
     """The layers to fit, as the model calls them for images x."""
-    tape = _tape(call, model, x)
-    calls = _by_layer(tape)
     of_layers = kinds if isinstance(kinds, Mapping) else {"default": kinds}
     named = {name: tuple(several_names(call, "kinds", of_layer)) for name, of_layer in of_layers.items()}
     default = named.pop("default", ("linear", "positive", "negative"))
-    wanted = tuple(calls if layers is None else several_names(call, "layers", layers))
-    _check_names(call, "layers", wanted, calls)
-    _check_names(call, "kinds", named, calls)
+    chosen = None if layers is None else tuple(several_names(call, "layers", layers))
     for of_layer in (default, *named.values()):
         if not of_layer or not all(kind in KINDS for kind in of_layer):
             raise ValueError(
                 f"{call}: kinds has {came(of_layer)}, expected one or more of {', '.join(KINDS)}"
             )
 
+    tape = _tape(call, model, x)
+    calls = _by_layer(tape)
+    wanted = tuple(calls) if chosen is None else chosen
+    _check_names(call, "layers", wanted, calls)
+    _check_names(call, "kinds", named, calls)
     found = {}
     for name, outputs in calls.items():
         nodes = [tape[y] for y in outputs]

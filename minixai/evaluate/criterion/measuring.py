@@ -15,6 +15,7 @@ from minixai.evaluate.criterion.cohorts import ESTIMATORS, KINDS, Cohort, cohort
 from minixai.evaluate.criterion.result import SAMPLES, Quality, mean_over_units
 from minixai.evaluate.criterion.samples import Reader
 from minixai.evaluate.criterion.solvers import Descent, NormalEquations
+from minixai.methods.unit import check_layer
 from minixai.nn import SGD, Adam, Module, Parameter
 from minixai.nn.module import check_model
 from minixai.settings import finite_array, finite_number, one_of, whole_number
@@ -83,7 +84,8 @@ def quality(
     """
     check_model("quality", model)
     estimators, ridges = tuple(several_names("quality", "estimators", estimators)), _ridges(ridge)
-    _check(estimators, samples, units=units, patches=patches, draws=draws)
+    _check(estimators, samples, units=units, patches=patches)
+    whole_number("quality", "draws", draws)
     whole_number("quality", "seed", seed, least=0)
     if optimiser is not None and (not callable(optimiser) or isinstance(optimiser, SGD | Adam)):
         expected = "a function of a list of parameters: functools.partial(mx.nn.Adam, lr=1e-2)"
@@ -91,6 +93,8 @@ def quality(
     if patterns is not None:
         check_patterns("quality", patterns).check_model("quality", model)
     fit, test = several_names("quality", "fit", fit), several_names("quality", "test", test)
+    for name in several_names("quality", "layers", [] if layers is None else layers):
+        check_layer("quality", model, name, "layers")
     first, source = _first_of(fit, halved=patterns is None)
     x = images_of("quality", model, first)[:1]
     wanted = list(patterns) if layers is None and patterns is not None else layers
