@@ -63,8 +63,8 @@ def finite_array(call: str, name: str, value: Any, dtype: Any = None) -> Array:
 def one_of(call: str, name: str, value: Word, options: Collection[str]) -> Word:
     """The value, if it is one of these words; else TypeError or ValueError."""
     if not (isinstance(value, str) and value in options):
-        kind = ValueError if isinstance(value, str) else TypeError
-        raise kind(f"{call}: {name} is {came(value)}, expected one of {', '.join(map(repr, options))}")
+        error = ValueError if isinstance(value, str) else TypeError
+        raise error(f"{call}: {name} is {came(value)}, expected one of {', '.join(map(repr, options))}")
     return value
 
 

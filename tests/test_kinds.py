@@ -40,6 +40,8 @@ class Foreign:
 
 MODEL = Asleep()
 PARAMETERS = MODEL.parameters()
+IMAGES = mx.Tensor(X.astype(np.float32))
+MAPS = MODEL.conv(IMAGES)
 OF_CONV = {"linear": MODEL.conv.weight.value}
 PATTERNS = Patterns({"conv": LayerPatterns(OF_CONV, {"linear": np.ones(4)}, 1, np.ones(4))}, digest_of(MODEL))
 
@@ -81,6 +83,7 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "fit_patterns": (mx.signal.fit_patterns, {"model": MODEL, "batches": [X]}),
     "fit": (nn.fit, {"model": MODEL, "x": X, "y": np.array([0, 1])}),
     "merge_batch_norm": (nn.merge_batch_norm, {"model": MODEL, "x": X}),
+    "receptive_field": (nn.receptive_field, {"y": MAPS, "x": IMAGES, "row": 0, "column": 0}),
     "predict": (MODEL.predict, {"x": X}),
     "load_state_dict": (MODEL.load_state_dict, {}),
     "SGD": (nn.SGD, {"parameters": PARAMETERS, "lr": 0.1}),
@@ -152,6 +155,8 @@ WRONG: dict[str, list[Any]] = {  # argument → values of a wrong kind, wherever
     "lr": ["a", None, -1, [0.1]],
     "momentum": ["a", None, -1],
     "betas": [0.9, (0.9,), "ab", None],
+    "row": ["a", None, 0.5, -1],
+    "column": ["a", None, 0.5, -1],
     "rng": ["a", 1.5, -1],
 }
 

@@ -266,7 +266,7 @@ def test_fit_learns_xor_and_repeats_bit_for_bit():
 
 def test_fit_regresses_with_another_loss():
     x = RNG.standard_normal((200, 3)).astype(np.float32)
-    y = x @ np.array([[1.0], [-2.0], [0.5]], np.float32)
+    y = x @ np.array([[1.0], [-2.0], [0.5]])  # float64, cast to the model's dtype
     model = mx.nn.Linear(3, 1, rng=0)
     sgd = mx.nn.SGD(model.parameters(), lr=0.1, momentum=0.9)
     history = mx.nn.fit(model, x, y, 20, 20, sgd, mx.ops.mean_squared_error, (x, y), progress=False)

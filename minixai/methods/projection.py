@@ -156,11 +156,8 @@ def top_activations(
     call = "top_activations"
     check_model(call, model)
     check_layer(call, model, layer)
-    n, channels, kinds = (
-        whole_number(call, "n", n),
-        _channels(call, channels),
-        tuple(several_names(call, "switches", switches)),
-    )
+    n, channels = whole_number(call, "n", n), _channels(call, channels)
+    kinds = tuple(several_names(call, "switches", switches))
     if not kinds:
         raise ValueError(f"{call}: switches is {came(switches)}, expected one or more")
     for kind in kinds:

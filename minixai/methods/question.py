@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, get_args
 import numpy as np
 
 from minixai.context import apart
-from minixai.errors import came, speaking_as, warn
+from minixai.errors import speaking_as, warn
 from minixai.methods.explanation import Explanation, UnusedTableWarning
 from minixai.methods.ledger import Ledger, row_of, watched
 from minixai.methods.unit import (
@@ -24,8 +24,7 @@ from minixai.methods.unit import (
     Probability,
     Seed,
     Unit,
-    check_layer,
-    check_neuron,
+    check_unit,
     class_indices,
     select_unit,
 )
@@ -86,31 +85,14 @@ class Question:
         batch_size: int | None = None,
         takes: Collection[str] = ("target",),
     ) -> None:
-        self.call, self.model, self.layer, self.neuron, self._takes = (
-            call,
-            check_model(call, model),
-            layer,
-            neuron,
-            takes,
-        )
+        self.call, self.model = call, check_model(call, model)
+        self.layer, self.neuron, self._takes = layer, neuron, takes
         self.x = model.check_input(call, x)
         n = len(self.x)
         self._classes = class_indices(call, target, n)
-        if layer is not None:
-            check_layer(call, model, layer)
-        if neuron is not None:
-            check_neuron(call, neuron)
-        if neuron is not None and layer is None:
-            raise ValueError(f"{call}: neuron is {came(neuron)}, but layer is not given, expected both")
-        if target is not None and layer is not None:
-            raise ValueError(
-                f"{call}: target is {came(target)} and layer {layer!r}, expected only one of them"
-            )
-        self._start = (
-            ("one" if layer is None else "value")
-            if seed is None
-            else one_of(call, "seed", seed, get_args(Seed))
-        )
+        check_unit(call, model, target, layer, neuron)
+        default: Seed = "one" if layer is None else "value"
+        self._start = default if seed is None else one_of(call, "seed", seed, get_args(Seed))
         self.batch_size = n if batch_size is None else whole_number(call, "batch_size", batch_size)
         self._keeps_tape = batch_size is None  # a tape is as large as all layers
 

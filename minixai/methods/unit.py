@@ -28,7 +28,7 @@ __all__ = [
     "Seed",
     "Unit",
     "check_layer",
-    "check_neuron",
+    "check_unit",
     "class_indices",
     "logits_of",
     "select_unit",
@@ -177,7 +177,19 @@ def check_layer(call: str, model: Module, layer: Any, name: str = "layer") -> No
     raise TypeError(f"{call}: {name} is {came(layer)}, expected a module's name, or (name, call){way_on}")
 
 
-def check_neuron(call: str, neuron: Any) -> None:
+def check_unit(call: str, model: Module, target: Any, layer: Any, neuron: Any) -> None:
+    """TypeError or ValueError where layer or neuron is none by its kind, or they do not go together."""
+    if layer is not None:
+        check_layer(call, model, layer)
+    if neuron is not None:
+        _check_neuron(call, neuron)
+    if neuron is not None and layer is None:
+        raise ValueError(f"{call}: neuron is {came(neuron)}, but layer is not given, expected both")
+    if target is not None and layer is not None:
+        raise ValueError(f"{call}: target is {came(target)} and layer {layer!r}, expected only one of them")
+
+
+def _check_neuron(call: str, neuron: Any) -> None:
     """TypeError unless it is an index, or a tuple of them in which "max" may stand for a place."""
     places = neuron if isinstance(neuron, tuple) else (neuron,)
     if not all(isinstance(place, int | np.integer | str) for place in places):

@@ -54,10 +54,14 @@ def fit(
         raise TypeError(
             f"fit: loss is {came(loss)}, expected a function (output, y), such as mx.ops.cross_entropy"
         )
-    x, y = _pairs(model, "x and y", x, y, loss)
+    x, y = _pairs(model, ("x", "y"), x, y, loss)
     if validation is not None and not (isinstance(validation, tuple | list) and len(validation) == 2):
         raise TypeError(f"fit: validation is {came(validation)}, expected a pair (x, y)")
-    held_out = None if validation is None else _pairs(model, "validation", *validation, loss)
+    held_out = (
+        None
+        if validation is None
+        else _pairs(model, ("x of validation", "y of validation"), *validation, loss)
+    )
     epochs, batch_size = whole_number("fit", "epochs", epochs), whole_number("fit", "batch_size", batch_size)
     rng = generator("fit", "seed", seed)
     if not model.parameters():
@@ -95,14 +99,16 @@ def fit(
     return history
 
 
-def _pairs(model: Module, name: str, x: Any, y: Any, loss: Any) -> tuple[Array, np.ndarray]:
-    """x and y as arrays, as many of one as of the other; labels where the loss wants them."""
-    x, y = model.check_input("fit", x), as_array("fit", "y", y)
+def _pairs(model: Module, names: tuple[str, str], x: Any, y: Any, loss: Any) -> tuple[Array, np.ndarray]:
+    """x and y as arrays, as many of one as of the other, floats in the model's dtype."""
+    x, y = model.check_input("fit", x, names[0]), as_array("fit", names[1], y)
     if y.ndim == 0 or len(x) != len(y):
-        raise ShapeError(f"fit: {name} have shapes {x.shape} and {y.shape}, expected as many of both")
+        both = " and ".join(names)
+        raise ShapeError(f"fit: {both} have shapes {x.shape} and {y.shape}, expected as many of both")
     if loss is ops.cross_entropy and (y.ndim != 1 or y.dtype.kind not in "iu"):
-        raise ShapeError(f"fit: y has shape {y.shape} and dtype {y.dtype}, expected labels (n,) of integers")
-    return x, y
+        what = f"{names[1]} has shape {y.shape} and dtype {y.dtype}"
+        raise ShapeError(f"fit: {what}, expected labels (n,) of integers")
+    return x, y.astype(model.dtype, copy=False) if y.dtype.kind == "f" else y
 
 
 def _gradients(
