@@ -45,13 +45,26 @@ def lrp(ask: Question, *, rules: Mapping[Any, Rule] | None = None) -> Rules:
 def _table(call: str, rules: Any) -> Rules:
     """A table of rules as a strict one; TypeError for something else, with the way on."""
     if not isinstance(rules, Mapping):
-        way_on = f"{rules.__name__}()" if inspect.isfunction(rules) else "mx.rules.epsilon_plus()"
-        raise TypeError(f"{call}: rules is {came(rules)}, expected a table of rules: {way_on}")
+        way_on = ": call it, if it makes one" if inspect.isfunction(rules) else ""
+        such = "such as mx.rules.epsilon_plus()"
+        raise TypeError(f"{call}: rules is {came(rules)}, expected a table of rules, {such}{way_on}")
     for key, rule in rules.items():
-        if not callable(rule):
-            expected = "expected a rule (g, node) -> cotangents"
+        if not _takes_two(rule):
+            way_on = ": call it, if it makes one" if inspect.isfunction(rule) else ""
+            expected = f"expected a rule (g, node) -> cotangents{way_on}"
             raise TypeError(f"{call}: rules[{key}] is {came(rule)}, {expected}")
     return Rules(rules)
+
+
+def _takes_two(rule: Any) -> bool:
+    """Whether it can be called with two arguments, as far as it says what it takes."""
+    try:
+        inspect.signature(rule).bind(None, None)
+    except TypeError:
+        return False
+    except ValueError:  # it says nothing
+        return callable(rule)
+    return True
 
 
 @method(
