@@ -7,9 +7,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from minixai.errors import came
 from minixai.typing import Array
 
-__all__ = ["OnTape", "as_array", "floats", "holds", "on_copies", "read_only", "refused_write"]
+__all__ = ["OnTape", "as_array", "floats", "holds", "numbers", "on_copies", "read_only", "refused_write"]
 
 Result = TypeVar("Result")
 
@@ -26,7 +27,19 @@ def as_array(call: str, name: str, values: Any) -> np.ndarray[Any, Any]:
         )
     if isinstance(values, np.ma.MaskedArray):
         raise TypeError(f"{call}: {name} is a masked array, whose mask would be lost: fill it first")
-    return np.asarray(values)
+    try:
+        return np.asarray(values)
+    except (RuntimeError, TypeError, ValueError) as error:  # rows of different lengths, a torch Tensor's tape
+        raise TypeError(f"{call}: {name} is {came(values)}, expected an array: {error}") from error
+
+
+def numbers(call: str, name: str, values: Any) -> np.ndarray[Any, Any]:
+    """The values as an array of integers, booleans or floats; TypeError where they are something else."""
+    array = as_array(call, name, values)
+    if array.dtype.kind not in "fiub":
+        what = f"has dtype {array.dtype}" if isinstance(values, np.ndarray) else f"is {came(values)}"
+        raise TypeError(f"{call}: {name} {what}, expected numbers")
+    return array
 
 
 def floats(call: str, name: str, values: Any) -> Array:

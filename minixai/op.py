@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable
 from enum import Enum
 from functools import update_wrapper
+from operator import attrgetter
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -142,11 +145,29 @@ class Op:
             a if a is None or isinstance(a, Tensor) else Tensor(Tensor(a).value.astype(dtype)) for a in arrays
         )
 
-    def __reduce__(self) -> str:
-        return self.forward.__qualname__
+    def __copy__(self) -> Op:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Op:
+        return self
+
+    def __reduce__(self) -> Any:
+        name = self.forward.__qualname__
+        return (_of_main, (name,)) if self.__module__ == "__main__" and "<" not in name else name
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
+
+
+def _of_main(name: str) -> Any:
+    """The operation of this name in the script or notebook that runs here, else UnpicklingError."""
+    try:
+        return attrgetter(name)(sys.modules["__main__"])
+    except AttributeError:
+        raise UnpicklingError(
+            f"{name}: the operation was defined in a notebook or script, which this process does not run; "
+            "put it into a module that both import"
+        ) from None
 
 
 def _kept(saved: Any) -> Any:

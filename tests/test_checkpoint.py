@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import contextlib
 import os
 import random
 import signal
@@ -214,11 +215,20 @@ def test_a_file_without_what_a_checkpoint_has_is_refused(path: Path) -> None:
 
 
 WORK = """
+import os
 import sys
 from pathlib import Path
 import time
 from tests.test_checkpoint import BATCHES, fit
 path = Path(sys.argv[1])
+for line in sys.stdin:  # each asks for another process, which has imported all already
+    if not (child := os.fork()):
+        break
+    print(child, flush=True)
+    os.waitpid(child, 0)
+    print("over", flush=True)
+else:
+    sys.exit()
 
 def batches():
     for number, batch in enumerate(BATCHES):
@@ -240,22 +250,21 @@ def test_killed_twenty_times_the_file_is_the_same(path: Path, uninterrupted: Pat
     whole = path.with_name("whole.safetensors")
     uninterrupted.save(whole)
     rng, kills, resumed = random.Random(0), 0, 0
-    while kills < 20:
-        process = subprocess.Popen(
-            [sys.executable, "-c", WORK, str(path)], cwd=root, stdout=subprocess.PIPE, text=True
-        )
-        assert process.stdout.readline() == "ready\n"
-        time.sleep(rng.uniform(0, 0.6))
-        if process.poll() is None:
-            process.send_signal(signal.SIGKILL)
-            kills += 1
-        process.wait()
-        process.stdout.close()
-        resumed += path.exists() and not done.exists()
-        if done.exists():
-            assert done.read_bytes() == whole.read_bytes()
-            done.unlink()
-            path.unlink()
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", WORK, str(path)], cwd=root, text=True, **pipes) as maker:
+        while kills < 20:
+            print(file=maker.stdin, flush=True)
+            told = {maker.stdout.readline().strip() for _ in range(2)} - {"ready"}
+            time.sleep(rng.uniform(0, 0.6))
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(told.pop()), signal.SIGKILL)
+                kills += 1
+            assert maker.stdout.readline() == "over\n"
+            resumed += path.exists() and not done.exists()
+            if done.exists():
+                assert done.read_bytes() == whole.read_bytes()
+                done.unlink()
+                path.unlink()
     assert resumed > 0
     fit(BATCHES, path, save_every=1).save(done)
     assert done.read_bytes() == whole.read_bytes()

@@ -197,3 +197,23 @@ def test_tables_by_cloudpickle_give_the_same_maps_here_and_in_a_spawned_process(
     plain = mx.backward(model(x), wrt=[x])[x]
     assert [name for name in here if np.array_equal(expected[name], plain)] == ["one's own"]
     assert_equal(in_spawned_process(walked, cloudpickle.dumps(here)), expected)
+
+
+def test_an_operation_of_a_notebook_is_found_where_the_notebook_runs_and_else_missed_in_words(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def twice(x: Any) -> Any:
+        return 2 * x
+
+    twice.__module__, twice.__qualname__ = "__main__", "twice"
+    op = mx.op.operation(mx.op.Trait.GATE)(twice)
+    monkeypatch.setattr("__main__.twice", op, raising=False)
+    for copied in COPIES.values():
+        assert copied(op) is op
+    pickled = pickle.dumps(op)
+    monkeypatch.delattr("__main__.twice")
+    assert copy.deepcopy(op) is op
+    with pytest.raises(
+        pickle.UnpicklingError, match=r"^twice: the operation was defined in a notebook .* module"
+    ):
+        pickle.loads(pickled)

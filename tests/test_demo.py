@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import subprocess
 import sys
@@ -359,13 +360,14 @@ def test_a_slider_shows_its_scene(name: str, value: float) -> None:
     scene = compute(window.params)
     np.testing.assert_array_equal(window.plot.cloud.points.get_offsets(), scene.x)
     assert degrees(scene.angle_w) in title.get_text()
-    assert not np.array_equal(figure.pixels(), fresh_window(Params(seed=2)).pixels())
+    assert not np.array_equal(figure.pixels(), pixels_of_seed_2())
 
 
-def fresh_window(params: Params) -> Picture:
+@functools.cache
+def pixels_of_seed_2() -> np.ndarray:
     figure = Picture(figsize=(12.8, 9.4))
-    figure.window = demo.Window(figure, params)  # type: ignore[attr-defined]
-    return figure
+    figure.window = demo.Window(figure, Params(seed=2))  # type: ignore[attr-defined]
+    return figure.pixels()
 
 
 def test_sliders_reach_what_was_asked_for() -> None:

@@ -364,10 +364,8 @@ def test_a_new_method():
             mx.methods.half(model, x, parts=2)
         with pytest.raises(ValueError, match=r"^half: target is 10, expected class indices in \[0, 10\)"):
             mx.methods.half(model, x, target=10)
-        with pytest.raises(
-            TypeError, match=r"^half: model is a builtins function, expected a minixai Module"
-        ):
-            mx.methods.half(len and (lambda x: x), x)
+        with pytest.raises(TypeError, match=r"^half: model is the function len, expected a minixai Module$"):
+            mx.methods.half(len, x)
     finally:
         METHODS.pop("half", None)
 

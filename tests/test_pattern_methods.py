@@ -167,7 +167,9 @@ def test_one_kind_for_a_layer(net: mx.nn.Module, patterns: Patterns) -> None:
 def test_bad_patterns(method, net: mx.nn.Module, patterns: Patterns) -> None:
     with pytest.raises(ValueError, match="patterns is None, and the model came with none"):
         method(net, X)
-    with pytest.raises(ValueError, match=r"patterns is 3, expected what signal.fit_patterns returns"):
+    with pytest.raises(
+        TypeError, match=r"patterns is 3, expected fitted patterns: minixai.signal.fit_patterns"
+    ):
         method(net, X, patterns=3)
     chosen = {name: a for name, (a, _) in patterns.choose().items()}
     del chosen["left"]

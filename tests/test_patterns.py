@@ -386,7 +386,7 @@ def test_they_print_as_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     [
         ({"batches": []}, "batches is empty"),
         ({"batches": [np.zeros((2, 3, 8, 8))]}, "x has 3 channels, weight expects 2"),
-        ({"batches": [np.full((1, 2, 8, 8), np.nan)]}, "x holds NaN or inf"),
+        ({"batches": [np.full((1, 2, 8, 8), np.nan)]}, "x of batches holds NaN or inf"),
         ({"batches": [np.zeros((0, 2, 8, 8))]}, "expected a batch"),
         ({"kinds": ("positif",)}, r"kinds has \('positif',\), expected one or more of linear"),
         ({"kinds": ()}, r"kinds has \(\)"),

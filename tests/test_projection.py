@@ -106,7 +106,8 @@ def test_random_switches_repeat_with_their_seed_and_fill_the_window():
 
 def test_unknown_switches(net):
     with pytest.raises(
-        ValueError, match="switches is 'last', expected one of recorded, random, centre, first"
+        ValueError,
+        match=r"^project: switches is 'last', expected one of 'recorded', 'random', 'centre', 'first'$",
     ):
         project(net, np.zeros((1, 2, 8, 8)), "3", (0,), switches="last")
 
@@ -252,9 +253,9 @@ def test_a_stream_shorter_than_n(net):
     ("changes", "error", "message"),
     [
         ({"images": []}, ValueError, "images holds no batch"),
-        ({"n": 0}, ValueError, "n 0"),
-        ({"channels": []}, ValueError, "expected one each or more"),
-        ({"channels": [5]}, ValueError, r"channels is \[5\], but layer '3' has 5 maps"),
+        ({"n": 0}, ValueError, "n is 0, expected at least 1"),
+        ({"channels": []}, ValueError, r"channels is \[\], expected one or more"),
+        ({"channels": [5]}, ValueError, r"channels is \(5,\), but layer '3' has 5 maps"),
         ({"switches": "random"}, ValueError, "switches is the string 'random', expected several"),
         ({"switches": ["last"]}, ValueError, "switches is 'last'"),
         ({"layer": "5"}, ShapeError, r"layer '5' gives \(2, 5\), expected maps"),

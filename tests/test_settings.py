@@ -35,7 +35,7 @@ CALLS = {  # "call.setting" → what is called with the setting
     "rise.p": lambda v: methods.rise(NET, X, p=v),
     "degrade.fill": lambda v: evaluate.degrade(NET, X, None, patch=2, fill=v),
     "degrade.attribution": lambda v: evaluate.degrade(NET, X, np.full(X.shape, v), patch=2),
-    "insertion_deletion.fill": lambda v: evaluate.insertion_deletion(NET, X, None, start=[0, v]),
+    "insertion_deletion.start": lambda v: evaluate.insertion_deletion(NET, X, None, start=[0, v]),
     "occlusion_sensitivity.fill": lambda v: evaluate.occlusion_sensitivity(NET, X[:1], layer="1", fill=v),
     "invariance_curves.amounts": lambda v: evaluate.invariance_curves(
         RGB, [PHOTO], layers=["1"], transformation="scale", amounts=[1, v], preprocess=PREPARE

@@ -144,9 +144,9 @@ class Explanation:
         if self.unit.layer is not None:
             return self.unit.where, f"{self.unit.which}: {score}"
         target = int(self.target[i])
-        several_names("plot", "classes", classes)
         if classes is None:
             return f"class {target}", f"logit {score}"
+        several_names("plot", "classes", classes)
         if target >= len(classes):
             raise ValueError(f"plot: classes has {len(classes)} names, expected one for class {target}")
         return f"{classes[target]} ({target})", f"logit {score}"

@@ -149,9 +149,11 @@ def _windows(
 ) -> list[tuple[slice, slice]]:
     """The rows and columns of every window."""
     if any(side > whole for side, whole in zip(size, image, strict=True)):
-        raise ValueError(f"{call}: patch is {size}, larger than the image {image}")
+        raise ValueError(f"{call}: patch is {size}, expected at most the image {image}")
     if any(s > side for s, side in zip(step, size, strict=True)):
-        raise ValueError(f"{call}: stride is {step}, larger than the patch {size}: it leaves pixels out")
+        raise ValueError(
+            f"{call}: stride is {step}, expected at most the patch {size}: it would leave pixels out"
+        )
     rows, columns = (
         [slice(start, start + side) for start in range(0, whole - side + s, s)]
         for whole, side, s in zip(image, size, step, strict=True)

@@ -5,11 +5,13 @@ The explanations have a ledger: the relevance of every layer, and where it leake
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from minixai.errors import came
 from minixai.methods.catalogue import method
 from minixai.methods.question import Question
 from minixai.rules import Rules, box, composite, epsilon_plus, w_square, z_plus
@@ -37,7 +39,32 @@ def lrp(ask: Question, *, rules: Mapping[Any, Rule] | None = None) -> Rules:
 
     Raises RuleError for an operation that the table does not cover.
     """
-    return epsilon_plus() if rules is None else Rules(rules)
+    return epsilon_plus() if rules is None else _table(ask.call, rules)
+
+
+def _table(call: str, rules: Any) -> Rules:
+    """A table of rules as a strict one; TypeError for something else, with the way on."""
+    if not isinstance(rules, Mapping):
+        way_on = ": call it, if it makes one" if inspect.isfunction(rules) else ""
+        such = "such as mx.rules.epsilon_plus()"
+        raise TypeError(f"{call}: rules is {came(rules)}, expected a table of rules, {such}{way_on}")
+    for key, rule in rules.items():
+        if not _takes_two(rule):
+            way_on = ": call it, if it makes one" if inspect.isfunction(rule) else ""
+            expected = f"expected a rule (g, node) -> cotangents{way_on}"
+            raise TypeError(f"{call}: rules[{key}] is {came(rule)}, {expected}")
+    return Rules(rules)
+
+
+def _takes_two(rule: Any) -> bool:
+    """Whether it can be called with two arguments, as far as it says what it takes."""
+    try:
+        inspect.signature(rule).bind(None, None)
+    except TypeError:
+        return False
+    except ValueError:  # it says nothing
+        return callable(rule)
+    return True
 
 
 @method(

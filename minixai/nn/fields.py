@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from minixai.errors import RuleError, ShapeError
+from minixai.errors import RuleError, ShapeError, came
 from minixai.op import Mask, Trait
 from minixai.ops.places import same
+from minixai.settings import whole_number
 from minixai.tape import Node, Tensor, tape_of
 
 __all__ = ["receptive_field"]
@@ -23,6 +24,13 @@ def receptive_field(y: Tensor, x: Tensor, row: int, column: int) -> tuple[slice,
     Raises ShapeError where y is no map or the place is outside it, ValueError where y does not depend
     on x, RuleError for an operation after which rows and columns have no meaning, such as reshape.
     """
+    for name, tensor in (("y", y), ("x", x)):
+        if not isinstance(tensor, Tensor):
+            raise TypeError(f"receptive_field: {name} is {came(tensor)}, expected a Tensor")
+    row, column = (
+        whole_number("receptive_field", name, place, least=0)
+        for name, place in (("row", row), ("column", column))
+    )
     if y.ndim != 4 or not (0 <= row < y.shape[2] and 0 <= column < y.shape[3]):
         raise ShapeError(f"receptive_field: row {row} and column {column} are no place in y {y.shape}")
     seen = {y: tuple(np.arange(size) == at for size, at in zip(y.shape[2:], (row, column), strict=True))}

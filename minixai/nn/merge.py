@@ -9,7 +9,7 @@ import numpy as np
 
 from minixai import ops
 from minixai.nn.layers import BatchNorm2d, Conv2d, Identity
-from minixai.nn.module import Module, Parameter
+from minixai.nn.module import Module, Parameter, check_model, traced
 from minixai.tape import Tensor, tape_of
 
 __all__ = ["merge_batch_norm"]
@@ -25,10 +25,11 @@ def merge_batch_norm(model: Module, x: Any) -> Module:
     Raises ValueError, which names the layer, where the input of a BatchNorm2d is not the output of a
     convolution which nothing else uses, or either is called twice.
     """
-    output, _ = model.trace(Tensor(model.check_input("merge_batch_norm", x)))
+    x = check_model("merge_batch_norm", model).check_input("merge_batch_norm", x)
+    output, _ = traced("merge_batch_norm", model, Tensor(x))
     modules = dict(model.named_modules())
     pairs = []
-    nodes = [node for node in tape_of(model.check_output("merge_batch_norm", output)).values() if node]
+    nodes = [node for node in tape_of(output).values() if node]
     calls = [node.layer or "" for node in nodes]
     used = [tensor for node in nodes for tensor in node.inputs]
     for node in (node for node in nodes if node.op is ops.batch_norm):

@@ -9,8 +9,10 @@ from typing import Self
 import numpy as np
 
 from minixai import kernels, ops
+from minixai import ops
+from minixai.arrays import numbers
 from minixai.errors import ShapeError
-from minixai.settings import finite_number
+from minixai.settings import finite_number, generator
 from minixai.signal.moments import Moments, moments_of
 from minixai.signal.patterns import pattern_of
 from minixai.tape import Tensor
@@ -76,10 +78,11 @@ class SignalEstimator(ABC):
     """
 
     def __init__(self, w: np.ndarray, b: float = 0.0) -> None:
-        self.w = np.array(w, dtype=np.float64)
-        self.b = float(b)
+        call = type(self).__name__
+        self.w = np.array(numbers(call, "w", w), dtype=np.float64)
+        self.b = finite_number(call, "b", b)
         if self.w.ndim != 1:
-            raise ShapeError(f"{type(self).__name__}: w has shape {self.w.shape}, expected (d,)")
+            raise ShapeError(f"{call}: w has shape {self.w.shape}, expected (d,)")
 
     def output(self, x: np.ndarray) -> np.ndarray:
         """The filter's output y = wᵀx + b: (n,) float64 for points x (n, d)."""
@@ -110,9 +113,9 @@ class SignalEstimator(ABC):
         """Learn from checked points, more of them or others."""
 
     def _points(self, call: str, x: np.ndarray) -> np.ndarray:
-        x, d = np.asarray(x, dtype=np.float64), len(self.w)
+        call, d = f"{type(self).__name__}.{call}", len(self.w)
+        x = numbers(call, "x", x).astype(np.float64, copy=False)
         if x.ndim != 2 or x.shape[1] != d:
-            call = f"{type(self).__name__}.{call}"
             raise ShapeError(f"{call}: x has shape {x.shape}, expected (n, {d}) as w is ({d},)")
         return x
 
@@ -161,7 +164,9 @@ class RandomEstimator(_AlongPattern):
 
     def __init__(self, w: np.ndarray, b: float = 0.0, seed: int = 0) -> None:
         super().__init__(w, b)
-        self.pattern = _scaled(np.random.default_rng(seed).standard_normal(self.w.shape), self.w)
+        self.pattern = _scaled(
+            generator("RandomEstimator", "seed", seed).standard_normal(self.w.shape), self.w
+        )
 
 
 class FilterEstimator(_AlongPattern):
@@ -274,7 +279,7 @@ def _scaled(u: np.ndarray, w: np.ndarray) -> np.ndarray:
 
 
 def _samples(call: str, x: np.ndarray, y: np.ndarray, least: int = 1) -> tuple[np.ndarray, np.ndarray]:
-    x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    x, y = (numbers(call, *each).astype(np.float64, copy=False) for each in (("x", x), ("y", y)))
     if x.ndim != 2 or len(x) < least:
         raise ShapeError(f"{call}: x has shape {x.shape}, expected (n, d) with n of at least {least}")
     if y.shape != (len(x),):

@@ -9,8 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import nullcontext
 from typing import Any
 
+from minixai.errors import several_names
 from minixai.nn import Module
+from minixai.nn.module import check_model
 from minixai.progress import progress_bar
+from minixai.settings import whole_number
 from minixai.signal.checkpoint import Checkpoint
 from minixai.signal.layers import Batch, Kinds, LinearLayer, add_batch, images_of, linear_layers
 from minixai.signal.moments import Moments
@@ -55,11 +58,11 @@ def fit_patterns(
     is not done yet has it.
     Kindermans et al. 2017, arXiv 1705.05598, section 4.
     """
-    if save_every < 1:
-        raise ValueError(f"fit_patterns: save_every is {save_every}, expected at least 1")
+    check_model("fit_patterns", model)
+    save_every = whole_number("fit_patterns", "save_every", save_every)
     if client is not None and checkpoint is not None:
         raise ValueError("fit_patterns: checkpoint is for a fit in one process, expected None with a client")
-    source = iter(batches)
+    source = iter(several_names("fit_patterns", "batches", batches))
     first = next(source, None)
     if first is None:
         raise ValueError("fit_patterns: batches is empty, expected at least one")

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from minixai import ops
-from minixai.errors import several_names
+from minixai.errors import came, several_names
 from minixai.nn import Module
+from minixai.nn.module import check_model, traced
 from minixai.op import Trait
 from minixai.signal.moments import Moments
 from minixai.signal.patterns import KINDS
@@ -37,7 +38,8 @@ class LinearLayer:
 def images_of(call: str, model: Module, batch: Batch) -> Array:
     """The images of a batch, in the model's dtype."""
     batch = batch() if callable(batch) else batch
-    return model.check_input(call, batch[0] if isinstance(batch, tuple | list) else batch)
+    first = batch[0] if isinstance(batch, tuple | list) and batch else batch
+    return check_model(call, model).check_input(call, first, "x of batches")
 
 
 def linear_calls(call: str, model: Module, x: Array) -> dict[str, list[Node]]:
@@ -50,18 +52,21 @@ def linear_layers(
     call: str, model: Module, x: Array, kinds: Kinds, layers: Collection[str] | None
 ) -> dict[str, LinearLayer]:
     """The layers to fit, as the model calls them for images x."""
-    tape = _tape(call, model, x)
-    calls = _by_layer(tape)
     of_layers = kinds if isinstance(kinds, Mapping) else {"default": kinds}
     named = {name: tuple(several_names(call, "kinds", of_layer)) for name, of_layer in of_layers.items()}
     default = named.pop("default", ("linear", "positive", "negative"))
-    wanted = tuple(calls if layers is None else several_names(call, "layers", layers))
+    chosen = None if layers is None else tuple(several_names(call, "layers", layers))
+    for of_layer in (default, *named.values()):
+        if not of_layer or not all(kind in KINDS for kind in of_layer):
+            raise ValueError(
+                f"{call}: kinds has {came(of_layer)}, expected one or more of {', '.join(KINDS)}"
+            )
+
+    tape = _tape(call, model, x)
+    calls = _by_layer(tape)
+    wanted = tuple(calls) if chosen is None else chosen
     _check_names(call, "layers", wanted, calls)
     _check_names(call, "kinds", named, calls)
-    for of_layer in (default, *named.values()):
-        if not of_layer or not set(of_layer) <= set(KINDS):
-            raise ValueError(f"{call}: kinds has {of_layer}, expected one or more of {', '.join(KINDS)}")
-
     found = {}
     for name, outputs in calls.items():
         nodes = [tape[y] for y in outputs]
@@ -96,7 +101,7 @@ def add_batch(
 def _tape(call: str, model: Module, x: Array) -> dict[Tensor, Node]:
     """The model's tape, without leaves, as explanations of images x see it."""
     leaf = Tensor(x)
-    output = model.check_output(call, model.trace(leaf)[0])
+    output, _ = traced(call, model, leaf)
     return {tensor: node for tensor, node in tape_of(output, [leaf]).items() if node is not None}
 
 
@@ -110,5 +115,5 @@ def _by_layer(tape: dict[Tensor, Node]) -> dict[str, list[Tensor]]:
 
 
 def _check_names(call: str, argument: str, names: Collection[str], known: Collection[str]) -> None:
-    if unknown := [name for name in names if name not in known]:
-        raise ValueError(f"{call}: {argument} names {unknown[0]!r}, expected some of {', '.join(known)}")
+    if unknown := [name for name in names if name not in tuple(known)]:
+        raise ValueError(f"{call}: {argument} names {came(unknown[0])}, expected some of {', '.join(known)}")

@@ -17,10 +17,12 @@ from minixai.columns import aligned
 from minixai.data._reading import one_error
 from minixai.data.sealed import digest
 from minixai.nn import Module, Parameter
+from minixai.errors import came
+from minixai.settings import one_of
 from minixai.signal.moments import Moments
 from minixai.typing import Array
 
-__all__ = ["KINDS", "Kind", "LayerPatterns", "Patterns", "digest_of", "pattern_of"]
+__all__ = ["KINDS", "Kind", "LayerPatterns", "Patterns", "check_patterns", "digest_of", "pattern_of"]
 
 Kind = str | Mapping[str, str]
 
@@ -176,14 +178,17 @@ class Patterns(Mapping[str, LayerPatterns]):
             kind.
         Raises ValueError for an unknown kind or layer, or a kind that was not fitted.
         """
+        if not isinstance(kind, str | Mapping):
+            raise TypeError(
+                f"patterns: kind is {came(kind)}, expected one of {', '.join(KINDS)}, or by layer"
+            )
         named = {"default": kind} if isinstance(kind, str) else dict(kind)
         default = named.pop("default", "positive")
         for name in named:
             if name not in self.layers:
                 raise ValueError(f"patterns: kind names layer {name!r}, expected {', '.join(self.layers)}")
         for each in (default, *named.values()):
-            if each not in KINDS:
-                raise ValueError(f"patterns: kind is {each!r}, expected one of {', '.join(KINDS)}")
+            one_of("patterns", "kind", each, KINDS)
         chosen = {}
         for name, layer in self.layers.items():
             only_linear = set(layer.by_kind) == {"linear"}
@@ -281,6 +286,16 @@ class _Known(NamedTuple):
 
 
 _known: weakref.WeakKeyDictionary[Module, _Known] = weakref.WeakKeyDictionary()
+
+
+def check_patterns(call: str, patterns: Any) -> Patterns:
+    """The patterns; TypeError where they are something else, with the way on."""
+    if isinstance(patterns, Patterns):
+        return patterns
+    way_on = "Patterns.load(path)" if isinstance(patterns, str | os.PathLike) else "fit_patterns"
+    raise TypeError(
+        f"{call}: patterns is {came(patterns)}, expected fitted patterns: minixai.signal.{way_on}"
+    )
 
 
 def digest_of(model: Module) -> str:
