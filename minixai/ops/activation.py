@@ -53,7 +53,7 @@ def relu6(x: Array) -> Array:
 @relu6.define_vjp
 def _relu6_vjp(g: Array, node: Node) -> tuple[Array]:
     (x,) = node.arrays
-    return (np.where((x > 0) & (x < 6), g, 0),)
+    return (np.where((x <= 0) | (x >= 6), 0, g),)
 
 
 @operation(Trait.GATE)
