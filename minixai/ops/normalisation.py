@@ -78,7 +78,7 @@ def channel_moments(x: Array) -> tuple[Array, Array]:
     """The mean and the variance of each channel of x (n, c, …): (c,) each, of more than one value."""
     channels = _channels(x)
     if channels[0].size == 1:
-        raise ShapeError(f"batch_norm: x {x.shape} has one value per channel, expected more in training")
+        raise ShapeError(f"batch_norm: x {x.shape} has one value per channel, expected more")
     mean, variance = np.empty((2, len(channels)), x.dtype)
 
     def fill(k: int) -> None:
