@@ -45,7 +45,10 @@ def _cross_entropy_vjp(g: Array, node: Node) -> tuple[Array]:
 
 @operation(Trait.LOSS)
 def mean_squared_error(x: Array, y: Array) -> Array:
-    """The mean of (x − y)² over all entries. x: the prediction. y: its target, if an array cast to x's dtype."""
+    """The mean of (x − y)² over all entries.
+
+    x: the prediction. y: its target, of x's shape; an array is cast to x's dtype.
+    """
     if x.shape != y.shape or x.size == 0:
         raise ShapeError(f"mean_squared_error: x {x.shape} and y {y.shape}, expected one shape, not empty")
     return np.asarray(np.square(x - y).mean())
