@@ -1,4 +1,4 @@
-"""Relatives of ReLU, cut off above or smooth. The derivative at a kink stands in the docstring."""
+"""Relatives of ReLU, smooth or of straight pieces. The derivative at a kink stands in the docstring."""
 
 from __future__ import annotations
 
@@ -14,19 +14,7 @@ from minixai.settings import finite_number
 from minixai.tape import Node
 from minixai.typing import Array
 
-__all__ = ["elu", "gelu", "hardsigmoid", "hardswish", "relu6", "silu", "softplus"]
-
-
-@operation(Trait.RECTIFIER, Trait.GATE)
-def relu6(x: Array) -> Array:
-    """y = min(max(x, 0), 6). Its derivative at 0 and at 6 is 0."""
-    return np.clip(x, 0, 6)
-
-
-@relu6.define_vjp
-def _relu6_vjp(g: Array, node: Node) -> tuple[Array]:
-    (x,) = node.arrays
-    return (np.where((x <= 0) | (x >= 6), 0, g),)
+__all__ = ["elu", "gelu", "hardsigmoid", "hardswish", "silu", "softplus"]
 
 
 @operation(Trait.GATE)
