@@ -43,7 +43,8 @@ def fit(
 ) -> list[Epoch]:
     """Train a model on shuffled mini-batches and return what each epoch gave.
 
-    x: (n, …) inputs. y: (n,) integer labels for `cross_entropy`, or what else `loss(output, y)` takes.
+    x: (n, …) inputs. y: (n,) integer labels for `cross_entropy`, or what else `loss(output, y)` takes; floats
+    are cast to the model's dtype.
     optimiser: None means Adam with lr 1e-3. validation: (x, y) to report on after each epoch; the
     accuracy is there for integer labels. seed: of the shuffling.
     Whatever its mode, the model trains as in train mode and is validated as in eval mode; its mode stays.

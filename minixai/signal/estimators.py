@@ -9,7 +9,6 @@ from typing import Self
 import numpy as np
 
 from minixai import kernels, ops
-from minixai import ops
 from minixai.arrays import numbers
 from minixai.errors import ShapeError
 from minixai.settings import finite_number, generator

@@ -16,8 +16,8 @@ from minixai import data
 from minixai.columns import aligned
 from minixai.data._reading import one_error
 from minixai.data.sealed import digest
-from minixai.nn import Module, Parameter
 from minixai.errors import came
+from minixai.nn import Module, Parameter
 from minixai.settings import one_of
 from minixai.signal.moments import Moments
 from minixai.typing import Array

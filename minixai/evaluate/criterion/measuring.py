@@ -22,9 +22,8 @@ from minixai.nn.module import check_model
 from minixai.settings import finite_array, finite_number, one_of, whole_number
 from minixai.signal.fitting import fit_patterns
 from minixai.signal.layers import Batch, images_of, linear_calls, linear_layers
-from minixai.signal.patterns import Patterns
-from minixai.typing import Array
 from minixai.signal.patterns import Patterns, check_patterns
+from minixai.typing import Array
 
 __all__ = ["quality"]
 
