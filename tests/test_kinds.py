@@ -87,6 +87,11 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "ridge": (mx.signal.ridge, {"x": np.eye(4), "y": np.ones(4)}),
     "FilterEstimator": (mx.signal.FilterEstimator, {"w": [1.0, 2.0]}),
     "RandomEstimator": (mx.signal.RandomEstimator, {"w": [1.0, 2.0]}),
+    **{
+        name: (getattr(nn, name), {"in_channels": 4, "out_channels": 4, "kernel_size": 1})
+        for name in ("Conv1d", "Conv2d", "ConvTranspose2d")
+    },
+    "Linear": (nn.Linear, {"in_features": 4, "out_features": 4}),
     "predict": (MODEL.predict, {"x": X}),
     "load_state_dict": (MODEL.load_state_dict, {}),
     "SGD": (nn.SGD, {"parameters": PARAMETERS, "lr": 0.1}),
@@ -139,6 +144,11 @@ WRONG: dict[str, list[Any]] = {  # argument → values of a wrong kind, wherever
     "attribution": ["gradient", X[0], X * np.nan, {0: 1}, mx.methods.gradient],
     "switches": ["last", 1, None, ["last"]],
     "channels": [3, None, "a", [], ["a"], [0.5], [-1]],
+    **dict.fromkeys(("in_channels", "out_channels", "in_features", "out_features"), NO_NUMBER),
+    "groups": [*NO_NUMBER, 3],
+    "kernel_size": ["3", None, 0, (1, 2, 3)],
+    "padding": ["a", None, 2.5, -1],
+    "dilation": ["a", None, 2.5, 0],
     "images": ["cat.png", 3, None, [Path("cat.png")], [X * np.nan], []],
     "photos": ["cat.png", 3, None, ["cat.png"], [PHOTOS[0] / 255.0], PHOTOS[0]],
     "layers": SEVERAL,

@@ -47,6 +47,7 @@ class BatchNorm(Module):
         track_running_stats: bool = True,
     ) -> None:
         call = type(self).__name__
+        whole_number(call, "num_features", num_features)
         self.eps = finite_number(call, "eps", eps, least=0)
         self.momentum = momentum
         if momentum is not None:

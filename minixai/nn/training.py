@@ -108,7 +108,7 @@ def _pairs(model: Module, names: tuple[str, str], x: Any, y: Any, loss: Any) -> 
         raise ShapeError(f"fit: {both} have shapes {x.shape} and {y.shape}, expected as many of both")
     if loss is ops.cross_entropy and (y.ndim != 1 or y.dtype.kind not in "iu"):
         what = f"{names[1]} has shape {y.shape} and dtype {y.dtype}"
-        raise ShapeError(f"fit: {what}, expected labels (n,) of integers")
+        raise ShapeError(f"fit: {what}, expected labels (n,) of integers, as by y.astype(int)")
     return x, y.astype(model.dtype, copy=False) if y.dtype.kind == "f" else y
 
 
