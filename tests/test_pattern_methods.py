@@ -225,32 +225,96 @@ def test_a_table_sees_other_weights(patterns: Patterns) -> None:
         mx.backward(output, rules=rules.pattern_net(patterns))
 
 
-def test_operations_without_a_rule_are_refused(patterns: Patterns) -> None:
-    class Residual(Branched):
+def test_the_paths_of_a_sum_get_half_each() -> None:
+    """y₁ = relu(u) and y₂ = relu(y₁) are the same: half to each is what one path would get."""
+
+    class Twice(Branched):
         def forward(self, x: mx.Tensor) -> mx.Tensor:
             y = self.relu(self.first(x))
-            return ops.flatten(ops.adaptive_avg_pool2d(y + self.relu(y), 1))
+            return ops.flatten(ops.adaptive_avg_pool2d(combine(y, self.relu(y)), 1))
 
-    net = float64(Residual())
-    p = fit_patterns(net, DATA, progress=False)
-    with pytest.raises(RuleError, match="no rule for add"):
-        pattern_attribution(net, X, patterns=p)
-    assert pattern_net(net, X, patterns=p).map.any()  # a sum has a gradient
+    def combine(y: mx.Tensor, again: mx.Tensor) -> mx.Tensor:
+        return y + again
+
+    twice = float64(Twice())
+    p = fit_patterns(twice, DATA, progress=False)
+    e, signal = pattern_attribution(twice, X, patterns=p), pattern_net(twice, X, patterns=p)
+    np.testing.assert_allclose(e.ledger.gap, 0, atol=1e-12)
+    assert [row.op for row in e.ledger.rows].count("add") == 1
+
+    def combine(y: mx.Tensor, again: mx.Tensor) -> mx.Tensor:  # type: ignore[no-redef]
+        return y
+
+    target, ratio = e.target, e.score / pattern_net(twice, X, target=e.target, patterns=p).score
+    for method, found in ((pattern_attribution, e), (pattern_net, signal)):
+        once = method(twice, X, target=target, patterns=p)
+        np.testing.assert_allclose(found.map, once.map * ratio[:, None, None, None], rtol=1e-9, atol=1e-12)
+
+
+def test_of_a_difference_both_have_patterns_of_their_own_sign() -> None:
+    left, right = mx.Tensor(np.array([[3.0, 1.0]])), mx.Tensor(np.array([[1.0, 1.0]]))
+    g = np.array([[8.0, 2.0]])
+    for table, of_right in ((rules.pattern_net({}), -g / 2), (rules.pattern_attribution({}), g / 2)):
+        found = mx.backward(left - right, g, table)
+        np.testing.assert_array_equal(found[left], g / 2)
+        np.testing.assert_array_equal(found[right], of_right)
+
+
+def test_a_sigmoid_is_a_gate() -> None:
     sigmoid = float64(
         nn.Sequential(nn.Flatten(), nn.Linear(180, 3, rng=0), nn.Sigmoid(), nn.Linear(3, 2, rng=0))
     )
     p = fit_patterns(sigmoid, DATA, progress=False)
-    e = pattern_attribution(sigmoid, X, patterns=p)  # a sigmoid is a gate
+    e = pattern_attribution(sigmoid, X, patterns=p)
     np.testing.assert_allclose(e.ledger.gap, 0, atol=1e-12)
     assert np.abs(e.ledger.leaks["gate"]).min() > 1e-3
     assert pattern_net(sigmoid, X, patterns=p).map.any()
-    product = float64(
-        nn.Sequential(nn.Flatten(), nn.Linear(180, 3, rng=0), nn.Softmax(), nn.Linear(3, 2, rng=0))
-    )
-    p = fit_patterns(product, DATA, progress=False)
+
+
+class ByMatrix(nn.Module):
+    def __init__(self) -> None:
+        self.w, self.last = nn.Parameter(np.ones((180, 3))), nn.Linear(3, 2, rng=0)
+
+    def forward(self, x: mx.Tensor) -> mx.Tensor:
+        return self.last(ops.relu(ops.flatten(x) @ self.w))
+
+
+@pytest.mark.parametrize(
+    ("net", "message"),
+    [
+        (
+            nn.Sequential(nn.Flatten(), nn.Linear(180, 3, rng=0), nn.Softmax(), nn.Linear(3, 2, rng=0)),
+            r"softmax \(layer '2'\): divides by what depends on the input itself: it has no pattern; "
+            r"rules\[mx\.ops\.softmax\] = a rule of your own admits it",
+        ),
+        (ByMatrix(), r"matmul \(layer ''\): patterns belong to units, and the rows of its weight are none"),
+    ],
+)
+def test_what_pattern_net_refuses_is_refused_before_the_first_batch_is_used(
+    net: nn.Module, message: str
+) -> None:
+    float64(net)
+    some = ["last" if hasattr(net, "last") else "3"]
+    p = fit_patterns(net, DATA, layers=some, progress=False)
     for method in (pattern_net, pattern_attribution):
-        with pytest.raises(RuleError, match=r"softmax .*divides by what depends on the input"):
-            method(product, X, patterns=p)
+        with pytest.raises(RuleError, match=message):
+            method(net, X, patterns=p)
+
+    def batches():
+        yield DATA[0]
+        pytest.fail("a second batch was asked for")
+
+    with pytest.raises(RuleError, match=f"fit_patterns: {message}.*; or name the layers to fit all the same"):
+        fit_patterns(net, batches(), progress=False)
+
+
+def test_a_final_sigmoid_is_looked_through() -> None:
+    body = nn.Sequential(nn.Flatten(), nn.Linear(180, 3, rng=0), nn.ReLU(), nn.Linear(3, 2, rng=0))
+    ends = float64(nn.Sequential(body, nn.Softmax(1)))
+    p, of_body = (fit_patterns(each, DATA, progress=False) for each in (ends, float64(body)))
+    for method in (pattern_net, pattern_attribution):
+        expected = method(body, X, patterns=of_body)
+        np.testing.assert_array_equal(method(ends, X, patterns=p).map, expected.map)
 
 
 def test_patterns_that_the_model_came_with(net: mx.nn.Module, patterns: Patterns) -> None:

@@ -126,6 +126,7 @@ def watched(
             saw(g, node, shares)
             return shares
 
+        watched_rule.__dict__["says"] = getattr(rule, "says", ())
         return watched_rule
 
     return Rules({key: watching(rule) for key, rule in rules.items()}, strict)
@@ -159,7 +160,7 @@ def row_of(g: Array, node: Node, shares: Any) -> Row:
             raise refusal(
                 node, f"the leak {reason!r} has shape {leak.shape}, expected {nothing.shape}: one an image"
             )
-    return Row(node.layer, node.op.name, per_image(g), sum(passed, start=nothing), leaks)
+    return Row(node.layer, node.name, per_image(g), sum(passed, start=nothing), leaks)
 
 
 def _number(value: float) -> str:

@@ -20,8 +20,8 @@ import numpy as np
 from minixai import rules
 from minixai.methods.catalogue import method
 from minixai.methods.question import Answer, Question
-from minixai.rules.patterns import Given
-from minixai.signal.patterns import Kind, Patterns
+from minixai.rules.patterns import Given, Kind
+from minixai.signal.patterns import Patterns
 
 __all__ = ["pattern_attribution", "pattern_net"]
 

@@ -6,13 +6,15 @@ The explanations have a ledger: the relevance of every layer, and where it leake
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from minixai.methods.catalogue import method
-from minixai.methods.question import Question
-from minixai.rules import Rules, box, composite, epsilon_plus, w_square, z_plus
+from minixai.methods.question import Answer, Question
+from minixai.op import Trait
+from minixai.rules import Rules, box, composite, epsilon_plus, gamma, w_square, z_plus
 from minixai.settings import finite_array
 from minixai.tape import Rule
 
@@ -29,15 +31,20 @@ __all__ = ["deep_taylor", "lrp"]
     seed="value",
     ledger=True,
 )
-def lrp(ask: Question, *, rules: Mapping[Any, Rule] | None = None) -> Rules:
+def lrp(ask: Question, *, rules: Mapping[Any, Rule] | None = None) -> Rules | Answer:
     """R_i = Σ_j q_ij / Σ_i q_ij · R_j from layer to layer, q by the table of rules (Bach et al. 2015).
 
     The map and the leaks in `ledger` add up to the score. rules: None means `epsilon_plus()`, z⁺ on
-    convolutions and ε on dense layers; any table is taken as a strict one.
+    convolutions and ε on dense layers, where all activations are rectifiers; else `composite(conv=gamma())`,
+    γ = ¼ on convolutions, and the explanation says so. Any table is taken as a strict one.
 
     Raises RuleError for an operation that the table does not cover.
     """
-    return epsilon_plus() if rules is None else Rules(rules)
+    if rules is not None:
+        return Rules(rules)
+    if all(Trait.GATE not in node.traits or Trait.RECTIFIER in node.traits for node in ask.nodes()):
+        return epsilon_plus()
+    return replace(ask.walk(composite(conv=gamma()), ledger=True), how="γ on convolutions")
 
 
 @method(

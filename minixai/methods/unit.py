@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from minixai import ops
-from minixai.context import apart
-from minixai.op import Trait
-from minixai.tape import Node, Tensor
+from minixai.nn.logits import logits_of
+from minixai.tape import Tensor
 from minixai.typing import Array
 
 __all__ = [
@@ -24,7 +22,6 @@ __all__ = [
     "Seed",
     "Unit",
     "class_indices",
-    "logits_of",
     "select_unit",
 ]
 
@@ -153,24 +150,6 @@ def select_unit(
         (channel,) = _inside(call, neuron, tensor.shape[1:2], neuron, where, maps=True)
         return Chosen(Unit(name, number, neuron, True), tensor[:, channel : channel + 1], None)
     return Chosen(Unit(name, number, neuron), tensor, _neuron_index(call, tensor.value, neuron, where))
-
-
-def logits_of(output: Tensor) -> tuple[Tensor, str | None]:
-    """The output before a final softmax, log-softmax or sigmoid, and that one's name or None.
-
-    What only rearranges entries behind it is done to the logits. A link along the batch is none of classes.
-    """
-    moves: list[Node] = []
-    tensor = output
-    while (node := tensor.node) and Trait.REARRANGE in node.traits and len(tensor.inputs) == 1:
-        moves.append(node)
-        (tensor,) = tensor.inputs
-    if node is None or Trait.LINK not in node.traits or node.params.get("axis") in (0, -tensor.ndim):
-        return output, None
-    (logits,) = tensor.inputs
-    for move in reversed(moves):
-        logits = apart(partial(move.op, logits, **move.params), current_layer=move.layer)
-    return logits, node.op.name
 
 
 def class_indices(call: str, target: Any, n: int) -> Indices | None:

@@ -14,12 +14,11 @@ from minixai import data
 from minixai.columns import aligned
 from minixai.data.sealed import digest
 from minixai.nn import Module
+from minixai.rules.patterns import Kind, units_dot
 from minixai.signal.moments import Moments
 from minixai.typing import Array
 
 __all__ = ["KINDS", "Kind", "LayerPatterns", "Patterns", "digest_of", "pattern_of"]
-
-Kind = str | Mapping[str, str]
 
 KINDS = ("linear", "positive", "negative", "positive_centred", "negative_centred")
 TOLERANCE = 64  # in units of the dtype's rounding; what is smaller beside its own terms counts as zero
@@ -266,11 +265,6 @@ def digest_of(model: Module) -> str:
     """
     state = {key: array for key, array in model.state_dict().items() if array.dtype.kind == "f"}
     return digest({key: array.astype(np.float32, copy=False) for key, array in state.items()})
-
-
-def units_dot(w: Array, a: Array) -> Array:
-    """(k,): wᵀa of every unit, in float64."""
-    return np.einsum("kd,kd->k", w.reshape(len(w), -1), a.reshape(len(a), -1), dtype=np.float64)
 
 
 def _ones_and_zeros(wa: Array) -> str:

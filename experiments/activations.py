@@ -1,0 +1,116 @@
+"""`python -m experiments.activations`: which rules LRP takes behind activations that are not silent.
+
+Small convolutional networks learn the 8×8 digits of scikit-learn, one for each activation and seed. Image by
+image, each map is correlated with integrated gradients over the pixels that are not zero; controls are
+input × gradient, and the same LRP of another image.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from minixai import nn, ops, rules
+from minixai.columns import aligned
+from minixai.methods import input_x_gradient, integrated_gradients, lrp
+from minixai.rules import Rules
+from minixai.tape import Tensor
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "ReLU": ops.relu,
+    "leaky ReLU .01": lambda x: ops.leaky_relu(x, slope=0.01),
+    "leaky ReLU .2": lambda x: ops.leaky_relu(x, slope=0.2),
+    "ELU": ops.elu,
+    "SiLU": ops.silu,
+    "GELU": ops.gelu,
+    "softplus": ops.softplus,
+    "tanh": ops.tanh,
+    "sigmoid": ops.sigmoid,
+}
+PASS = rules.pass_through()
+TABLES: dict[str, Callable[[], Rules]] = {
+    "z⁺ conv, R passed": lambda: rules.composite(gate=PASS),
+    "αβ conv, R passed": lambda: rules.composite(conv=rules.alpha_beta(), gate=PASS),
+    "z⁺ all, R passed": lambda: rules.composite(dense=rules.z_plus(), gate=PASS),
+    "ε": lambda: rules.composite(conv=rules.epsilon()),
+    "γ ¼ conv, ε dense": lambda: rules.composite(conv=rules.gamma()),
+    "γ ¼ conv, R passed": lambda: rules.composite(conv=rules.gamma(), gate=PASS),
+    "γ ¼ all": lambda: rules.composite(conv=rules.gamma(), dense=rules.gamma()),
+    "z^B first, γ ¼ conv": lambda: rules.epsilon_gamma_box(0, 1),
+}
+CONTROLS = ("input × gradient", "γ ¼ conv, other image")
+
+
+class Net(nn.Module):
+    """Two convolutions and two dense layers, with an activation behind each but the last."""
+
+    def __init__(self, activation: Callable[[Tensor], Tensor], seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        self.activation = activation
+        self.first = nn.Conv2d(1, 16, 3, padding=1, rng=rng)
+        self.second = nn.Conv2d(16, 16, 3, padding=1, rng=rng)
+        self.dense = nn.Linear(16 * 4 * 4, 32, rng=rng)
+        self.last = nn.Linear(32, 10, rng=rng)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The logits of images (n, 1, 8, 8)."""
+        x = self.activation(self.second(self.activation(self.first(x))))
+        x = ops.flatten(ops.avg_pool2d(x, 2))
+        return self.last(self.activation(self.dense(x)))
+
+
+def digits() -> tuple[np.ndarray, np.ndarray]:
+    """(1797, 1, 8, 8) in [0, 1], and the labels."""
+    from sklearn.datasets import load_digits
+
+    found = load_digits()
+    return (found.images[:, None] / 16).astype(np.float32), found.target
+
+
+def correlation(a: Any, b: Any, x: np.ndarray) -> float:
+    """The mean over images of the correlation over pixels that are not zero."""
+    pairs = zip(np.asarray(a), np.asarray(b), x != 0, strict=True)
+    return float(np.mean([np.corrcoef(p[seen], q[seen])[0, 1] for p, q, seen in pairs]))
+
+
+def measure(name: str, seed: int, images: int, epochs: int) -> dict[str, float]:
+    """The test accuracy of one network, and the correlation of each table's map, and of each control."""
+    x, y = digits()
+    order = np.random.default_rng(0).permutation(len(x))
+    train, test = order[:1400], order[1400 : 1400 + images]
+    model = Net(ACTIVATIONS[name], seed)
+    nn.fit(model, x[train], y[train], epochs, seed=seed, progress=False)
+    shown = x[test]
+    reference = integrated_gradients(model, shown, progress=False)
+    target = reference.target
+    maps = {key: lrp(model, shown, target, rules=table()) for key, table in TABLES.items()}
+    controls = (input_x_gradient(model, shown, target), np.roll(maps["γ ¼ conv, ε dense"], 1, axis=0))
+    maps |= dict(zip(CONTROLS, controls, strict=True))
+    found = {"accuracy": float((model.predict(shown).argmax(1) == y[test]).mean())}
+    return found | {key: correlation(each, reference, shown) for key, each in maps.items()}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser("python -m experiments.activations", description=__doc__)
+    parser.add_argument("--images", type=int, default=200, help="to explain")
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--seeds", type=int, default=3, help="networks for each activation")
+    parser.add_argument("--activations", nargs="+", choices=ACTIVATIONS, default=list(ACTIVATIONS))
+    options = parser.parse_args(arguments)
+    rows: list[tuple[str, ...]] = [("", *options.activations)]
+    found = {
+        name: [measure(name, seed, options.images, options.epochs) for seed in range(options.seeds)]
+        for name in options.activations
+    }
+    for key in ("accuracy", *TABLES, *CONTROLS):
+        cells = ([each[key] for each in found[name]] for name in options.activations)
+        rows.append((key, *(f"{np.mean(cell):.2f} ± {np.std(cell):.2f}" for cell in cells)))
+    print(aligned(rows, left=(0,)))
+
+
+if __name__ == "__main__":
+    main()
