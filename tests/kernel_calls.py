@@ -51,6 +51,8 @@ def every_kernel(
     calls |= {
         "relu": lambda: activation.relu(x),
         "relu_vjp": lambda: activation.relu_vjp(g, x),
+        "gelu": lambda: activation.gelu(x),
+        "gelu_vjp": lambda: activation.gelu_vjp(g, x),
         "matrix_product": lambda: product.matrix_product(a, b),
         "matrix_product of few rows": lambda: product.matrix_product(b.T, a.T),
         "rows_dot": lambda: product.rows_dot(b.T, a, np.arange(len(a))[::2]),

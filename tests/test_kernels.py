@@ -260,7 +260,7 @@ def test_the_weight_vjp_is_by_winograd_where_that_can_be_and_pays(
     assert len(calls) == by_winograd
 
 
-# ReLU
+# ReLU and GELU
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -275,6 +275,24 @@ def test_relu_and_its_vjp_equal_the_loops(dtype: Any, size: int, seed: int, smal
         y, gx = activation.relu(x), activation.relu_vjp(g, activation.relu(x))
     assert_close(y, activation_oracle.relu(x), dtype)
     assert_close(gx, activation_oracle.relu_vjp(g, y), dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@given(size=st.integers(0, 70), seed=st.integers(0, 99), small=st.booleans())
+def test_gelu_and_its_vjp_equal_the_loops(dtype: Any, size: int, seed: int, small: bool) -> None:
+    x, g = draw_arrays(seed, dtype, (size,), (size,))
+    x *= 4
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        if small:
+            cut_into_small_blocks(monkeypatch)
+        y, gx = activation.gelu(x), activation.gelu_vjp(g, x)
+    assert_close(y, activation_oracle.gelu(x), dtype)
+    assert_close(gx, activation_oracle.gelu_vjp(g, x), dtype)
+
+
+def test_gelu_keeps_the_digits_of_small_values() -> None:
+    """1 + erf(x/√2) would have none left. Φ(−10) is computed with thirty digits."""
+    np.testing.assert_allclose(activation.gelu(np.array([-10.0])), -10 * 7.619853024160527e-24, rtol=1e-13)
 
 
 def test_relu_keeps_nan_and_inf() -> None:

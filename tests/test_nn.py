@@ -180,7 +180,7 @@ def test_batch_norm_takes_the_moments_of_a_batch_once(monkeypatch):
     from minixai.ops import normalisation
 
     calls, moments = [], normalisation.channel_moments
-    for module in (normalisation, mx.nn.layers):
+    for module in (normalisation, mx.nn.normalisation):
         monkeypatch.setattr(module, "channel_moments", lambda x: calls.append(x) or moments(x))
     mx.nn.BatchNorm2d(2)(RNG.standard_normal((4, 2, 3, 3)).astype(np.float32))
     assert len(calls) == 1

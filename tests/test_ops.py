@@ -79,7 +79,7 @@ def node_of(y: Tensor, needs: tuple[bool, ...] = ()) -> Node:
 
 def pairs(**settings: Any) -> dict[str, Any]:
     """The settings of an op as the oracles take them: a size for each axis."""
-    sizes = ("kernel", "stride", "padding", "dilation")
+    sizes = ("kernel", "stride", "padding", "output_padding", "dilation")
     return {key: (n, n) if key in sizes and isinstance(n, int) else n for key, n in settings.items()}
 
 
@@ -122,10 +122,27 @@ def arithmetic_cases() -> list[Any]:
 
 
 def activation_cases() -> list[Any]:
-    names = ("relu", "leaky_relu", "sigmoid", "tanh", "softplus", "step")
+    names = (
+        *("relu", "relu6", "leaky_relu", "elu", "sigmoid", "tanh", "softplus", "silu", "gelu"),
+        *("hardsigmoid", "hardswish", "step"),
+    )
     shapes = [(), (1,), (3, 4), (2, 2, 2, 2)]
     cases = [case(OPS[name], (off_zero(*s),), getattr(activation, name)) for name in names for s in shapes]
     cases += [case(ops.leaky_relu, (off_zero(3, 4),), lambda x: activation.leaky_relu(x, 0.3), slope=0.3)]
+    for name in ("relu6", "elu", "hardsigmoid", "hardswish", "gelu", "silu"):  # on all their pieces
+        cases.append(case(OPS[name], (5 * off_zero(3, 4) + 0.1,), getattr(activation, name)))
+    cases += [
+        case(ops.elu, (off_zero(3, 4),), lambda x: activation.elu(x, 0.3), alpha=0.3),
+        case(ops.gelu, (2 * off_zero(3, 4),), activation.gelu_by_tanh, approximate="tanh"),
+        case(ops.softplus, (off_zero(3, 4),), lambda x: activation.softplus(x, 3), beta=3),
+        case(
+            ops.softplus,
+            (off_zero(3, 4),),
+            lambda x: activation.softplus(x, 0.5, 0.6),
+            beta=0.5,
+            threshold=0.6,
+        ),
+    ]
     for shape, axis in [((3, 4), -1), ((3, 4), 0), ((2, 3, 2), 1), ((2, 3, 2), -3), ((1, 1), 1)]:
         for name in ("softmax", "log_softmax"):
             expected = lambda x, name=name, axis=axis: getattr(activation, name)(x, axis)  # noqa: E731
@@ -154,6 +171,74 @@ def convolution_cases() -> list[Any]:
     return cases + [
         case(ops.conv2d, (normal(*x), normal(*w), normal(w[0])), expected(**s), **s) for x, w, s in settings
     ]
+
+
+def other_convolution_cases() -> list[Any]:
+    of_lines: list[tuple[tuple, tuple, dict[str, Any]]] = [
+        ((2, 3, 7), (4, 3, 3), {}),
+        ((1, 4, 9), (6, 2, 2), {"stride": 2, "padding": 1, "dilation": 3, "groups": 2}),
+    ]
+    transposed: list[tuple[tuple, tuple, dict[str, Any]]] = [
+        ((2, 3, 3, 4), (3, 2, 3, 2), {}),
+        ((1, 2, 3, 4), (2, 3, 3, 3), {"stride": 2, "padding": 1, "output_padding": 1}),
+        ((1, 4, 2, 3), (4, 3, 2, 3), {"stride": (3, 1), "padding": (1, 2), "groups": 2, "dilation": (1, 2)}),
+        ((1, 2, 2, 2), (2, 1, 2, 2), {"output_padding": (1, 2), "dilation": 3}),
+        ((1, 1, 1, 1), (1, 2, 1, 1), {}),
+    ]
+
+    def expected(oracle: Callable[..., np.ndarray], **given: Any) -> Callable[..., np.ndarray]:
+        return lambda x, w, b=None: oracle(x, w, b, **given)
+
+    cases = []
+    for x, w, s in of_lines:
+        for b in ((), (normal(w[0]),)):
+            cases.append(
+                case(ops.conv1d, (normal(*x), normal(*w), *b), expected(convolution.conv1d, **s), **s)
+            )
+    for x, w, s in transposed:
+        for b in ((), (normal(w[1] * s.get("groups", 1)),)):
+            oracle = expected(convolution.conv_transpose2d, **pairs(**s))
+            cases.append(case(ops.conv_transpose2d, (normal(*x), normal(*w), *b), oracle, **s))
+    return cases
+
+
+def resizing_cases() -> list[Any]:
+    x = distinct(2, 2, 5, 6) + 1 / 16
+    sizes: list[tuple[tuple, Any]] = [
+        *(((s), s) for s in [(1, 1), (2, 4), (5, 6), (7, 7), (11, 4)]),
+        ((5, 2), (None, 2)),
+        ((3, 6), [3, None]),
+        ((4, 4), 4),
+    ]
+    cases = [
+        case(OPS[f"adaptive_{name}_pool2d"], (x,), lambda x, o=oracle, s=size: o(x, s), output_size=given)
+        for name, oracle in (("avg", pooling.adaptive_avg_pool2d), ("max", pooling.adaptive_max_pool2d))
+        for size, given in sizes
+    ]
+    cases.append(case(ops.adaptive_avg_pool2d, (x,), lambda x: x.mean(axis=(2, 3), keepdims=True)))
+    for size, scale, how in [
+        ((10, 12), (2, 2), {"scale_factor": 2}),
+        ((7, 18), (1.5, 3), {"scale_factor": (1.5, 3)}),
+        ((4, 3), (0.8, 0.5), {"scale_factor": (0.8, 0.5)}),
+        ((9, 13), (9 / 5, 13 / 6), {"size": (9, 13)}),
+        ((3, 3), (3 / 5, 3 / 6), {"size": 3}),
+        ((1, 7), (1 / 5, 7 / 6), {"size": [1, 7]}),
+    ]:
+        nearest = lambda x, s=size, f=scale: pooling.upsample_nearest(x, s, f)  # noqa: E731
+        bilinear = lambda x, c=False, s=size, f=scale: pooling.upsample_bilinear(x, s, f, c)  # noqa: E731
+        cases += [
+            case(ops.upsample, (x,), nearest, **how),
+            case(ops.upsample, (x,), bilinear, **how, mode="bilinear"),
+            case(
+                ops.upsample,
+                (x,),
+                lambda x, b=bilinear: b(x, True),
+                **how,
+                mode="bilinear",
+                align_corners=True,
+            ),
+        ]
+    return cases
 
 
 def pooling_cases() -> list[Any]:
@@ -190,13 +275,6 @@ def pooling_cases() -> list[Any]:
         ),
         *(case(ops.avg_pool2d, (x,), pooled(pooling.avg_pool2d, **s), **s) for s in of_average),
         *(case(ops.p_norm_pool2d, (x,), pooled(pooling.p_norm_pool2d, **s), **s) for s in of_norm),
-        *(
-            case(
-                ops.adaptive_avg_pool2d, (x,), lambda x, s=s: pooling.adaptive_avg_pool2d(x, s), output_size=s
-            )
-            for s in [(1, 1), (2, 4), (5, 6), (7, 7)]
-        ),
-        case(ops.adaptive_avg_pool2d, (x,), lambda x: x.mean(axis=(2, 3), keepdims=True)),
         case(ops.max_unpool2d, (y,), unpooled, switches=switches, size=(2, 3)),
     ]
 
@@ -262,6 +340,12 @@ def loss_and_normalisation_cases() -> list[Any]:
             rng=SameDraws(),
         ),
     ]
+    for shape, axes in (((3,), 1), (3, 1), ((4, 3), 2)):
+        expected = lambda x, a=axes: dense.layer_norm(x, a)  # noqa: E731
+        cases.append(case(ops.layer_norm, (normal(2, 4, 3),), expected, normalized_shape=shape))
+    for groups in (1, 2, 4):
+        expected = lambda x, n=groups: dense.group_norm(x, n, 0.5)  # noqa: E731
+        cases.append(case(ops.group_norm, (normal(2, 4, 3, 2),), expected, num_groups=groups, eps=0.5))
     for images in (x, normal(2, 3, 4), normal(2, 3, 2, 3)):
         for settings in ({}, statistics, {"eps": 0.5}):
             for affine in ((), (c, positive_c)):
@@ -274,7 +358,9 @@ CASES = [
     *arithmetic_cases(),
     *activation_cases(),
     *convolution_cases(),
+    *other_convolution_cases(),
     *pooling_cases(),
+    *resizing_cases(),
     *shaping_cases(),
     *reduction_cases(),
     *loss_and_normalisation_cases(),
@@ -633,7 +719,7 @@ ERRORS: list[tuple[Callable[[], Any], type[Exception], list[str]]] = [
     (
         lambda: ops.conv2d(IMAGES, WEIGHT, dilation=3),
         ShapeError,
-        ["conv2d: the kernel is larger", "dilation (3, 3)"],
+        ["conv2d: the kernel is larger", "dilation 3"],
     ),
     (lambda: ops.conv2d(IMAGES, WEIGHT, stride=0), ValueError, ["conv2d: stride is 0", "at least 1"]),
     (

@@ -43,6 +43,15 @@ def tied(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     return rng.integers(-1, 2, shape).astype(float)
 
 
+def wide(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    return 5 * rng.standard_normal(shape)
+
+
+def at_kinks(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Where hardsigmoid, hardswish and relu6 change, and beside it."""
+    return rng.choice([-3.5, -3, -1, 0, 2, 3, 5, 6, 7], shape)
+
+
 def compare(ours: Callable[..., Any], theirs: Callable[..., Any], arrays: list[np.ndarray]) -> None:
     """The outputs of two functions, and the gradients of all arrays for a random cotangent, are the same."""
     mine = [mx.Tensor(array) for array in arrays]
@@ -75,8 +84,16 @@ def reduction(theirs: Callable[..., Any]) -> Callable[..., Any]:
     return lambda x, axis=None, keepdims=False: theirs(x) if axis is None else theirs(x, axis, keepdims)
 
 
-def softplus(x: Any) -> Any:
-    return F.softplus(x, threshold=40)  # by default PyTorch returns x itself from 20 on, 2e-9 too little
+def softplus(x: Any, beta: float = 1.0, threshold: float = 40) -> Any:
+    return F.softplus(x, beta, threshold)  # by default PyTorch returns x itself from 20 on, 2e-9 too little
+
+
+def upsample(x: Any, mode: str = "nearest", align_corners: bool | None = None, **size: Any) -> Any:
+    return F.interpolate(x, **size, mode=mode, align_corners=align_corners)
+
+
+def hardsigmoid(x: Any) -> Any:
+    return F.relu6(x + 3) / 6  # the derivative of PyTorch's own is 1/6 in float32, of float64 too
 
 
 def p_norm_pool2d(x: Any, kernel_size: Any, p: float = 2.0, stride: Any = None, padding: int = 0) -> Any:
@@ -95,6 +112,7 @@ def pad(x: Any, widths: Any, value: float = 0.0) -> Any:
     return F.pad(x, [width for pair in reversed(widths) for width in pair], value=value)
 
 
+SMOOTH, KINKED = [F.elu, F.gelu, F.silu], [hardsigmoid, F.hardswish, F.relu6]
 ELEMENTWISE = [
     case("exp", torch.exp, (3, 4)),
     case("log", torch.log, (3, 4), draw=positive),
@@ -106,6 +124,12 @@ ELEMENTWISE = [
     case("leaky_relu", F.leaky_relu, (3, 4)),
     case("leaky_relu", lambda x, slope: F.leaky_relu(x, slope), (9, 9), slope=0.3, draw=tied),
     case("relu", F.relu, (9, 9), draw=tied),  # 0 among them
+    *(case(theirs.__name__, theirs, (9, 9), draw=draw) for theirs in SMOOTH for draw in (wide, tied)),
+    *(case(theirs.__name__, theirs, (9, 9), draw=draw) for theirs in KINKED for draw in (wide, at_kinks)),
+    case("elu", lambda x, alpha: F.elu(x, alpha), (9, 9), alpha=0.3, draw=tied),
+    case("gelu", F.gelu, (2, 3, 300, 300)),  # several blocks
+    case("gelu", F.gelu, (9, 9), approximate="tanh", draw=wide),
+    case("softplus", softplus, (9, 9), beta=0.5, threshold=1.0, draw=wide),
     case("relu", F.relu, (2, 3, 300, 300)),  # several blocks
     case("sigmoid", torch.sigmoid, (3, 4)),
     case("softplus", softplus, (3, 4)),
@@ -168,6 +192,13 @@ NORMALISATION = [
     case("batch_norm", batch_norm, (6, 4)),
     case("batch_norm", batch_norm, (3, 2, 5, 2), (2,), (2,), mean=[0.3, -1], variance=[0.7, 2]),
     case("batch_norm", batch_norm, (3, 2, 5, 2), mean=[0.3, -1], variance=[0.7, 2]),
+    *(
+        case("layer_norm", F.layer_norm, (3, 4, 5, 2), normalized_shape=shape)
+        for shape in [(5, 2), (4, 5, 2)]
+    ),
+    case("layer_norm", F.layer_norm, (3, 6), normalized_shape=(6,), eps=0.1),
+    *(case("group_norm", F.group_norm, (3, 6, 5, 2), num_groups=groups) for groups in (1, 2, 6)),
+    case("group_norm", F.group_norm, (3, 6), num_groups=2, eps=0.1),
 ]
 CONVOLUTIONS = [
     case("conv2d", F.conv2d, *shapes, **settings)
@@ -192,6 +223,28 @@ CONVOLUTIONS = [
         (((1, 2, 2, 2), (3, 2, 5, 5), (3,)), {"padding": 2}),  # the kernel is larger than the image
         (((1, 2, 5, 5), (3, 2, 3, 3), (3,)), {"padding": 4}),  # some patches lie in the padding altogether
         (((3, 2, 4, 5), (3, 2, 4, 5), (3,)), {}),  # a single patch
+    ]
+]
+CONVOLUTIONS += [
+    case("conv1d", F.conv1d, *shapes, **settings)
+    for shapes, settings in [
+        (((2, 3, 8), (4, 3, 3), (4,)), {}),
+        (((2, 3, 8), (4, 3, 3)), {"padding": 2, "stride": 3}),
+        (((2, 4, 9), (6, 2, 3), (6,)), {"padding": 1, "groups": 2, "dilation": 2}),
+        (((17, 16, 200), (32, 16, 5), (32,)), {"padding": 2}),  # several blocks
+    ]
+]
+CONVOLUTIONS += [
+    case("conv_transpose2d", F.conv_transpose2d, *shapes, **settings)
+    for shapes, settings in [
+        (((2, 3, 4, 5), (3, 4, 3, 3), (4,)), {}),
+        (((2, 3, 4, 5), (3, 4, 2, 2)), {"stride": 2}),
+        (((2, 3, 4, 5), (3, 4, 3, 3), (4,)), {"stride": 2, "padding": 1, "output_padding": 1}),
+        (((2, 3, 4, 5), (3, 4, 4, 3), (4,)), {"stride": (3, 2), "padding": (2, 1), "output_padding": (2, 0)}),
+        (((2, 4, 3, 5), (4, 3, 3, 3), (6,)), {"stride": 2, "groups": 2, "dilation": (1, 2)}),
+        (((2, 3, 4, 5), (3, 2, 3, 3), (2,)), {"padding": 2, "output_padding": (2, 1), "dilation": 3}),
+        (((2, 16, 30, 31), (16, 32, 3, 3), (32,)), {"padding": 1}),
+        (((1, 3, 4, 5), (3, 4, 1, 1), (4,)), {}),
     ]
 ]
 WINDOWS: list[dict[str, Any]] = [
@@ -229,7 +282,24 @@ POOLING = [
     ),
     *(
         case("adaptive_avg_pool2d", F.adaptive_avg_pool2d, (2, 3, 10, 7), output_size=output_size)
-        for output_size in (1, 7, (3, 4), 12)
+        for output_size in (1, 7, (3, 4), 12, (None, 3), (13, None))
+    ),
+    *(
+        case("adaptive_max_pool2d", F.adaptive_max_pool2d, (2, 3, 10, 7), output_size=output_size, draw=draw)
+        for output_size in (1, 7, (3, 4), 12, (None, 3))
+        for draw in (normal, tied)
+    ),
+    *(
+        case("upsample", upsample, (2, 3, 5, 7), **how)
+        for size in [
+            *({"scale_factor": factor} for factor in (2, 3, 1.5, 2.7, 0.6, 0.3, (2.0, 0.5), (4.25, 1.0))),
+            *({"size": size} for size in (1, 5, 11, (10, 21), (3, 4), (64, 49))),
+        ]
+        for how in (
+            size,
+            size | {"mode": "bilinear"},
+            size | {"mode": "bilinear", "align_corners": True},
+        )
     ),
     case("global_avg_pool2d", lambda x: F.adaptive_avg_pool2d(x, 1), (2, 3, 10, 7)),
 ]
@@ -265,6 +335,7 @@ def test_no_operation_is_left_out() -> None:
     [
         ("relu", F.relu),
         ("leaky_relu", F.leaky_relu),
+        *((theirs.__name__, theirs) for theirs in (F.relu6, F.hardsigmoid)),
         ("sigmoid", torch.sigmoid),
         ("tanh", torch.tanh),
         ("softplus", F.softplus),

@@ -10,8 +10,8 @@ import minixai as mx
 from minixai import rules
 from minixai.errors import RuleError, ShapeError
 from minixai.methods.projection import project, top_activations
+from minixai.nn import PNormPool2d
 from minixai.nn.fields import receptive_field
-from minixai.nn.layers import PNormPool2d
 from minixai.plot.projection import FeatureMap, feature_maps, mosaic
 from minixai.rules.switches import unpooling
 from tests.networks import float64

@@ -444,16 +444,16 @@ def test_merging_batch_norm_changes_no_output_and_not_the_model(bias: bool, affi
 
 
 @pytest.mark.parametrize(
-    "forward",
+    ("forward", "message"),
     [
-        lambda net, x: net.norm(ops.relu(net.conv(x))),
-        lambda net, x: net.norm(net.conv(net.norm(net.conv(x)))),
-        lambda net, x: (y := net.conv(x)) + net.norm(y),
-        lambda net, x: net.norm(x),
+        (lambda net, x: net.norm(ops.relu(net.conv(x))), "nothing to merge, use the model as it is"),
+        (lambda net, x: net.norm(x), "nothing to merge, use the model as it is"),
+        (lambda net, x: net.norm(net.conv(net.norm(net.conv(x)))), "layer 'norm' follows 'conv', but one of"),
+        (lambda net, x: (y := net.conv(x)) + net.norm(y), "something else uses what 'conv' puts out"),
     ],
-    ids=["after a ReLU", "twice", "the output is used elsewhere", "first"],
+    ids=["after a ReLU", "first", "twice", "the output is used elsewhere"],
 )
-def test_batch_norm_that_cannot_be_merged_is_named(forward: Any) -> None:
+def test_batch_norm_that_cannot_be_merged_is_named(forward: Any, message: str) -> None:
     class Odd(mx.nn.Module):
         def __init__(self) -> None:
             self.conv, self.norm = mx.nn.Conv2d(3, 3, 3, padding=1, rng=0), mx.nn.BatchNorm2d(3)
@@ -461,5 +461,40 @@ def test_batch_norm_that_cannot_be_merged_is_named(forward: Any) -> None:
         def forward(self, x: mx.Tensor) -> mx.Tensor:
             return forward(self, x)
 
-    with pytest.raises(ValueError, match="merge_batch_norm: layer 'norm' does not follow a convolution"):
+    with pytest.raises(ValueError, match=f"merge_batch_norm: .*{message}"):
         merge_batch_norm(Odd(), IMAGES[:1])
+
+
+def test_what_stands_elsewhere_is_left_as_it_is() -> None:
+    """Merging is what fit_patterns asks for: a batch norm at the input must not be in its way."""
+    norm = mx.nn.BatchNorm2d
+    net = mx.nn.Sequential(norm(3), mx.nn.Conv2d(3, 4, 3, rng=0), norm(4), mx.nn.ReLU(), norm(4))
+    net(IMAGES.astype(np.float32))
+    merged = merge_batch_norm(net, IMAGES[:1])
+    kinds = ["BatchNorm2d", "Conv2d", "Identity", "ReLU", "BatchNorm2d"]
+    assert [type(layer).__name__ for layer in merged] == kinds
+    np.testing.assert_allclose(merged.predict(IMAGES), net.predict(IMAGES), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("layer", "norm", "shape"),
+    [
+        (lambda: mx.nn.Linear(5, 4, rng=0), mx.nn.BatchNorm1d(4), (6, 5)),
+        (lambda: mx.nn.Linear(5, 4, bias=False, rng=0), mx.nn.BatchNorm1d(4, affine=False), (6, 5)),
+        (lambda: mx.nn.Conv1d(4, 6, 3, groups=2, rng=0), mx.nn.BatchNorm1d(6), (3, 4, 7)),
+        (lambda: mx.nn.ConvTranspose2d(3, 4, 3, stride=2, rng=0), mx.nn.BatchNorm2d(4), (3, 3, 4, 5)),
+        (lambda: mx.nn.ConvTranspose2d(4, 6, 2, groups=2, rng=0), mx.nn.BatchNorm2d(6), (3, 4, 4, 5)),
+    ],
+    ids=["dense", "dense, no bias", "sequences, groups", "transposed", "transposed, groups"],
+)
+def test_batch_norm_is_merged_into_any_layer_with_a_weight(layer: Any, norm: Any, shape: Any) -> None:
+    rng = np.random.default_rng(3)
+    net = float64(mx.nn.Sequential(layer(), norm, mx.nn.ReLU()))
+    channels = len(norm.running_mean)
+    norm.running_mean, norm.running_var = rng.standard_normal(channels), rng.uniform(0.5, 2, channels)
+    if norm.weight is not None:
+        norm.weight.value, norm.bias.value = rng.standard_normal((2, channels))
+    x = rng.standard_normal(shape)
+    merged = merge_batch_norm(net, x[:2])
+    assert isinstance(merged[1], mx.nn.Identity)
+    np.testing.assert_allclose(merged.predict(x), net.predict(x), rtol=1e-12, atol=1e-12)

@@ -61,6 +61,7 @@ class Module:
 
     _mode = True
     _buffers: tuple[str, ...] = ()
+    _added_later: tuple[str, ...] = ()  # buffers that older files of weights may lack
 
     def __init_subclass__(cls, **settings: Any) -> None:
         super().__init_subclass__(**settings)
@@ -192,19 +193,26 @@ class Module:
     def load_state_dict(self, arrays: Mapping[str, Any]) -> None:
         """Set all parameters and buffers; float64 arrays make a float64 model, float16 becomes float32.
 
+        Files older than `num_batches_tracked` of batch normalisation are taken: it stays as it is.
+
         Raises KeyError for a missing or an unknown name, ShapeError for another shape, TypeError
         for mixed or other dtypes, ValueError for a NaN or an infinity; then nothing is changed.
         """
         state = {key: (held, put) for key, held, put in self._named_state()}
-        missing, unknown = sorted(state.keys() - arrays.keys()), sorted(arrays.keys() - state.keys())
+        missing = sorted(state.keys() - arrays.keys() - self._keys_added_later())
+        unknown = sorted(arrays.keys() - state.keys())
         if missing or unknown:
             raise KeyError(f"load_state_dict: missing {_some(missing)}, unknown {_some(unknown)}")
-        loaded = {key: _checked(key, arrays[key], held) for key, (held, _) in state.items()}
+        loaded = {key: _checked(key, arrays[key], held) for key, (held, _) in state.items() if key in arrays}
         dtypes = {str(array.dtype) for array in loaded.values() if array.dtype.kind == "f"}
         if len(dtypes) > 1:
             raise TypeError(f"load_state_dict: arrays of different dtypes ({', '.join(sorted(dtypes))})")
-        for key, (_, put) in state.items():
-            put(loaded[key])
+        for key, array in loaded.items():
+            state[key][1](array)
+
+    def _keys_added_later(self) -> set[str]:
+        modules = self.named_modules()
+        return {f"{name}.{key}".lstrip(".") for name, module in modules for key in module._added_later}
 
     def train(self, mode: bool = True) -> Module:
         """Switch dropout and batch normalisation to training, in all modules."""

@@ -9,7 +9,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from minixai.errors import ShapeError
 from minixai.typing import Array
 
-__all__ = ["Size", "check_axis", "check_images", "pair", "unbroadcast"]
+__all__ = ["Size", "check_axes", "check_axis", "check_images", "pair", "unbroadcast"]
 
 Size = int | tuple[int, int]
 
@@ -34,12 +34,19 @@ def check_axis(call: str, x: Array, axis: int | tuple[int, ...] | None) -> None:
         raise ShapeError(f"{call}: axis is {axis}, expected axes of x {x.shape}") from None
 
 
+def check_axes(call: str, name: str, array: Array, axes: str) -> None:
+    """Raise ShapeError unless the array has as many axes as are named, such as "(n, c, l)", and entries."""
+    count = axes.count(",") + 1
+    if array.ndim != count:
+        said = {3: "three", 4: "four"}[count]
+        raise ShapeError(f"{call}: {name} has shape {array.shape}, expected {said} axes {axes}")
+    if array.size == 0:
+        raise ShapeError(f"{call}: {name} is empty, shape {array.shape}")
+
+
 def check_images(call: str, x: Array) -> None:
     """Raise ShapeError unless x is a batch of images, not an empty one."""
-    if x.ndim != 4:
-        raise ShapeError(f"{call}: x has shape {x.shape}, expected four axes (n, c, h, w)")
-    if x.size == 0:
-        raise ShapeError(f"{call}: x is empty, shape {x.shape}")
+    check_axes(call, "x", x, "(n, c, h, w)")
 
 
 def unbroadcast(g: Array, shape: tuple[int, ...]) -> Array:
