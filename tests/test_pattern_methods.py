@@ -226,29 +226,24 @@ def test_a_table_sees_other_weights(patterns: Patterns) -> None:
 
 
 def test_the_paths_of_a_sum_get_half_each() -> None:
-    """y₁ = relu(u) and y₂ = relu(y₁) are the same: half to each is what one path would get."""
+    """Both paths of y + relu(y) are y: together they get the signal once, where of 2·y it is g/2."""
 
     class Twice(Branched):
+        summed = True
+
         def forward(self, x: mx.Tensor) -> mx.Tensor:
             y = self.relu(self.first(x))
-            return ops.flatten(ops.adaptive_avg_pool2d(combine(y, self.relu(y)), 1))
+            y = y + self.relu(y) if self.summed else y * 2.0
+            return ops.flatten(ops.adaptive_avg_pool2d(y, 1))
 
-    def combine(y: mx.Tensor, again: mx.Tensor) -> mx.Tensor:
-        return y + again
-
-    twice = float64(Twice())
-    p = fit_patterns(twice, DATA, progress=False)
-    e, signal = pattern_attribution(twice, X, patterns=p), pattern_net(twice, X, patterns=p)
-    np.testing.assert_allclose(e.ledger.gap, 0, atol=1e-12)
-    assert [row.op for row in e.ledger.rows].count("add") == 1
-
-    def combine(y: mx.Tensor, again: mx.Tensor) -> mx.Tensor:  # type: ignore[no-redef]
-        return y
-
-    target, ratio = e.target, e.score / pattern_net(twice, X, target=e.target, patterns=p).score
-    for method, found in ((pattern_attribution, e), (pattern_net, signal)):
-        once = method(twice, X, target=target, patterns=p)
-        np.testing.assert_allclose(found.map, once.map * ratio[:, None, None, None], rtol=1e-9, atol=1e-12)
+    net = float64(Twice())
+    p = fit_patterns(net, DATA, progress=False)
+    summed, signal = (method(net, X, patterns=p) for method in (pattern_attribution, pattern_net))
+    np.testing.assert_allclose(summed.ledger.gap, 0, atol=1e-12)
+    assert [row.op for row in summed.ledger.rows].count("add") == 1
+    net.summed = False
+    np.testing.assert_allclose(pattern_attribution(net, X, patterns=p).map, summed.map, atol=1e-12)
+    np.testing.assert_allclose(2 * pattern_net(net, X, patterns=p).map, signal.map, atol=1e-12)
 
 
 def test_of_a_difference_both_have_patterns_of_their_own_sign() -> None:

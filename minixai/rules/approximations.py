@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
+from minixai.op import Trait
 from minixai.ops.sizes import unbroadcast
 from minixai.rules.passing import in_proportion
 from minixai.rules.shares import Shares, per_image, refusal
@@ -41,7 +44,7 @@ def signal_takes_all(gate: int) -> Rule:
         raise ValueError(f"signal_takes_all: gate is {gate!r}, expected 0 or 1, the number of an input")
 
     def rule(g: Array, node: Node) -> Shares:
-        if len(node.arrays) != 2 or np.broadcast_shapes(*(x.shape for x in node.arrays)) != g.shape:
+        if len(node.arrays) != 2 or Trait.WEIGHTED in node.op.traits_of(replace(node, needs=())):
             raise refusal(node, "signal_takes_all: expected a product of two inputs, entry by entry")
         shares = [np.zeros_like(x) for x in node.arrays]
         shares[1 - gate] = unbroadcast(g, node.arrays[1 - gate].shape)

@@ -13,6 +13,7 @@ from minixai.rules.passing import (
     in_proportion,
     less_the_constant,
     refuse,
+    spread_held,
     without_border,
 )
 from minixai.rules.relevance import alpha_beta, box, epsilon, gamma, pass_through, z_plus
@@ -23,9 +24,9 @@ from minixai.typing import Array
 __all__ = ["composite", "epsilon_alpha2_beta1", "epsilon_gamma_box", "epsilon_plus"]
 
 NOT_SILENT = refuse(
-    "z⁺, αβ and deep Taylor take a unit with z ≤ 0 for silent, which it is not behind this activation, and "
-    "reward wrong inputs: mx.rules.composite(conv=mx.rules.gamma()) does not, gate=mx.rules.pass_through() "
-    "lets it pass"
+    "z⁺, αβ and deep Taylor take a unit with z ≤ 0 for silent, which it is not before this operation, and "
+    "reward wrong inputs: mx.rules.composite(conv=mx.rules.gamma()) does not, "
+    "gate=mx.rules.pass_through() lets them"
 )
 
 
@@ -52,19 +53,21 @@ def composite(
         RECTIFIER, dropout                  R
         GATE                                (y − f(0))/y · R, exact for LRP-0, ε and γ; refused where a rule
                                             takes a unit with z ≤ 0 for silent (z⁺, αβ)
+        STANDARDISE                         x·(u − mean u), u = R/(y·σ), for a constant σ; refused as GATE
         SUM, HOMOGENEOUS                    x ⊙ VJP(R/y), in proportion: exact for LRP-0
         PRODUCT, NORMALISE, LOSS, others    RuleError, which names a rule that admits it
     What a constant would get is booked as a bias's share.
     """
     conv, dense, pool = conv or z_plus(), dense or epsilon(), pool or epsilon(0)
-    silent = any(has(rule, "assumes silence") for rule in (first, conv, dense) if rule)
+    assumed = gate is None and any(has(rule, "assumes silence") for rule in (first, conv, dense) if rule)
     table: dict[Any, Rule] = {
         Trait.DENSE: dense if first is None else by_position(first, dense),
         Trait.WEIGHTED: conv if first is None else by_position(first, conv),
         Trait.POOL: pool,
         Trait.MOVE: back_to_its_place,
         Trait.RECTIFIER: gate or pass_through(),
-        Trait.GATE: gate or (NOT_SILENT if silent else less_the_constant),
+        Trait.GATE: NOT_SILENT if assumed else gate or less_the_constant,
+        Trait.STANDARDISE: NOT_SILENT if assumed else spread_held,
         Trait.AFFINE: affine,
         Trait.HOMOGENEOUS: in_proportion,
         ops.pad: without_border,

@@ -23,6 +23,7 @@ __all__ = [
     "less_the_constant",
     "path_of",
     "refuse",
+    "spread_held",
     "to_the_path",
     "without_border",
 ]
@@ -82,6 +83,17 @@ def _is_trained(node: Node) -> bool:
     """Whether a constant is a parameter, or is made of one."""
     constants = (x for x, need in zip(node.inputs, node.needs, strict=True) if x is not None and not need)
     return any(isinstance(leaf, Parameter) for x in constants for leaf in tape_of(x))
+
+
+def spread_held(g: Array, node: Node) -> Shares:
+    """y = (x − m)/σ, row by row, σ taken for a constant: R_x = x·(u − mean u) with u = R/(y·σ); conserves.
+
+    An approximation, LRP-0 of what is linear then (Achtibat et al. 2024).
+    """
+    (x,), scale = node.arrays, node.saved
+    s, dropped = quotient(g, node.value)
+    u = s.reshape(len(scale), -1) * scale
+    return Shares([x * (u - u.mean(axis=1, keepdims=True)).reshape(x.shape)], zero=per_image(dropped))
 
 
 def path_of(node: Node) -> int:
