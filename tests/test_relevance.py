@@ -16,7 +16,7 @@ from minixai.methods.relevance import deep_taylor, lrp
 from minixai.nn.merge import merge_batch_norm
 from minixai.op import Trait
 from minixai.rules import Rules, Shares
-from tests.networks import IMAGES, Branched, float64, small, stack
+from tests.networks import IMAGES, Branched, float64, randomised, small, stack
 from tests.oracles import relevance as oracle
 
 RULES: dict[str, tuple[Any, str, dict[str, Any]]] = {
@@ -352,18 +352,6 @@ def test_a_final_link_is_looked_through(link: mx.nn.Module, of_logits: int) -> N
 # Affine steps
 
 
-def randomised(net: mx.nn.Module, seed: int = 3) -> mx.nn.Module:
-    """In float64, with random statistics, slopes of both signs, and shifts."""
-    rng, state = np.random.default_rng(seed), float64(net).state_dict()
-    for key, a in state.items():
-        if key.endswith("running_var"):
-            state[key] = rng.uniform(0.5, 2, a.shape)
-        elif a.ndim == 1:
-            state[key] = rng.standard_normal(a.shape)
-    net.load_state_dict(state)
-    return net
-
-
 nn = mx.nn
 BEHIND: dict[str, tuple[list[Any], tuple[int, ...]]] = {
     "conv2d": ([nn.Conv2d(4, 6, 3, groups=2, bias=False, rng=0), nn.BatchNorm2d(6)], (4, 5, 5)),
@@ -431,7 +419,7 @@ def test_what_is_asked_for_within_stays_on_the_tape() -> None:
     found = mx.backward(y, None, table, wrt=[x, z])
     np.testing.assert_allclose(found[z], 1)
     np.testing.assert_allclose(found[x], mx.backward(y, None, table, wrt=[x])[x], rtol=1e-9)
-    both = z * 2.0 + z  # used twice: each use has its own layer
+    both = z * 2.0 + z
     np.testing.assert_allclose(
         mx.backward(both, None, table, wrt=[x])[x],
         mx.backward(ops.linear(x, 3 * w), None, table, wrt=[x])[x],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -30,20 +31,20 @@ def fused(
 ) -> dict[Tensor, Node | None]:
     """The tape with every step y = s·z + t, one s and t a unit, fused with the layer that made z.
 
-    A step that needs more numbers than that stays. wanted: of an affine node, whether to fuse it.
-    kept: tensors that stay on the tape, and so their nodes.
+    A step that needs more numbers than that stays, and one whose z something else uses.
+    wanted: of an affine node, whether to fuse it. kept: tensors that stay on the tape.
     """
-    within = set[Tensor]()
+    uses = Counter(x for node in tape.values() if node for x in node.inputs)
     found: dict[Tensor, Node | None] = {}
     for y, node in tape.items():
+        found[y] = node
         if node and Trait.AFFINE in node.traits and sum(node.needs) == 1 and wanted(node):
             z = node.inputs[node.needs.index(True)]
-            if z and z not in kept and (layer := found.get(z)) and (joined := _joined(layer, node)):
-                within.add(z)
-                node = joined
-        found[y] = node
-    used = {x for node in found.values() if node for x in node.inputs}
-    return {y: node for y, node in found.items() if y not in within or y in used}
+            layer = found.get(z) if z and z not in kept and uses[z] == 1 else None
+            if z and layer and (joined := _joined(layer, node)):
+                del found[z]
+                found[y] = joined
+    return found
 
 
 def _joined(layer: Node, step: Node) -> Fused | None:
