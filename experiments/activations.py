@@ -33,12 +33,9 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 PASS = rules.pass_through()
 TABLES: dict[str, Callable[[], Rules]] = {
     "z⁺ conv, R passed": lambda: rules.composite(gate=PASS),
-    "αβ conv, R passed": lambda: rules.composite(conv=rules.alpha_beta(), gate=PASS),
-    "z⁺ all, R passed": lambda: rules.composite(dense=rules.z_plus(), gate=PASS),
     "ε": lambda: rules.composite(conv=rules.epsilon()),
     "γ ¼ conv, ε dense": lambda: rules.composite(conv=rules.gamma()),
     "γ ¼ conv, R passed": lambda: rules.composite(conv=rules.gamma(), gate=PASS),
-    "γ ¼ all": lambda: rules.composite(conv=rules.gamma(), dense=rules.gamma()),
     "z^B first, γ ¼ conv": lambda: rules.epsilon_gamma_box(0, 1),
 }
 REFERENCES = ("with integrated gradients", "with single pixels removed")
@@ -46,19 +43,21 @@ CONTROLS = ("input × gradient", "γ ¼ conv, other image")
 
 
 class Net(nn.Module):
-    """Four convolutions and two dense layers, with an activation behind each but the last."""
+    """Convolutions with batch norm and an activation, means of 2×2, and two dense layers."""
 
-    def __init__(self, activation: Callable[[Tensor], Tensor], seed: int) -> None:
+    def __init__(self, activation: Callable[[Tensor], Tensor], depth: int, seed: int) -> None:
         rng = np.random.default_rng(seed)
         self.activation = activation
-        self.convs = nn.ModuleList(nn.Conv2d(c, 16, 3, padding=1, rng=rng) for c in (1, 16, 16, 16))
+        channels = (1, *[16] * (depth - 1))
+        self.convs = nn.ModuleList(nn.Conv2d(c, 16, 3, padding=1, rng=rng) for c in channels)
+        self.norms = nn.ModuleList(nn.BatchNorm2d(16) for _ in channels)
         self.dense = nn.Linear(16 * 4 * 4, 32, rng=rng)
         self.last = nn.Linear(32, 10, rng=rng)
 
     def forward(self, x: Tensor) -> Tensor:
         """The logits of images (n, 1, 8, 8)."""
-        for conv in self.convs:
-            x = self.activation(conv(x))
+        for conv, norm in zip(self.convs, self.norms, strict=True):
+            x = self.activation(norm(conv(x)))
         x = ops.flatten(ops.avg_pool2d(x, 2))
         return self.last(self.activation(self.dense(x)))
 
@@ -77,12 +76,12 @@ def correlation(a: Any, b: Any, x: np.ndarray) -> float:
     return float(np.mean([np.corrcoef(p[seen], q[seen])[0, 1] for p, q, seen in pairs]))
 
 
-def measure(name: str, seed: int, images: int, epochs: int) -> dict[str, tuple[float, ...]]:
+def measure(name: str, seed: int, depth: int, images: int, epochs: int) -> dict[str, tuple[float, ...]]:
     """The test accuracy of one network; of each table, and control, the correlations with both references."""
     x, y = digits()
     order = np.random.default_rng(0).permutation(len(x))
     train, test = order[:1400], order[1400 : 1400 + images]
-    model = Net(ACTIVATIONS[name], seed)
+    model = Net(ACTIVATIONS[name], depth, seed)
     optimiser = nn.Adam(model.parameters(), lr=3e-3)
     nn.fit(model, x[train], y[train], epochs, optimiser=optimiser, seed=seed, progress=False)
     shown = x[test]
@@ -101,13 +100,17 @@ def measure(name: str, seed: int, images: int, epochs: int) -> dict[str, tuple[f
 def main(arguments: list[str] | None = None) -> None:
     """Print the table."""
     parser = argparse.ArgumentParser("python -m experiments.activations", description=__doc__)
-    parser.add_argument("--images", type=int, default=200, help="to explain")
+    parser.add_argument("--depth", type=int, default=4, help="convolutions")
+    parser.add_argument("--images", type=int, default=100, help="to explain")
     parser.add_argument("--epochs", type=int, default=15)
     parser.add_argument("--seeds", type=int, default=3, help="networks for each activation")
     parser.add_argument("--activations", nargs="+", choices=ACTIVATIONS, default=list(ACTIVATIONS))
     options = parser.parse_args(arguments)
     found = {
-        name: [measure(name, seed, options.images, options.epochs) for seed in range(options.seeds)]
+        name: [
+            measure(name, seed, options.depth, options.images, options.epochs)
+            for seed in range(options.seeds)
+        ]
         for name in options.activations
     }
     for number, reference in enumerate(REFERENCES):

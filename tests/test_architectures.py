@@ -1,4 +1,4 @@
-"""Networks as they are found × methods: each works with a ledger that closes, or its refusal says the way on."""
+"""Networks as they are found × methods: a ledger that closes, or a refusal that says the way on."""
 
 from __future__ import annotations
 
