@@ -425,25 +425,47 @@ LAYERS: list[tuple[str, tuple[Any, ...], dict[str, Any], tuple[int, ...]]] = [
     ("Conv2d", (4, 6, 3, 1, 2, 2), {}, (2, 4, 9, 8)),
     ("Linear", (5, 3), {}, (4, 5)),
     ("Linear", (5, 3, False), {}, (4, 5)),
+    ("Conv1d", (4, 6, 3), {}, (2, 4, 9)),
+    ("Conv1d", (4, 6, 3, 2, 1, 2, 2, False), {}, (2, 4, 9)),
+    ("ConvTranspose2d", (4, 6, 3), {}, (2, 4, 5, 3)),
+    ("ConvTranspose2d", (4, 6, (3, 2), 2, 1, (1, 0), 2, False, (1, 2)), {}, (2, 4, 5, 3)),
+    *(("BatchNorm1d", (4,), {}, shape) for shape in ((3, 4), (3, 4, 5))),
+    ("BatchNorm1d", (4, 1e-2, None, False), {}, (3, 4)),
+    ("BatchNorm1d", (4, 1e-2, 0.1, True, False), {}, (3, 4)),
     ("BatchNorm2d", (4,), {}, (3, 4, 5, 2)),
     ("BatchNorm2d", (4, 1e-2, 0.3), {}, (3, 4, 5, 2)),
     ("BatchNorm2d", (4,), {"affine": False}, (3, 4, 5, 2)),
+    ("BatchNorm2d", (4,), {"momentum": None, "track_running_stats": False}, (3, 4, 5, 2)),
+    ("LayerNorm", (6,), {}, (3, 4, 6)),
+    ("LayerNorm", ((4, 6), 0.1), {"bias": False}, (3, 4, 6)),
+    ("LayerNorm", ([4, 6],), {"elementwise_affine": False}, (3, 4, 6)),
+    *(("GroupNorm", (2, 6), {}, shape) for shape in ((3, 6), (3, 6, 5), (3, 6, 2, 5))),
+    ("GroupNorm", (3, 6, 0.1, False), {}, (3, 6, 2, 5)),
     ("MaxPool2d", (2,), {}, (2, 3, 9, 8)),
     ("MaxPool2d", (3, 2, 1, 2), {"ceil_mode": True}, (2, 3, 9, 8)),
     ("AvgPool2d", (2,), {}, (2, 3, 9, 8)),
     ("AvgPool2d", (3, 2, 1), {"ceil_mode": True, "count_include_pad": False}, (2, 3, 9, 8)),
     ("AdaptiveAvgPool2d", (1,), {}, (2, 3, 9, 8)),
     ("AdaptiveAvgPool2d", ((4, 3),), {}, (2, 3, 9, 8)),
+    *(("AdaptiveMaxPool2d", (size,), {}, (2, 3, 9, 8)) for size in (1, (4, 3), (None, 11))),
+    ("AdaptiveAvgPool2d", ((None, 11),), {}, (2, 3, 9, 8)),
+    ("Upsample", (), {"scale_factor": 2}, (2, 3, 5, 4)),
+    ("Upsample", ((7, 9), None, "bilinear", True), {}, (2, 3, 5, 4)),
+    ("Upsample", (None, (2, 1.5), "bilinear"), {}, (2, 3, 5, 4)),
     ("Dropout", (0.5,), {}, (4, 5)),
     ("Flatten", (), {}, (2, 3, 4, 5)),
     ("Identity", (), {}, (4, 5)),
     ("ReLU", (), {}, (4, 5)),
     ("ReLU", (True,), {}, (4, 5)),
     ("LeakyReLU", (), {}, (4, 5)),
-    ("LeakyReLU", (0.2,), {}, (4, 5)),
+    ("LeakyReLU", (0.2, True), {}, (4, 5)),
+    *((name, args, {}, (4, 5)) for name in ("ReLU6", "SiLU", "Hardswish") for args in ((), (True,))),
+    *(("Hardsigmoid", args, {}, (4, 5)) for args in ((), (True,))),
+    *(("ELU", args, {}, (4, 5)) for args in ((), (0.3, True))),
+    *(("GELU", args, {}, (4, 5)) for args in ((), ("tanh",))),
     ("Sigmoid", (), {}, (4, 5)),
     ("Tanh", (), {}, (4, 5)),
-    ("Softplus", (), {}, (4, 5)),
+    *(("Softplus", args, {}, (4, 5)) for args in ((), (3,), (0.5, 0.4))),
     ("Softmax", (1,), {}, (4, 5)),
 ]
 
@@ -517,10 +539,15 @@ def test_layer(
     (x,) = draw_all(normal, (shape,), dtype)
     if name == "Dropout":  # in training the two draw other numbers
         ours.eval(), theirs.eval()
-    if name == "ReLU":  # PyTorch must not overwrite a leaf in place
+    if name == "Hardsigmoid":
+        compare(ours, hardsigmoid, [x])
+    elif getattr(theirs, "inplace", False):  # PyTorch must not overwrite a leaf
         compare(ours, lambda leaf: theirs(leaf.clone()), [x])
     else:
         compare_models(ours, theirs, x)
+    ours.eval(), theirs.eval()
+    assert_same_state(ours, theirs)
+    assert_close(ours(x).value, theirs(torch.from_numpy(x.copy())).detach(), what="output in eval mode")
 
 
 def test_containers_have_pytorch_s_keys() -> None:
@@ -557,6 +584,28 @@ def test_running_statistics_of_batch_norm(dtype: str) -> None:
     assert ours.state_dict()["1.num_batches_tracked"] == 3
     ours.eval(), theirs.eval()
     compare_models(ours, theirs, x)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_running_statistics_without_momentum_are_those_of_all_batches(dtype: str) -> None:
+    theirs = nn.BatchNorm1d(3, momentum=None).to(getattr(torch, dtype))
+    ours = mx.nn.BatchNorm1d(3, momentum=None)
+    ours.load_state_dict(as_arrays(theirs))
+    for x in draw_all(normal, ((4, 3), (6, 3, 5), (7, 3)), dtype):
+        compare_models(ours, theirs, x)
+        assert_same_state(ours, theirs)
+    ours.eval(), theirs.eval()
+    compare_models(ours, theirs, x)
+
+
+def test_weights_of_before_batches_were_counted() -> None:
+    theirs, ours = nn.Sequential(nn.BatchNorm2d(3)), mx.nn.Sequential(mx.nn.BatchNorm2d(3))
+    for model, x in ((theirs, torch.ones(2, 3, 4, 4)), (ours, np.ones((2, 3, 4, 4), np.float32))):
+        model(x)
+    state = {key: array + 1 for key, array in as_arrays(theirs).items() if "num" not in key}
+    theirs.load_state_dict(as_tensors(state))
+    ours.load_state_dict(state)
+    assert_same_state(ours, theirs)
 
 
 # Models

@@ -140,7 +140,43 @@ class Gate(mx.nn.Module):
         return y * mx.ops.global_avg_pool2d(y)
 
 
+class Rows(mx.nn.Module):
+    """Every place is made of its row, or of a sum over it."""
+
+    def __init__(self):
+        self.conv = mx.nn.Conv2d(2, 2, 2, rng=0)
+
+    def forward(self, x):
+        y = self.conv(x)
+        return mx.ops.layer_norm(y, y.shape[3]) + (y + y.sum((1, -1), keepdims=True)) * 2
+
+
+class Columns(Rows):
+    """Every place is made of a mean and of a maximum over its column."""
+
+    def forward(self, x):
+        y = self.conv(x)
+        return y + y.mean((-2,), keepdims=True) ** 2 + y.max(2, keepdims=True)
+
+
 NETWORKS = {
+    "rows": Rows,
+    "columns": Columns,
+    "upsampled": lambda: mx.nn.Sequential(
+        mx.nn.MaxPool2d(2),
+        mx.nn.Upsample(scale_factor=1.5),
+        mx.nn.ConvTranspose2d(2, 2, (3, 2), (2, 3), (1, 0), (1, 2), dilation=(1, 2), rng=0),
+    ),
+    "bilinear": lambda: mx.nn.Sequential(
+        mx.nn.Upsample((7, 14), mode="bilinear"), mx.nn.Conv2d(2, 2, 2, stride=3, rng=0), mx.nn.Softplus()
+    ),
+    "corners": lambda: mx.nn.Sequential(
+        mx.nn.Conv2d(2, 2, 1, rng=0), mx.nn.Upsample((6, 17), mode="bilinear", align_corners=True)
+    ),
+    "adaptive maxima": lambda: mx.nn.Sequential(
+        mx.nn.Conv2d(2, 2, 2, rng=0), mx.nn.AdaptiveMaxPool2d((4, 2)), mx.nn.GELU()
+    ),
+    "groups": lambda: mx.nn.Sequential(mx.nn.AvgPool2d(3), mx.nn.GroupNorm(1, 2)),
     "gate": Gate,
     "branches": Branches,
     "dilated": lambda: mx.nn.Sequential(mx.nn.Conv2d(2, 2, 3, 1, padding=3, dilation=3, rng=0)),
