@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,8 @@ from minixai import nn, ops, rules
 from minixai.errors import RuleError
 from minixai.methods import ZeroMapWarning, gradient, pattern_attribution, pattern_net
 from minixai.signal import Patterns, fit_patterns
-from tests.networks import cast, float64
+from tests.networks import cast, float64, randomised
+from tests.oracles import patterns as oracle
 
 
 class Branched(nn.Module):
@@ -264,6 +267,104 @@ def test_a_sigmoid_is_a_gate() -> None:
     np.testing.assert_allclose(e.ledger.gap, 0, atol=1e-12)
     assert np.abs(e.ledger.leaks["gate"]).min() > 1e-3
     assert pattern_net(sigmoid, X, patterns=p).map.any()
+
+
+def normed() -> nn.Module:
+    return randomised(
+        nn.Sequential(
+            nn.Conv2d(2, 6, 3, stride=2, padding=1, bias=False, rng=0),
+            nn.BatchNorm2d(6),
+            nn.ReLU(),
+            nn.Conv2d(6, 4, 3, groups=2, rng=1),
+            nn.BatchNorm2d(4),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(4 * 3 * 3, 5, rng=2),
+            nn.BatchNorm1d(5),
+            nn.ReLU(),
+            nn.Linear(5, 3, rng=3),
+        )
+    )
+
+
+def test_batch_norm_belongs_to_the_units_as_in_the_merged_network() -> None:
+    net = normed()
+    merged = nn.merge_batch_norm(net, X[:1])
+    data = [np.random.default_rng(seed).normal(0, 3, (20, 2, 9, 10)) for seed in (1, 2)]
+    own, of_merged = (fit_patterns(each, data, progress=False) for each in (net, merged))
+    for name in ("0", "3", "7"):
+        assert list(own[name].by_kind) == ["linear", "positive", "negative"]
+    for name, layer in own.items():
+        np.testing.assert_array_equal(layer.positive_count, of_merged[name].positive_count)
+        for kind, a in layer.by_kind.items():
+            np.testing.assert_allclose(a, of_merged[name].of(kind), rtol=1e-9, atol=1e-12)
+    for method in (pattern_net, pattern_attribution):
+        e, expected = method(net, X, patterns=own), method(merged, X, patterns=of_merged)
+        np.testing.assert_allclose(e.map, expected.map, rtol=1e-9, atol=1e-12 * np.abs(expected.map).max())
+    np.testing.assert_allclose(e.ledger.gap, 0, atol=1e-10 * np.abs(e.score).max())
+    assert "conv2d + batch_norm" in repr(e.ledger)
+
+
+@pytest.mark.parametrize("kind", ["linear", "positive", "negative"])
+def test_the_units_of_a_normed_layer_from_its_samples(kind: str) -> None:
+    """y = s·(wᵀx + b) + t has the weight s·w, and is positive where that is."""
+    net = randomised(nn.Sequential(nn.Conv2d(2, 4, 3, rng=0), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten()))
+    found = fit_patterns(net, DATA, progress=False)["0"].of(kind)
+    conv, norm = net[0], net[1]
+    s = norm.weight.value / np.sqrt(norm.running_var + norm.eps)
+    t = norm.bias.value - s * norm.running_mean
+    samples = oracle.conv_samples(
+        np.concatenate(DATA), conv.weight.value, conv.bias.value, (1, 1), (0, 0), (1, 1), groups=1
+    )
+    for k, (x, y) in enumerate(samples):
+        expected = oracle.pattern(x, s[k] * y + t[k], s[k] * conv.weight.value[k].ravel(), kind)
+        np.testing.assert_allclose(found[k].ravel(), expected, rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("between", "rectified"),
+    [
+        (lambda y: ops.max_pool2d(y, 2), True),
+        (lambda y: ops.pad(y, ((0, 0), (0, 0), (1, 1), (1, 1))), True),
+        (lambda y: ops.concat(y, np.ones_like(y.value)), True),
+        (lambda y: ops.flatten(ops.max_pool2d(y * -2.0 + 1.0, 2)), True),
+        (lambda y: ops.avg_pool2d(y, 2), False),
+        (lambda y: ops.max_pool2d(y, 2) * -1.0, False),
+        (lambda y: y + ops.tanh(y), False),
+    ],
+)
+def test_what_may_lie_between_a_layer_and_its_relu(between: Any, rectified: bool) -> None:
+    """What only moves entries leaves their signs; all else makes other units of them."""
+
+    class Between(nn.Module):
+        def __init__(self) -> None:
+            self.conv = nn.Conv2d(2, 3, 3, rng=0)
+
+        def forward(self, x: mx.Tensor) -> mx.Tensor:
+            return ops.flatten(ops.relu(between(self.conv(x))))
+
+    kinds = list(fit_patterns(float64(Between()), DATA, progress=False)["conv"].by_kind)
+    assert kinds == (["linear", "positive", "negative"] if rectified else ["linear"])
+
+
+def test_a_layer_with_two_norms_behind_its_calls_has_two_weights() -> None:
+    class Shared(nn.Module):
+        def __init__(self) -> None:
+            self.conv, self.one, self.two = nn.Conv2d(2, 2, 1, rng=0), nn.BatchNorm2d(2), nn.BatchNorm2d(2)
+
+        def forward(self, x: mx.Tensor) -> mx.Tensor:
+            x = ops.relu(self.one(self.conv(x)))
+            return ops.flatten(self.two(self.conv(x)))
+
+    with pytest.raises(ValueError, match="fit_patterns: layer 'conv' has several weights, expected one"):
+        fit_patterns(randomised(Shared()), DATA, progress=False)
+
+
+def test_an_affine_step_by_itself_is_a_unit_of_one_input() -> None:
+    x, s = mx.Tensor(np.array([[1.0, 2.0, 3.0]])), np.array([2.0, -4.0, 0.0])
+    y, g = x * s + 7.0, np.array([[1.0, 2.0, 3.0]])
+    np.testing.assert_array_equal(mx.backward(y, g, rules.pattern_net({}), wrt=[x])[x], [[0.5, -0.5, 0]])
+    np.testing.assert_array_equal(mx.backward(y, g, rules.pattern_attribution({}), wrt=[x])[x], g)
 
 
 class ByMatrix(nn.Module):

@@ -25,7 +25,7 @@ __all__ = ["composite", "epsilon_alpha2_beta1", "epsilon_gamma_box", "epsilon_pl
 
 NOT_SILENT = refuse(
     "z⁺, αβ and deep Taylor take a unit with z ≤ 0 for silent, which it is not before this operation, and "
-    "reward wrong inputs: mx.rules.composite(conv=mx.rules.gamma()) does not, "
+    "reward wrong inputs: mx.rules.composite(conv=mx.rules.gamma()), or conv=mx.rules.epsilon(), does not; "
     "gate=mx.rules.pass_through() lets them"
 )
 
@@ -46,8 +46,8 @@ def composite(
         what an operation is                what it gets
         WEIGHTED, DENSE                     first, conv, dense
         AFFINE behind these, unit by unit   is one layer with them: Σ x·(s·w) + (s·b + t)
-        AFFINE elsewhere                    s·x/y · R, exact for LRP-0; where s and t are not trained, and
-                                            before the first layer with weights, R
+        AFFINE elsewhere                    s·x/y · R, exact for LRP-0 and ε; where s and t are not trained,
+                                            and before the first layer with weights, R
         POOL                                pool
         MOVE, pad                           R goes back to its place
         RECTIFIER, dropout                  R

@@ -70,7 +70,7 @@ def less_the_constant(g: Array, node: Node) -> Shares:
 
 @saying("fuses")
 def affine(g: Array, node: Node) -> Shares:
-    """y = s·x + t as it stands alone: R_x = s·x/y · R, and t/y · R is the bias's.
+    """y = s·x + t as it stands alone: R_x = s·x/y · R, and t/y · R is the bias's; exact for LRP-0 and ε.
 
     Before the first layer with weights R_x = R where s and t are fixed: a model's own preprocessing.
     """
