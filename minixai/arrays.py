@@ -29,14 +29,21 @@ def as_array(call: str, name: str, values: Any) -> np.ndarray[Any, Any]:
     return np.asarray(values)
 
 
-def floats(call: str, name: str, values: Any) -> Array:
-    """The values as float32 or float64; integers, booleans and float16 become float32."""
+def floats(call: str, name: str, values: Any, other: Any = np.float32) -> Array:
+    """The values as float32 or float64; integers, booleans, float16, Python's numbers as the other dtype."""
     array = as_array(call, name, values)
-    if array.dtype.kind in "biu" or array.dtype == np.float16:
-        array = array.astype(np.float32)
+    if array.dtype.kind in "biu" or array.dtype == np.float16 or _has_no_dtype(values):
+        array = array.astype(other)
     if array.dtype not in (np.float32, np.float64):
         raise TypeError(f"{call}: {name} has dtype {array.dtype}, expected float32, float64 or integers")
     return array
+
+
+def _has_no_dtype(values: Any) -> bool:
+    """Whether it is a number of Python's, or a list or a tuple of them, at any depth."""
+    if isinstance(values, list | tuple):
+        return all(map(_has_no_dtype, values))
+    return isinstance(values, int | float) and not isinstance(values, np.generic)
 
 
 def holds(values: Any, kind: type) -> bool:

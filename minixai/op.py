@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from minixai.arrays import on_copies, read_only
+from minixai.arrays import floats, on_copies, read_only
 from minixai.context import current_layer, recording
 from minixai.tape import Node, Rule, Tensor
 from minixai.typing import Array
@@ -41,7 +41,7 @@ class Trait(Enum):
     PRODUCT = "of two paths; or a quotient by one"
     STANDARDISE = "as NORMALISE, (x − mean) / spread by rows, x.reshape(len(saved), −1); saved is 1 / spread"
     NORMALISE = "divides x by what depends on x"
-    LOSS = "of a batch: no score"
+    LOSS = "of a batch: no score; the prediction comes first, then its target"
     LINK = "makes probabilities of logits, or their logarithms"
 
     def __repr__(self) -> str:
@@ -135,19 +135,23 @@ class Op:
         for name, array in zip(self.input_names[: self.required], arrays, strict=False):
             if array is None:
                 raise TypeError(f"{self.name}: {name} is None, expected a tensor, an array or a number")
-        floats = (a for a in arrays if isinstance(a, Tensor | np.ndarray) and a.dtype.kind == "f")
-        dtype, *others = dict.fromkeys(str(a.dtype) for a in floats) or ["float32"]
+        loss = Trait.LOSS in self.traits  # its target, if that is an array, is cast to the prediction's dtype
+        kinds = (Tensor if loss and k else Tensor | np.ndarray for k in range(len(arrays)))
+        given = (a for a, kind in zip(arrays, kinds, strict=True) if isinstance(a, kind))
+        dtype, *others = dict.fromkeys(str(a.dtype) for a in given if a.dtype.kind == "f") or ["float32"]
         if others:
             raise TypeError(f"{self.name}: inputs of {', '.join([dtype, *others])}, expected one dtype")
-        return tuple(
-            a if a is None or isinstance(a, Tensor) else Tensor(Tensor(a).value.astype(dtype)) for a in arrays
-        )
+        return tuple(a if a is None or isinstance(a, Tensor) else _as_tensor(a, dtype) for a in arrays)
 
     def __reduce__(self) -> str:
         return self.forward.__qualname__
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
+
+
+def _as_tensor(array: Any, dtype: str) -> Tensor:
+    return Tensor(floats("Tensor", "array", array, dtype).astype(dtype))
 
 
 def _kept(saved: Any) -> Any:

@@ -30,7 +30,7 @@ def operator(name: str, reflected: bool = False) -> Callable[..., Tensor]:
 
 
 class Tensor(OnTape):
-    """A float32 or float64 array (others become float32), and the node that made it: None for a leaf."""
+    """A float64 or float32 array (all others become float32), and the node that made it: None for a leaf."""
 
     __array_ufunc__ = None  # leaves array + tensor to the tensor
 
@@ -56,8 +56,8 @@ class Tensor(OnTape):
     __mul__, __rmul__ = operator("multiply"), operator("multiply", reflected=True)
     __truediv__, __rtruediv__ = operator("divide"), operator("divide", reflected=True)
     __matmul__, __rmatmul__ = operator("matmul"), operator("matmul", reflected=True)
-    __neg__, __pow__, __getitem__ = operator("negative"), operator("power"), operator("slice")
-    sum, mean, max = operator("sum"), operator("mean"), operator("max")
+    __pow__, __rpow__ = operator("power"), operator("power", reflected=True)
+    __neg__, __getitem__, sum, mean, max = map(operator, ("negative", "slice", "sum", "mean", "max"))
 
     def __iter__(self) -> Iterator[Tensor]:
         return (self[i] for i in range(len(self.value)))
@@ -69,6 +69,9 @@ class Tensor(OnTape):
     def transpose(self, *axes: Any) -> Tensor:
         """transpose(0, 2, 1) is transpose((0, 2, 1)); no axes reverse the order."""
         return operations["transpose"](self, axes[0] if axes and np.iterable(axes[0]) else axes or None)
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return np.array(self.value, dtype=dtype, copy=copy)
@@ -123,9 +126,8 @@ def tape_of(output: Tensor, wrt: Iterable[Tensor] | None = None) -> dict[Tensor,
     """
     found, stack = {output}, [output]
     while stack:
-        new = set(stack.pop().inputs) - found
+        stack.extend(new := set(stack.pop().inputs) - found)
         found |= new
-        stack.extend(new)
     order = sorted(found, key=lambda tensor: tensor.number)
     depends = {tensor for tensor in order if tensor.node is None} if wrt is None else set(wrt)
     tape: dict[Tensor, Node | None] = {}

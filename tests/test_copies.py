@@ -14,6 +14,7 @@ import pytest
 
 import minixai as mx
 from minixai import nn, ops
+from minixai.op import Op
 from minixai.rules import Rules
 from tests.networks import cast
 
@@ -81,6 +82,12 @@ def assert_equal(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> None:
     assert a.keys() == b.keys()
     for name in a:
         np.testing.assert_array_equal(a[name], b[name], err_msg=name)
+
+
+@parametrize
+def test_every_operation_is_itself(kind: str) -> None:
+    every = [op for name in ops.__all__ if isinstance(op := getattr(ops, name), Op)]
+    assert all(COPIES[kind](op) is op for op in every)
 
 
 @parametrize

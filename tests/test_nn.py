@@ -340,6 +340,26 @@ def test_fit_regresses_with_another_loss():
     np.testing.assert_allclose(model.weight.value, [[1, -2, 0.5]], atol=1e-3)
 
 
+@pytest.mark.parametrize("loss", [mx.ops.mean_squared_error, lambda output, y: ((output - y) ** 2).mean()])
+def test_fit_casts_targets_to_the_dtype_of_the_model(loss):
+    x = np.random.default_rng(0).standard_normal((20, 2))
+    for y in (x[:, :1] - x[:, 1:], np.arange(20).reshape(20, 1)):
+        histories = []
+        for dtype in (np.float64, np.float32):
+            model = mx.nn.Linear(2, 1, rng=0)
+            given = y.astype(dtype) if y.dtype.kind == "f" else y
+            history = mx.nn.fit(model, x, given, 2, 5, loss=loss, validation=(x, given), progress=False)
+            histories.append(history)
+            assert model.dtype == np.float32
+        assert histories[0] == histories[1]
+
+
+def test_labels_that_are_floats_are_refused():
+    x, y = xor()
+    with pytest.raises(TypeError, match=r"labels are floats, expected integers: labels.astype\(int\)"):
+        mx.nn.fit(mlp(), x, y.astype(float), progress=False)
+
+
 def modes(model):
     return [module.training for _, module in model.named_modules()]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -226,6 +227,26 @@ def test_a_table_sees_other_weights(patterns: Patterns) -> None:
     output = with_state(lambda state: state | {"first.weight": state["first.weight"] * -1.5})(mx.Tensor(X))
     with pytest.raises(RuleError, match="those of layer 'first' were fitted to other weights"):
         mx.backward(output, rules=rules.pattern_net(patterns))
+
+
+class Power(nn.Module):
+    """A dense layer, and a power between it and the next."""
+
+    def __init__(self, function: Callable[[mx.Tensor], mx.Tensor]) -> None:
+        self.dense, self.last, self.function = nn.Linear(180, 4, rng=0), nn.Linear(4, 3, rng=1), function
+
+    def forward(self, x: mx.Tensor) -> mx.Tensor:
+        return self.last(self.function(self.dense(ops.flatten(x))))
+
+
+@pytest.mark.parametrize("function", [lambda y: y**2, lambda y: 2**y], ids=["base", "exponent"])
+def test_a_power_is_a_gate_by_whichever_of_its_inputs_is_the_path(function: Any) -> None:
+    net = float64(Power(function))
+    p = fit_patterns(net, DATA, progress=False)
+    e = pattern_attribution(net, X, patterns=p)
+    np.testing.assert_allclose(e.ledger.gap, 0, atol=1e-12)
+    assert np.abs(e.ledger.leaks["gate"]).min() > 1e-3
+    assert pattern_net(net, X, patterns=p).map.any()
 
 
 def test_the_paths_of_a_sum_get_half_each() -> None:

@@ -227,6 +227,8 @@ def test_receptive_fields_that_have_no_answer(net):
         receptive_field(y, x, 0, 0)
     with pytest.raises(ValueError, match="does not depend"):
         receptive_field(y, mx.Tensor(x.value), 0, 0)
+    with pytest.raises(RuleError, match=r"an input of add .* has shape \(1, 8, 8\), expected \(n, c, h, w\)"):
+        receptive_field(x + x.sum(1), x, 0, 0)
     with pytest.raises(RuleError, match="concat along axis 2"):
         receptive_field(mx.ops.concat(x, x, axis=2), x, 0, 0)
 

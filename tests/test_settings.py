@@ -42,7 +42,6 @@ CALLS = {  # "call.setting" → what is called with the setting
     ),
     "quality.ridge": lambda v: evaluate.quality(NET, BATCHES, BATCHES, ridge=[1e-6, v], progress=False),
     "leaky_relu.slope": lambda v: ops.leaky_relu(X, v),
-    "power.exponent": lambda v: ops.power(X, v),
     "elu.alpha": lambda v: ops.elu(X, v),
     "softplus.beta": lambda v: ops.softplus(X, v),
     "softplus.threshold": lambda v: ops.softplus(X, threshold=v),

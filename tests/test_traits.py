@@ -55,7 +55,9 @@ CALLS = [
     *(call(name, 4 * X) for name in ("relu", "relu6", "leaky_relu", "elu", "sigmoid", "tanh", "softplus")),
     *(call(name, 4 * X) for name in ("silu", "gelu", "hardsigmoid", "hardswish", "step", "exp")),
     call("log", np.abs(X) + 1),
-    call("power", X, exponent=3),
+    call("power", X, np.array(3.0)),
+    call("power", np.array(2.0), X, paths=(1,)),
+    call("power", np.abs(X) + 1, normal(4, seed=1), paths=(0, 1)),
     call("softmax", X),
     call("log_softmax", X, axis=0),
     call("cross_entropy", X, labels=np.array([0, 3, 1])),
@@ -194,6 +196,11 @@ def affine(f: Call) -> bool:
         return is_linear(lambda x: f(x) - zero, *f.xs)
 
 
+def product(f: Call) -> bool:
+    with np.errstate(invalid="ignore"):  # of powers of negative numbers: NaN, and so not linear
+        return not is_linear(f, *f.xs) and (len(f.paths) > 1 or not affine(f))
+
+
 def normalise(f: Call) -> bool:
     """What is added, or multiplied, to all is divided out again."""
     same = [f(*(change(x) for x in f.xs)) for change in (lambda x: x + 3, lambda x: 4 * x)]
@@ -233,7 +240,7 @@ CLAIMS: dict[Trait, Callable[[Call], bool]] = {
     Trait.AFFINE: lambda f: affine(f) and is_entry_by_entry(f),
     Trait.SUM: lambda f: len(f.paths) > 1 and is_linear(f, *f.xs),
     Trait.HOMOGENEOUS: is_homogeneous,
-    Trait.PRODUCT: lambda f: not is_linear(f, *f.xs) and (len(f.paths) > 1 or not affine(f)),
+    Trait.PRODUCT: product,
     Trait.NORMALISE: normalise,
     Trait.STANDARDISE: standardise,
     Trait.LOSS: lambda f: f(*f.xs).ndim == 0,

@@ -32,7 +32,7 @@ def receptive_field(y: Tensor, x: Tensor, row: int, column: int) -> tuple[slice,
         for each in {
             each for each, need in zip(node.inputs, node.needs, strict=True) if need and each is not None
         }:
-            masks = _seen_by(node, seen[tensor], each.shape[2:])
+            masks = _seen_by(node, seen[tensor], each.shape)
             seen[each] = tuple(m | old for m, old in zip(masks, seen.get(each, masks), strict=True))
     if x not in seen:
         raise ValueError(f"receptive_field: {y!r} does not depend on {x!r}")
@@ -40,14 +40,16 @@ def receptive_field(y: Tensor, x: Tensor, row: int, column: int) -> tuple[slice,
     return rows, columns
 
 
-def _seen_by(node: Node, masks: tuple[Mask, ...], sizes: tuple[int, ...]) -> tuple[Mask, ...]:
-    """The rows and columns of an input, of these sizes, that the given ones of the output depend on."""
+def _seen_by(node: Node, masks: tuple[Mask, ...], shape: tuple[int, ...]) -> tuple[Mask, ...]:
+    """The rows and columns of an input of this shape that the given ones of the output depend on."""
     looks = node.op.looks
     if looks is None and ENTRY_BY_ENTRY.intersection(node.traits):
         looks = same
     if looks is None:
         raise RuleError(f"receptive_field: no rule for {node.label}, which does not say where it looks")
-    return tuple(looks(masks[axis], size, node, axis) for axis, size in enumerate(sizes))
+    if len(shape) != 4:
+        raise RuleError(f"receptive_field: an input of {node.label} has shape {shape}, expected (n, c, h, w)")
+    return tuple(looks(masks[axis], size, node, axis) for axis, size in enumerate(shape[2:]))
 
 
 def _extent(mask: Mask) -> slice:

@@ -42,13 +42,14 @@ def fit(
 ) -> list[Epoch]:
     """Train a model on shuffled mini-batches and return what each epoch gave.
 
-    x: (n, …) inputs. y: (n,) integer labels for `cross_entropy`, or what else `loss(output, y)` takes.
+    x: (n, …) inputs. y: (n,) integer labels for `cross_entropy`, or what else `loss(output, y)` takes; floats
+    are cast to the model's dtype.
     optimiser: None means Adam with lr 1e-3. validation: (x, y) to report on after each epoch; the
     accuracy is there for integer labels. seed: of the shuffling.
     Whatever its mode, the model trains as in train mode and is validated as in eval mode; its mode stays.
     Raises FloatingPointError as soon as the loss is not finite, ValueError where there is nothing to train.
     """
-    x, y = model.check_input("fit", x), as_array("fit", "y", y)
+    x, y = model.check_input("fit", x), _targets(model, y)
     if len(x) != len(y):
         raise ShapeError(f"fit: {len(x)} inputs and {len(y)} targets, expected as many")
     if epochs < 1 or batch_size < 1:
@@ -93,7 +94,13 @@ def _gradients(
     return float(value.value), backward(value, wrt=parameters)
 
 
+def _targets(model: Module, y: Any) -> np.ndarray[Any, Any]:
+    """Labels as they are; floats in the model's dtype."""
+    y = as_array("fit", "y", y)
+    return y.astype(model.dtype, copy=False) if y.dtype.kind == "f" else y
+
+
 def _validate(model: Module, x: Any, y: Any, loss: Callable[..., Tensor]) -> tuple[float, float | None]:
-    output, y = model.predict(x), np.asarray(y)
+    output, y = model.predict(x), _targets(model, y)
     accuracy = float((output.argmax(axis=1) == y).mean()) if y.dtype.kind in "iu" else None
     return float(loss(Tensor(output), y).value), accuracy

@@ -59,7 +59,7 @@ def window_of(i: int, count: int, size: int) -> slice:
 
 
 def reduced(mask: Mask, size: int, node: Node, axis: int) -> Mask:
-    """Sums, means, maxima and normalisation: everywhere along the axes that they take together."""
+    """Sums, means and maxima: everywhere along the axes that they take together."""
     axes, ndim = node.params["axis"], node.arrays[0].ndim
     taken = normalize_axis_tuple(range(ndim) if axes is None else axes, ndim)
     return np.ones(size, bool) if 2 + axis in taken else same(mask, size, node, axis)

@@ -143,8 +143,8 @@ def passed_on(g: Array, node: Node) -> Shares:
 
 def gate(g: Array, node: Node) -> Shares:
     """gx = f′(x)·g; the gate holds back the rest."""
-    gx = np.asarray(next(iter(node.op.vjp(g, node))))
-    return Shares([gx], gate=per_image(g - gx))
+    cotangents = list(node.op.vjp(g, node))
+    return Shares(cotangents, gate=per_image(g) - per_image(np.asarray(cotangents[path_of(node)])))
 
 
 def spread(g: Array, node: Node) -> Shares:
