@@ -136,8 +136,7 @@ def tape_of(output: Tensor, wrt: Iterable[Tensor] | None = None) -> dict[Tensor,
             paths = [tape[x] for x in tensor.inputs if x in depends]
             before = frozenset[Hashable]().union(*(each.before.union(each.traits) for each in paths if each))
             node = replace(node, needs=tuple(x in depends for x in node.inputs), before=before)
-            if paths:
-                depends.add(tensor)
+            depends.update([tensor] if paths else [])
         tape[tensor] = node
     return tape
 
@@ -168,8 +167,7 @@ def backward(
     does not cover, ValueError for a tensor in `wrt` on which the output does not depend.
     """
     targets = None if wrt is None else set(wrt)
-    tape = tape_of(output, targets)
-    tape = rules.read(tape, targets or ()) if rules is not None and hasattr(rules, "read") else tape
+    tape = getattr(rules, "read", lambda tape, kept: tape)(tape_of(output, targets), targets or ())
     targets = {tensor for tensor, node in tape.items() if node is None} if targets is None else targets
     if strangers := targets.difference(tape):
         raise ValueError(f"backward: the output does not depend on {strangers} in wrt")

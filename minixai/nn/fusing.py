@@ -40,8 +40,8 @@ def fused(
         found[y] = node
         if node and Trait.AFFINE in node.traits and sum(node.needs) == 1 and wanted(node):
             z = node.inputs[node.needs.index(True)]
-            layer = found.get(z) if z and z not in kept and uses[z] == 1 else None
-            if z and layer and (joined := _joined(layer, node)):
+            layer = None if z is None or z in kept or uses[z] > 1 else found.get(z)
+            if z is not None and layer and (joined := _joined(layer, node)):
                 del found[z]
                 found[y] = joined
     return found
