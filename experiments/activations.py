@@ -102,8 +102,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser("python -m experiments.activations", description=__doc__)
     parser.add_argument("--depth", type=int, default=4, help="convolutions")
     parser.add_argument("--images", type=int, default=100, help="to explain")
-    parser.add_argument("--epochs", type=int, default=15)
-    parser.add_argument("--seeds", type=int, default=3, help="networks for each activation")
+    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--seeds", type=int, default=2, help="networks for each activation")
     parser.add_argument("--activations", nargs="+", choices=ACTIVATIONS, default=list(ACTIVATIONS))
     options = parser.parse_args(arguments)
     found = {
