@@ -126,6 +126,24 @@ def test_rules_of_average_pooling(name: str, pool: Any, kind: str) -> None:
     assert_as_oracle(name, y, x, matrix, matrix != 0, np.zeros(len(matrix)), 3)
 
 
+SWITCHES = np.tile(np.arange(30) // 2, (2, 2, 1)).reshape(2, 2, 5, 6)  # windows share a place and add up
+
+
+@pytest.mark.parametrize("pool", [
+    lambda x: x.mean((2, 3)),
+    lambda x: x.sum(1),
+    lambda x: ops.max_unpool2d(x, switches=np.resize(SWITCHES, x.shape), size=8),
+    lambda x: ops.upsample(x, scale_factor=2, mode="bilinear"),
+    lambda x: ops.upsample(x, size=(7, 9), mode="bilinear", align_corners=True),
+], ids=["mean", "sum", "max_unpool2d", "bilinear", "bilinear, corners"])  # fmt: skip
+@pytest.mark.parametrize("name", ["epsilon", "zero", "gamma", "alpha2_beta1", "z_plus", "norm"])
+def test_rules_of_other_pools(name: str, pool: Any) -> None:
+    x = inputs("negative too", (2, 2, 5, 6), np.random.default_rng(7))
+    matrix = pool(mx.Tensor(np.eye(60).reshape(60, 2, 5, 6))).value.reshape(60, -1).T
+    y = pool(x)
+    assert_as_oracle(name, y, x, matrix, matrix != 0, np.zeros(len(matrix)), 3)
+
+
 def test_the_cotangent_of_the_bias_is_what_leaked_to_it() -> None:
     rng = np.random.default_rng(0)
     x, w, b = (mx.Tensor(rng.standard_normal(shape)) for shape in ((3, 2, 5, 5), (4, 2, 3, 3), (4,)))
