@@ -1,27 +1,13 @@
 """The operations of the tape. Each stands with its VJP directly below it."""
 
 from minixai.op import Op
-from minixai.ops.activation import (
-    elu,
-    gelu,
-    hardsigmoid,
-    hardswish,
-    leaky_relu,
-    log_softmax,
-    relu,
-    relu6,
-    sigmoid,
-    silu,
-    softmax,
-    softplus,
-    step,
-    tanh,
-)
+from minixai.ops.activation import leaky_relu, log_softmax, relu, sigmoid, softmax, step, tanh
 from minixai.ops.arithmetic import add, divide, exp, linear, log, matmul, multiply, negative, power, subtract
 from minixai.ops.convolution import conv1d, conv2d, conv_transpose2d
 from minixai.ops.loss import cross_entropy, mean_squared_error
 from minixai.ops.normalisation import batch_norm, dropout, group_norm, layer_norm
 from minixai.ops.pooling import avg_pool2d, max_pool2d, max_unpool2d, p_norm_pool2d, switches
+from minixai.ops.rectifiers import elu, gelu, hardsigmoid, hardswish, relu6, silu, softplus
 from minixai.ops.reduction import max, mean, sum
 from minixai.ops.resizing import adaptive_avg_pool2d, adaptive_max_pool2d, global_avg_pool2d, upsample
 from minixai.ops.shaping import concat, flatten, pad, reshape, slice, transpose
