@@ -42,6 +42,7 @@ class Trait(Enum):
     SUM = "as HOMOGENEOUS, a sum or a difference of two paths"
     HOMOGENEOUS = "y(c·x) = c·y(x) for c > 0"
     PRODUCT = "of two paths; or a quotient by one"
+    STANDARDISE = "as NORMALISE, (x − mean) / spread by rows, x.reshape(len(saved), −1); saved is 1 / spread"
     NORMALISE = "divides x by what depends on x"
     LOSS = "of a batch: no score; the prediction comes first, then its target"
     LINK = "makes probabilities of logits, or their logarithms"

@@ -98,7 +98,8 @@ class Node:
     before: frozenset[Hashable] = frozenset()  # the traits of all that lies before it on the way from these
 
     traits = property(lambda self: self.op.traits_of(self), doc="What kind of operation this call is.")
-    label = property(lambda self: f"{self.op.name} (layer {self.layer!r})")
+    name = property(lambda self: self.op.name)
+    label = property(lambda self: f"{self.name} (layer {self.layer!r})")
 
 
 class Operation(Protocol):
@@ -135,8 +136,7 @@ def tape_of(output: Tensor, wrt: Iterable[Tensor] | None = None) -> dict[Tensor,
             paths = [tape[x] for x in tensor.inputs if x in depends]
             before = frozenset[Hashable]().union(*(each.before.union(each.traits) for each in paths if each))
             node = replace(node, needs=tuple(x in depends for x in node.inputs), before=before)
-            if paths:
-                depends.add(tensor)
+            depends.update([tensor] if paths else [])
         tape[tensor] = node
     return tape
 
@@ -162,12 +162,12 @@ def backward(
 
     cotangent: where the walk starts, of the output's shape; None means ones.
     rules: (layer, op), layer, op or trait -> rule, and a rule is (g, node) -> a cotangent for every input;
-        the last ones may be left off where they were not given. Its arrays are read-only.
+        the last ones may be left off where not given; arrays are read-only. A table's `read` edits the tape.
     Raises ShapeError for a cotangent of a wrong shape, RuleError for an operation that a strict table
     does not cover, ValueError for a tensor in `wrt` on which the output does not depend.
     """
     targets = None if wrt is None else set(wrt)
-    tape = tape_of(output, targets)
+    tape = getattr(rules, "read", lambda tape, kept: tape)(tape_of(output, targets), targets or ())
     targets = {tensor for tensor, node in tape.items() if node is None} if targets is None else targets
     if strangers := targets.difference(tape):
         raise ValueError(f"backward: the output does not depend on {strangers} in wrt")

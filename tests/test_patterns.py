@@ -404,13 +404,17 @@ def test_bad_arguments(arguments: dict, message: str) -> None:
         fit(network(), **{"batches": [images()], **arguments})
 
 
-def test_batch_normalisation_must_be_merged_first() -> None:
+def test_batch_normalisation_is_part_of_the_units_before_it() -> None:
     nn = mx.nn
-    net = nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3), nn.ReLU())
-    with pytest.raises(ValueError, match="a batch normalisation follows '0'; merge it first"):
-        fit(net, [images()])
+    net = nn.Sequential(nn.Conv2d(2, 3, 3, rng=0), nn.BatchNorm2d(3), nn.ReLU())
+    rng = np.random.default_rng(0)
+    state = net.state_dict() | {"1.running_mean": rng.standard_normal(3).astype(np.float32)}
+    net.load_state_dict(state | {"1.weight": np.array([2, -0.5, 0.25], np.float32)})
     merged = nn.merge_batch_norm(net, images()[:1].astype(np.float32))
-    assert list(fit(merged, [images()])["0"].by_kind) == ["linear", "positive", "negative"]
+    own, of_merged = fit(net, [images()]), fit(merged, [images()])
+    assert list(own["0"].by_kind) == ["linear", "positive", "negative"]
+    for kind, a in own["0"].by_kind.items():
+        np.testing.assert_allclose(a, of_merged["0"].of(kind), rtol=1e-4, atol=1e-5)
 
 
 def test_an_unknown_layer_is_named() -> None:

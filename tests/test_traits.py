@@ -207,6 +207,19 @@ def normalise(f: Call) -> bool:
     return any(np.allclose(y, f(*f.xs), atol=1e-4) for y in same)
 
 
+def standardise(f: Call) -> bool:
+    """Rows of x, as many as what is saved has entries, have the mean 0 and the saved spread is theirs."""
+    (x,) = f.xs
+    tensor = Tensor(x)
+    y = f.op(tensor, **f.settings)
+    if y.node is None or np.ndim(y.node.saved) != 2:
+        return False
+    rows = x.reshape(len(y.node.saved), -1)
+    centred = (rows - rows.mean(axis=1, keepdims=True)) * y.node.saved
+    spread = y.value.reshape(rows.shape).std(axis=1)
+    return np.allclose(y.value.reshape(rows.shape), centred) and np.allclose(spread, 1, atol=1e-3)
+
+
 def link(f: Call) -> bool:
     y = f(*f.xs)
     p = np.exp(y) if np.all(y <= 0) else y
@@ -229,6 +242,7 @@ CLAIMS: dict[Trait, Callable[[Call], bool]] = {
     Trait.HOMOGENEOUS: is_homogeneous,
     Trait.PRODUCT: product,
     Trait.NORMALISE: normalise,
+    Trait.STANDARDISE: standardise,
     Trait.LOSS: lambda f: f(*f.xs).ndim == 0,
     Trait.LINK: link,
 }
@@ -279,6 +293,7 @@ def test_what_a_trait_claims(one: Call, trait: Trait) -> None:
         ("add", Trait.POOL),
         ("negative", Trait.POOL),
         ("exp", Trait.NORMALISE),
+        ("softmax", Trait.STANDARDISE),
     ],
 )
 def test_a_false_claim_is_noticed(name: str, trait: Trait) -> None:

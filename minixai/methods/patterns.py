@@ -21,9 +21,9 @@ from minixai import rules
 from minixai.errors import speaking_as
 from minixai.methods.catalogue import method
 from minixai.methods.question import Answer, Question
-from minixai.rules.patterns import Given
+from minixai.rules.patterns import Given, Kind
 from minixai.settings import finite_array
-from minixai.signal.patterns import Kind, Patterns, check_patterns
+from minixai.signal.patterns import Patterns, check_patterns
 
 __all__ = ["pattern_attribution", "pattern_net"]
 

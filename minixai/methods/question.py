@@ -33,7 +33,7 @@ from minixai.nn.module import check_model, traced
 from minixai.progress import progress_bar
 from minixai.rules.shares import per_image
 from minixai.settings import one_of, whole_number
-from minixai.tape import Rule, Tensor, backward
+from minixai.tape import Node, Rule, Tensor, backward, tape_of
 from minixai.typing import Array
 
 __all__ = ["Answer", "Numbers", "Question"]
@@ -49,6 +49,7 @@ class Answer:
     ledger: Ledger | None = None
     gap: Array | None = None  # (n,): Σ map less the change of the score
     quantity: str = ""  # what the map is about, where that is not the score
+    how: str = ""  # what the method chose by itself
 
 
 class _AtX(NamedTuple):
@@ -131,6 +132,11 @@ class Question:
             warn(f"{self.call}: {what}: the map is the gradient", UnusedTableWarning)
         return Answer(g, Ledger(per_image(self.cotangent), hits, per_image(g)) if ledger else None)
 
+    def nodes(self) -> list[Node]:
+        """The operations on the way from x to the unit."""
+        leaf, output = self._at_x.tape or self._tape(self.x)
+        return [node for node in tape_of(output, [leaf]).values() if node and any(node.needs)]
+
     def gradients(self, points: Array, images: Numbers) -> Array:
         """(m, …): the gradients at m points, of the unit that one of the images each has."""
         leaf, output = self._tape(points)
@@ -170,7 +176,7 @@ class Question:
                 f"{self.call}: the map is {came}, expected an array of floats of x's shape {self.x.shape}"
             )
         return Explanation(
-            method,
+            f"{method} ({answer.how})" if answer.how else method,
             kind,
             map_.astype(self.x.dtype, copy=False),
             self.x,

@@ -5,17 +5,15 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from minixai import ops
 from minixai.arrays import as_array
-from minixai.context import apart
 from minixai.errors import came
 from minixai.nn import Module
-from minixai.op import Trait
+from minixai.nn.logits import logits_of
 from minixai.tape import Node, Tensor
 from minixai.typing import Array
 
@@ -30,7 +28,6 @@ __all__ = [
     "check_layer",
     "check_unit",
     "class_indices",
-    "logits_of",
     "select_unit",
 ]
 
@@ -195,24 +192,6 @@ def _check_neuron(call: str, neuron: Any) -> None:
     if not all(isinstance(place, int | np.integer | str) for place in places):
         forms = "(channel, row, column), (channel, 'max'), (channel,) or (index,)"
         raise TypeError(f"{call}: neuron is {came(neuron)}, expected {forms}, of whole numbers")
-
-
-def logits_of(output: Tensor) -> tuple[Tensor, Node | None]:
-    """The output before a final softmax, log-softmax or sigmoid, and the node of that one or None.
-
-    What only rearranges entries behind it is done to the logits. A link along the batch is none of classes.
-    """
-    moves: list[Node] = []
-    tensor = output
-    while (node := tensor.node) and Trait.REARRANGE in node.traits and len(tensor.inputs) == 1:
-        moves.append(node)
-        (tensor,) = tensor.inputs
-    if node is None or Trait.LINK not in node.traits or node.params.get("axis") in (0, -tensor.ndim):
-        return output, None
-    (logits,) = tensor.inputs
-    for move in reversed(moves):
-        logits = apart(partial(move.op, logits, **move.params), current_layer=move.layer)
-    return logits, node
 
 
 def class_indices(call: str, target: Any, n: int) -> Indices | None:

@@ -101,7 +101,7 @@ def _seen_by_layer_norm(mask: Mask, size: int, node: Node, axis: int) -> Mask:
     return np.ones(size, bool) if 2 + axis >= x.ndim - np.size(shape) else mask
 
 
-@operation(Trait.NORMALISE, looks=_seen_by_layer_norm)
+@operation(Trait.STANDARDISE, Trait.NORMALISE, looks=_seen_by_layer_norm)
 def layer_norm(x: Array, *, normalized_shape: int | tuple[int, ...], eps: float = 1e-5) -> tuple[Array, Any]:
     """y = (x − mean) / √(variance + eps), both over the last axes, whose sizes normalized_shape is.
 
@@ -125,7 +125,7 @@ def _everywhere(mask: Mask, size: int, node: Node, axis: int) -> Mask:
     return np.ones(size, bool)
 
 
-@operation(Trait.NORMALISE, looks=_everywhere)
+@operation(Trait.STANDARDISE, Trait.NORMALISE, looks=_everywhere)
 def group_norm(x: Array, *, num_groups: int, eps: float = 1e-5) -> tuple[Array, Any]:
     """y = (x − mean) / √(variance + eps), both over the places and the channels of each group.
 

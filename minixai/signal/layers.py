@@ -6,25 +6,41 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from minixai import ops
-from minixai.errors import came, several_names
+import numpy as np
+
+from minixai.errors import RuleError, came, several_names
 from minixai.nn import Module
+from minixai.nn.logits import logits_of
 from minixai.nn.module import check_model, traced
 from minixai.op import Trait
+from minixai.rules.patterns import pattern_net
 from minixai.signal.moments import Moments
 from minixai.signal.patterns import KINDS
 from minixai.tape import Node, Tensor, tape_of
 from minixai.typing import Array
 
-__all__ = ["Batch", "Kinds", "LinearLayer", "add_batch", "images_of", "linear_calls", "linear_layers"]
+__all__ = [
+    "Batch",
+    "Kinds",
+    "LinearLayer",
+    "add_batch",
+    "check_rules",
+    "images_of",
+    "linear_calls",
+    "linear_layers",
+]
 
 Batch = Any  # images (n, …), a sequence of which they are the first, or a function that returns either
 Kinds = Sequence[str] | Mapping[str, Sequence[str]]
+TABLE = pattern_net({})  # what it fuses, and what it refuses; it looks for no pattern
 
 
 @dataclass(frozen=True, eq=False)
 class LinearLayer:
-    """A convolution or a dense layer of a model: its weight, and the kinds of patterns that it gets."""
+    """A convolution or a dense layer of a model: its weight, and the kinds of patterns that it gets.
+
+    Affine steps behind it, such as batch norm, are part of it.
+    """
 
     weight: Array
     kinds: tuple[str, ...]
@@ -69,19 +85,21 @@ def linear_layers(
     _check_names(call, "kinds", named, calls)
     found = {}
     for name, outputs in calls.items():
-        nodes = [tape[y] for y in outputs]
-        behind = [node for node in tape.values() if not set(outputs).isdisjoint(node.inputs)]
-        if any(node.op is ops.batch_norm for node in behind):
-            raise ValueError(
-                f"{call}: a batch normalisation follows {name!r}; merge it first: nn.merge_batch_norm"
-            )
-        if len({id(node.inputs[1]) for node in nodes}) > 1:
+        w, *others = (tape[y].arrays[1] for y in outputs)
+        if not all(np.array_equal(w, other) for other in others):
             raise ValueError(f"{call}: layer {name!r} has several weights, expected one")
-        rectified = any(Trait.RECTIFIER in node.traits for node in behind)
-        of_layer = named.get(name, default if rectified else ("linear",))
+        of_layer = named.get(name, default if _is_rectified(tape, outputs) else ("linear",))
         if name in wanted:
-            found[name] = LinearLayer(nodes[0].arrays[1].copy(), of_layer)
+            found[name] = LinearLayer(w.copy(), of_layer)
     return found
+
+
+def check_rules(call: str, model: Module, x: Array) -> None:
+    """Raise RuleError where the tables of PatternNet and PatternAttribution would."""
+    try:
+        TABLE.admit(_tape(call, model, x))
+    except RuleError as error:
+        raise RuleError(f"{call}: {error}; or name the layers to fit all the same") from None
 
 
 def add_batch(
@@ -99,10 +117,22 @@ def add_batch(
 
 
 def _tape(call: str, model: Module, x: Array) -> dict[Tensor, Node]:
-    """The model's tape, without leaves, as explanations of images x see it."""
+    """The model's tape up to its logits, without leaves, as the tables of patterns see it."""
     leaf = Tensor(x)
-    output, _ = traced(call, model, leaf)
-    return {tensor: node for tensor, node in tape_of(output, [leaf]).items() if node is not None}
+    output, _ = logits_of(traced(call, model, leaf)[0])
+    return {tensor: node for tensor, node in TABLE.read(tape_of(output, [leaf])).items() if node is not None}
+
+
+def _is_rectified(tape: dict[Tensor, Node], outputs: list[Tensor]) -> bool:
+    """Whether a ReLU is behind them, with nothing between that changes entries: these only move."""
+    same = set(outputs)
+    for tensor, node in tape.items():
+        if not same.isdisjoint(node.inputs):
+            if Trait.RECTIFIER in node.traits:
+                return True
+            if Trait.MOVE in node.traits:
+                same.add(tensor)
+    return False
 
 
 def _by_layer(tape: dict[Tensor, Node]) -> dict[str, list[Tensor]]:

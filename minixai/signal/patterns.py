@@ -18,13 +18,12 @@ from minixai.data._reading import one_error
 from minixai.data.sealed import digest
 from minixai.errors import came
 from minixai.nn import Module, Parameter
+from minixai.rules.patterns import Kind, units_dot
 from minixai.settings import one_of
 from minixai.signal.moments import Moments
 from minixai.typing import Array
 
 __all__ = ["KINDS", "Kind", "LayerPatterns", "Patterns", "check_patterns", "digest_of", "pattern_of"]
-
-Kind = str | Mapping[str, str]
 
 KINDS = ("linear", "positive", "negative", "positive_centred", "negative_centred")
 TOLERANCE = 64  # in units of the dtype's rounding; what is smaller beside its own terms counts as zero
@@ -317,11 +316,6 @@ def digest_of(model: Module) -> str:
 
 def _digest(arrays: Mapping[str, Array]) -> str:
     return digest({key: array.astype(np.float32, copy=False) for key, array in arrays.items()})
-
-
-def units_dot(w: Array, a: Array) -> Array:
-    """(k,): wᵀa of every unit, in float64."""
-    return np.einsum("kd,kd->k", w.reshape(len(w), -1), a.reshape(len(a), -1), dtype=np.float64)
 
 
 def _ones_and_zeros(wa: Array) -> str:
