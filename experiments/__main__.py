@@ -15,6 +15,7 @@ from docs import pictures
 from experiments import degradation, grid, limits, rho, right_answers, sanity
 from experiments.networks import NETWORKS
 from minixai.evaluate import Bench, bench
+from minixai.files import write_whole
 
 MEASURED = {"rho": rho, "rho_limits": limits, "degradation": degradation, "sanity": sanity}
 FOLDER = Path(__file__).parent
@@ -78,7 +79,7 @@ def read(path: Path) -> dict[str, Any]:
 
 def write(path: Path, results: dict[str, Any]) -> None:
     """Write a file that `read` reads."""
-    path.write_text(json.dumps(results, separators=(",", ":")) + "\n", encoding="utf-8")
+    write_whole("experiments", path, f"{json.dumps(results, separators=(',', ':'))}\n".encode())
 
 
 def draw_grids(options: argparse.Namespace) -> None:

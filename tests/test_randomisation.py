@@ -125,6 +125,9 @@ def test_ssim_and_hog(net):
         assert measure(a, 3 * a) == pytest.approx(1)  # scale does not count
         assert np.abs(measure(a, np.roll(a, 1, axis=0))).max() < 0.5
     assert MEASURES["ssim"][1](a, -a).max() < 0.2
+    dark = run(net, {"dark": lambda model, x, target: 0 * x}, measures=tuple(MEASURES))
+    for values in (*dark.likeness["dark"].values(), *dark.elsewhere["dark"].values()):
+        assert np.isnan(values).all()
     r = run(net, measures=tuple(MEASURES))
     assert set(r.likeness["gradient"]) == set(MEASURES)
     assert np.isnan(MEASURES["hog"][1](np.zeros((1, 12, 12)), a[:1])).all()

@@ -22,9 +22,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minixai import kernels
 from minixai.bootstrap import mean_interval
 from minixai.columns import aligned, interval, minus
-from minixai.errors import ShapeError
+from minixai.errors import ShapeError, came
 from minixai.evaluate.given import given_map
 from minixai.evaluate.imputation import Mask, road
 from minixai.evaluate.randomisation import untrained
@@ -32,7 +33,7 @@ from minixai.methods import METHODS
 from minixai.methods.question import Numbers, Question
 from minixai.nn import Module
 from minixai.ops.sizes import Size, check_images, pair
-from minixai.settings import finite_array, whole_number
+from minixai.settings import finite_array, one_of, whole_number
 from minixai.typing import Array
 
 if TYPE_CHECKING:
@@ -178,11 +179,10 @@ def degrade(
     mean of patches of one pixel.
     """
     ask = _ask("degrade", model, x, target, batch_size)
-    if order not in ORDERS:
-        raise ValueError(f"degrade: order is {order!r}, expected one of {', '.join(map(repr, ORDERS))}")
+    one_of("degrade", "order", order, ORDERS)
     size = pair("degrade", "patch", patch)
     patches = _patches(ask, size)
-    filled, change = _filled(ask, fill, patches, seed)
+    filled, change = _filled(ask, fill, patches, seed=seed)
     ranks = _ranks(ask, attribution, patches, seed)
     total = ranks.shape[1]
     if order == "lerf":
@@ -251,8 +251,8 @@ def insertion_deletion(
     """
     ask = _ask("insertion_deletion", model, x, target, batch_size)
     patches = _patches(ask, (1, 1))
-    filled, deleted = _filled(ask, fill, patches, seed)
-    empty, inserted = _filled(ask, start, patches)
+    filled, deleted = _filled(ask, fill, patches, seed=seed)
+    empty, inserted = _filled(ask, start, patches, "start")
     if callable(empty):
         raise ValueError(f"{ask.call}: start is 'road', which needs pixels that are left, expected another")
     ranks = _ranks(ask, attribution, patches, seed)
@@ -279,7 +279,7 @@ def _patches(ask: Question, size: tuple[int, int]) -> Numbers:
     """(h, w): the number of the patch that each pixel belongs to, row by row from the upper left."""
     image = ask.x.shape[2:]
     if any(side > whole for side, whole in zip(size, image, strict=True)):
-        raise ValueError(f"{ask.call}: patch is {size}, larger than the image {image}")
+        raise ValueError(f"{ask.call}: patch is {size}, expected at most the image {image}")
     rows, columns = (np.arange(whole) // side for whole, side in zip(image, size, strict=True))
     return rows[:, None] * (columns[-1] + 1) + columns
 
@@ -305,7 +305,9 @@ def _heat(ask: Question, attribution: Any) -> Array:
     return heat.sum(axis=1) if heat.ndim == 4 else heat
 
 
-def _filled(ask: Question, fill: Any, patches: Numbers, seed: int = 0) -> tuple[Array | Imputed, str]:
+def _filled(
+    ask: Question, fill: Any, patches: Numbers, name: str = "fill", seed: int = 0
+) -> tuple[Array | Imputed, str]:
     """(n, c, h, w): the images with every patch replaced, or what replaces them; and what by, in words."""
     call, x = ask.call, ask.x
     if isinstance(fill, str):
@@ -314,16 +316,18 @@ def _filled(ask: Question, fill: Any, patches: Numbers, seed: int = 0) -> tuple[
         if fill == "road":
             return partial(_imputed, x, seed), "noisy linear imputation"
         if fill != "patch mean":
-            raise ValueError(f"{call}: fill is {fill!r}, expected 'patch mean', 'blur', 'road' or numbers")
+            raise ValueError(
+                f"{call}: {name} is {came(fill)}, expected 'patch mean', 'blur', 'road' or numbers"
+            )
         if patches.max() + 1 == patches.size:
-            raise ValueError(f"{call}: fill is 'patch mean', which is the pixel itself where patch is 1")
+            raise ValueError(f"{call}: {name} is 'patch mean', which is the pixel itself where patch is 1")
         return _patch_means(x, patches), "their mean"
-    filled = finite_array(call, "fill", fill, x.dtype)
+    filled = finite_array(call, name, fill, x.dtype)
     if filled.shape == x.shape:
         return filled, "another image"
     if filled.shape not in ((), x.shape[1:2]):
         raise ShapeError(
-            f"{call}: fill has shape {filled.shape}, expected a number, {x.shape[1]} of them or {x.shape}"
+            f"{call}: {name} has shape {filled.shape}, expected a number, {x.shape[1]} of them or {x.shape}"
         )
     words = f"{filled:g}" if filled.ndim == 0 else "one colour"
     return np.broadcast_to(filled.reshape(-1, 1, 1), x.shape), words
@@ -344,7 +348,7 @@ def _blurred(x: Array) -> Array:
         for side in x.shape[2:]
     )
     rows, columns = (weights / weights.sum(axis=1, keepdims=True) for weights in (rows, columns))
-    return (rows @ x @ columns.T).astype(x.dtype)
+    return kernels.product.between(rows, x, columns).astype(x.dtype)
 
 
 def _imputed(x: Array, seed: int, images: Numbers, changed: Mask) -> Array:

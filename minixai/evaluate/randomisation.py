@@ -81,6 +81,12 @@ MEASURES: dict[str, tuple[str, Callable[[Array, Array], Array]]] = {
 }
 
 
+def _alike(measure: str, one: Array, other: Array) -> Array:
+    """(n,): NaN where a map is zero."""
+    dark = ~(one.any(axis=(1, 2)) & other.any(axis=(1, 2)))
+    return np.where(dark, np.nan, MEASURES[measure][1](one, other))
+
+
 def _scikit_image(module: str) -> Any:
     try:
         return import_module(f"skimage.{module}")
@@ -205,9 +211,9 @@ def randomise(
             for name, maps in _maps(calls, _refitted(changed, fit), ask).items():
                 shown[name].append(maps[0])
                 for m in measures:
-                    likeness[name][m].append(MEASURES[m][1](before[name], maps))
+                    likeness[name][m].append(_alike(m, before[name], maps))
     elsewhere = {
-        name: {m: MEASURES[m][1](maps, np.roll(maps, 1, axis=0)) for m in measures}
+        name: {m: _alike(m, maps, np.roll(maps, 1, axis=0)) for m in measures}
         if len(maps) > 1
         else dict.fromkeys(measures, np.full(1, np.nan))
         for name, maps in before.items()
@@ -257,7 +263,7 @@ def _layers(model: Module, x: Array) -> list[str]:
     """The names of the layers with parameters of their own, the last that is called first."""
     _, outputs = model.trace(Tensor(x[:1]), record=False)
     modules = dict(model.named_modules())
-    return [name for name in outputs if name and any(_parameters(modules[name]))][::-1]
+    return [name for name in outputs if name and _parameters(modules[name])][::-1]
 
 
 def _parameters(layer: Module) -> list[Parameter]:

@@ -115,7 +115,7 @@ def convergence(
             output = model.trace(Tensor(x[i : i + 1]), record=False)[1][chosen[k]][0].value[0]
             for name in names:
                 ask = Question(name, model, image, layer=chosen[k], seed="one")
-                ask.cotangent = _starts(output, starts, rng)
+                ask.start_from(_starts(output, starts, rng))
                 maps = _maps(name, ask)
                 ratio[name][k, i], cosine[name][k, i] = _ratio(maps[:starts]), _cosine(maps[starts:])
     for i in range(len(x)):
