@@ -7,8 +7,8 @@ few points, where it costs one multiplication each. Along one axis, 4 outputs y 
     y = Aᵀ[(G w) ⊙ (Bᵀ d)]        6 multiplications, not 12
 
 G gives the values of w at the points, Bᵀ those of d, and Aᵀ takes the products ⊙ back. On both axes, a tile
-of 4×4 outputs sees 6×6 pixels d, and y = Aᵀ[(G w Gᵀ) ⊙ (Bᵀ d B)]A. Summed over the input channels, the ⊙ of all
-tiles are 36 products of matrices, (filters, channels) times (channels, tiles): a quarter of the work. The
+of 4×4 outputs sees 6×6 pixels d, and y = Aᵀ[(G w Gᵀ) ⊙ (Bᵀ d B)]A. Summed over the input channels, the ⊙ of
+all tiles are 36 products of matrices, (filters, channels) times (channels, tiles): a quarter of the work. The
 transforms are paid once a channel, however many filters there are.
 
 Why these points. 0, ±2/3, ±3/2 and ∞ give a fifth of the rounding errors of the usual 0, ±1, ±2 and ∞. And
@@ -152,64 +152,54 @@ def transform(w: Array) -> Array:
 
 @njit(cache=True, nogil=True)
 def _fill_strip(x, c, rows, tiles, padding, strip):
-    """strip[i] = row i of the six that each tile sees of x[:, c], tile by tile."""
-    height, width = x.shape[2:]
+    """strip[i] = row i of the six that each tile sees of x[:, c], tile by tile. What is outside stays 0."""
+    channels, height, width = x.shape[1:]
     down, across = tiles
     long = 4 * across
-    first, last = min(padding[1], long), min(padding[1] + width, long)
+    inside = np.uint64(max(0, min(width, long - padding[1])))
+    beyond = max(0, min(width + padding[1] - long, 2))
     pixels, end = x.reshape(-1), (rows[1] - rows[0]) * long
     for r in range(rows[1] - rows[0]):
         image, top = divmod(rows[0] + r, down)
-        for i in range(6):
-            line, row = strip[i, r * long : (r + 1) * long], 4 * top + i - padding[0]
-            beyond = strip[i, end + 2 * r : end + 2 * r + 2]
-            beyond[:] = 0
-            if row < 0 or row >= height:
-                line[:] = 0
-                continue
-            source = pixels[((image * x.shape[1] + c) * height + row) * width :][:width]
-            line[:first] = 0
-            inside, seen = line[first:last], source[first - padding[1] :]
-            for q in range(np.uint64(last - first)):
-                inside[q] = seen[q]
-            line[last:] = 0
-            for q in range(2):
-                if padding[1] <= long + q < padding[1] + width:
-                    beyond[q] = source[long + q - padding[1]]
+        first = 4 * top - padding[0]
+        for i in range(max(0, -first), min(6, height - first)):
+            line = strip[i]
+            seen = pixels[((image * channels + c) * height + first + i) * width :]
+            target = line[r * long + padding[1] :]
+            for q in range(inside):
+                target[q] = seen[q]
+            for q in range(max(0, padding[1] - long), beyond):
+                line[end + 2 * r + q] = seen[long - padding[1] + q]
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
-def _to_points(x, channels, rows, tiles, padding, points, strip, half, ends):
+def _to_points(x, rows, tiles, padding, points, strip, half, columns):
     """points[p, c, t] = the value at p of the pixels that tile t of the run sees in x[:, c]."""
-    across = tiles[1]
-    long, count = np.uint64((rows[1] - rows[0]) * (4 * across + 2)), (rows[1] - rows[0]) * across
-    for c in range(channels):
+    across, count = tiles[1], (rows[1] - rows[0]) * tiles[1]
+    strip[:] = 0
+    for c in range(x.shape[1]):
         _fill_strip(x, c, rows, tiles, padding, strip)
         d0, d1, d2, d3, d4, d5 = strip[0], strip[1], strip[2], strip[3], strip[4], strip[5]
         v0, v1, v2, v3, v4, v5 = half[0], half[1], half[2], half[3], half[4], half[5]
-        for q in range(long):
+        for q in range(np.uint64(4 * count + 2 * (rows[1] - rows[0]))):
             v0[q], v1[q], v2[q], v3[q], v4[q], v5[q] = _b(d0[q], d1[q], d2[q], d3[q], d4[q], d5[q])
-        d4, d5 = ends[0], ends[1]
+        d0, d1, d2 = columns[0], columns[1], columns[2]
+        d3, d4, d5 = columns[3], columns[4], columns[5]
         for i in range(6):
             line, p = half[i], 6 * i
-            for t in range(np.uint64(count)):  # the first two columns of the next tile …
-                q = np.uint64(4) * (t + np.uint64(1))
-                d4[t], d5[t] = line[q], line[q + np.uint64(1)]
+            for t in range(np.uint64(count)):
+                q = np.uint64(4) * t
+                d0[t], d1[t] = line[q], line[q + np.uint64(1)]
+                d2[t], d3[t] = line[q + np.uint64(2)], line[q + np.uint64(3)]
+            for t in range(np.uint64(count - 1)):  # the first two columns of the next tile …
+                d4[t], d5[t] = d0[t + np.uint64(1)], d1[t + np.uint64(1)]
             for r in range(rows[1] - rows[0]):  # … or what stands behind the strip
                 t, q = (r + 1) * across - 1, 4 * count + 2 * r
                 d4[t], d5[t] = line[q], line[q + 1]
             v0, v1, v2 = points[p, c], points[p + 1, c], points[p + 2, c]
             v3, v4, v5 = points[p + 3, c], points[p + 4, c], points[p + 5, c]
             for t in range(np.uint64(count)):
-                q = np.uint64(4) * t
-                v0[t], v1[t], v2[t], v3[t], v4[t], v5[t] = _b(
-                    line[q],
-                    line[q + np.uint64(1)],
-                    line[q + np.uint64(2)],
-                    line[q + np.uint64(3)],
-                    d4[t],
-                    d5[t],
-                )
+                v0[t], v1[t], v2[t], v3[t], v4[t], v5[t] = _b(d0[t], d1[t], d2[t], d3[t], d4[t], d5[t])
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
@@ -254,21 +244,14 @@ def _run(x, filters, turned, bias, zeros, y, rows, panels, padding, buffer):
     down, across = (y.shape[2] + 3) // 4, (y.shape[3] + 3) // 4
     count, outputs = (rows[1] - rows[0]) * across, (panels[1] - panels[0]) * PANEL
     strip_long, step = (rows[1] - rows[0]) * (4 * across + 2) + 4, _row_step(count)
-    sizes = (36 * channels * step, 36 * outputs * step, 6 * strip_long, 6 * strip_long, 24 * step, 2 * step)
-    begin = 0
-    points = buffer[: sizes[0]].reshape(36, channels, step)
-    begin += sizes[0]
-    products = buffer[begin : begin + sizes[1]].reshape(36, outputs, step)
-    begin += sizes[1]
-    strip = buffer[begin : begin + sizes[2]].reshape(6, strip_long)
-    begin += sizes[2]
-    half = buffer[begin : begin + sizes[3]].reshape(6, strip_long)
-    begin += sizes[3]
-    out_half = buffer[begin : begin + sizes[4]].reshape(24, step)
-    begin += sizes[4]
-    ends = buffer[begin : begin + sizes[5]].reshape(2, step)
-
-    _to_points(x, channels, rows, (down, across), padding, points, strip, half, ends)
+    sizes = (36 * channels * step, 36 * outputs * step, 6 * strip_long, 6 * strip_long, 24 * step)
+    ends = np.cumsum(np.array(sizes))
+    points = buffer[: ends[0]].reshape(36, channels, step)
+    products = buffer[ends[0] : ends[1]].reshape(36, outputs, step)
+    strip = buffer[ends[1] : ends[2]].reshape(6, strip_long)
+    half = buffer[ends[2] : ends[3]].reshape(6, strip_long)
+    out_half = buffer[ends[3] : ends[4]].reshape(24, step)
+    _to_points(x, rows, (down, across), padding, points, strip, half, out_half)
     filter_at, point_at = np.empty(channels, np.int64), np.arange(channels) * step
     for c in range(channels):
         filter_at[c] = c // PANEL * (filters.shape[2] * PANEL) + c % PANEL if turned else c * PANEL
@@ -317,7 +300,7 @@ def conv2d(x: Array, filters: Array, bias: Array, turned: bool, padding: Pair) -
     zeros, bad = np.zeros(panels * PANEL, np.float32), []
     widest = -(-panels // slices) * PANEL
     step, strip_long = _row_step(rows * across), rows * (4 * across + 2) + 4
-    size = 36 * (c + widest) * step + 12 * strip_long + 26 * step
+    size = 36 * (c + widest) * step + 12 * strip_long + 24 * step
 
     def fill(number: int) -> None:
         run, part = divmod(number, slices)
