@@ -46,7 +46,7 @@ LAYOUTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
-pytestmark = pytest.mark.usefixtures("number_of_threads")
+pytestmark = pytest.mark.usefixtures("number_of_threads", "many_cores")
 
 
 @pytest.fixture
@@ -678,9 +678,9 @@ def test_any_number_of_threads_and_any_run_gives_the_same_bits(
 ) -> None:
     counts = []
 
-    def counting(task: Callable[[int], None], count: int) -> None:
+    def counting(task: Callable[[int], None], count: int, blas: bool = True) -> None:
         counts.append(count)
-        threads.for_each(task, count)
+        threads.for_each(task, count, blas)
 
     for module in (activation, convolution, direct, pooling, product, winograd, winograd_weight):
         monkeypatch.setattr(module, "for_each", counting)

@@ -11,6 +11,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,8 @@ import threadpoolctl
 from minixai.kernels import threads
 from tests.kernel_calls import bits, every_kernel
 
-pytestmark = pytest.mark.usefixtures("number_of_threads")
+pytestmark = pytest.mark.usefixtures("number_of_threads", "many_cores")
+CORES = threads._cores()
 SECONDS = 60  # after which a call counts as hanging
 
 needs_fork = pytest.mark.skipif(
@@ -135,7 +137,44 @@ def test_as_many_threads_work_side_by_side_as_were_asked_for(number: int) -> Non
 
 def test_at_first_there_is_a_thread_for_each_core() -> None:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    assert threads.get_num_threads() == cores
+    assert threads.get_num_threads() == min(CORES, threads._asked_for())
+    assert 1 <= CORES <= (cores or 1)
+
+
+@pytest.mark.parametrize(
+    ("quota", "cores"),
+    [("200000 100000", 2), ("150000 100000", 2), ("10000 100000", 1), ("max 100000", None)],
+)
+def test_a_container_allows_so_many_cores_as_its_quota(
+    quota: str, cores: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()  # many_cores
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(8), raising=False)
+    monkeypatch.setattr(threads, "QUOTA", tmp_path / "cpu.max")
+    assert threads._cores() == 8
+    (tmp_path / "cpu.max").write_text(quota)
+    assert threads._cores() == cores
+
+
+@pytest.mark.parametrize(("value", "number"), [("3", 3), ("4,2", 4), ("", 16), ("many", 16), ("0", 16)])
+def test_the_environment_says_how_many_threads_there_are(
+    value: str, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", value)
+    assert threads._asked_for() == number
+
+
+def test_there_are_no_more_threads_than_cores() -> None:
+    threads.set_num_threads(100)
+    assert threads.get_num_threads() == 16
+
+
+def test_a_single_task_is_done_by_its_caller() -> None:
+    threads.set_num_threads(2)
+    done: list[int] = []
+    for count in (1, 0):
+        threads.for_each(lambda _: done.append(threading.get_ident()), count, blas=False)
+    assert done == [threading.get_ident()]
 
 
 @pytest.mark.parametrize("number", [0, -1])

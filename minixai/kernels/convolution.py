@@ -305,5 +305,5 @@ def conv2d_vjp_bias(g: Array) -> Array:
     def fill(k: int) -> None:
         _sum_over_images(g[:, k : k + 1], total[k : k + 1])
 
-    for_each(fill, len(total))
+    for_each(fill, len(total), blas=False)
     return total

@@ -235,7 +235,7 @@ def correlate(
             pixels.step, phases, size, row_at, workspace((numbers,), x.dtype),
         )  # fmt: skip
 
-    for_each(fill, tasks * slices)
+    for_each(fill, tasks * slices, blas=False)
 
 
 def pointwise(x: Array, filters: Array, bias: Array | None, y: Array) -> None:
@@ -258,4 +258,4 @@ def pointwise(x: Array, filters: Array, bias: Array | None, y: Array) -> None:
             workspace((PANEL * 2 * COLUMNS,), x.dtype),
         )  # fmt: skip
 
-    for_each(fill, tasks * slices)
+    for_each(fill, tasks * slices, blas=False)

@@ -140,7 +140,7 @@ def transform(w: Array) -> Array:
     def fill(number: int) -> None:
         _transform(w, (number * step, min((number + 1) * step, filters.shape[1])), filters)
 
-    for_each(fill, -(-filters.shape[1] // step))
+    for_each(fill, -(-filters.shape[1] // step), blas=False)
     return filters
 
 
@@ -311,5 +311,5 @@ def conv2d(x: Array, filters: Array, bias: Array, turned: bool, padding: Pair) -
         ):  # fmt: skip
             bad.append(number)
 
-    for_each(fill, runs * slices)
+    for_each(fill, runs * slices, blas=False)
     return None if bad else y
