@@ -149,7 +149,7 @@ def fastest(x_shape: Shape, w_shape: Shape, dtype: Any, geometry: Geometry) -> s
     """
     out_size = geometry.output_size(x_shape[2:], w_shape[2:])
     by_winograd = serves("winograd", x_shape, w_shape, dtype, geometry)
-    if by_winograd and winograd.pays(x_shape[1], w_shape[0], out_size):
+    if by_winograd and winograd.pays(x_shape[0], x_shape[1], w_shape[0], out_size):
         return "winograd"
     return "pointwise" if serves("pointwise", x_shape, w_shape, dtype, geometry) else "direct"
 

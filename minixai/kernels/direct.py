@@ -13,7 +13,8 @@ outputs.
 The input VJP is of the same kind. Pixel h gets cotangents from the outputs (h + padding − u·dilation)/stride,
 for those u that divide evenly. Pixels one stride apart meet the same u: a convolution of step 1.
 
-Accuracy: that of the sum, one term after the other; in float32 2e-7 of the largest output.
+Accuracy: that of a sum, one term after the other. In float32, on the activations of VGG16 and SqueezeNet, the
+largest error was 3e-6 of the largest output.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ __all__ = ["Sum", "correlate", "pack", "pointwise"]
 
 Pair = tuple[int, int]
 
-PLANE_NUMBERS = 1 << 16  # of the planes of one run, and of its sums: they stay in the cache
+PLANE_NUMBERS = 1 << 18  # of the planes of one run, and of its sums: they stay in the cache
 TASK_WORK = 1 << 22  # multiplications: less is done before a second thread has woken up
 MOST_TASKS = 64
 COLUMNS = 480  # of one run of `pointwise`; whole blocks of the microkernel
@@ -97,21 +98,22 @@ def _bias(bias: Array | None, groups: int, k: int, dtype: np.dtype) -> Array:
 @njit(cache=True, nogil=True)
 def _fill_plane(x, image, channel, phase, step, first_row, plane):
     """plane[i, j] = x[image, channel] at (first_row + i, j)·step + phase; 0 outside."""
-    height, width = x.shape[2:]
-    pixels = x.reshape(-1)
-    s = np.uint64(step[1])
+    channels, height, width = x.shape[1:]
+    pixels, s, end = x.reshape(-1), np.uint64(step[1]), np.uint64(plane.shape[1])
     first = min(plane.shape[1], max(0, (step[1] - 1 - phase[1]) // step[1]))
     last = max(first, min(plane.shape[1], (width - 1 - phase[1]) // step[1] + 1))
     begin, count = first * step[1] + phase[1], np.uint64(last - first)
     for i in range(plane.shape[0]):
         row, line = (first_row + i) * step[0] + phase[0], plane[i]
         if row < 0 or row >= height or count == 0:
-            line[:] = 0
+            for j in range(end):
+                line[j] = 0
             continue
-        line[:first] = 0
-        line[last:] = 0
-        inside = line[first:last]
-        seen = pixels[((image * x.shape[1] + channel) * height + row) * width + begin :]
+        for j in range(np.uint64(first)):
+            line[j] = 0
+        for j in range(np.uint64(last), end):
+            line[j] = 0
+        inside, seen = line[first:], pixels[((image * channels + channel) * height + row) * width + begin :]
         if s == 1:  # a loop of its own: the compiler can vectorise it
             for j in range(count):
                 inside[j] = seen[j]

@@ -78,6 +78,7 @@ VECTOR_BYTES = _vector_bytes()
 LANES = max(VECTOR_BYTES // 4, 1)  # numbers in a vector, float32; b has at least so many columns
 ROWS, COLUMNS = (4 if VECTOR_BYTES == 32 else 8), 3  # of a block, in vectors; AVX2 has 16 registers
 NARROW = 2 * ROWS  # rows of a block of one vector, for the last columns
+FEW, LONG = 4, 6  # rows and vectors of a block for filters as few as the channels of an image
 
 
 def _register_block(rows: int, vectors: int, a_step: int) -> Any:
@@ -145,6 +146,7 @@ def _register_block(rows: int, vectors: int, a_step: int) -> Any:
 
 
 _block, _narrow_block = _register_block(ROWS, COLUMNS, 1), _register_block(NARROW, 1, 1)
+_long_block = _register_block(FEW, LONG, 1)
 _turned_block, _turned_narrow_block = _register_block(ROWS, COLUMNS, PANEL), _register_block(NARROW, 1, PANEL)
 
 
@@ -153,6 +155,12 @@ def _multiply_by_blocks(
     a, a_at, a_step, turned, rows, b, b_first, b_at, columns, bias, floor, c, c_first, c_step
 ):
     lanes = VECTOR_BYTES // c.itemsize
+    if 0 < rows[1] - rows[0] <= FEW < ROWS and columns >= LONG * lanes and not turned:
+        for begin in range(0, columns, LONG * lanes):
+            t = min(begin, columns - LONG * lanes)  # the last block may overlap the one before
+            a_first = rows[0] // PANEL * a_step
+            _long_block(a, a_first, a_at, b, b_first + t, b_at, bias, rows[0], floor, c, c_first + t, c_step)
+        return
     wide = columns // (COLUMNS * lanes) * (COLUMNS * lanes)
     m_step = PANEL if turned else 1
     for t in range(0, wide, COLUMNS * lanes):
