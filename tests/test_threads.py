@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import threadpoolctl
 
-from minixai.kernels import threads
+from minixai.kernels import compiling, threads
 from tests.kernel_calls import bits, every_kernel
 
 pytestmark = pytest.mark.usefixtures("number_of_threads", "many_cores")
@@ -239,7 +239,7 @@ atexit.register(lambda: print("at exit", np.array_equal(net.predict(x), y)))
 y = net.predict(x)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=SECONDS)
-    assert (done.stdout, done.stderr) == ("at exit True\n", "")
+    assert (done.stdout, done.stderr.removeprefix(f"{compiling.LINE}\n")) == ("at exit True\n", "")
 
 
 @pytest.mark.parametrize("by_the_caller", [True, False])
@@ -276,6 +276,21 @@ def test_a_workspace_belongs_to_its_thread() -> None:
     assert not np.shares_memory(mine, theirs)
     larger = threads.workspace((50, 50), np.dtype(np.float64))
     assert (larger.shape, larger.dtype) == ((50, 50), np.float64)
+
+
+def test_one_line_says_what_takes_so_long_where_kernels_are_compiled_anew(tmp_path: Path) -> None:
+    code = """
+from minixai.kernels import compiling, convolution
+import numpy as np
+compiling.PATIENCE = 0
+convolution.conv2d(*np.ones((2, 1, 1, 1, 1)), None, convolution.Geometry())
+"""
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    for lines in (1, 0):  # then numba's cache has them
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=SECONDS
+        )
+        assert done.stderr == f"{compiling.LINE}\n" * lines
 
 
 # BLAS

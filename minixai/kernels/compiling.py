@@ -3,29 +3,39 @@
 from __future__ import annotations
 
 import sys
+import time
 from typing import Any
 
 from numba.core import event
 
-__all__: list[str] = []
+__all__ = ["LINE"]
+
+LINE = "minixai: numba compiles the kernels for this processor and keeps them: half a minute, once"
+PATIENCE = 2.0  # seconds of compiling in this process that need no explanation
 
 
 class _Teller(event.Listener):
-    """Says once in a process that kernels are being compiled; silent where they come from numba's cache."""
+    """Says so once in a process; nothing where the kernels come from numba's cache."""
 
-    told = False
+    def __init__(self) -> None:
+        self.under_way, self.began, self.spent, self.told = 0, 0.0, 0.0, False
 
     def on_start(self, compiling: Any) -> None:
-        module = compiling.data["dispatcher"].py_func.__module__
-        if not self.told and module.startswith("minixai.kernels."):
+        if not compiling.data["dispatcher"].py_func.__module__.startswith("minixai.kernels."):
+            return
+        now = time.monotonic()
+        if not self.under_way:
+            self.began = now
+        self.under_way += 1  # what a kernel calls is compiled while it is
+        if not self.told and self.spent + now - self.began > PATIENCE:
             self.told = True
-            print(
-                "minixai: numba compiles the kernels for this processor, half a minute at the first use",
-                file=sys.stderr,
-            )
+            print(LINE, file=sys.stderr)
 
     def on_end(self, compiling: Any) -> None:
-        """Nothing more to say."""
+        if compiling.data["dispatcher"].py_func.__module__.startswith("minixai.kernels."):
+            self.under_way -= 1
+            if not self.under_way:
+                self.spent += time.monotonic() - self.began
 
 
 event.register("numba:compile", _Teller())
