@@ -26,7 +26,7 @@ import numpy as np
 from numba import njit
 
 from minixai.kernels.microkernel import LANES, PANEL, multiply
-from minixai.kernels.threads import for_each, get_num_threads, workspace
+from minixai.kernels.threads import TASK_WORK, even, for_each, get_num_threads, workspace
 from minixai.typing import Array
 
 __all__ = ["Sum", "correlate", "pack", "pointwise"]
@@ -34,7 +34,6 @@ __all__ = ["Sum", "correlate", "pack", "pointwise"]
 Pair = tuple[int, int]
 
 PLANE_NUMBERS = 1 << 18  # of the planes of one run, and of its sums: they stay in the cache
-TASK_WORK = 1 << 22  # multiplications: less is done before a second thread has woken up
 MOST_TASKS = 64
 COLUMNS = 480  # of one run of `pointwise`; whole blocks of the microkernel
 
@@ -147,7 +146,7 @@ def _run(x, filters, bias, y, first, every, shape, rows, units, panels, step, ph
                 _fill_plane(x, image, group * channels + c, phase, step, run * rows, planes[c, f])
         multiply(
             filters[group].reshape(-1), filter_at, q * PANEL, False, outputs, buffer, 0, row_at, columns,
-            bias[group], bias.dtype.type(-np.inf), sums, 0, columns,
+            bias[group], sums, 0, columns,
         )  # fmt: skip
         for m in range(outputs[0], outputs[1]):
             for r in range(min(rows, shape[0] - run * rows)):
@@ -170,7 +169,7 @@ def _run_pointwise(x, filters, bias, y, units, runs, panels, buffer):
     filter_at, row_at = np.arange(channels) * PANEL, np.arange(channels) * size
     whole = panels[0] * PANEL, min(panels[1] * PANEL, k // PANEL * PANEL)
     rest = whole[1], min(panels[1] * PANEL, k)
-    source, target, least = x.reshape(-1), y.reshape(-1), bias.dtype.type(-np.inf)
+    source, target = x.reshape(-1), y.reshape(-1)
     for unit in range(units[0], units[1]):
         of_group, run = divmod(unit, runs)
         first = size * run // runs
@@ -179,12 +178,12 @@ def _run_pointwise(x, filters, bias, y, units, runs, panels, buffer):
         weights, start = filters[of_group % groups].reshape(-1), bias[of_group % groups]
         multiply(
             weights, filter_at, channels * PANEL, False, whole, source, x_at, row_at, columns,
-            start, least, target, y_at + whole[0] * size, size,
+            start, target, y_at + whole[0] * size, size,
         )  # fmt: skip
         if rest[0] < rest[1]:  # a panel that is not full
             multiply(
                 weights, filter_at, channels * PANEL, False, rest, source, x_at, row_at, columns,
-                start, least, buffer, 0, columns,
+                start, buffer, 0, columns,
             )  # fmt: skip
             for m in range(rest[1] - rest[0]):
                 line, pixels = buffer[m * columns :], target[y_at + (rest[0] + m) * size :]
@@ -218,8 +217,9 @@ def correlate(
     _, size, _ = _layout(pixels, channels, 1, shape[1])
     numbers = max(channels * pixels.step[0] * pixels.step[1], panels * PANEL) * size[1]
     rows = max(1, min(shape[0], PLANE_NUMBERS // numbers))
-    runs = -(-shape[0] // rows)
+    runs = even(-(-shape[0] // rows))
     rows = -(-shape[0] // runs)
+    runs = -(-shape[0] // rows)
     phases, size, row_at = _layout(pixels, channels, rows, shape[1])
     units = len(x) * groups * runs
     tasks, slices = _cut(units, panels, len(x) * y.shape[1] * q * shape[0] * shape[1])

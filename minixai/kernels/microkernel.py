@@ -1,6 +1,6 @@
 """The product of matrices in which convolutions spend their time: its sums stay in the registers.
 
-    c[m, t] = max(bias[m] + Σ_k a[k, m] · b[k, t], floor)
+    c[m, t] = bias[m] + Σ_k a[k, m] · b[k, t]
 
 A core with AVX-512 can multiply and add two vectors of 16 numbers in every cycle, but it cannot load and
 store as fast: three nested loops, for m, for t, for k, read two numbers and do one multiplication. *Register
@@ -88,9 +88,9 @@ def _register_block(rows: int, vectors: int, a_step: int) -> Any:
     """
 
     @intrinsic
-    def block(_, a, a_first, a_at, b, b_first, b_at, bias, bias_first, floor, c, c_first, c_step):
+    def block(_, a, a_first, a_at, b, b_first, b_at, bias, bias_first, c, c_first, c_step):
         i64 = types.int64
-        signature = types.void(a, i64, a_at, b, i64, b_at, bias, i64, c.dtype, c, i64, i64)
+        signature = types.void(a, i64, a_at, b, i64, b_at, bias, i64, c, i64, i64)
 
         def codegen(context, builder, signature, args):
             number = context.get_data_type(c.dtype)
@@ -114,9 +114,9 @@ def _register_block(rows: int, vectors: int, a_step: int) -> Any:
                 first = builder.insert_element(empty, value, ir.IntType(32)(0))
                 return builder.shuffle_vector(first, empty, lanes([0] * vector.count))
 
-            a, b, bias, c_data = (array(i).data for i in (0, 3, 6, 9))
+            a, b, bias, c_data = (array(i).data for i in (0, 3, 6, 8))
             a_at, b_at = array(2), array(5)
-            _, a_first, _, _, b_first, _, _, bias_first, floor, _, c_first, c_step = args
+            _, a_first, _, _, b_first, _, _, bias_first, _, c_first, c_step = args
             sums = [[cgutils.alloca_once(builder, vector) for _ in range(vectors)] for _ in range(rows)]
             for m in range(rows):
                 start = spread(builder.load(pointer(bias, bias_first, m)))
@@ -131,13 +131,10 @@ def _register_block(rows: int, vectors: int, a_step: int) -> Any:
                     for v in range(vectors):
                         total = _fused(builder, a_km, b_vectors[v], builder.load(sums[m][v]))
                         builder.store(total, sums[m][v])
-            least = spread(floor)
             for m in range(rows):
                 c_m = vectors_at(pointer(c_data, c_first, builder.mul(c_step, ir.IntType(64)(m))))
                 for v in range(vectors):
-                    total = builder.load(sums[m][v])
-                    below = builder.fcmp_ordered("<", total, least)  # not true of NaN, which stays
-                    builder.store(builder.select(below, least, total), c_m[v], align=size)
+                    builder.store(builder.load(sums[m][v]), c_m[v], align=size)
             return context.get_dummy_value()
 
         return signature, codegen
@@ -151,15 +148,13 @@ _turned_block, _turned_narrow_block = _register_block(ROWS, COLUMNS, PANEL), _re
 
 
 @njit(cache=True, nogil=True)
-def _multiply_by_blocks(
-    a, a_at, a_step, turned, rows, b, b_first, b_at, columns, bias, floor, c, c_first, c_step
-):
+def _multiply_by_blocks(a, a_at, a_step, turned, rows, b, b_first, b_at, columns, bias, c, c_first, c_step):
     lanes = VECTOR_BYTES // c.itemsize
     if 0 < rows[1] - rows[0] <= FEW < ROWS and columns >= LONG * lanes and not turned:
         for begin in range(0, columns, LONG * lanes):
             t = min(begin, columns - LONG * lanes)  # the last block may overlap the one before
             a_first = rows[0] // PANEL * a_step
-            _long_block(a, a_first, a_at, b, b_first + t, b_at, bias, rows[0], floor, c, c_first + t, c_step)
+            _long_block(a, a_first, a_at, b, b_first + t, b_at, bias, rows[0], c, c_first + t, c_step)
         return
     wide = columns // (COLUMNS * lanes) * (COLUMNS * lanes)
     m_step = PANEL if turned else 1
@@ -168,24 +163,22 @@ def _multiply_by_blocks(
             a_first = m // PANEL * a_step + m % PANEL * m_step
             at = c_first + (m - rows[0]) * c_step + t
             if turned:
-                _turned_block(a, a_first, a_at, b, b_first + t, b_at, bias, m, floor, c, at, c_step)
+                _turned_block(a, a_first, a_at, b, b_first + t, b_at, bias, m, c, at, c_step)
             else:
-                _block(a, a_first, a_at, b, b_first + t, b_at, bias, m, floor, c, at, c_step)
+                _block(a, a_first, a_at, b, b_first + t, b_at, bias, m, c, at, c_step)
     for begin in range(wide, columns, lanes):
         t = min(begin, columns - lanes)  # the last vector may overlap the one before
         for m in range(rows[0], rows[1], NARROW):
             a_first = m // PANEL * a_step + m % PANEL * m_step
             at = c_first + (m - rows[0]) * c_step + t
             if turned:
-                _turned_narrow_block(a, a_first, a_at, b, b_first + t, b_at, bias, m, floor, c, at, c_step)
+                _turned_narrow_block(a, a_first, a_at, b, b_first + t, b_at, bias, m, c, at, c_step)
             else:
-                _narrow_block(a, a_first, a_at, b, b_first + t, b_at, bias, m, floor, c, at, c_step)
+                _narrow_block(a, a_first, a_at, b, b_first + t, b_at, bias, m, c, at, c_step)
 
 
 @njit(cache=True, nogil=True)
-def multiply_plainly(
-    a, a_at, a_step, turned, rows, b, b_first, b_at, columns, bias, floor, c, c_first, c_step
-):
+def multiply_plainly(a, a_at, a_step, turned, rows, b, b_first, b_at, columns, bias, c, c_first, c_step):
     """`multiply` in plain loops."""
     m_step = PANEL if turned else 1
     for m in range(rows[0], rows[1]):
@@ -206,9 +199,6 @@ def multiply_plainly(
             a_0, b_0 = a[a_first + a_at[k]], b[b_first + b_at[k] :]
             for t in range(np.uint64(columns)):
                 row[t] += a_0 * b_0[t]
-        for t in range(np.uint64(columns)):
-            if row[t] < floor:
-                row[t] = floor
 
 
 multiply = _multiply_by_blocks if VECTOR_BYTES else multiply_plainly

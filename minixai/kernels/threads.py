@@ -29,9 +29,10 @@ from threadpoolctl import ThreadpoolController
 
 from minixai.settings import whole_number
 
-__all__ = ["for_each", "get_num_threads", "set_num_threads", "workspace"]
+__all__ = ["TASK_WORK", "even", "for_each", "get_num_threads", "set_num_threads", "workspace"]
 
 
+TASK_WORK = 1 << 22  # multiplications of one task: fewer are done before a second thread has woken up
 QUOTA = Path("/sys/fs/cgroup/cpu.max")  # "quota period" in microseconds, or "max period"
 
 
@@ -192,6 +193,11 @@ def for_each(task: Callable[[int], None], count: int, blas: bool = True) -> None
         except BaseException:  # an interrupt, which may come anywhere
             pool.leave(caller)
             raise
+
+
+def even(tasks: int) -> int:
+    """So many tasks, or one more, which two threads share evenly; one alone stays alone."""
+    return tasks + tasks % 2 if tasks > 1 else 1
 
 
 def _share_out(team: _Team, task: Callable[[int], None], count: int) -> None:

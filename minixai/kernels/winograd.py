@@ -26,7 +26,7 @@ import numpy as np
 from numba import njit
 
 from minixai.kernels.microkernel import LANES, PANEL, multiply
-from minixai.kernels.threads import for_each, get_num_threads, workspace
+from minixai.kernels.threads import TASK_WORK, even, for_each, get_num_threads, workspace
 from minixai.typing import Array
 
 __all__ = ["B_T", "A", "G", "conv2d", "pays", "transform"]
@@ -265,7 +265,7 @@ def _run(x, filters, turned, bias, zeros, y, rows, panels, padding, buffer):
             q = 6 * RECIPROCAL[i] + RECIPROCAL[j] if turned else p
             multiply(
                 filters[q].reshape(-1), filter_at, panel_step, turned, (panels[0] * PANEL, panels[1] * PANEL),
-                points[p].reshape(-1), 0, point_at, columns, zeros, np.float32(-np.inf),
+                points[p].reshape(-1), 0, point_at, columns, zeros,
                 products[p].reshape(-1), 0, step,
             )  # fmt: skip
     channels_out = panels[0] * PANEL, min(panels[1] * PANEL, y.shape[1])
@@ -297,10 +297,11 @@ def conv2d(x: Array, filters: Array, bias: Array, turned: bool, padding: Pair) -
     y = np.empty((n, k, x.shape[2] + 2 * padding[0] - 2, x.shape[3] + 2 * padding[1] - 2), np.float32)
     down, across = -(-y.shape[2] // 4), -(-y.shape[3] // 4)
     panels = -(-k // PANEL)
-    rows = max(1, round(TILES / across))
-    rows = -(-n * down // -(-n * down // rows))
-    runs = -(-n * down // rows)
-    slices = min(panels, -(-get_num_threads() // runs))  # no sum depends on it
+    runs = -(-n * down // max(1, round(TILES / across)))
+    runs = even(runs) if runs < n * down else runs
+    rows = -(-n * down // runs)
+    enough = 36 * n * down * across * c * k // TASK_WORK
+    slices = max(1, min(panels, enough, -(-get_num_threads() // runs)))  # no sum depends on it
     zeros, bad = np.zeros(panels * PANEL, np.float32), []
     widest = -(-panels // slices) * PANEL
     step, strip_long = _row_step(rows * across), rows * (4 * across + 2) + 4
@@ -310,7 +311,7 @@ def conv2d(x: Array, filters: Array, bias: Array, turned: bool, padding: Pair) -
         run, part = divmod(number, slices)
         if not _run(
             x, filters, turned, bias, zeros, y,
-            (run * rows, min((run + 1) * rows, n * down)),
+            (n * down * run // runs, n * down * (run + 1) // runs),
             (panels * part // slices, panels * (part + 1) // slices), padding, workspace((size,), x.dtype),
         ):  # fmt: skip
             bad.append(number)
