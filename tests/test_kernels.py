@@ -179,7 +179,7 @@ def test_pointwise_convolution_and_its_vjp_equal_the_loops(
     [
         ((1, 64, 14, 14), (64, 64, 3, 3), convolution.Geometry(padding=(1, 1)), np.float32, "winograd"),
         ((1, 64, 14, 14), (64, 64, 3, 3), convolution.Geometry(padding=(1, 1)), np.float64, "direct"),
-        ((1, 64, 7, 7), (64, 64, 3, 3), convolution.Geometry(padding=(1, 1)), np.float32, "direct"),
+        ((1, 64, 5, 5), (64, 64, 3, 3), convolution.Geometry(padding=(1, 1)), np.float32, "direct"),
         ((8, 64, 7, 7), (64, 64, 3, 3), convolution.Geometry(padding=(1, 1)), np.float32, "winograd"),
         ((1, 64, 14, 14), (64, 64, 3, 3), convolution.Geometry((2, 2), (1, 1)), np.float32, "direct"),
         ((1, 64, 14, 14), (64, 64, 3, 3), convolution.Geometry(dilation=(2, 2)), np.float32, "direct"),
