@@ -59,7 +59,7 @@ def _vector_bytes() -> int:
     binding.initialize_native_asmprinter()
     machine = binding.Target.from_default_triple().create_target_machine(cpu=cpu, features=features)
     assembly = machine.emit_assembly(binding.parse_assembly(str(module)))
-    for instruction, register, size in (("vfmadd", "zmm", 64), ("vfmadd", "ymm", 32), ("fmla", "v0.4s", 16)):
+    for instruction, register, size in (("vfmadd", "zmm", 64), ("vfmadd", "ymm", 32), ("fmla", "4s", 16)):
         if instruction in assembly and register in assembly:
             return size
     return 0
@@ -149,6 +149,7 @@ _turned_block, _turned_narrow_block = _register_block(ROWS, COLUMNS, PANEL), _re
 
 @njit(cache=True, nogil=True)
 def _multiply_by_blocks(a, a_at, a_step, turned, rows, b, b_first, b_at, columns, bias, c, c_first, c_step):
+    """As `multiply_plainly`; each sum is taken in the same order, in whichever block it is."""
     lanes = VECTOR_BYTES // c.itemsize
     if 0 < rows[1] - rows[0] <= FEW < ROWS and columns >= LONG * lanes and not turned:
         for begin in range(0, columns, LONG * lanes):
@@ -179,7 +180,13 @@ def _multiply_by_blocks(a, a_at, a_step, turned, rows, b, b_first, b_at, columns
 
 @njit(cache=True, nogil=True)
 def multiply_plainly(a, a_at, a_step, turned, rows, b, b_first, b_at, columns, bias, c, c_first, c_step):
-    """`multiply` in plain loops."""
+    """c[m, t] = bias[m] + Σ_k a[k, m] · b[k, t], for rows[0] ≤ m < rows[1] and t < columns, in plain loops.
+
+    All arrays are flat and of one dtype. c[m, t] stands at c_first + (m − rows[0])·c_step + t, with room for
+    whole panels of rows, and b[k, t] at b_first + b_at[k] + t. a[k, m] stands at a_at[k] + (m // 16)·a_step
+    + m % 16, or, `turned`, + (m % 16)·16: the panels are then those of aᵀ. rows[0] is a multiple of 16, and
+    columns at least LANES.
+    """
     m_step = PANEL if turned else 1
     for m in range(rows[0], rows[1]):
         a_first = m // PANEL * a_step + m % PANEL * m_step
