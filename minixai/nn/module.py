@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from minixai import context
-from minixai.arrays import as_array, floats, holds, numbers, read_only
+from minixai.arrays import as_array, floats, frozen, holds, numbers
 from minixai.columns import aligned
 from minixai.errors import ShapeError, came, foreign_package
 from minixai.ops.sizes import lacks
@@ -42,8 +42,8 @@ class Parameter(Tensor):
         self.take_over(np.array(floats("Parameter", "array", array)))
 
     def take_over(self, array: Any) -> None:
-        """Hold an array that belongs to nobody else, without a copy."""
-        self._value = read_only(floats("Parameter", "array", array))
+        """Hold an array that belongs to nobody else, without a copy. From now on nobody can write to it."""
+        self._value = frozen(floats("Parameter", "array", array))
 
 
 @dataclass
