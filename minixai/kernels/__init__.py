@@ -13,7 +13,5 @@ __all__ = ["activation", "convolution", "moments", "pooling", "product", "thread
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        if name != "threads":  # which has nothing that is compiled
-            importlib.import_module(f"{__name__}.compiling")
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
