@@ -17,7 +17,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from minixai.kernels import direct, winograd, winograd_weight
+import minixai.kernels.direct as direct
+import minixai.kernels.winograd as winograd
+import minixai.kernels.winograd_weight as winograd_weight
 from minixai.kernels.filters import made_of
 from minixai.kernels.im2col import im2col
 from minixai.kernels.layout import readable
