@@ -147,7 +147,7 @@ def test_at_first_there_is_a_thread_for_each_core() -> None:
 
 @pytest.mark.parametrize(
     ("quota", "cores"),
-    [("200000 100000", 2), ("150000 100000", 2), ("10000 100000", 1), ("max 100000", None)],
+    [("200000 100000", 2), ("150000 100000", 2), ("1000 100000", 1), ("max 100000", 8)],
 )
 def test_a_container_allows_so_many_cores_as_its_quota(
     quota: str, cores: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -16,7 +16,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minixai.kernels import direct, winograd, winograd_weight
+import minixai.kernels.direct as direct
+import minixai.kernels.winograd as winograd
+import minixai.kernels.winograd_weight as winograd_weight
 from minixai.kernels.compiling import njit
 from minixai.kernels.filters import made_of
 from minixai.kernels.im2col import im2col
@@ -146,6 +148,7 @@ def fastest(x_shape: Shape, w_shape: Shape, dtype: Any, geometry: Geometry) -> s
     """The algorithm for a convolution of these shapes: one of ALGORITHMS.
 
     The input VJP asks for its own: as a convolution of the cotangents, with the channels of w exchanged.
+    Where the images are small it depends on how many there are, and so may the last bits of the result.
     """
     out_size = geometry.output_size(x_shape[2:], w_shape[2:])
     by_winograd = serves("winograd", x_shape, w_shape, dtype, geometry)
@@ -165,12 +168,18 @@ def serves(algorithm: str, x_shape: Shape, w_shape: Shape, dtype: Any, geometry:
     return algorithm == "direct"
 
 
-def _chosen(call: str, algorithm: str | None, *case: Any) -> str:
+def _chosen(
+    call: str, algorithm: str | None, x_shape: Shape, w_shape: Shape, dtype: Any, geometry: Geometry
+) -> str:
+    case = x_shape, w_shape, dtype, geometry
     if algorithm is None:
         return fastest(*case)
     if not serves(algorithm, *case):
         possible = [each for each in ALGORITHMS if serves(each, *case)]
-        raise ValueError(f"{call}: algorithm is {algorithm!r}, expected one of {possible} for {case}")
+        raise ValueError(
+            f"{call}: algorithm is {algorithm!r}, expected one of {possible} for a kernel {w_shape[2:]}, "
+            f"{dtype} and {geometry}"
+        )
     return algorithm
 
 
@@ -186,7 +195,7 @@ def conv2d(x: Array, w: Array, b: Array | None, geometry: Geometry, algorithm: s
         y = winograd.conv2d(
             x, made_of(w, "winograd", winograd.transform), readable(bias), False, geometry.padding
         )
-        if y is not None:
+        if y is not None:  # else something is not finite, and the direct sums keep it to those who see it
             return y
     y = np.empty((len(x), len(w), *geometry.output_size(x.shape[2:], w.shape[2:])), x.dtype)
     filters = made_of(w, ("direct", groups), lambda w: direct.pack(w.reshape(groups, len(w) // groups, -1)))

@@ -38,6 +38,9 @@ from minixai.kernels.compiling import njit
 
 __all__ = ["LANES", "PANEL", "multiply", "multiply_plainly"]
 
+# numba's cache looks only at the file of a function, not at what it calls: after a change here, delete
+# minixai/kernels/__pycache__, or `direct` and `winograd` go on calling what was here before.
+
 PANEL = 16  # rows of c that are packed side by side
 
 
