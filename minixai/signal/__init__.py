@@ -9,7 +9,7 @@ from minixai.signal.estimators import (
     TwoComponentEstimator,
     ridge,
 )
-from minixai.signal.fitting import fit_patterns
+from minixai.signal.fitting import PatternWarning, fit_patterns
 from minixai.signal.patterns import LayerPatterns, Patterns, pattern_of
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "IdentityEstimator",
     "LayerPatterns",
     "LinearEstimator",
+    "PatternWarning",
     "Patterns",
     "RandomEstimator",
     "SignalEstimator",

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from typing import Any
 
+from minixai.errors import warn
 from minixai.nn import Module
 from minixai.progress import progress_bar
 from minixai.signal.checkpoint import Checkpoint
@@ -15,7 +16,11 @@ from minixai.signal.layers import Batch, Kinds, LinearLayer, add_batch, images_o
 from minixai.signal.moments import Moments
 from minixai.signal.patterns import Patterns, digest_of
 
-__all__ = ["fit_patterns"]
+__all__ = ["PatternWarning", "fit_patterns"]
+
+
+class PatternWarning(UserWarning):
+    """A pattern is not what its name promises."""
 
 
 def fit_patterns(
@@ -33,13 +38,13 @@ def fit_patterns(
     For a unit y = wᵀx + b, over all samples (rows x of a dense layer's input; patches x of a convolution's,
     zero outside the image):  a = Σ x·(y − ȳ) / wᵀΣ x·(y − ȳ), the sums over all samples, or over those with
     y > 0, or over the others (see `pattern_of`). Only one batch and the sums are in memory, the sums in
-    float64: 24 bytes a weight, or 8 where only "linear" is asked for.
+    float64: 24 bytes a weight, or 8 where only "linear" and "joint" are asked for.
 
     model: a `Module`; it runs in eval mode.
     batches: any iterable of images (n, …), cast to the model's dtype; or of (images, labels, …); or of
         functions without arguments that return either, called where the batch is worked on.
-    kinds: of patterns, for layers with a ReLU behind them; the others get "linear". As a dict, such as
-        {"default": kinds, "8": kinds}, it says for a named layer what it gets.
+    kinds: of patterns, for layers with a ReLU behind them; the others get "linear", and "joint" if it is
+        among them. As a dict, such as {"default": kinds, "8": kinds}, it says for a named layer what it gets.
     layers: the names of those to fit; None means all.
     progress: print what memory the sums take, and show a bar.
     checkpoint: a `.safetensors` file, to which the sums are saved every `save_every` batches and at the
@@ -50,7 +55,8 @@ def fit_patterns(
 
     Raises ValueError for no batches, NaN, unknown names, a batch normalisation behind a layer, or a
     checkpoint of another model, other data or other settings; ShapeError for a wrong shape;
-    FileFormatError for a damaged checkpoint.
+    FileFormatError for a damaged checkpoint. Warns where joint patterns say nothing of the data, since units
+    are not fewer than inputs.
     Kindermans et al. 2017, arXiv 1705.05598, section 4.
     """
     if save_every < 1:
@@ -62,6 +68,7 @@ def fit_patterns(
     if first is None:
         raise ValueError("fit_patterns: batches is empty, expected at least one")
     fitted = linear_layers("fit_patterns", model, images_of("fit_patterns", model, first)[:1], kinds, layers)
+    _warn_of_determined(fitted)
     if progress:
         print(_estimate(fitted))
     model_digest = digest_of(model)
@@ -98,6 +105,13 @@ def _fit(
     if checkpoint:
         checkpoint.finish(number, moments)
     return moments
+
+
+def _warn_of_determined(layers: Mapping[str, LinearLayer]) -> None:
+    found = [name for name, layer in layers.items() if "joint" in layer.kinds and layer.determined]
+    if found:
+        what = f"layer {', '.join(map(repr, found))} has as many units as inputs, or more"
+        warn(f"fit_patterns: {what}: its joint patterns are (Wᵀ)⁺, whatever the data", PatternWarning)
 
 
 def _with_bar(batches: Iterable[Batch], total: int | None, progress: bool) -> Iterator[Batch]:

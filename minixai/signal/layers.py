@@ -11,7 +11,7 @@ from minixai.errors import several_names
 from minixai.nn import Module
 from minixai.op import Trait
 from minixai.signal.moments import Moments
-from minixai.signal.patterns import KINDS
+from minixai.signal.patterns import KINDS, OF_ALL_SAMPLES
 from minixai.tape import Node, Tensor, tape_of
 from minixai.typing import Array
 
@@ -27,11 +27,17 @@ class LinearLayer:
 
     weight: Array
     kinds: tuple[str, ...]
+    groups: int = 1
 
     @property
     def by_sign(self) -> bool:
         """Whether samples with y > 0 are kept apart from the others."""
-        return set(self.kinds) != {"linear"}
+        return not set(self.kinds) <= set(OF_ALL_SAMPLES)
+
+    @property
+    def determined(self) -> bool:
+        """Whether its units are not fewer than their inputs, so that the weight alone has joint patterns."""
+        return len(self.weight) // self.groups >= self.weight[0].size
 
 
 def images_of(call: str, model: Module, batch: Batch) -> Array:
@@ -73,9 +79,10 @@ def linear_layers(
         if len({id(node.inputs[1]) for node in nodes}) > 1:
             raise ValueError(f"{call}: layer {name!r} has several weights, expected one")
         rectified = any(Trait.RECTIFIER in node.traits for node in behind)
-        of_layer = named.get(name, default if rectified else ("linear",))
+        of_layer = named.get(name, default if rectified else _whatever_the_sign(default))
         if name in wanted:
-            found[name] = LinearLayer(nodes[0].arrays[1].copy(), of_layer)
+            groups = nodes[0].params.get("groups", 1)
+            found[name] = LinearLayer(nodes[0].arrays[1].copy(), of_layer, groups)
     return found
 
 
@@ -87,10 +94,14 @@ def add_batch(
     for name, layer in layers.items():
         for node in calls.get(name, []):
             if name not in moments:
-                shape, groups = layer.weight.shape, node.params.get("groups", 1)
-                moments[name] = Moments.empty(shape, groups, layer.by_sign)
+                moments[name] = Moments.empty(layer.weight.shape, layer.groups, layer.by_sign)
             moments[name].add_call(node)
     return moments
+
+
+def _whatever_the_sign(kinds: Sequence[str]) -> tuple[str, ...]:
+    """The kinds of a layer with no ReLU behind it: "linear" in place of those that look at the sign of y."""
+    return tuple(dict.fromkeys(kind if kind in OF_ALL_SAMPLES else "linear" for kind in kinds))
 
 
 def _tape(call: str, model: Module, x: Array) -> dict[Tensor, Node]:
