@@ -1,5 +1,6 @@
 """Signal and distractor: which part of the input does an output speak of?"""
 
+from minixai.signal.erasing import Eraser, eraser, remove
 from minixai.signal.estimators import (
     FilterEstimator,
     IdentityEstimator,
@@ -13,6 +14,7 @@ from minixai.signal.fitting import PatternWarning, fit_patterns
 from minixai.signal.patterns import LayerPatterns, Patterns, pattern_of
 
 __all__ = [
+    "Eraser",
     "FilterEstimator",
     "IdentityEstimator",
     "LayerPatterns",
@@ -22,7 +24,9 @@ __all__ = [
     "RandomEstimator",
     "SignalEstimator",
     "TwoComponentEstimator",
+    "eraser",
     "fit_patterns",
     "pattern_of",
+    "remove",
     "ridge",
 ]
