@@ -24,7 +24,7 @@ from minixai.settings import whole_number
 from minixai.tape import Rule, Tensor, backward
 from minixai.typing import Array
 
-__all__ = ["Answer", "Numbers", "Question"]
+__all__ = ["Answer", "Numbers", "Question", "check_model"]
 
 Numbers = np.ndarray[Any, np.dtype[np.intp]]
 
@@ -60,9 +60,7 @@ class Question:
         seed: Seed | None = "one",
         batch_size: int | None = None,
     ) -> None:
-        if not isinstance(model, Module):
-            kind = f"{type(model).__module__.partition('.')[0]} {type(model).__name__}"
-            raise TypeError(f"{call}: model is a {kind}, expected a minixai Module")
+        check_model(call, model)
         if seed not in (*get_args(Seed), None):
             raise ValueError(f"{call}: seed is {seed!r}, expected 'one' or 'value'")
         self.call, self.model, self.layer, self.neuron = call, model, layer, neuron
@@ -158,3 +156,10 @@ class Question:
             return select_unit(self.call, output, layers, target, self.layer, self.neuron)
 
         return apart(chosen, recording=True)
+
+
+def check_model(call: str, model: Any) -> None:
+    """Raise TypeError for what is no Module."""
+    if not isinstance(model, Module):
+        kind = f"{type(model).__module__.partition('.')[0]} {type(model).__name__}"
+        raise TypeError(f"{call}: model is a {kind}, expected a minixai Module")

@@ -216,16 +216,16 @@ class Module:
         """Switch dropout and batch normalisation to prediction, in all modules."""
         return self.train(False)
 
-    def check_input(self, call: str, x: Any) -> Array:
-        """x as an array of the model's dtype; an empty or a not finite one raises ValueError."""
-        x = as_array(call, "x", x)
+    def check_input(self, call: str, x: Any, name: str = "x") -> Array:
+        """x as an array of the model's dtype; an empty or a not finite one raises ValueError with its name."""
+        x = as_array(call, name, x)
         if x.dtype.kind not in "fiub":
-            raise TypeError(f"{call}: x has dtype {x.dtype}, expected numbers")
+            raise TypeError(f"{call}: {name} has dtype {x.dtype}, expected numbers")
         x = x.astype(self.dtype, copy=False)
         if x.ndim == 0 or x.size == 0:
-            raise ShapeError(f"{call}: x has shape {x.shape}, expected a batch (n, …) that is not empty")
+            raise ShapeError(f"{call}: {name} has shape {x.shape}, expected a batch (n, …) that is not empty")
         if not np.isfinite(x).all():
-            raise ValueError(f"{call}: x holds NaN or inf, expected finite numbers")
+            raise ValueError(f"{call}: {name} holds NaN or inf, expected finite numbers")
         return x
 
     def check_output(self, call: str, output: Any) -> Tensor:

@@ -1,0 +1,100 @@
+"""The two directions of a concept in a layer: the pattern, and the filter of a linear classifier."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from minixai.typing import Array
+
+__all__ = ["Classifier", "Direction", "checked_classifier", "checked_direction", "direction_of", "directions_of", "unit"]
+
+Classifier = Literal["ridge", "logistic", "svm"]
+Direction = Literal["pattern", "filter"]
+RIDGE = 0.01  # the penalty, in units of the mean variance along the directions that the samples span
+
+
+def checked_direction(call: str, direction: Any) -> Direction:
+    """The direction, or a ValueError."""
+    if direction not in get_args(Direction):
+        raise ValueError(f"{call}: direction is {direction!r}, expected 'pattern' or 'filter'")
+    found: Direction = direction
+    return found
+
+
+def checked_classifier(call: str, classifier: Any) -> Classifier:
+    """The classifier, or a ValueError; ImportError where it needs scikit-learn, which is not installed."""
+    if classifier not in get_args(Classifier):
+        raise ValueError(f"{call}: classifier is {classifier!r}, expected one of {', '.join(get_args(Classifier))}")
+    if classifier != "ridge":
+        try:
+            import sklearn  # noqa: F401
+        except ImportError:
+            raise ImportError(
+                f"{call}: classifier {classifier!r} needs scikit-learn, which is missing: "
+                'pip install "minixai[lessons]", or take "ridge"'
+            ) from None
+    found: Classifier = classifier
+    return found
+
+
+def direction_of(direction: Direction, h: Array, others: Array, classifier: Classifier = "ridge") -> Array:
+    """(d,): the pattern or the filter, of any length, from samples with the concept (n, d) and others (m, d)."""
+    return pattern_of(h, others) if direction == "pattern" else filter_of(h, others, classifier)
+
+
+def directions_of(direction: Direction, h: Array, others: Array, classifier: Classifier) -> Array:
+    """(k, d): those of the same samples (n, d) beside others (k, m, d), drawn k times."""
+    if direction == "pattern":
+        return pattern_of(h, others)
+    return np.stack([filter_of(h, drawn, classifier) for drawn in others])
+
+
+def pattern_of(h: Array, others: Array) -> Array:
+    """cov[h, t] / var[t], which for t ∈ {0, 1} is the difference of the means, μ₁ − μ₀."""
+    difference: Array = h.mean(axis=-2) - others.mean(axis=-2)
+    return difference
+
+
+def filter_of(h: Array, others: Array, classifier: Classifier) -> Array:
+    """(d,): the normal of a linear classifier in which both sets weigh the same.
+
+    "ridge": (Σ + λI)⁻¹(μ₁ − μ₀), which the pattern is for λ → ∞. The others are scikit-learn's.
+    """
+    if classifier == "ridge":
+        return _ridge(h, others)
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.svm import SVC
+
+    x, t = np.concatenate([h, others]), np.repeat([1, 0], [len(h), len(others)])
+    x = x - x.mean(axis=0)
+    scale = np.sqrt(np.square(x).sum() / len(x)) or 1.0
+    made: Any = LogisticRegression(class_weight="balanced", max_iter=10_000)
+    if classifier == "svm":
+        made = SVC(kernel="linear", class_weight="balanced")
+    return np.asarray(made.fit(x / scale, t).coef_[0])
+
+
+def _ridge(h: Array, others: Array) -> Array:
+    """Least squares of t from h, in the smaller of the two forms of the normal equations."""
+    means = h.mean(axis=0), others.mean(axis=0)
+    middle = (means[0] + means[1]) / 2
+    rows = np.concatenate([(x - middle) / np.sqrt(2 * len(x)) for x in (h, others)])
+    target = np.repeat([0.5, -0.5], [len(h), len(others)]) / np.sqrt(
+        2 * np.repeat([len(h), len(others)], [len(h), len(others)])
+    )
+    n, d = rows.shape
+    penalty = RIDGE * np.square(rows).sum() / min(n, d)
+    if not penalty:
+        return np.zeros(d)
+    if n < d:
+        found: Array = rows.T @ np.linalg.solve(rows @ rows.T + penalty * np.eye(n), target)
+        return found
+    return np.linalg.solve(rows.T @ rows + penalty * np.eye(d), rows.T @ target)
+
+
+def unit(v: Array) -> Array:
+    """v / ‖v‖, or 0 where v is 0."""
+    length = np.linalg.norm(v)
+    return v / length if length else v
