@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from docs import pictures
-from experiments import degradation, grid, limits, rho
+from experiments import degradation, grid, limits, rho, tcav
 from experiments.networks import NETWORKS
 
-MEASURED = {"rho": rho, "rho_limits": limits, "degradation": degradation}
+MEASURED = {"rho": rho, "rho_limits": limits, "degradation": degradation, "tcav": tcav}
 FOLDER = Path(__file__).parent
 
 

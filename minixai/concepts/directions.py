@@ -12,12 +12,13 @@ __all__ = ["Classifier", "Direction", "checked_classifier", "checked_direction",
 
 Classifier = Literal["ridge", "logistic", "svm"]
 Direction = Literal["pattern", "filter"]
+DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
 RIDGE = 0.01  # the penalty, in units of the mean variance along the directions that the samples span
 
 
 def checked_direction(call: str, direction: Any) -> Direction:
     """The direction, or a ValueError."""
-    if direction not in get_args(Direction):
+    if direction not in DIRECTIONS:
         raise ValueError(f"{call}: direction is {direction!r}, expected 'pattern' or 'filter'")
     found: Direction = direction
     return found

@@ -11,6 +11,7 @@ import numpy as np
 from minixai.columns import aligned
 from minixai.concepts.chance import beyond_chance
 from minixai.concepts.directions import (
+    DIRECTIONS,
     Classifier,
     Direction,
     checked_classifier,
@@ -33,7 +34,6 @@ __all__ = ["Concept", "ConceptWarning", "concept_in", "fit", "images_of"]
 
 HELD_OUT = 3  # one image in so many
 LEVEL = 0.05
-DIRECTIONS: tuple[Direction, ...] = ("pattern", "filter")
 
 
 class ConceptWarning(UserWarning):
