@@ -91,7 +91,10 @@ def draw(results: dict[str, Any]) -> Picture:
                 axes.ecdf(p[rule], color=colour, linewidth=2, label=RULES[rule])
             axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="p")
             axes.set_title(heading, loc="left", size=style.TICK_SIZE + 2)
-        row[0].set_ylabel("share of random concepts with a smaller p")
+        row[0].set_ylabel("share of concepts below p")
         style.legend(picture, row[0])
-        style.title(picture, "Random concepts: the rank's p is what it says, the t-test's calls most of them significant")
+        style.title(
+            picture,
+            "Random concepts: the rank's p is what it says, the t-test's is not",
+        )
     return picture

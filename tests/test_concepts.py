@@ -39,7 +39,9 @@ def two_sets(d: int, seed: int = 0, n: tuple[int, int] = (40, 60)) -> tuple[np.n
 def test_directions_are_those_of_explicit_samples(d: int) -> None:
     h, others = two_sets(d)
     x, t = np.concatenate([h, others]), np.repeat([1.0, 0.0], [len(h), len(others)])
-    np.testing.assert_allclose(directions.direction_of("pattern", h, others), oracle.pattern(x, t), atol=1e-11)
+    np.testing.assert_allclose(
+        directions.direction_of("pattern", h, others), oracle.pattern(x, t), atol=1e-11
+    )
     found = directions.direction_of("filter", h, others)
     np.testing.assert_allclose(found, oracle.ridge_filter(x, t, directions.RIDGE), atol=1e-10)
 
@@ -73,7 +75,9 @@ def test_the_filter_turns_with_a_distractor_and_the_pattern_does_not(seed: int) 
         epsilon = correlation * 2 * (t - 0.5) + np.sqrt(1 - correlation**2) * rng.normal(size=4000)
         h = np.outer(t, a) + np.outer(epsilon, d) + 0.1 * rng.normal(size=(4000, 6))
         both = h[t == 1], h[t == 0]
-        return [float(directions.unit(directions.direction_of(name, *both)) @ a) for name in ("pattern", "filter")]
+        return [
+            float(directions.unit(directions.direction_of(name, *both)) @ a) for name in ("pattern", "filter")
+        ]
 
     of_pattern, of_filter = cosines(d, 0)
     assert of_pattern > 0.98
@@ -273,7 +277,10 @@ def test_the_rank_is_calibrated_and_kim_s_t_test_is_not() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"others": with_patch(30, 1, 0)}, "tcav: others has 30 images, expected at least 40, twice as many as"),
+        (
+            {"others": with_patch(30, 1, 0)},
+            "tcav: others has 30 images, expected at least 40, twice as many as",
+        ),
         ({"target": 3}, r"tcav: target is 3, expected class indices in \[0, 3\)"),
         ({"random": 198}, "tcav: random is 198, expected at least 199"),
         ({"runs": 1}, "tcav: runs is 1, expected at least 2"),

@@ -60,13 +60,15 @@ def test_it_subtracts_the_signal_of_the_least_squares_filter() -> None:
 
 
 def test_any_other_filter_has_rho_one_too_and_erases_nothing_of_t() -> None:
-    """So ρ = 1 is LEACE's guarantee for what the filter reads; to erase t it has to be the one that reads t."""
+    """ρ = 1 is LEACE's guarantee for what the filter reads; to erase t, it has to be the one that reads t."""
     x, t = samples()
     w = RNG(2).normal(size=6)
     b = -w @ x.mean(0)
     estimator = LinearEstimator(w, b).fit(x, x @ w + b)
     left = criterion.distractors(list(x), w, 0, estimator.pattern, estimator.pattern, False)
-    assert criterion.rho(left, criterion.fit(left, 1e-9, np.var(x, axis=0).mean())) == pytest.approx(1, abs=1e-6)
+    assert criterion.rho(left, criterion.fit(left, 1e-9, np.var(x, axis=0).mean())) == pytest.approx(
+        1, abs=1e-6
+    )
     kept = x - estimator.signal(x)
     assert np.abs(np.corrcoef(kept.T, t[:, 0])[-1, :-1]).max() > 0.1
 
@@ -77,7 +79,11 @@ def test_linear_probes_fall_to_chance() -> None:
     x, t = samples(3000, 2, seed=3)
     fit, new = slice(0, 2000), slice(2000, None)
     fitted = eraser(x[fit], t[fit])
-    for probe in (linear_model.LogisticRegression(max_iter=5000), linear_model.RidgeClassifier(), svm.LinearSVC()):
+    for probe in (
+        linear_model.LogisticRegression(max_iter=5000),
+        linear_model.RidgeClassifier(),
+        svm.LinearSVC(),
+    ):
         for concept in t.T:
             chance = max(concept[new].mean(), 1 - concept[new].mean())
             scale = x[fit].std(axis=0)
@@ -125,7 +131,9 @@ def test_singular_covariances_and_classes() -> None:
     wide = np.concatenate([x, x[:, :2], np.full((300, 1), 7.0)], axis=1)
     expected = remove(x, t[:, :2])
     found = remove(wide, t)
-    np.testing.assert_allclose(found, np.concatenate([expected, expected[:, :2], wide[:, -1:]], axis=1), atol=1e-9)
+    np.testing.assert_allclose(
+        found, np.concatenate([expected, expected[:, :2], wide[:, -1:]], axis=1), atol=1e-9
+    )
 
 
 def test_images_and_dtypes() -> None:
@@ -146,7 +154,12 @@ def test_images_and_dtypes() -> None:
     ("x", "t", "error", "message"),
     [
         (np.zeros(3), np.zeros(3), ShapeError, r"eraser: x has shape \(3,\), expected \(n, …\)"),
-        (np.zeros((3, 2)), np.zeros(4), ShapeError, r"t has shape \(4,\), expected \(3,\) or \(3, k\) as x is"),
+        (
+            np.zeros((3, 2)),
+            np.zeros(4),
+            ShapeError,
+            r"t has shape \(4,\), expected \(3,\) or \(3, k\) as x is",
+        ),
         (np.zeros((3, 2)), np.zeros((3, 1, 1)), ShapeError, r"t has shape \(3, 1, 1\)"),
         (np.full((3, 2), np.nan), np.zeros(3), ValueError, "eraser: x holds NaN or inf"),
         (np.zeros((3, 2)), np.array(["a", "b", "c"]), TypeError, "eraser: t has dtype"),
@@ -162,9 +175,9 @@ def test_bad_calls() -> None:
     fitted = eraser(x, t)
     with pytest.raises(ShapeError, match=r"eraser: x has shape \(400, 5\), expected \(n, 6\)"):
         fitted(x[:, :5])
-    with pytest.raises(ShapeError, match=r"Eraser.update: x is \(n, 5\) with 1 concept, expected \(n, 6\) with 1"):
+    with pytest.raises(ShapeError, match=r"update: x is \(n, 5\) with 1 concept, expected \(n, 6\) with 1"):
         fitted.update(x[:, :5], t)
-    with pytest.raises(ShapeError, match=r"Eraser.merge: x is \(n, 6\) with 2 concepts, expected \(n, 6\) with 1"):
+    with pytest.raises(ShapeError, match=r"merge: x is \(n, 6\) with 2 concepts, expected \(n, 6\) with 1"):
         fitted.merge(eraser(*samples(k=2)))
     np.testing.assert_array_equal(fitted(x), remove(x, t))  # nothing was taken in
     with pytest.raises(ValueError, match="remove: concept 0 of t is constant over 400 samples"):

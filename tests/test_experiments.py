@@ -13,7 +13,7 @@ from PIL import Image
 
 import minixai as mx
 from docs.pictures import keep
-from experiments import degradation, grid, limits
+from experiments import degradation, grid, limits, tcav
 from experiments.__main__ import FOLDER, MEASURED, main
 from experiments.networks import NETWORKS, Network
 from minixai.columns import interval
@@ -142,3 +142,29 @@ def test_the_readme_says_what_was_measured(name):
     readme = (FOLDER / "README.md").read_text(encoding="utf-8")
     for table in experiment.tables(results):
         assert table in readme
+
+
+def test_the_rank_of_random_concepts_is_calibrated_and_the_t_test_is_not():
+    """In all of what was measured: of 200 tests at 5 %, within the binomial interval."""
+    results = json.loads((FOLDER / "results" / "tcav.json").read_text(encoding="utf-8"))
+    least, most = tcav.binomial_interval(200, 0.05)
+    for layer in results["cifar10_maxpool"]["p"].values():
+        for p in layer.values():
+            assert least <= sum(each < 0.05 for each in p["rank"]) <= most
+            assert sum(each < 0.05 for each in p["t_test"]) > 100
+
+
+def test_the_binomial_interval():
+    stats = pytest.importorskip("scipy.stats")
+    for tests in (60, 200):
+        assert tcav.binomial_interval(tests, 0.05) == stats.binom.interval(0.95, tests, 0.05)
+
+
+def test_tcav_of_a_few_random_concepts(small, monkeypatch, tmp_path):
+    for name, value in {"TESTS": 2, "SIZE": 3, "OTHERS": 8, "RUNS": 2, "LAYERS": ("features.1",)}.items():
+        monkeypatch.setattr(tcav, name, value)
+    monkeypatch.setattr(tcav, "CLASS", int(small.model.predict(small.inputs(small.test[:1])).argmax()))
+    result = tcav.measure(small, 12, 10, tmp_path)
+    assert {len(p["rank"]) for p in result["p"]["features.1"].values()} == {2}
+    assert "of 2 (" in tcav.tables({"squares": result})[0]
+    keep(tcav.draw({"squares": result}).pixels(), tmp_path / "tcav.jpg")

@@ -20,7 +20,7 @@ from tests.fits import assert_same, far_from_zero, network
 from tests.networks import put
 from tests.oracles import patterns as oracle
 
-KINDS = tuple(kind for kind in ALL_KINDS if kind != "joint")  # unit by unit; test_joint_patterns.py has "joint"
+KINDS = tuple(kind for kind in ALL_KINDS if kind != "joint")  # see test_joint_patterns.py
 CONVOLUTIONS = {
     "plain": {},
     "padding": {"padding": (1, 2)},

@@ -21,7 +21,9 @@ def test_it_erases_as_leace_does(k: int, trace: bool) -> None:
     """Theirs also keeps the trace of the covariance from growing; here it shrinks."""
     rng = np.random.default_rng(k)
     t = (rng.normal(size=(500, k)) > 0).astype(float)
-    x = rng.normal(size=(500, 12)) @ (np.eye(12) + 0.1 * rng.normal(size=(12, 12))) + t @ rng.normal(size=(k, 12))
+    x = rng.normal(size=(500, 12)) @ (np.eye(12) + 0.1 * rng.normal(size=(12, 12))) + t @ rng.normal(
+        size=(k, 12)
+    )
     fitter = theirs.LeaceFitter(12, k, constrain_cov_trace=trace, **EXACT)
     ours = eraser(x[:200], t[:200]).update(x[200:400], t[200:400])
     for part in (slice(0, 200), slice(200, 400)):

@@ -45,7 +45,9 @@ def test_what_turns_and_what_stays() -> None:
     np.testing.assert_allclose(one.with_it - one.without, two.with_it - two.without, atol=1e-12)
     assert not np.allclose(one.without, two.without)
     np.testing.assert_allclose(
-        stripes(40, 0.7, 7), np.cos(0.7) * stripes(40, 0, 7) + np.sin(0.7) * stripes(40, np.pi / 2, 7), atol=1e-12
+        stripes(40, 0.7, 7),
+        np.cos(0.7) * stripes(40, 0, 7) + np.sin(0.7) * stripes(40, np.pi / 2, 7),
+        atol=1e-12,
     )
     np.testing.assert_allclose(stripes(90, 0.4, 7), stripes(0, 0.4, 7).T, atol=1e-12)
 
@@ -71,8 +73,8 @@ def test_the_filter_turns_and_the_pattern_errs_where_they_are_correlated() -> No
     assert min(near.cosine("pattern"), far.cosine("pattern")) > 0.99
     assert near.cosine("filter") < 0.5 < 0.9 < far.cosine("filter")
     assert near.concept.accuracy > near.concept.held_out["pattern"].accuracy + 0.05
-    assert correlated.cosine("pattern") < 0.92
-    assert correlated.cosine("filter") > 0.95
+    assert correlated.cosine("pattern") < 0.9
+    assert correlated.cosine("filter") > far.cosine("filter") - 0.02
 
 
 def test_the_row_is_what_concepts_fit_says() -> None:
@@ -96,7 +98,9 @@ def test_the_page_has_the_table_and_needs_nothing_but_itself(page: str) -> None:
     table = json.loads(elements.text("table"))
     assert table == json.loads(json.dumps(table_of(**FEW)))
     assert len(table["rows"]) == 2 * len(CORRELATIONS)
-    assert table["rows"][1]["cosine"]["filter"] == pytest.approx(row_at(90, 0, 400).cosine("filter"), abs=1e-3)
+    assert table["rows"][1]["cosine"]["filter"] == pytest.approx(
+        row_at(90, 0, 400).cosine("filter"), abs=1e-3
+    )
     images = np.frombuffer(base64.b64decode(table["examples"][0]), np.uint8).reshape(4, 24, 24)
     assert images.std(axis=(1, 2)).argmin() == 3  # the one with neither
     assert re.findall(r"https?:|@import|fetch\(|XMLHttp|import\(", page) == []

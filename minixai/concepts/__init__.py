@@ -1,4 +1,4 @@
-"""Concepts in a layer: where they lie (pattern), how they are read (filter), and what a class makes of them."""
+"""Concepts in a layer: where they lie (pattern), how they are read (filter), what a class makes of them."""
 
 from minixai.concepts.fitting import Concept, ConceptWarning, fit
 from minixai.concepts.testing import Tcav, tcav

@@ -8,10 +8,19 @@ import numpy as np
 
 from minixai.typing import Array
 
-__all__ = ["Classifier", "Direction", "checked_classifier", "checked_direction", "direction_of", "directions_of", "unit"]
+__all__ = [
+    "Classifier",
+    "Direction",
+    "checked_classifier",
+    "checked_direction",
+    "direction_of",
+    "directions_of",
+    "unit",
+]
 
 Classifier = Literal["ridge", "logistic", "svm"]
 Direction = Literal["pattern", "filter"]
+CLASSIFIERS: tuple[Classifier, ...] = get_args(Classifier)
 DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
 RIDGE = 0.01  # the penalty, in units of the mean variance along the directions that the samples span
 
@@ -26,8 +35,8 @@ def checked_direction(call: str, direction: Any) -> Direction:
 
 def checked_classifier(call: str, classifier: Any) -> Classifier:
     """The classifier, or a ValueError; ImportError where it needs scikit-learn, which is not installed."""
-    if classifier not in get_args(Classifier):
-        raise ValueError(f"{call}: classifier is {classifier!r}, expected one of {', '.join(get_args(Classifier))}")
+    if classifier not in CLASSIFIERS:
+        raise ValueError(f"{call}: classifier is {classifier!r}, expected one of {', '.join(CLASSIFIERS)}")
     if classifier != "ridge":
         try:
             import sklearn  # noqa: F401
@@ -41,7 +50,7 @@ def checked_classifier(call: str, classifier: Any) -> Classifier:
 
 
 def direction_of(direction: Direction, h: Array, others: Array, classifier: Classifier = "ridge") -> Array:
-    """(d,): the pattern or the filter, of any length, from samples with the concept (n, d) and others (m, d)."""
+    """(d,): the pattern or the filter, of any length, from samples with the concept (n, d), others (m, d)."""
     return pattern_of(h, others) if direction == "pattern" else filter_of(h, others, classifier)
 
 

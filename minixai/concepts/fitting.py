@@ -44,9 +44,9 @@ class ConceptWarning(UserWarning):
 class HeldOut:
     """How a direction tells held-out images apart.
 
-    accuracy: in [0, 1], the mean of that on images with the concept and that on the others, so that chance is
-    ½. p_value: of Fisher's exact test, one-sided. with_it, without: the projections on the direction, from the
-    middle of the two means of the images fitted to.
+    accuracy: in [0, 1], the mean of that on images with the concept and that on the others, so that chance
+    is ½. p_value: of Fisher's exact test, one-sided. with_it, without: the projections on the direction, from
+    the middle of the two means of the images fitted to.
     """
 
     accuracy: float
@@ -116,8 +116,8 @@ class Concept:
     def not_found(self) -> str:
         """What to say where it does not beat chance."""
         return (
-            f"is not found in layer {self.unit}: accuracy {self.accuracy:.2f} on held-out images does not beat "
-            f"chance ({self.chance:.2f}, p = {self.p_value:.2f}); try more images or another layer"
+            f"is not found in layer {self.unit}: accuracy {self.accuracy:.2f} on held-out images does not "
+            f"beat chance ({self.chance:.2f}, p = {self.p_value:.2f}); try more images or another layer"
         )
 
     def __repr__(self) -> str:
@@ -125,7 +125,9 @@ class Concept:
         for name in DIRECTIONS:
             held = self.held_out[name]
             angle = 0 if name == "pattern" else self.angle
-            rows.append((name, f"{held.accuracy:.2f}", f"{self.chance:.2f}", f"{held.p_value:.2g}", f"{angle:.0f}°"))
+            rows.append(
+                (name, f"{held.accuracy:.2f}", f"{self.chance:.2f}", f"{held.p_value:.2g}", f"{angle:.0f}°")
+            )
         with_it, without = self.images
         heading = f"concept in {self.unit}: {with_it} images, {without} others; {self.classifier} classifier"
         lines = [heading, aligned(rows)]
@@ -142,7 +144,9 @@ class Concept:
             )
             for name in DIRECTIONS
         }
-        verdict = f"filter {self.angle:.0f}° from the pattern" if self.found else "not found: no better than chance"
+        verdict = (
+            f"filter {self.angle:.0f}° from the pattern" if self.found else "not found: no better than chance"
+        )
         return projections(panels, title or f"Concept in {self.unit}: {verdict}")
 
 
@@ -207,7 +211,8 @@ def concept_in(
     shuffled = [each[rng.permutation(len(each))] for each in sets]
     fitted = [each[len(each) // HELD_OUT :] for each in shuffled]
     rest = [each[: len(each) // HELD_OUT] for each in shuffled]
-    directions = {name: unit(direction_of(name, *fitted, classifier)) for name in DIRECTIONS}
+    with_it, without = fitted
+    directions = {name: unit(direction_of(name, with_it, without, classifier)) for name in DIRECTIONS}
     if not directions["pattern"].any():
         raise ValueError(f"fit: layer {of_layer} says the same of the concept's images and of the others")
     return Concept(
@@ -215,8 +220,10 @@ def concept_in(
         layer,
         pool,
         classifier,
-        *(v.reshape(shape) for v in directions.values()),
-        *(each.mean(axis=0).reshape(shape) for each in fitted),
+        directions["pattern"].reshape(shape),
+        directions["filter"].reshape(shape),
+        with_it.mean(axis=0).reshape(shape),
+        without.mean(axis=0).reshape(shape),
         {name: _held_out(v, fitted, rest) for name, v in directions.items()},
         (len(h), len(h0)),
     )
@@ -233,7 +240,7 @@ def _held_out(v: Array, fitted: list[Array], rest: list[Array]) -> HeldOut:
 
 
 def images_of(call: str, name: str, model: Module, images: Any) -> Array:
-    """Images as an array of the model's input; those of several concepts, {name: images}, one after another."""
+    """Images as an array of the model's input; those of several concepts, {name: images}, joined."""
     check_model(call, model)
     if not isinstance(images, Mapping):
         return model.check_input(call, images, name)

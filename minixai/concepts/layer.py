@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -28,7 +28,7 @@ def checked_pool(call: str, pool: Any) -> Pool:
 
 
 def features(call: str, model: Module, layer: Layer, x: Array, pool: Pool) -> tuple[Array, Unit]:
-    """(n, …) float64: a layer's output, with pool "mean" the mean over places, (n, channels); and its name."""
+    """(n, …) float64: a layer's output, with pool "mean" the mean over places, (n, channels); its name."""
 
     def of_batch(leaf: Tensor) -> tuple[Array, Unit]:
         output, layers = model.trace(leaf, record=False)
@@ -69,5 +69,3 @@ def over_places(values: Array, pool: Pool) -> Array:
 
 def _batches(x: Array) -> Iterator[Tensor]:
     return (Tensor(x[i : i + BATCH]) for i in range(0, len(x), BATCH))
-
-

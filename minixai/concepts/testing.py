@@ -19,6 +19,7 @@ from minixai.concepts.directions import (
 )
 from minixai.concepts.fitting import Concept, concept_in, images_of
 from minixai.concepts.layer import Pool, checked_pool, features, gradients
+from minixai.kernels.threads import for_each
 from minixai.methods.question import check_model
 from minixai.methods.unit import Layer
 from minixai.nn import Module
@@ -32,6 +33,7 @@ __all__ = ["Tcav", "tcav"]
 
 LEAST_RANDOM = 199  # concepts: the smallest p is 1/200
 LEVEL = 0.05
+HEADER = ("layer", "concept", "accuracy", "score", "± runs", "p", "p, Holm", "t-test*")
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,10 +84,10 @@ class Tcav:
         return np.array([np.nan if np.isnan(runs).any() else t_test(runs, 0.5) for runs in self.scores])
 
     def __repr__(self) -> str:
-        rows = [("layer", "concept", "accuracy", "score", "± runs", "p", "p, Holm", "t-test*")]
+        rows: list[tuple[str, ...]] = [HEADER]
         numbers = zip(self.score, self.error, self.p_value, self.p_holm, self.p_t_test, strict=True)
-        for (layer, name), concept, (score, error, *p) in zip(self.names, self.concepts, numbers, strict=True):
-            start = layer, name, f"{concept.accuracy:.2f}"
+        for of_test, concept, (score, error, *p) in zip(self.names, self.concepts, numbers, strict=True):
+            start = *of_test, f"{concept.accuracy:.2f}"
             if concept.found:
                 rows.append((*start, f"{score:.2f}", f"{error:.2f}", *(f"{each:.2g}" for each in p)))
             else:
@@ -213,13 +215,16 @@ def ranked(
     All have as many images, and as many others to draw from, so that a random one is like them in all.
     """
     size, rest = len(h), len(others) - len(h)
+    own, *of_random = rng.spawn(1 + random)
+    means = np.empty(random)
 
-    def scores(of_concept: Array, without: Array) -> Array:
+    def scores(of_concept: Array, without: Array, rng: np.random.Generator) -> Array:
         drawn = without[rng.permuted(np.tile(np.arange(rest), (runs, 1)), axis=1)[:, :size]]
         return (g @ directions_of(direction, of_concept, drawn, classifier).T > 0).mean(axis=0)
 
-    of_random = []
-    for _ in range(random):
-        order = rng.permutation(len(others))
-        of_random.append(scores(others[order[:size]], others[order[size:]]).mean())
-    return scores(h, others[rng.permutation(len(others))[:rest]]), np.array(of_random)
+    def score(number: int) -> None:
+        order = of_random[number].permutation(len(others))
+        means[number] = scores(others[order[:size]], others[order[size:]], of_random[number]).mean()
+
+    for_each(score, random)
+    return scores(h, others[own.permutation(len(others))[:rest]], own), means

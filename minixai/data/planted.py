@@ -61,7 +61,9 @@ def planted(
     e = of_e.random(n) < (1 + np.where(t, correlation, -correlation)) / 2
     concept, distractor = (_patches(n, of, rng) for of, rng in zip((0.0, angle), of_patches, strict=True))
     without = noise * of_noise.standard_normal((n, 1, SIZE, SIZE)) + e[:, None, None, None] * distractor
-    return PlantedSample(np.where(t[:, None, None, None], without + concept, without), without + concept, without, t, e)
+    return PlantedSample(
+        np.where(t[:, None, None, None], without + concept, without), without + concept, without, t, e
+    )
 
 
 def stripes(angle: float, phase: float, size: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The demo of planted concepts: where the filter of a concept turns away from it, and where the pattern does."""
+"""The demo of planted concepts: where a concept's filter turns away from it, and where its pattern does."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Row:
 
 
 def orientations() -> Module:
-    """A layer of eight oriented filters of unit length, with a negative bias and a ReLU: where concepts lie."""
+    """A layer of eight oriented filters of unit length, with a negative bias and a ReLU."""
     model = Sequential(Conv2d(1, UNITS, FILTER), ReLU())
     w = np.array([[stripes(180 * k / UNITS, 0, FILTER)] for k in range(UNITS)])
     w -= w.mean(axis=(2, 3), keepdims=True)
@@ -67,7 +67,7 @@ def row_at(angle: float, correlation: float, images: int = IMAGES, seed: int = 0
 
 
 def concept_picture(angles: Sequence[float] = ANGLES, images: int = IMAGES, seed: int = 0) -> Picture:
-    """Draw the cosines of pattern and filter to the truth, as the distractor turns and as it is correlated."""
+    """Draw how pattern and filter leave the truth, as the distractor turns and as it is correlated."""
     turned = [row_at(angle, 0.0, images, seed) for angle in angles]
     correlated = [row_at(90.0, correlation, images, seed) for correlation in CORRELATIONS]
     cosines = {
@@ -78,7 +78,9 @@ def concept_picture(angles: Sequence[float] = ANGLES, images: int = IMAGES, seed
     return turning(Turning(np.array(angles), np.array(CORRELATIONS), cosines, examples[:3], images))
 
 
-def concept_page(path: str | Path, angles: Sequence[float] = ANGLES, images: int = IMAGES, seed: int = 0) -> None:
+def concept_page(
+    path: str | Path, angles: Sequence[float] = ANGLES, images: int = IMAGES, seed: int = 0
+) -> None:
     """Write the demo as one web page with sliders, which needs no server and no network.
 
     Raises:
@@ -121,10 +123,8 @@ def table_of(angles: Sequence[float] = ANGLES, images: int = IMAGES, seed: int =
 
 
 def _examples(angle: float, seed: int) -> np.ndarray:
-    """(4, 24, 24) uint8: an image with the concept, the distractor, both, and none; the same at every angle."""
+    """(4, 24, 24) uint8: images with the concept, the distractor, both, none; the same at every angle."""
     sample = planted(64, angle, seed=seed)
-    found = [
-        sample.x[np.flatnonzero((sample.t == t) & (sample.distractor == e))[0], 0] for t, e in SHOWN
-    ]
+    found = [sample.x[np.flatnonzero((sample.t == t) & (sample.distractor == e))[0], 0] for t, e in SHOWN]
     grey = np.clip((np.array(found) + LEVELS) / (2 * LEVELS), 0, 1)
     return (255 * grey).round().astype(np.uint8)

@@ -217,7 +217,7 @@ class Module:
         return self.train(False)
 
     def check_input(self, call: str, x: Any, name: str = "x") -> Array:
-        """x as an array of the model's dtype; an empty or a not finite one raises ValueError with its name."""
+        """x as an array of the model's dtype; an empty or a not finite one raises ValueError, by its name."""
         x = as_array(call, name, x)
         if x.dtype.kind not in "fiub":
             raise TypeError(f"{call}: {name} has dtype {x.dtype}, expected numbers")

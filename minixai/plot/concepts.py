@@ -28,7 +28,10 @@ def projections(panels: Mapping[str, tuple[np.ndarray, np.ndarray]], title: str 
         picture.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True
     ):
         edges = np.histogram_bin_edges(np.concatenate([with_it, without, [0]]), BINS)
-        for values, colour, label in ((without, style.FAINT, "others"), (with_it, style.PATTERN, "with the concept")):
+        for values, colour, label in (
+            (without, style.FAINT, "others"),
+            (with_it, style.PATTERN, "with the concept"),
+        ):
             axes.hist(values, edges, color=colour, alpha=0.6, label=label)
         axes.axvline(0, color=style.INK, linewidth=1)
         axes.set(xlabel="along the direction, from the middle of the means", ylabel="held-out images")
@@ -133,8 +136,8 @@ def turning(scene: Turning) -> Picture:
     right.set(xlabel="correlation of distractor and concept", xticks=scene.correlations)
     right.set_title("the distractor at 90°", loc="left")
     note = (
-        f"{scene.images:,} images a point. True direction: what showing the concept changes in a layer of eight "
-        "oriented filters, in the same images."
+        f"{scene.images:,} images a point. True direction: what showing the concept changes in a layer of "
+        "eight oriented filters, in the same images."
     )
     picture.text(0.02, 0.03, note, size=NOTE_SIZE)
     return picture

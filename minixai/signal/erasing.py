@@ -94,8 +94,10 @@ class _Sums:
     def plus(self, call: str, other: _Sums) -> _Sums:
         """Those of both, by the update of Chan, Golub and LeVeque (1979)."""
         if (self.shape, len(self.mean_t)) != (other.shape, len(other.mean_t)):
-            raise ShapeError(f"{call}: x is {other.samples} with {other.concepts}, "
-                f"expected {self.samples} with {self.concepts}")
+            raise ShapeError(
+                f"{call}: x is {other.samples} with {other.concepts}, "
+                f"expected {self.samples} with {self.concepts}"
+            )
         count = self.count + other.count
         step_x, step_t = other.mean_x - self.mean_x, other.mean_t - self.mean_t
         part, both = other.count / count, self.count * other.count / count
@@ -155,8 +157,8 @@ class Eraser:
         sums = self._sums
         if constant := np.flatnonzero(sums.tt <= EPS * sums.count * sums.mean_t**2).tolist():
             raise ValueError(
-                f"{sums.call}: concept {constant[0]} of t is constant over {sums.count} samples, expected some with it "
-                "and some without"
+                f"{sums.call}: concept {constant[0]} of t is constant over {sums.count} samples, "
+                "expected some with it and some without"
             )
         w = pseudo_inverse(sums.xx, EPS * len(sums.xx) ** 2) @ sums.xt
         there = np.einsum("dk,dk->k", w, sums.xt) > ROUNDING * sums.tt

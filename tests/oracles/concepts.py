@@ -8,7 +8,9 @@ import numpy as np
 def pattern(h, t):
     """cov[h, t] / var[t] of samples h (n, d) and t (n,) in {0, 1}."""
     mean_h, mean_t = h.mean(axis=0), t.mean()
-    covariance = sum((sample - mean_h) * (label - mean_t) for sample, label in zip(h, t, strict=True)) / len(h)
+    covariance = sum((sample - mean_h) * (label - mean_t) for sample, label in zip(h, t, strict=True)) / len(
+        h
+    )
     return covariance / np.mean([(label - mean_t) ** 2 for label in t])
 
 
