@@ -12,10 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from docs import pictures
-from experiments import degradation, grid, limits, rho, tcav
+from experiments import correction, degradation, grid, limits, rho, tcav
 from experiments.networks import NETWORKS
 
-MEASURED = {"rho": rho, "rho_limits": limits, "degradation": degradation, "tcav": tcav}
+MEASURED = {
+    "rho": rho,
+    "rho_limits": limits,
+    "degradation": degradation,
+    "tcav": tcav,
+    "correction": correction,
+}
 FOLDER = Path(__file__).parent
 
 

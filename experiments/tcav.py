@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib import rc_context
 
 from experiments import style
 from experiments.networks import Network
@@ -74,8 +75,6 @@ def _rate(p: list[float]) -> str:
 
 def draw(results: dict[str, Any]) -> Picture:
     """The share of random concepts with a p below each value: on the diagonal where p is what it says."""
-    from matplotlib import rc_context
-
     panels = [
         (f"{layer}, {direction}", p)
         for result in results.values()

@@ -13,7 +13,7 @@ from PIL import Image
 
 import minixai as mx
 from docs.pictures import keep
-from experiments import degradation, grid, limits, tcav
+from experiments import correction, degradation, grid, limits, tcav
 from experiments.__main__ import FOLDER, MEASURED, main
 from experiments.networks import NETWORKS, Network
 from minixai.columns import interval
@@ -168,3 +168,27 @@ def test_tcav_of_a_few_random_concepts(small, monkeypatch, tmp_path):
     assert {len(p["rank"]) for p in result["p"]["features.1"].values()} == {2}
     assert "of 2 (" in tcav.tables({"squares": result})[0]
     keep(tcav.draw({"squares": result}).pixels(), tmp_path / "tcav.jpg")
+
+
+@pytest.mark.slow
+def test_a_watermark_is_learnt_and_corrected(untrained, monkeypatch, tmp_path):
+    monkeypatch.setattr(correction, "LAYERS", {"features.5": None})
+    monkeypatch.setattr(correction, "EPOCHS", 2)
+    result = correction.measure(NETWORKS["lenet"](untrained), 1600, 300, tmp_path)
+    assert result["images"] == [1600, 300]
+    assert [row["mode"] for row in result["after"]].count("augmentative") == 3
+    by_name = {(row["concept"], row["mode"], row["direction"]): row for row in result["after"]}
+    corrected = by_name["any class", "projective", "signal"]
+    assert corrected["called_three"] < 0.2 * result["before"]["called_three"]
+    assert f"{100 * corrected['marked']:.1f}" in correction.tables({"lenet": result})[0]
+
+
+def test_what_was_measured_of_the_correction_is_what_the_readme_says_of_it():
+    result = json.loads((FOLDER / "results" / "correction.json").read_text(encoding="utf-8"))["lenet"]
+    rows = {(row["layer"], row["concept"], row["mode"], row["direction"]): row for row in result["after"]}
+    early = {name: rows["features.5", "any class", "projective", name] for name in correction.CORRECTIONS}
+    assert early["signal"]["clean"] >= result["before"]["clean"]
+    assert early["signal"]["marked"] > max(early["pattern"]["marked"], early["filter"]["marked"])
+    assert rows["classifier.4", "any class", "projective", "pattern"]["clean_threes"] == 0
+    correlated = {name: rows["features.5", "class 3", "projective", name] for name in correction.CORRECTIONS}
+    assert correlated["filter"]["marked"] > correlated["signal"]["marked"]

@@ -1,6 +1,7 @@
 """Concepts in a layer: where they lie (pattern), how they are read (filter), what a class makes of them."""
 
+from minixai.concepts.correcting import clarc
 from minixai.concepts.fitting import Concept, ConceptWarning, fit
 from minixai.concepts.testing import Tcav, tcav
 
-__all__ = ["Concept", "ConceptWarning", "Tcav", "fit", "tcav"]
+__all__ = ["Concept", "ConceptWarning", "Tcav", "clarc", "fit", "tcav"]

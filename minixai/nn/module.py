@@ -107,6 +107,8 @@ class Module:
         token = context.current_layer.set(name)
         try:
             output = self.forward(*map(_as_input, inputs))
+            if (edit := context.edits.get().get(self)) is not None:
+                output = edit(output)
         finally:
             context.current_layer.reset(token)
         if trace.outputs is not None and name is not None:
