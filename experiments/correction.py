@@ -14,7 +14,7 @@ import minixai as mx
 from experiments import style
 from experiments.networks import Network
 from minixai import concepts, nn
-from minixai.concepts.correcting import CORRECTIONS
+from minixai.concepts.directions import SPLITS
 from minixai.plot import Picture
 
 IMAGES = {"lenet": (8000, 2000)}
@@ -59,7 +59,7 @@ def measure(network: Network, fit_images: int, test_images: int, folder: Path) -
     for layer, pool in LAYERS.items():
         for name, (with_it, others) in sets.items():
             concept = concepts.fit(model, layer, with_it, others, pool=pool)
-            for direction in CORRECTIONS:
+            for direction in SPLITS:
                 with concepts.clarc(model, concept, direction=direction):
                     after = _accuracies(model.predict, clean, with_mark, truth)
                 about = {"layer": layer, "concept": name, "direction": direction}
@@ -129,7 +129,7 @@ def draw(results: dict[str, Any]) -> Picture:
         picture = Picture((12.8, 4.8), 150, layout="constrained")
         row = picture.subplots(1, len(CONCEPTS), sharey=True)
         for axes, name in zip(row, CONCEPTS, strict=True):
-            for k, direction in enumerate(CORRECTIONS):
+            for k, direction in enumerate(SPLITS):
                 of_direction = [
                     r
                     for r in result["after"]

@@ -186,9 +186,9 @@ def test_a_watermark_is_learnt_and_corrected(untrained, monkeypatch, tmp_path):
 def test_what_was_measured_of_the_correction_is_what_the_readme_says_of_it():
     result = json.loads((FOLDER / "results" / "correction.json").read_text(encoding="utf-8"))["lenet"]
     rows = {(row["layer"], row["concept"], row["mode"], row["direction"]): row for row in result["after"]}
-    early = {name: rows["features.5", "any class", "projective", name] for name in correction.CORRECTIONS}
+    early = {name: rows["features.5", "any class", "projective", name] for name in correction.SPLITS}
     assert early["signal"]["clean"] >= result["before"]["clean"]
     assert early["signal"]["marked"] > max(early["pattern"]["marked"], early["filter"]["marked"])
     assert rows["classifier.4", "any class", "projective", "pattern"]["clean_threes"] == 0
-    correlated = {name: rows["features.5", "class 3", "projective", name] for name in correction.CORRECTIONS}
+    correlated = {name: rows["features.5", "class 3", "projective", name] for name in correction.SPLITS}
     assert correlated["filter"]["marked"] > correlated["signal"]["marked"]

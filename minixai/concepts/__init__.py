@@ -2,6 +2,7 @@
 
 from minixai.concepts.correcting import clarc
 from minixai.concepts.fitting import Concept, ConceptWarning, fit
+from minixai.concepts.following import ConceptRelevance, relevance
 from minixai.concepts.testing import Tcav, tcav
 
-__all__ = ["Concept", "ConceptWarning", "Tcav", "clarc", "fit", "tcav"]
+__all__ = ["Concept", "ConceptRelevance", "ConceptWarning", "Tcav", "clarc", "fit", "relevance", "tcav"]

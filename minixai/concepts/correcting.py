@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from minixai.concepts.directions import Split, split
 from minixai.concepts.fitting import Concept
 from minixai.context import edited
 from minixai.errors import ShapeError
@@ -19,13 +20,11 @@ from minixai.typing import Array
 __all__ = ["clarc"]
 
 Mode = Literal["projective", "augmentative"]
-Correction = Literal["pattern", "filter", "signal"]
-CORRECTIONS: tuple[Correction, ...] = get_args(Correction)
 
 
 @contextmanager
 def clarc(
-    model: Module, concept: Concept, mode: Mode = "projective", direction: Correction = "signal"
+    model: Module, concept: Concept, mode: Mode = "projective", direction: Split = "signal"
 ) -> Iterator[None]:
     """Within this context a layer's output has no concept, or always has it.
 
@@ -58,11 +57,7 @@ def clarc(
     check_model("clarc", model)
     if mode not in get_args(Mode):
         raise ValueError(f"clarc: mode is {mode!r}, expected 'projective' or 'augmentative'")
-    if direction not in CORRECTIONS:
-        raise ValueError(f"clarc: direction is {direction!r}, expected one of {', '.join(CORRECTIONS)}")
-    w = concept.pattern if direction == "pattern" else concept.filter
-    a = concept.filter if direction == "filter" else concept.pattern
-    a = a / np.sum(w * a)
+    w, a = split("clarc", concept.pattern, concept.filter, direction)
     concept.check_found("clarc")
     module = dict(model.named_modules()).get(str(concept.layer))
     if module is None:

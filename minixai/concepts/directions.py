@@ -9,19 +9,24 @@ import numpy as np
 from minixai.typing import Array
 
 __all__ = [
+    "SPLITS",
     "Classifier",
     "Direction",
+    "Split",
     "checked_classifier",
     "checked_direction",
     "direction_of",
     "directions_of",
+    "split",
     "unit",
 ]
 
 Classifier = Literal["ridge", "logistic", "svm"]
 Direction = Literal["pattern", "filter"]
+Split = Literal["pattern", "filter", "signal"]
 CLASSIFIERS: tuple[Classifier, ...] = get_args(Classifier)
 DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
+SPLITS: tuple[Split, ...] = get_args(Split)
 RIDGE = 0.01  # the penalty, in units of the mean variance along the directions that the samples span
 
 
@@ -108,3 +113,15 @@ def unit(v: Array) -> Array:
     """v / ‖v‖, or 0 where v is 0."""
     length = np.linalg.norm(v)
     return v / length if length else v
+
+
+def split(call: str, pattern: Array, weight: Array, direction: Any) -> tuple[Array, Array]:
+    """w and a, with wᵀa = 1, that take h apart as a·wᵀh + rest; ValueError for another direction.
+
+    "pattern" and "filter": both are that one. "signal": w reads by the filter, a is the pattern.
+    """
+    if direction not in SPLITS:
+        raise ValueError(f"{call}: direction is {direction!r}, expected one of {', '.join(SPLITS)}")
+    w = pattern if direction == "pattern" else weight
+    a = weight if direction == "filter" else pattern
+    return w, a / np.sum(w * a)
