@@ -11,6 +11,7 @@ from minixai.signal.estimators import (
     ridge,
 )
 from minixai.signal.fitting import PatternWarning, fit_patterns
+from minixai.signal.local import local_pattern
 from minixai.signal.patterns import LayerPatterns, Patterns, pattern_of
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "TwoComponentEstimator",
     "eraser",
     "fit_patterns",
+    "local_pattern",
     "pattern_of",
     "remove",
     "ridge",
