@@ -8,13 +8,14 @@ import io
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from minixai import __version__, course, data, demo, models
+from minixai import __version__, concepts, course, data, demo, models
+from minixai.concepts.directions import CLASSIFIERS
 from minixai.errors import FileFormatError, RuleError, WeightsNotFoundError
 from minixai.evaluate.trace import Trace
 from minixai.methods import METHODS, Explanation, MapWarning, side_by_side
@@ -95,6 +96,26 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--quick", action="store_true", help="only the methods that take one walk back")
     command.set_defaults(run=_compare)
+
+    command = commands.add_parser(
+        "concept", help="fit a concept in a layer to two folders of photos; without folders, a demo"
+    )
+    command.add_argument(
+        "folders",
+        nargs="*",
+        metavar="DIR",
+        help="photos that show the concept, then others: six of each, or more",
+    )
+    command.add_argument(
+        "--save", metavar="FILE", help="a PNG, SVG or PDF, or of the demo .html (concept.png)"
+    )
+    command.add_argument("--model", choices=NETWORKS, default="squeezenet", help="(%(default)s)")
+    command.add_argument("--weights", metavar="FILE", help="as of explain")
+    command.add_argument(
+        "--layer", metavar="NAME", help="where the concept is looked for (of each model another)"
+    )
+    command.add_argument("--classifier", choices=CLASSIFIERS, default="ridge", help="(%(default)s)")
+    command.set_defaults(run=_concept)
 
     command = commands.add_parser(
         "course", help="lay out the coursework as an nbgrader course of your own term"
@@ -210,6 +231,41 @@ def _compare(args: argparse.Namespace) -> int:
     explanations = [task.explain(name, target=task.target) for name in (quick if args.quick else methods)]
     explanations += [task.explain(name, layer=layer, neuron=neuron) for name in quick]
     return task.save(explanations, f"{title}. Below: the strongest unit of {layer}")
+
+
+def _concept(args: argparse.Namespace) -> int:
+    if args.folders and len(args.folders) != 2:
+        raise ValueError(
+            f"concept: {len(args.folders)} folders came, expected two: the concept's, and others"
+        )
+    page = not args.folders and Path(args.save or "").suffix.lower() == ".html"
+    path = Path(args.save) if page else _output_path(args.save or "concept.png", "")
+    if page:
+        demo.concept_page(path)
+    elif not args.folders:
+        demo.concept_picture().save(path)
+    else:
+        model = _model(args.model, args.weights)
+        with_it, others = (
+            np.concatenate([_input(model, photo) for photo in _photos(each)]) for each in args.folders
+        )
+        layer = args.layer or NETWORKS[args.model].inner
+        with warnings.catch_warnings(action="ignore", category=concepts.ConceptWarning):  # the table says it
+            found = concepts.fit(model, layer, with_it, others, args.classifier)
+        print(found)
+        found.plot().save(path)
+    print(f"saved {path}")
+    return 0
+
+
+def _photos(folder: str) -> Iterator[Array]:
+    """The photos in a folder, by name."""
+    files = sorted(
+        path for path in Path(folder).iterdir() if path.is_file() and not path.name.startswith(".")
+    )
+    if not files:
+        raise ValueError(f"concept: folder {folder} has no photos")
+    return (data.photo(str(path)) for path in files)
 
 
 def _course(args: argparse.Namespace) -> int:

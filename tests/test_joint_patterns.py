@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import minixai as mx
+from docs.pictures.joint import cosines
 from minixai import nn, ops
 from minixai.signal import Patterns, PatternWarning, fit_patterns, pattern_of
 from minixai.signal.covariance import pseudo_inverse
@@ -71,21 +72,9 @@ def test_that_of_uncorrelated_outputs_is_the_linear_one() -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_three_correlated_latents_are_found_together_and_not_one_by_one(seed: int) -> None:
-    rng = RNG(seed)
-    s = rng.multivariate_normal(np.zeros(3), np.full((3, 3), 0.8) + 0.2 * np.eye(3), 20_000)
-    truth = rng.normal(size=(3, 8))
-    x = s @ truth + 0.5 * rng.normal(size=(20_000, 8))
-    w = np.linalg.lstsq(x - x.mean(0), s - s.mean(0))[0].T
-    model = cast(nn.Sequential(nn.Linear(8, 3, bias=False)), np.float64)
-    model.load_state_dict({"0.weight": w})
-    found = fit_patterns(model, np.split(x, 10), **FEW)["0"]
-
-    def cosines(a: np.ndarray) -> np.ndarray:
-        lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(truth, axis=1)
-        return (a * truth).sum(axis=1) / lengths
-
-    assert cosines(found.joint).min() > 0.97
-    assert cosines(found.linear).max() < 0.95
+    found = cosines(0.8, seed)
+    assert found["joint"].min() > 0.97
+    assert found["linear"].max() < 0.95
 
 
 @pytest.mark.parametrize("units", [6, 8])

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from docs.pictures import FOLDER, keep, toy
+from docs.pictures import FOLDER, joint, keep, toy
 from minixai.cli import main
 from minixai.demo import concept_picture
 from minixai.plot import Picture
@@ -27,6 +27,7 @@ DRAWN: dict[str, Callable[[], Picture]] = {
     "toy_quality": toy.quality,
     "toy_patterns": toy.patterns,
     "concepts": concept_picture,
+    "joint_patterns": joint.joint,
 }
 
 

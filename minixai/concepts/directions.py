@@ -9,6 +9,8 @@ import numpy as np
 from minixai.typing import Array
 
 __all__ = [
+    "CLASSIFIERS",
+    "DIRECTIONS",
     "SPLITS",
     "Classifier",
     "Direction",
