@@ -284,6 +284,14 @@ def _methods(args: argparse.Namespace) -> int:
             ("fails", method.fails),
         ):
             print(f"    {heading}: {text}")
+    for name, about in concepts.TOOLS.items():
+        print(f"{name} ({about['paper']})")
+        for heading, text in (
+            ("shows", about["shows"]),
+            ("needs", f"{about['cost']}; {about['wants']}"),
+            ("fails", about["fails"]),
+        ):
+            print(f"    {heading}: {text}")
     return 0
 
 

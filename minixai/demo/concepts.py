@@ -15,7 +15,6 @@ from minixai.concepts.layer import features
 from minixai.data.planted import planted, stripes
 from minixai.files import write_whole
 from minixai.nn import Conv2d, Module, ReLU, Sequential
-from minixai.plot.concepts import Turning, turning
 from minixai.plot.page import render
 from minixai.typing import Array
 
@@ -68,6 +67,8 @@ def row_at(angle: float, correlation: float, images: int = IMAGES, seed: int = 0
 
 def concept_picture(angles: Sequence[float] = ANGLES, images: int = IMAGES, seed: int = 0) -> Picture:
     """Draw how pattern and filter leave the truth, as the distractor turns and as it is correlated."""
+    from minixai.plot.concepts import Turning, turning
+
     turned = [row_at(angle, 0.0, images, seed) for angle in angles]
     correlated = [row_at(90.0, correlation, images, seed) for correlation in CORRELATIONS]
     cosines = {
