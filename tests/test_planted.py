@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import minixai as mx
-from minixai.data.planted import stripes
+from minixai.data.patches import stripes
 from minixai.demo import concept_page, concept_picture
 from minixai.demo.concepts import CORRELATIONS, orientations, row_at, table_of
 from tests.html_elements import Elements

@@ -7,8 +7,8 @@ from minixai.data.digits import mnist
 from minixai.data.downloads import fetch
 from minixai.data.idx import read_idx
 from minixai.data.labels import imagenet_labels
+from minixai.data.patches import PlantedSample, planted
 from minixai.data.photos import photo
-from minixai.data.planted import PlantedSample, planted
 from minixai.data.preprocessing import CAFFE_SQUEEZENET, TORCHVISION, Preprocess
 from minixai.data.sealed import read_sealed, write_sealed
 from minixai.data.signal_distractor import ToySample, toy

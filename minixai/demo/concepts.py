@@ -12,7 +12,7 @@ import numpy as np
 
 from minixai.concepts.fitting import Concept, concept_in
 from minixai.concepts.layer import features
-from minixai.data.planted import planted, stripes
+from minixai.data.patches import planted, stripes
 from minixai.files import write_whole
 from minixai.nn import Conv2d, Module, ReLU, Sequential
 from minixai.plot.page import render
