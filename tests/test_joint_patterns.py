@@ -184,3 +184,29 @@ def test_pattern_net_follows_them() -> None:
     e = mx.methods.pattern_attribution(net, x[:2], patterns=p, kind="joint")
     assert e.map.any()
     np.testing.assert_allclose(e.ledger.gap, 0, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_units_that_are_constant_to_rounding_have_no_joint_pattern(dtype: type) -> None:
+    """In floating point the covariance of what is constant is not zero."""
+    x = np.full((20, 3, 4, 4), 0.1, dtype)
+    x[:, 0] = RNG(0).normal(size=(20, 4, 4))
+    w = RNG(1).normal(size=(3, 3, 2, 2)).astype(dtype)
+    w[0, 1:] = 0
+    w[1:, 0] = 0  # these see constant channels only
+    for by_sign in (True, False):
+        a = pattern_of(moments_of(ops.conv2d(x, w).node, by_sign), w, "joint")
+        assert not a[1:].any()
+        assert (w[0] * a[0]).sum() == pytest.approx(1, rel=1e-5)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float32, 1e-3), (np.float64, 1e-10)])
+@pytest.mark.parametrize("seed", range(5))
+def test_units_that_are_combinations_to_rounding_share(dtype: type, tolerance: float, seed: int) -> None:
+    """cov[y]'s smallest eigenvalue is rounding; its inverse would be the pattern of noise."""
+    rng = RNG(seed)
+    x, w = rng.normal(size=(500, 9)) @ rng.normal(size=(9, 9)), rng.normal(size=(4, 9))
+    w[3] = w[0] - 0.3 * w[1]
+    a = joint_of(x.astype(dtype), w.astype(dtype))
+    expected = oracle.joint_pattern(x, w, np.zeros(4))
+    np.testing.assert_allclose(a, expected, atol=tolerance * np.abs(expected).max())
