@@ -259,6 +259,19 @@ def test_p_is_the_rank_among_random_concepts() -> None:
     np.testing.assert_allclose(t.p_holm, [2 * t.p_value[0], 1])
 
 
+def test_many_tests_need_many_random_concepts(net: nn.Module) -> None:
+    c = concepts.fit(net, "1", with_patch(60, 1, 5), with_patch(60, 2, 0))
+
+    def table(tests: int) -> str:
+        scores, random = np.ones((tests, 2)), np.tile(np.linspace(0.1, 0.9, 199), (tests, 1))
+        found = concepts.Tcav([("1", "a")] * tests, [c] * tests, "pattern", 0, 10, scores, random)
+        assert (found.p_holm < 0.05).all() == (tests < 10)
+        return repr(found)
+
+    assert "no p is small enough" not in table(9)
+    assert "no p is small enough for 10 tests: random=200 or more" in table(10)
+
+
 def test_the_rank_is_calibrated_and_kim_s_t_test_is_not() -> None:
     """Random concepts in a Gaussian layer; experiments/tcav.py has 200 in a network."""
     rng, tests, d = RNG(0), 60, 20

@@ -97,6 +97,9 @@ class Tcav:
             f"p: the rank among {self.random_scores.shape[1]} random concepts",
             "* miscalibrated: its runs share the concept's images",
         ]
+        tests = sum(concept.found for concept in self.concepts)
+        if tests >= LEVEL * (1 + self.random_scores.shape[1]):
+            notes.append(f"no p is small enough for {tests} tests: random={round(tests / LEVEL)} or more")
         if not all(concept.found for concept in self.concepts):
             notes.append("–: accuracy on held-out images does not beat chance, so nothing is said")
         return "\n".join([aligned(rows, left=(0, 1)), *notes])
@@ -151,7 +154,8 @@ def tcav(
             of other concepts, for a relative test.
         direction: "pattern", or "filter", which is the CAV.
         classifier, pool, seed: as `concepts.fit` takes them.
-        runs: at least 2. random: concepts, at least 199.
+        runs: at least 2. random: concepts, at least 199; with more than nine tests take more, as p corrected
+            for k tests is at least k/(random + 1).
 
     Returns:
         A `Tcav`, a row for each layer and concept.

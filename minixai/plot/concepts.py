@@ -14,6 +14,8 @@ __all__ = ["Turning", "projections", "scores", "turning"]
 
 NOTE_SIZE = 11
 BINS = 15
+CENTRED = {"ha": "center", "va": "center"}
+WHITE = {"facecolor": "white", "edgecolor": "none", "pad": 2}
 
 
 @style.drawn(style.PLAIN_TEXT)
@@ -82,7 +84,9 @@ def scores(
             label=label,
         )
     for place in places[np.isnan(score)]:
-        axes.text(place, 0.5, "not found", rotation=90, ha="center", va="center", color=style.WARNING)
+        axes.text(
+            place, 0.5, "not found", rotation=90, ha="center", va="center", color=style.WARNING, bbox=WHITE
+        )
     axes.set_xticks(places, names)
     axes.set(xlim=(-0.6, len(names) - 0.4), ylim=(-0.04, 1.04), ylabel="images whose logit grows along it")
     axes.set_title("error bars: standard deviation over the runs", size=NOTE_SIZE, loc="left")
