@@ -12,9 +12,10 @@ from matplotlib import rc_context
 from experiments import style
 from experiments.networks import Network
 from minixai.concepts import Tcav
+from minixai.concepts.chance import LEVEL
 from minixai.concepts.directions import DIRECTIONS
 from minixai.concepts.layer import features, gradients
-from minixai.concepts.testing import LEAST_RANDOM, LEVEL, ranked
+from minixai.concepts.testing import LEAST_RANDOM, ranked
 from minixai.plot import Picture
 
 IMAGES = {"cifar10_maxpool": (5000, 500)}  # to draw concepts from, and of which those of a class are tested

@@ -172,7 +172,7 @@ def test_chance_is_found_one_time_in_twenty_at_most(net: nn.Module) -> None:
     h, _ = features("f", net, "1", with_patch(1200, 5, 0), "mean")
     unit = features("f", net, "1", with_patch(1, 5), "mean")[1]
     found = [
-        concepts.fitting.concept_in(part[:24], part[24:], unit, "1", "mean", "ridge", 0).found
+        concepts.fitting.concept_in("fit", part[:24], part[24:], unit, "1", "mean", "ridge", 0).found
         for part in np.split(h, 20)
     ]
     assert sum(found) <= 4  # P(more) < .003 of 20 at .05
@@ -296,6 +296,9 @@ def test_the_rank_is_calibrated_and_kim_s_t_test_is_not() -> None:
         ),
         ({"target": 3}, r"tcav: target is 3, expected class indices in \[0, 3\)"),
         ({"random": 198}, "tcav: random is 198, expected at least 199"),
+        ({"concept": {}}, "tcav: concept is empty, expected at least one"),
+        ({"layer": []}, "tcav: layer is empty"),
+        ({"concept": with_patch(5, 1)}, "tcav: concept has 5 images, expected at least 6"),
         ({"runs": 1}, "tcav: runs is 1, expected at least 2"),
         ({"direction": "cav"}, "tcav: direction is 'cav', expected 'pattern' or 'filter'"),
         ({"concept": {"a": np.full((9, 1, 8, 8), np.inf)}}, "tcav: concept 'a' holds NaN or inf"),

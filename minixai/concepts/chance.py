@@ -9,7 +9,9 @@ import numpy as np
 
 from minixai.typing import Array
 
-__all__ = ["beyond_chance", "holm", "t_test"]
+__all__ = ["LEVEL", "beyond_chance", "holm", "t_test"]
+
+LEVEL = 0.05  # of significance
 
 
 def beyond_chance(hits: int, with_it: int, called: int, total: int) -> float:

@@ -95,12 +95,11 @@ def filter_of(h: Array, others: Array, classifier: Classifier) -> Array:
 
 def _ridge(h: Array, others: Array) -> Array:
     """Least squares of t from h, in the smaller of the two forms of the normal equations."""
-    means = h.mean(axis=0), others.mean(axis=0)
-    middle = (means[0] + means[1]) / 2
-    rows = np.concatenate([(x - middle) / np.sqrt(2 * len(x)) for x in (h, others)])
-    target = np.repeat([0.5, -0.5], [len(h), len(others)]) / np.sqrt(
-        2 * np.repeat([len(h), len(others)], [len(h), len(others)])
-    )
+    middle = (h.mean(axis=0) + others.mean(axis=0)) / 2
+    sizes = np.repeat([len(h), len(others)], [len(h), len(others)])
+    weight = np.sqrt(0.5 / sizes)  # of a sample, so that each set has ½ in all
+    rows = weight[:, None] * (np.concatenate([h, others]) - middle)
+    target = weight * np.repeat([0.5, -0.5], [len(h), len(others)])
     n, d = rows.shape
     penalty = RIDGE * np.square(rows).sum() / min(n, d)
     if not penalty:

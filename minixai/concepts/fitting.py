@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minixai.columns import aligned
-from minixai.concepts.chance import beyond_chance
+from minixai.concepts.chance import LEVEL, beyond_chance
 from minixai.concepts.directions import (
     DIRECTIONS,
     Classifier,
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 __all__ = ["Concept", "ConceptWarning", "concept_in", "fit", "images_of"]
 
 HELD_OUT = 3  # one image in so many
-LEVEL = 0.05
 
 
 class ConceptWarning(UserWarning):
@@ -193,20 +192,27 @@ def fit(
     seed = whole_number("fit", "seed", seed, least=0)
     h, of_layer = features("fit", model, layer, images_of("fit", "concept", model, concept), pool)
     h0, _ = features("fit", model, layer, images_of("fit", "others", model, others), pool)
-    found = concept_in(h, h0, of_layer, layer, pool, classifier, seed)
+    found = concept_in("fit", h, h0, of_layer, layer, pool, classifier, seed)
     if not found.found:
         warn(f"fit: the concept {found.not_found}", ConceptWarning)
     return found
 
 
 def concept_in(
-    h: Array, h0: Array, of_layer: Unit, layer: Layer, pool: Pool, classifier: Classifier, seed: int
+    call: str,
+    h: Array,
+    h0: Array,
+    of_layer: Unit,
+    layer: Layer,
+    pool: Pool,
+    classifier: Classifier,
+    seed: int,
 ) -> Concept:
     """The concept from what the layer says of its images (n, …) and of others (m, …)."""
     shape, sets = h.shape[1:], [each.reshape(len(each), -1) for each in (h, h0)]
     for name, each in zip(("concept", "others"), sets, strict=True):
         if len(each) < 2 * HELD_OUT:
-            raise ValueError(f"fit: {name} has {len(each)} images, expected at least {2 * HELD_OUT}")
+            raise ValueError(f"{call}: {name} has {len(each)} images, expected at least {2 * HELD_OUT}")
     rng = np.random.default_rng(seed)
     shuffled = [each[rng.permutation(len(each))] for each in sets]
     fitted = [each[len(each) // HELD_OUT :] for each in shuffled]
@@ -214,7 +220,7 @@ def concept_in(
     with_it, without = fitted
     directions = {name: unit(direction_of(name, with_it, without, classifier)) for name in DIRECTIONS}
     if not directions["pattern"].any():
-        raise ValueError(f"fit: layer {of_layer} says the same of the concept's images and of the others")
+        raise ValueError(f"{call}: layer {of_layer} says the same of the concept's images and of the others")
     return Concept(
         of_layer,
         layer,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minixai.columns import aligned
-from minixai.concepts.chance import holm, t_test
+from minixai.concepts.chance import LEVEL, holm, t_test
 from minixai.concepts.directions import (
     Classifier,
     Direction,
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 __all__ = ["Tcav", "tcav"]
 
 LEAST_RANDOM = 199  # concepts: the smallest p is 1/200
-LEVEL = 0.05
 HEADER = ("layer", "concept", "accuracy", "score", "± runs", "p", "p, Holm", "t-test*")
 
 
@@ -184,13 +183,16 @@ def tcav(
                 f"twice as many as concept {name!r}"
             )
 
+    layers = [layer] if isinstance(layer, str | tuple) else list(layer)
+    if not layers or not sets:
+        raise ValueError(f"tcav: {'concept' if layers else 'layer'} is empty, expected at least one")
     names, concepts, scores, random_scores = [], [], [], []
-    for each_layer in [layer] if isinstance(layer, str | tuple) else list(layer):
+    for each_layer in layers:
         g = gradients("tcav", model, each_layer, x, target, pool).reshape(len(x), -1)
         h0, unit = features("tcav", model, each_layer, pool_of_others, pool)
         for name, of_concept in sets.items():
             h, _ = features("tcav", model, each_layer, of_concept, pool)
-            found = concept_in(h, h0, unit, each_layer, pool, classifier, seed)
+            found = concept_in("tcav", h, h0, unit, each_layer, pool, classifier, seed)
             rng = np.random.default_rng(seed)
             flat = h.reshape(len(h), -1), h0.reshape(len(h0), -1)
             if found.found:

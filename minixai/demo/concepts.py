@@ -61,7 +61,7 @@ def row_at(angle: float, correlation: float, images: int = IMAGES, seed: int = 0
         features("demo", model, "1", x, "mean") for x in (sample.with_it, sample.without)
     )
     truth = (with_it - without).mean(axis=0)
-    concept = concept_in(with_it[sample.t], without[~sample.t], unit, "1", "mean", "ridge", seed)
+    concept = concept_in("demo", with_it[sample.t], without[~sample.t], unit, "1", "mean", "ridge", seed)
     return Row(concept, truth / np.linalg.norm(truth))
 
 

@@ -26,9 +26,9 @@ def eraser(x: Any, t: Any) -> Eraser:
     x − A Wᵀ(x − μ),  W = Σ_x⁺ σ,  A = Σ_x W Σ_y⁺ = σ (σᵀ Σ_x⁺ σ)⁺,  σ = cov[x, t],  μ = E[x]
 
     It subtracts the signal S_A(x − μ), A being the joint pattern of the least-squares filters W that read t.
-    cov[x − S, t] = 0: no linear model can tell t any more, on these samples; this is LEACE, the smallest such
-    change in the mean square of Σ_x^{−½}. It also is what makes ρ(S_a) = 1 in-sample: y = Wᵀx is the part of
-    t that x has, and nothing linear of it is left in x − S.
+    cov[x − S, t] = 0: no linear model can tell t any more, on these samples. This is LEACE, the smallest such
+    change in the mean square. It is also why ρ(S_a) = 1 in-sample: y = Wᵀx is the part of t that x has, and
+    nothing linear of it is left in x − S. With as many numbers a sample as samples, or more, it fits chance.
 
     Args:
         x: (n, …), such as a layer's output; d numbers a sample, of which a (d, d) covariance is kept.
@@ -43,7 +43,7 @@ def eraser(x: Any, t: Any) -> Eraser:
         TypeError: x or t holds no numbers.
         ValueError: x or t holds NaN or infinity.
 
-    Belrose et al. 2023, arXiv 2306.03819, theorem 4.3; Haufe et al. 2014, NeuroImage 87, eq. 6.
+    Belrose et al. 2023, arXiv 2306.03819; Haufe et al. 2014, NeuroImage 87, eq. 6.
     """
     return Eraser(_Sums.of("eraser", x, t))
 
@@ -121,16 +121,13 @@ class Eraser:
 
     def update(self, x: Any, t: Any) -> Eraser:
         """Take in more samples; batches give what all samples at once give, to rounding. Returns itself."""
-        self._take(self._sums.plus("Eraser.update", _Sums.of("Eraser.update", x, t)))
+        self._sums = self._sums.plus("Eraser.update", _Sums.of("Eraser.update", x, t))
+        self.__dict__.pop("_filter_pattern", None)  # of the samples before
         return self
 
     def merge(self, other: Eraser) -> Eraser:
         """The eraser of the samples of both; ShapeError where they are of other shapes."""
         return Eraser(self._sums.plus("Eraser.merge", other._sums))
-
-    def _take(self, sums: _Sums) -> None:
-        self.__dict__.clear()
-        self._sums = sums
 
     @property
     def count(self) -> int:
