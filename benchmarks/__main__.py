@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import psutil
 
 from benchmarks.machine import describe_machine
+from minixai.files import write_whole
 
 SIDES = {"ours": "minixai", "theirs": "PyTorch"}
 PROJECT = Path(__file__).parent.parent
@@ -71,7 +72,7 @@ def main() -> None:
         print(f"{name}: {setup([row[side] for row in rows])}")
     if options.json:
         report = {"date": date, "machine": machine, "rows": rows}
-        options.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        write_whole("benchmarks", options.json, f"{json.dumps(report, indent=2)}\n".encode())
 
 
 def measured(row: Row, effort: Effort) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any
 from docs import pictures
 from experiments import correction, degradation, grid, limits, rho, tcav
 from experiments.networks import NETWORKS
+from minixai.files import write_whole
 
 MEASURED = {
     "rho": rho,
@@ -73,7 +74,7 @@ def read(path: Path) -> dict[str, Any]:
 
 def write(path: Path, results: dict[str, Any]) -> None:
     """Write a file that `read` reads."""
-    path.write_text(json.dumps(results, separators=(",", ":")) + "\n", encoding="utf-8")
+    write_whole("experiments", path, f"{json.dumps(results, separators=(',', ':'))}\n".encode())
 
 
 def draw_grids(options: argparse.Namespace) -> None:

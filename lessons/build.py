@@ -26,6 +26,7 @@ from nbclient import NotebookClient
 from PIL import Image
 
 from minixai import course
+from minixai.files import write_whole
 
 FOLDER = Path(__file__).resolve().parent
 TIMEOUT = 60  # seconds a cell
@@ -106,13 +107,15 @@ def build(source: Path) -> None:
     """Execute a lesson; write its notebook and its thumbnail."""
     notebook = convert(source)
     execute(notebook)
-    text = nbformat.writes(notebook) + "\n"
-    size = len(text.encode())
+    text = f"{nbformat.writes(notebook)}\n".encode()
+    size = len(text)
     if size > MAX_BYTES:
         sys.exit(f"{source.stem}: the notebook has {size} bytes, at most {MAX_BYTES} are allowed")
     target = source.with_suffix(".ipynb")
-    target.write_text(text, encoding="utf-8", newline="\n")
-    thumbnail(notebook).save(thumbnail_path(source), quality=80, subsampling=0, optimize=True)
+    write_whole("lessons", target, text)
+    picture = io.BytesIO()
+    thumbnail(notebook).save(picture, "JPEG", quality=80, subsampling=0, optimize=True)
+    write_whole("lessons", thumbnail_path(source), picture.getvalue())
     print(f"{target.name}: {len(notebook.cells)} cells, {size // 1000} kB")
 
 

@@ -7,9 +7,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from minixai.errors import came
 from minixai.typing import Array
 
-__all__ = ["OnTape", "as_array", "floats", "holds", "on_copies", "read_only", "refused_write"]
+__all__ = ["OnTape", "as_array", "floats", "holds", "numbers", "on_copies", "read_only", "refused_write"]
 
 Result = TypeVar("Result")
 
@@ -26,17 +27,36 @@ def as_array(call: str, name: str, values: Any) -> np.ndarray[Any, Any]:
         )
     if isinstance(values, np.ma.MaskedArray):
         raise TypeError(f"{call}: {name} is a masked array, whose mask would be lost: fill it first")
-    return np.asarray(values)
+    try:
+        return np.asarray(values)
+    except (RuntimeError, TypeError, ValueError) as error:  # rows of different lengths, a torch Tensor's tape
+        raise TypeError(f"{call}: {name} is {came(values)}, expected an array: {error}") from error
 
 
-def floats(call: str, name: str, values: Any) -> Array:
-    """The values as float32 or float64; integers, booleans and float16 become float32."""
+def numbers(call: str, name: str, values: Any) -> np.ndarray[Any, Any]:
+    """The values as an array of integers, booleans or floats; TypeError where they are something else."""
     array = as_array(call, name, values)
-    if array.dtype.kind in "biu" or array.dtype == np.float16:
-        array = array.astype(np.float32)
+    if array.dtype.kind not in "fiub":
+        what = f"has dtype {array.dtype}" if isinstance(values, np.ndarray) else f"is {came(values)}"
+        raise TypeError(f"{call}: {name} {what}, expected numbers")
+    return array
+
+
+def floats(call: str, name: str, values: Any, other: Any = np.float32) -> Array:
+    """The values as float32 or float64; integers, booleans, float16, Python's numbers as the other dtype."""
+    array = as_array(call, name, values)
+    if array.dtype.kind in "biu" or array.dtype == np.float16 or _has_no_dtype(values):
+        array = array.astype(other)
     if array.dtype not in (np.float32, np.float64):
         raise TypeError(f"{call}: {name} has dtype {array.dtype}, expected float32, float64 or integers")
     return array
+
+
+def _has_no_dtype(values: Any) -> bool:
+    """Whether it is a number of Python's, or a list or a tuple of them, at any depth."""
+    if isinstance(values, list | tuple):
+        return all(map(_has_no_dtype, values))
+    return isinstance(values, int | float) and not isinstance(values, np.generic)
 
 
 def holds(values: Any, kind: type) -> bool:

@@ -38,6 +38,8 @@ def mean_interval(
     Raises ShapeError for values without samples, ValueError for a level outside (0, 1), too few draws or
     values that are not finite.
     """
+    from minixai.kernels.product import matrix_product
+
     values = finite_array("mean_interval", "values", values, np.float64)
     if values.ndim == 0 or values.size == 0:
         raise ShapeError(f"mean_interval: values has shape {values.shape}, expected (n, …), not empty")
@@ -46,9 +48,7 @@ def mean_interval(
         raise ValueError(f"mean_interval: draws is {draws}, expected at least 1")
     n, rng = len(values), np.random.default_rng(seed)
     samples, mean = values.reshape(n, -1), values.mean(axis=0)
-    means = [
-        resamplings(n, min(DRAWS_AT_A_TIME, draws - k), rng).astype(np.float64) @ samples / n
-        for k in range(0, draws, DRAWS_AT_A_TIME)
-    ]
+    counts = (resamplings(n, min(DRAWS_AT_A_TIME, draws - k), rng) for k in range(0, draws, DRAWS_AT_A_TIME))
+    means = [matrix_product(each.astype(np.float64), samples) / n for each in counts]
     low, high = np.quantile(np.concatenate(means), [(1 - level) / 2, (1 + level) / 2], axis=0)
     return mean, low.reshape(mean.shape), high.reshape(mean.shape)

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import inspect
 import io
+import os
 import sys
-import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn, TextIO
 
 import numpy as np
 
 from minixai import __version__, concepts, course, data, demo, models
+from minixai.columns import printable
 from minixai.concepts.directions import CLASSIFIERS
 from minixai.errors import FileFormatError, RuleError, WeightsNotFoundError
 from minixai.evaluate.trace import Trace
+from minixai.files import check_writable
 from minixai.methods import METHODS, Explanation, MapWarning, side_by_side
 from minixai.methods.unit import select_unit
 from minixai.nn import Module
+from minixai.plot.maps import check_percentile
 from minixai.signal import Patterns
 from minixai.signal.patterns import KINDS
 from minixai.tape import Tensor
@@ -44,21 +48,73 @@ NETWORKS = {
     "cifar10_allcnn": Network(models.pretrained, "cifar10_allcnn", "features.13"),
     "cifar10_maxpool": Network(models.pretrained, "cifar10_maxpool", "features.10"),
 }
+DEFAULT, STAND_IN = "squeezenet", "cifar10_allcnn"
+OF_METHODS = ("layer", "neuron", "seed", "patterns", "kind", "rescale")  # options that not every method takes
+FAILED, INTERRUPTED, CUT_OFF = 2, 130, 141
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with these arguments, or with those of the command line.
 
-    Returns the exit status: 0, or 2 after an error, of which one line on stderr says what it is.
+    Returns the exit status: 0, or 2 after an error, of which one line on stderr says what it is. As a shell
+    has it of commands that a signal ends, 130 after an interrupt, and 141, without a word, where what reads
+    the output has ended (`| head`).
     """
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", MapWarning)
+        warnings.simplefilter("ignore", RuntimeWarning)  # NumPy's: what overflows is refused where it is used
+        warnings.showwarning = lambda message, *_: _say("note:", message)
+        try:
+            return _run(argv)
+        except BrokenPipeError:
+            return CUT_OFF
+        except KeyboardInterrupt:
+            _say("interrupted")
+            return INTERRUPTED
+        except (ArithmeticError, ImportError, MemoryError, OSError, RuleError, ValueError) as error:
+            _say("error:", _in_words(error))
+            return FAILED
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    if sys.stdout is None:
+        raise OSError("standard output is closed")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # as stderr does: a name may not fit its encoding
     try:
         args = _parser().parse_args(argv)
         return args.run(args)
-    except (ValueError, OSError, ImportError, RuleError) as error:
-        print("minixai: error:", *str(error).split(), file=sys.stderr)
-        return 2
+    finally:
+        try:
+            sys.stdout.flush()
+        except OSError as error:
+            _drop(sys.stdout)
+            raise type(error)(f"standard output: {error.strerror}") from error
+
+
+def _in_words(error: Exception) -> str:
+    """What an error says; one of the system that says which call it was needs no number in front."""
+    if isinstance(error, OSError) and error.filename is None and error.strerror:
+        return error.strerror
+    return str(error) or type(error).__name__
+
+
+def _say(*words: object) -> None:
+    """Write a line to stderr, if there is one."""
+    if sys.stderr is None:
+        return
+    try:
+        print("minixai:", printable(" ".join(map(str, words))), file=sys.stderr, flush=True)
+    except OSError:
+        _drop(sys.stderr)
+
+
+def _drop(stream: TextIO) -> None:
+    """Let what the stream holds go nowhere: Python would fail to write it once more when it ends."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -79,7 +135,7 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("explain", help="explain a photo by one method")
     _add_common(command)
     command.add_argument("--method", choices=METHODS, default="guided_backprop", help="(%(default)s)")
-    command.add_argument("--layer", metavar="NAME", help="explain this layer in place of a class")
+    command.add_argument("--layer", type=_name, metavar="NAME", help="explain this layer in place of a class")
     command.add_argument(
         "--neuron",
         type=_neuron,
@@ -92,7 +148,10 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("compare", help="explain a photo by all methods, in one sheet")
     _add_common(command)
     command.add_argument(
-        "--layer", metavar="NAME", help="the layer whose strongest unit is explained below the class"
+        "--layer",
+        type=_name,
+        metavar="NAME",
+        help="the layer whose strongest unit is explained below the class",
     )
     command.add_argument("--quick", action="store_true", help="only the methods that take one walk back")
     command.set_defaults(run=_compare)
@@ -109,11 +168,8 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--save", metavar="FILE", help="a PNG, SVG or PDF, or of the demo .html (concept.png)"
     )
-    command.add_argument("--model", choices=NETWORKS, default="squeezenet", help="(%(default)s)")
-    command.add_argument("--weights", metavar="FILE", help="as of explain")
-    command.add_argument(
-        "--layer", metavar="NAME", help="where the concept is looked for (of each model another)"
-    )
+    _add_network(command)
+    command.add_argument("--layer", type=_name, metavar="NAME", help="where the concept is looked for")
     command.add_argument("--classifier", choices=CLASSIFIERS, default="ridge", help="(%(default)s)")
     command.set_defaults(run=_concept)
 
@@ -134,14 +190,17 @@ def _parser() -> argparse.ArgumentParser:
 def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("photo", metavar="PHOTO", help="an image file, or chelsea, coffee, astronaut, ...")
     parser.add_argument("--save", metavar="FILE", help="a PNG, SVG or PDF (PHOTO_METHOD.png)")
-    parser.add_argument("--model", choices=NETWORKS, default="squeezenet", help="(%(default)s)")
-    parser.add_argument(
-        "--weights", metavar="FILE", help=".npz or .safetensors; only squeezenet has weights of its own"
-    )
+    _add_network(parser)
     parser.add_argument(
         "--patterns", metavar="FILE", help="fitted patterns, for PatternNet and PatternAttribution"
     )
     parser.add_argument("--kind", choices=KINDS, help="of patterns (positive)")
+    parser.add_argument(
+        "--rescale",
+        action="store_const",
+        const=True,
+        help="with patterns, keep values from overflowing in a deep network: only their direction counts",
+    )
     parser.add_argument(
         "--target", metavar="CLASS", help="a class number or a part of its name (the largest logit)"
     )
@@ -152,6 +211,23 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
         help="clip the map at this percentile of its |values|, such as 99.5, to see the weak ones (none)",
     )
     parser.add_argument("--overlay", action="store_true", help="lay heat maps on the photo in grey")
+
+
+def _add_network(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--model",
+        choices=NETWORKS,
+        help=f"({DEFAULT}, or {STAND_IN} where its weights cannot be had)",
+    )
+    parser.add_argument(
+        "--weights", metavar="FILE", help=".npz or .safetensors; vgg16 and lenet5 have none of their own"
+    )
+
+
+def _name(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("the name is empty")
+    return text
 
 
 def _neuron(text: str) -> tuple[int | str, ...]:
@@ -165,17 +241,22 @@ class _Task:
     """What `explain` and `compare` share: a photo, the model that sees it, and the picture to be made."""
 
     def __init__(self, args: argparse.Namespace, name: str) -> None:
+        check_percentile("--percentile", args.percentile)
         photo = data.photo(args.photo)
         self.args = args
-        self.photo_name = Path(args.photo).stem
-        self.path = _output_path(args.save or f"{self.photo_name}_{name}.png", args.photo)
-        self.model = model = _model(args.model, args.weights)
+        self.photo_name = printable(Path(args.photo).stem)
+        self.path = _output_path(args.save, args.photo, name)
+        for option in ("weights", "patterns"):
+            _check_readable(f"--{option}", getattr(args, option))
+        self.network, self.model = _model(args)
+        model: Any = self.model
         if args.patterns is not None:
             model.patterns = Patterns.load(args.patterns)
         self.x = self.model.check_input(name, _input(self.model, photo))
         (self.probabilities,), self.quantity = Trace(name, model, self.x).probabilities()
         self.names = list(getattr(model, "classes", ())) or _class_names(len(self.probabilities))
-        self.target = None if args.target is None else _class_number(args.target, self.names)
+        classes = len(self.probabilities)
+        self.target = None if args.target is None else _class_number(args.target, classes, self.names)
 
     def top(self) -> str:
         """Print the five most probable classes; returns a title with two of them."""
@@ -188,42 +269,41 @@ class _Task:
         return f"{self.photo_name}: " + ", ".join(f"{100 * p[k]:.1f} % {names[k]}" for k in likely[:2])
 
     def explain(self, method: str, **options: Any) -> Explanation:
-        """Explain, and say on stderr where a map is not what it seems."""
-        if self.args.kind is not None and METHODS[method].takes_patterns:
-            options["kind"] = self.args.kind
-        with warnings.catch_warnings(record=True, action="always", category=MapWarning) as said:
-            e = METHODS[method].function(self.model, self.x, **options)
-        for each in said:
-            print("minixai: note:", each.message, file=sys.stderr)
-        return e
+        """Explain what the options name, by the kind of patterns that was asked for."""
+        if METHODS[method].takes_patterns:
+            options |= _given(self.args, ("kind", "rescale"))
+        return METHODS[method].function(self.model, self.x, **options)
 
     def save(self, explanations: Sequence[Explanation], title: str) -> int:
         """Draw the explanations, and say where the picture is."""
         args = self.args
         side_by_side(explanations, None, args.percentile, self.names, args.overlay, title).save(self.path)
-        print(f"saved {self.path}")
+        print(f"saved {printable(str(self.path))}")
         if args.percentile is None:
             print("nothing is clipped; --percentile 99.5 would show weak values better")
         return 0
 
 
 def _explain(args: argparse.Namespace) -> int:
+    takes = inspect.signature(METHODS[args.method].function).parameters
+    for name in _given(args, OF_METHODS):
+        if name not in takes:
+            raise ValueError(f"--{name}: {args.method} takes none")
     task = _Task(args, args.method)
     title = task.top()
-    options = {"target": task.target, "layer": args.layer, "neuron": args.neuron, "seed": args.seed}
-    given = {name: value for name, value in options.items() if value is not None}
-    for name in given.keys() - inspect.signature(METHODS[args.method].function).parameters.keys():
-        raise ValueError(f"--{name}: {args.method} takes none")
-    return task.save([task.explain(args.method, **given)], title)
+    options = _given(args, ("layer", "neuron", "seed"))
+    return task.save([task.explain(args.method, target=task.target, **options)], title)
 
 
 def _compare(args: argparse.Namespace) -> int:
     task = _Task(args, "compare")
     title = task.top()
-    layer = args.layer or NETWORKS[args.model].inner
+    layer = NETWORKS[task.network].inner if args.layer is None else args.layer
     neuron = _strongest_unit(task.model, task.x, layer)
     methods = METHODS
     if getattr(task.model, "patterns", None) is None:
+        for name in _given(args, ("kind", "rescale")):
+            raise ValueError(f"--{name}: {task.network} has no patterns: name their file with --patterns")
         methods = {name: method for name, method in METHODS.items() if not method.takes_patterns}
         missing = ", ".join(sorted(METHODS.keys() - methods.keys()))
         print(f"without {missing}: name fitted patterns with --patterns")
@@ -238,22 +318,23 @@ def _concept(args: argparse.Namespace) -> int:
         raise ValueError(
             f"concept: {len(args.folders)} folders came, expected two: the concept's, and others"
         )
-    page = not args.folders and Path(args.save or "").suffix.lower() == ".html"
-    path = Path(args.save) if page else _output_path(args.save or "concept.png", "")
-    if page:
-        demo.concept_page(path)
-    elif not args.folders:
-        demo.concept_picture().save(path)
-    else:
-        model = _model(args.model, args.weights)
+    if args.folders:
+        path = _output_path(args.save or "concept.png", "", "")
+        _check_readable("--weights", args.weights)
+        name, model = _model(args)
         with_it, others = (
             np.concatenate([_input(model, photo) for photo in _photos(each)]) for each in args.folders
         )
-        layer = args.layer or NETWORKS[args.model].inner
         with warnings.catch_warnings(action="ignore", category=concepts.ConceptWarning):  # the table says it
-            found = concepts.fit(model, layer, with_it, others, args.classifier)
+            found = concepts.fit(model, args.layer or NETWORKS[name].inner, with_it, others, args.classifier)
         print(found)
         found.plot().save(path)
+    elif Path(args.save or "").suffix.lower() == ".html":
+        path = Path(args.save)
+        demo.concept_page(path)
+    else:
+        path = _output_path(args.save or "concept.png", "", "")
+        demo.concept_picture().save(path)
     print(f"saved {path}")
     return 0
 
@@ -270,7 +351,7 @@ def _photos(folder: str) -> Iterator[Array]:
 
 def _course(args: argparse.Namespace) -> int:
     assignments = course.lay_out(args.folder, args.seed)
-    print(f"laid out {', '.join(assignments)} in {args.folder}")
+    print(f"laid out {', '.join(assignments)} in {printable(args.folder)}")
     print("hand out release/, put what comes back into submitted/NAME/cwN/, then: nbgrader autograde cwN")
     return 0
 
@@ -295,28 +376,45 @@ def _methods(args: argparse.Namespace) -> int:
     return 0
 
 
-def _output_path(name: str, photo: str) -> Path:
-    """The path of the picture, if it can be written there: better now than after the work."""
+def _given(args: argparse.Namespace, names: Iterable[str]) -> dict[str, Any]:
+    """Those of the options that the command line names, with their values."""
+    return {name: value for name in names if (value := getattr(args, name, None)) is not None}
+
+
+def _output_path(name: str | None, photo: str, made: str) -> Path:
+    """The path of the picture, if it can be written there."""
     from minixai.plot.picture import METADATA, checked_suffix
 
-    path = checked_suffix("--save", name, METADATA)
-    if path.is_dir():
-        raise ValueError(f"--save: {path} is a folder, expected a file")
+    path = checked_suffix("--save", f"{Path(photo).stem}_{made}.png" if name is None else name, METADATA)
+    check_writable("--save", path)
     if path.exists() and Path(photo).exists() and path.samefile(photo):
         raise ValueError(f"--save: {path} is the photo, which would be overwritten")
-    try:
-        tempfile.TemporaryFile(dir=path.parent).close()
-    except OSError as error:
-        raise OSError(f"--save: cannot write to the folder {path.parent}: {error.strerror}") from error
     return path
 
 
-def _model(name: str, weights: str | None) -> Any:
+def _check_readable(option: str, name: str | None) -> None:
+    """An error unless it is a file; a FIFO would be waited for."""
+    if name is not None and not Path(name).is_file():
+        what = "is a folder or a device" if Path(name).exists() else "does not exist"
+        raise FileNotFoundError(f"{option}: {name!r} {what}, expected a file")
+
+
+def _model(args: argparse.Namespace) -> tuple[str, Module]:
+    """The network that the options name, and its own name; where they name none, it may be the stand-in."""
+    name = args.model or DEFAULT
     network = NETWORKS[name]
-    weights = weights or network.weights
+    weights = network.weights if args.weights is None else args.weights
     if weights is None:
         raise ValueError(f"--model {name} has no weights of its own: name their file with --weights")
-    return network.build(weights)
+    if network.build is models.pretrained and args.weights is not None:
+        raise ValueError(f"--weights: {name} takes none, it comes with its own")
+    try:
+        return name, network.build(weights)
+    except WeightsNotFoundError as error:
+        if _given(args, ("model", "layer", "patterns")):
+            raise
+        _say(f"note: {STAND_IN}, which comes with minixai, stands in for {name}: {error}")
+        return STAND_IN, NETWORKS[STAND_IN].build(NETWORKS[STAND_IN].weights)
 
 
 def _input(model: Module, photo: Array) -> Array:
@@ -334,13 +432,15 @@ def _class_names(count: int) -> list[str] | None:
     try:
         return data.imagenet_labels()
     except (WeightsNotFoundError, FileFormatError) as error:
-        print("minixai: note: classes are shown by number:", *str(error).split(), file=sys.stderr)
+        _say("note: classes are shown by number:", error)
         return None
 
 
-def _class_number(text: str, names: list[str] | None) -> int:
+def _class_number(text: str, classes: int, names: list[str] | None) -> int:
     """The class of this number, of this name, or the only one with this in its name."""
     if text.isdecimal():
+        if int(text) >= classes:
+            raise ValueError(f"--target is {text}, expected a class in [0, {classes})")
         return int(text)
     if names is None:
         raise ValueError(f"--target {text!r}: the classes have no names here, expected a number")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
-__all__ = ["aligned", "interval", "minus"]
+__all__ = ["aligned", "escaped", "interval", "minus", "printable"]
 
 
 def minus(text: str) -> str:
@@ -16,6 +16,16 @@ def interval(triple: Iterable[float], form: str = ".3f") -> str:
     """A mean and its interval: 0.41 [0.30, 0.52]."""
     mean, low, high = (minus(format(each, form)) for each in triple)
     return f"{mean} [{low}, {high}]"
+
+
+def printable(text: str) -> str:
+    """The text in one line, with escapes for what a terminal would obey, or cannot show."""
+    return "".join(c if c.isprintable() else escaped(c) for c in " ".join(text.split()))
+
+
+def escaped(character: str) -> str:
+    """As Python writes it where it cannot be shown: \\x1b, \\udcff."""
+    return character.encode("unicode_escape").decode("ascii")
 
 
 def aligned(rows: Sequence[Sequence[str]], left: Collection[int] = (0,)) -> str:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable
 from enum import Enum
 from functools import update_wrapper
+from operator import attrgetter
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
 
-from minixai.arrays import on_copies, read_only
+from minixai.arrays import floats, on_copies, read_only
 from minixai.context import current_layer, recording
 from minixai.tape import Node, Rule, Tensor
 from minixai.typing import Array
@@ -39,8 +42,9 @@ class Trait(Enum):
     SUM = "as HOMOGENEOUS, a sum or a difference of two paths"
     HOMOGENEOUS = "y(c·x) = c·y(x) for c > 0"
     PRODUCT = "of two paths; or a quotient by one"
+    STANDARDISE = "as NORMALISE, (x − mean) / spread by rows, x.reshape(len(saved), −1); saved is 1 / spread"
     NORMALISE = "divides x by what depends on x"
-    LOSS = "of a batch: no score"
+    LOSS = "of a batch: no score; the prediction comes first, then its target"
     LINK = "makes probabilities of logits, or their logarithms"
 
     def __repr__(self) -> str:
@@ -134,19 +138,41 @@ class Op:
         for name, array in zip(self.input_names[: self.required], arrays, strict=False):
             if array is None:
                 raise TypeError(f"{self.name}: {name} is None, expected a tensor, an array or a number")
-        floats = (a for a in arrays if isinstance(a, Tensor | np.ndarray) and a.dtype.kind == "f")
-        dtype, *others = dict.fromkeys(str(a.dtype) for a in floats) or ["float32"]
+        loss = Trait.LOSS in self.traits  # its target, if that is an array, is cast to the prediction's dtype
+        kinds = (Tensor if loss and k else Tensor | np.ndarray for k in range(len(arrays)))
+        given = (a for a, kind in zip(arrays, kinds, strict=True) if isinstance(a, kind))
+        dtype, *others = dict.fromkeys(str(a.dtype) for a in given if a.dtype.kind == "f") or ["float32"]
         if others:
             raise TypeError(f"{self.name}: inputs of {', '.join([dtype, *others])}, expected one dtype")
-        return tuple(
-            a if a is None or isinstance(a, Tensor) else Tensor(Tensor(a).value.astype(dtype)) for a in arrays
-        )
+        return tuple(a if a is None or isinstance(a, Tensor) else _as_tensor(a, dtype) for a in arrays)
 
-    def __reduce__(self) -> str:
-        return self.forward.__qualname__
+    def __copy__(self) -> Op:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Op:
+        return self
+
+    def __reduce__(self) -> Any:
+        name = self.forward.__qualname__
+        return (_of_main, (name,)) if self.__module__ == "__main__" and "<" not in name else name
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
+
+
+def _of_main(name: str) -> Any:
+    """The operation of this name in the script or notebook that runs here, else UnpicklingError."""
+    try:
+        return attrgetter(name)(sys.modules["__main__"])
+    except AttributeError:
+        raise UnpicklingError(
+            f"{name}: the operation was defined in a notebook or script, which this process does not run; "
+            "put it into a module that both import"
+        ) from None
+
+
+def _as_tensor(array: Any, dtype: str) -> Tensor:
+    return Tensor(floats("Tensor", "array", array, dtype).astype(dtype))
 
 
 def _kept(saved: Any) -> Any:

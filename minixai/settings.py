@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import operator
-from typing import Any
+from collections.abc import Collection
+from typing import Any, TypeVar
 
 import numpy as np
 
+from minixai.arrays import as_array, numbers
+from minixai.errors import came
 from minixai.typing import Array
 
-__all__ = ["finite_array", "finite_number", "whole_number"]
+__all__ = ["finite_array", "finite_number", "generator", "one_of", "whole_number"]
+
+Word = TypeVar("Word", bound=str)
 
 
-def whole_number(call: str, name: str, value: Any, least: int = 1) -> int:
-    """The value as an int; TypeError where it is none, ValueError where it is less than `least`."""
+def whole_number(call: str, name: str, value: Any, least: int = 1, most: int | None = None) -> int:
+    """The value as an int; TypeError where it is none, ValueError where it is out of bounds."""
     try:
         number = operator.index(value)
     except TypeError:
-        raise TypeError(f"{call}: {name} is {value!r}, expected a whole number") from None
+        raise TypeError(f"{call}: {name} is {came(value)}, expected a whole number") from None
     if number < least:
         raise ValueError(f"{call}: {name} is {number}, expected at least {least}")
+    if most is not None and number > most:
+        raise ValueError(f"{call}: {name} is {number}, expected at most {most}")
     return number
 
 
@@ -37,8 +44,9 @@ def finite_number(
     bounds = {"at least": least, "above": above, "at most": most, "below": below}
     said = " and ".join(f"{word} {bound:g}" for word, bound in bounds.items() if np.isfinite(bound))
     expected = f"expected a finite number{said and ', '}{said}"
-    if np.ndim(value) or np.asarray(value).dtype.kind not in "fiu":
-        raise TypeError(f"{call}: {name} is {value!r}, {expected}")
+    array = as_array(call, name, value)
+    if array.ndim or array.dtype.kind not in "fiu":
+        raise TypeError(f"{call}: {name} is {came(value)}, {expected}")
     number = float(value)
     if not (np.isfinite(number) and least <= number <= most and above < number < below):
         raise ValueError(f"{call}: {name} is {value}, {expected}")
@@ -47,10 +55,25 @@ def finite_number(
 
 def finite_array(call: str, name: str, value: Any, dtype: Any = None) -> Array:
     """The value as an array; TypeError unless of numbers, ValueError where one is NaN or infinite."""
-    array = np.asarray(value)
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"{call}: {name} has dtype {array.dtype}, expected numbers")
+    array = numbers(call, name, value)
     array = array if dtype is None else array.astype(dtype, copy=False)
     if not np.isfinite(array).all():
         raise ValueError(f"{call}: {name} holds NaN or inf, expected finite numbers")
     return array
+
+
+def one_of(call: str, name: str, value: Word, options: Collection[str]) -> Word:
+    """The value, if it is one of these words; else TypeError or ValueError."""
+    if not (isinstance(value, str) and value in options):
+        error = ValueError if isinstance(value, str) else TypeError
+        raise error(f"{call}: {name} is {came(value)}, expected one of {', '.join(map(repr, options))}")
+    return value
+
+
+def generator(call: str, name: str, rng: Any) -> np.random.Generator:
+    """The generator that a seed makes, or that it is; TypeError or ValueError for what is no seed."""
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError) as error:
+        expected = "expected a whole number, at least 0, or a generator"
+        raise type(error)(f"{call}: {name} is {came(rng)}, {expected}") from None

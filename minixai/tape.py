@@ -30,7 +30,7 @@ def operator(name: str, reflected: bool = False) -> Callable[..., Tensor]:
 
 
 class Tensor(OnTape):
-    """A float32 or float64 array (others become float32), and the node that made it: None for a leaf."""
+    """A float64 or float32 array (all others become float32), and the node that made it: None for a leaf."""
 
     __array_ufunc__ = None  # leaves array + tensor to the tensor
 
@@ -56,8 +56,8 @@ class Tensor(OnTape):
     __mul__, __rmul__ = operator("multiply"), operator("multiply", reflected=True)
     __truediv__, __rtruediv__ = operator("divide"), operator("divide", reflected=True)
     __matmul__, __rmatmul__ = operator("matmul"), operator("matmul", reflected=True)
-    __neg__, __pow__, __getitem__ = operator("negative"), operator("power"), operator("slice")
-    sum, mean, max = operator("sum"), operator("mean"), operator("max")
+    __pow__, __rpow__ = operator("power"), operator("power", reflected=True)
+    __neg__, __getitem__, sum, mean, max = map(operator, ("negative", "slice", "sum", "mean", "max"))
 
     def __iter__(self) -> Iterator[Tensor]:
         return (self[i] for i in range(len(self.value)))
@@ -69,6 +69,9 @@ class Tensor(OnTape):
     def transpose(self, *axes: Any) -> Tensor:
         """transpose(0, 2, 1) is transpose((0, 2, 1)); no axes reverse the order."""
         return operations["transpose"](self, axes[0] if axes and np.iterable(axes[0]) else axes or None)
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return np.array(self.value, dtype=dtype, copy=copy)
@@ -95,7 +98,8 @@ class Node:
     before: frozenset[Hashable] = frozenset()  # the traits of all that lies before it on the way from these
 
     traits = property(lambda self: self.op.traits_of(self), doc="What kind of operation this call is.")
-    label = property(lambda self: f"{self.op.name} (layer {self.layer!r})")
+    name = property(lambda self: self.op.name)
+    label = property(lambda self: f"{self.name} (layer {self.layer!r})")
 
 
 class Operation(Protocol):
@@ -122,9 +126,8 @@ def tape_of(output: Tensor, wrt: Iterable[Tensor] | None = None) -> dict[Tensor,
     """
     found, stack = {output}, [output]
     while stack:
-        new = set(stack.pop().inputs) - found
+        stack.extend(new := set(stack.pop().inputs) - found)
         found |= new
-        stack.extend(new)
     order = sorted(found, key=lambda tensor: tensor.number)
     depends = {tensor for tensor in order if tensor.node is None} if wrt is None else set(wrt)
     tape: dict[Tensor, Node | None] = {}
@@ -133,8 +136,7 @@ def tape_of(output: Tensor, wrt: Iterable[Tensor] | None = None) -> dict[Tensor,
             paths = [tape[x] for x in tensor.inputs if x in depends]
             before = frozenset[Hashable]().union(*(each.before.union(each.traits) for each in paths if each))
             node = replace(node, needs=tuple(x in depends for x in node.inputs), before=before)
-            if paths:
-                depends.add(tensor)
+            depends.update([tensor] if paths else [])
         tape[tensor] = node
     return tape
 
@@ -160,12 +162,12 @@ def backward(
 
     cotangent: where the walk starts, of the output's shape; None means ones.
     rules: (layer, op), layer, op or trait -> rule, and a rule is (g, node) -> a cotangent for every input;
-        the last ones may be left off where they were not given. Its arrays are read-only.
+        the last ones may be left off where not given; arrays are read-only. A table's `read` edits the tape.
     Raises ShapeError for a cotangent of a wrong shape, RuleError for an operation that a strict table
     does not cover, ValueError for a tensor in `wrt` on which the output does not depend.
     """
     targets = None if wrt is None else set(wrt)
-    tape = tape_of(output, targets)
+    tape = getattr(rules, "read", lambda tape, kept: tape)(tape_of(output, targets), targets or ())
     targets = {tensor for tensor, node in tape.items() if node is None} if targets is None else targets
     if strangers := targets.difference(tape):
         raise ValueError(f"backward: the output does not depend on {strangers} in wrt")

@@ -51,8 +51,13 @@ def every_kernel(
     calls |= {
         "relu": lambda: activation.relu(x),
         "relu_vjp": lambda: activation.relu_vjp(g, x),
+        "gelu": lambda: activation.gelu(x),
+        "gelu_vjp": lambda: activation.gelu_vjp(g, x),
         "matrix_product": lambda: product.matrix_product(a, b),
         "matrix_product of few rows": lambda: product.matrix_product(b.T, a.T),
+        "matrix_product of stacks": lambda: product.matrix_product(x, x.swapaxes(2, 3)),
+        "matrix_product of a matrix and a stack": lambda: product.matrix_product(b.T, x),
+        "between": lambda: product.between(b.T, x, b),
         "rows_dot": lambda: product.rows_dot(b.T, a, np.arange(len(a))[::2]),
         "max_pool2d": lambda: pooling.max_pool2d(x, windows),
         "max_unpool2d": lambda: pooling.max_unpool2d(gy, switches, (size, size + 1)),

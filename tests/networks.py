@@ -24,6 +24,18 @@ def float64(model: Any) -> Any:
     return cast(model, np.float64)
 
 
+def randomised(net: nn.Module, seed: int = 3) -> nn.Module:
+    """In float64, with random statistics, slopes of both signs, and shifts."""
+    rng, state = np.random.default_rng(seed), float64(net).state_dict()
+    for key, a in state.items():
+        if key.endswith("running_var"):
+            state[key] = rng.uniform(0.5, 2, a.shape)
+        elif a.ndim == 1:
+            state[key] = rng.standard_normal(a.shape)
+    net.load_state_dict(state)
+    return net
+
+
 def put(parameter: nn.Parameter, value: Any, index: Any = ...) -> None:
     """Give some entries of a parameter, or all, another value."""
     array = parameter.value.copy()

@@ -154,7 +154,7 @@ def test_a_target_that_is_not_one_class_is_refused(data_dir, here, capsys):
     assert "in the names of 8 classes: 143 oystercatcher, 282 tiger cat, 283 Persian cat" in several
     assert "134 crane, 517 crane" in error_of(capsys, "explain", "coffee", "--target", "crane")
     assert " more\n" in error_of(capsys, "explain", "coffee", "--target", "e")
-    assert "class indices in [0, 1000)" in error_of(capsys, "explain", "coffee", "--target", "1000")
+    assert "expected a class in [0, 1000)" in error_of(capsys, "explain", "coffee", "--target", "1000")
 
 
 def test_options_reach_the_method_and_the_picture(data_dir, here, pictures):
@@ -194,11 +194,41 @@ def test_no_web_and_no_weights_says_where_to_get_them(here, capsys, monkeypatch)
     monkeypatch.setattr("pooch.core.time.sleep", lambda seconds: None)
     nowhere = downloads._SOURCES[name]._replace(url="http://127.0.0.1:9/weights.net")
     monkeypatch.setitem(downloads._SOURCES, name, nowhere)
-    assert cli.main(["explain", "digit.png"]) == 2
+    assert cli.main(["explain", "digit.png", "--model", "squeezenet"]) == 2
     error = capsys.readouterr().err.splitlines()[-1]  # pooch says before that it tries
     assert error.startswith("minixai: error: fetch: squeezenet/compressed_SqueezeNet.net")
     assert "Get it from http://127.0.0.1:9/weights.net and put it at" in error
     assert "MINIXAI_DATA" in error
+
+
+@pytest.fixture
+def no_weights(monkeypatch):
+    """SqueezeNet's file cannot be had."""
+
+    def fetch(name):
+        raise WeightsNotFoundError(f"fetch: no {name}. Get it from the web.")
+
+    monkeypatch.setattr(mx.data, "fetch", fetch)
+
+
+def test_without_squeezenet_a_network_that_comes_along_stands_in(here, capsys, pictures, no_weights):
+    assert cli.main(["explain", "chelsea", "--save", "a.png"]) == 0
+    out, err = capsys.readouterr()
+    assert err == (
+        "minixai: note: cifar10_allcnn, which comes with minixai, stands in for squeezenet: "
+        "fetch: no squeezenet/compressed_SqueezeNet.net. Get it from the web.\n"
+    )
+    assert out.splitlines()[1].split()[1:] == ["3", "cat"]
+    assert cli.main(["compare", "chelsea", "--quick", "--save", "b.png"]) == 0
+    assert "features.13" in words(pictures[1])
+
+
+@pytest.mark.parametrize(
+    "named", [["--model", "squeezenet"], ["--layer", "features.5"], ["--patterns", "digit.png"]]
+)
+def test_nothing_stands_in_where_squeezenet_is_meant(here, capsys, no_weights, named):
+    argv = ["explain", "chelsea", *named, *(["--method", "pattern_net"] if "--patterns" in named else [])]
+    assert "no squeezenet/compressed_SqueezeNet.net. Get it from the web" in error_of(capsys, *argv)
 
 
 # on a network of ours
@@ -260,27 +290,41 @@ ERRORS = [
     ("explain digit.png --model resnet", "argument --model: invalid choice: 'resnet'"),
     ("explain digit.png --neuron a,b", "argument --neuron: 'a,b' is not of the form"),
     ("explain digit.png --percentile many", "argument --percentile: invalid float value"),
-    ("explain digit.png LENET --percentile 101", "percentile is 101.0, expected a number"),
+    ("explain digit.png LENET --percentile 101", "--percentile is 101.0, expected a number"),
     ("explain digit.png LENET --layer features.99", NO_LAYER),
     ("compare digit.png LENET --layer features.99", NO_LAYER),
     ("explain digit.png LENET --method rise --layer features.4", "--layer: rise takes none"),
     ("explain digit.png LENET --method occlusion --seed one", "--seed: occlusion takes none"),
+    ("explain digit.png LENET --method gradient --kind linear", "--kind: gradient takes none"),
+    ("explain digit.png LENET --method lrp --rescale", "--rescale: lrp takes none"),
+    ("explain digit.png LENET --method lrp --patterns p.npz", "--patterns: lrp takes none"),
+    ("compare digit.png LENET --quick --kind linear", "--kind: lenet5 has no patterns: name their file with"),
+    ("compare digit.png LENET --quick --rescale", "--rescale: lenet5 has no patterns: name their file with"),
+    ("compare digit.png LENET --patterns nowhere", "--patterns: 'nowhere' does not exist, expected a file"),
+    ("explain digit.png --model cifar10_allcnn --weights digit.png", "--weights: cifar10_allcnn takes none"),
     ("explain digit.png LENET --layer features.3 --neuron 99,0,0", "neuron is (99, 0, 0)"),
     ("explain digit.png LENET --layer features.3 --target 1", "expected only one of them"),
     ("explain digit.png LENET --neuron 1,max", "layer is not given"),
     ("explain digit.png LENET --target seven", "the classes have no names here"),
-    ("explain digit.png LENET --target 10", "class indices in [0, 10)"),
+    ("explain digit.png LENET --target 10", "--target is 10, expected a class in [0, 10)"),
     ("explain cat.jpg LENET", "there is no file 'cat.jpg'; the bundled photos are"),
     ("explain lenet.safetensors LENET", "lenet.safetensors cannot be read"),
     ("explain digit.png --model vgg16", "name their file with --weights"),
     ("compare digit.png --model lenet5", "name their file with --weights"),
-    ("explain digit.png --weights nowhere.npz", "nowhere.npz"),
+    ("explain digit.png --weights nowhere.npz", "--weights: 'nowhere.npz' does not exist, expected a file"),
+    ("explain digit.png --weights folder.png", "--weights: 'folder.png' is a folder or a device"),
     ("explain digit.png --weights lenet.safetensors", "does not fit SqueezeNet"),
     ("explain digit.png --weights digit.png", "expected .npz or .safetensors"),
     ("explain digit.png LENET --save map.bmp", "--save: 'map.bmp' ends in '.bmp', expected"),
     ("explain digit.png LENET --save digit.png", "is the photo, which would be overwritten"),
-    ("explain digit.png LENET --save nowhere/map.png", "cannot write to the folder nowhere"),
-    ("explain digit.png LENET --save lenet.safetensors/map.png", "cannot write to the folder"),
+    (
+        "explain digit.png LENET --save nowhere/map.png",
+        "--save: cannot write nowhere/map.png: No such file",
+    ),
+    (
+        "explain digit.png LENET --save lenet.safetensors/map.png",
+        "safetensors/map.png: Not a directory",
+    ),
     ("explain digit.png LENET --save folder.png", "folder.png is a folder, expected a file"),
 ]
 
@@ -291,6 +335,76 @@ def test_every_error_is_one_line(here, capsys, command, said):
     before = sorted(here.iterdir())
     assert said in error_of(capsys, *command.replace("LENET", " ".join(LENET)).split())
     assert sorted(here.iterdir()) == before
+
+
+ABSURD = [
+    *("", "-1", "9" * 23, "9" * 5000, "nan", "inf", "1e400", "\x1b[31m", "\udcff", "a\nb", "猫", "max,max"),
+    *("folder.png", "fifo.png", os.devnull, "x" * 300 + ".png", "digit.png/x.png", "\0"),
+]
+TAKEN = {("--angle", "-1"), ("--mu", "-1"), ("--seed", "9" * 23)}  # by the demo
+EXPLAIN = ["explain", "digit.png", *LENET, "--method", "gradient"]
+OPTIONS = {
+    option: EXPLAIN
+    for option in ("--method", "--layer", "--seed", "--save", "--model", "--weights", "--patterns", "--kind")
+}
+OPTIONS |= {option: EXPLAIN for option in ("--target", "--percentile")}
+OPTIONS |= {"--neuron": [*EXPLAIN, "--layer", "features.3"], "--html": ["demo"]}
+OPTIONS |= {
+    f"{option} of demo": ["demo", "--save", "demo.png"]
+    for option in ("--seed", "--angle", "--mu", "--sigma", "--noise", "--l2", "--points")
+}
+
+
+@pytest.mark.parametrize("option", [*OPTIONS, "PHOTO"])
+def test_whatever_is_typed_ends_in_one_line(here, capsys, option):
+    Path("folder.png").mkdir()
+    if hasattr(os, "mkfifo"):
+        os.mkfifo("fifo.png")
+    before = sorted(here.iterdir())
+    name, _, of_demo = option.partition(" ")
+    for value in ABSURD:
+        if not (of_demo and (name, value) in TAKEN):
+            argv = ["explain", value, *LENET] if option == "PHOTO" else [*OPTIONS[option], f"{name}={value}"]
+            assert error_of(capsys, *argv)[:-1].isprintable()
+    assert sorted(here.iterdir()) == before
+
+
+def test_an_interrupt_is_one_line_and_leaves_nothing(here, capsys, monkeypatch):
+    def interrupt(self, path):
+        raise KeyboardInterrupt
+
+    before = sorted(here.iterdir())
+    monkeypatch.setattr(Picture, "save", interrupt)
+    assert cli.main(["explain", "digit.png", *LENET]) == 130
+    assert capsys.readouterr().err == "minixai: interrupted\n"
+    assert sorted(here.iterdir()) == before
+
+
+@pytest.mark.parametrize("name", ["猫\U0001f9e0", "not UTF-8: \udcff", "two\nlines\x1b[31m"])
+def test_whatever_a_photo_is_called(here, capsys, pictures, name):
+    try:
+        Path("digit.png").rename(f"{name}.png")
+    except (OSError, UnicodeError):
+        pytest.skip("platform: no such names")
+    assert cli.main(["explain", f"{name}.png", *LENET]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert out.count("saved ") == 1
+    assert out.replace("\n", "").isprintable()
+    assert Path(f"{name}_guided_backprop.png").is_file()
+    assert pictures[0].texts[0].get_text().isascii()
+
+
+def test_patterns_that_overflow_are_rescaled(here, capsys):
+    patterns = mx.models.pretrained("cifar10_maxpool").patterns
+    for layer in patterns.layers.values():
+        for kind, a in layer.by_kind.items():
+            layer.by_kind[kind], layer.wa[kind] = 1e12 * a, 1e12 * layer.wa[kind]
+    patterns.save("large.safetensors")
+    argv = ["explain", "digit.png", "--model", "cifar10_maxpool", "--patterns", "large.safetensors"]
+    argv += ["--method", "pattern_net"]
+    assert "values overflow float32 on their way back; try rescale=True" in error_of(capsys, *argv)
+    assert cli.main([*argv, "--rescale"]) == 0
 
 
 @pytest.mark.parametrize("command", ["explain", "compare"])
@@ -309,6 +423,32 @@ def run(*argv, **env):
         env=os.environ | {"PYTHONPATH": str(Path(mx.__file__).parents[1])} | env,
         check=False,
     )
+
+
+def test_a_reader_that_has_ended_is_no_error():
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run([sys.executable, "-m", "minixai", "methods"], stdout=writer, stderr=subprocess.PIPE)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="platform: no /dev/full")
+@pytest.mark.parametrize(
+    ("redirected", "said"),
+    [
+        (">/dev/full", b"minixai: error: standard output: No space left on device\n"),
+        (">&-", b"minixai: error: standard output is closed\n"),
+        ("2>&-", b""),
+        ("2>/dev/full", b""),
+    ],
+)
+def test_output_that_cannot_be_written_ends_with_status_2(redirected, said):
+    command = "methods" if redirected[0] == ">" else "explain nowhere.png"
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    script = f"exec {sys.executable} -m minixai {command} {redirected}"
+    done = subprocess.run(["/bin/sh", "-c", script], capture_output=True, env=env, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (2, b"", said)
 
 
 def test_version():

@@ -71,5 +71,5 @@ def test_a_worker_may_die_on_the_way(client) -> None:
 
 def test_an_error_on_a_worker_is_raised_here(client) -> None:
     wrong = [*BATCHES[:2], np.full((1, 2, 8, 8), np.nan)]
-    with pytest.raises(ValueError, match="x holds NaN or inf"):
+    with pytest.raises(ValueError, match="x of batches holds NaN or inf"):
         fit_patterns(network(), wrong, progress=False, client=client)

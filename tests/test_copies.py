@@ -14,6 +14,7 @@ import pytest
 
 import minixai as mx
 from minixai import nn, ops
+from minixai.op import Op
 from minixai.rules import Rules
 from tests.networks import cast
 
@@ -81,6 +82,12 @@ def assert_equal(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> None:
     assert a.keys() == b.keys()
     for name in a:
         np.testing.assert_array_equal(a[name], b[name], err_msg=name)
+
+
+@parametrize
+def test_every_operation_is_itself(kind: str) -> None:
+    every = [op for name in ops.__all__ if isinstance(op := getattr(ops, name), Op)]
+    assert all(COPIES[kind](op) is op for op in every)
 
 
 @parametrize
@@ -197,3 +204,23 @@ def test_tables_by_cloudpickle_give_the_same_maps_here_and_in_a_spawned_process(
     plain = mx.backward(model(x), wrt=[x])[x]
     assert [name for name in here if np.array_equal(expected[name], plain)] == ["one's own"]
     assert_equal(in_spawned_process(walked, cloudpickle.dumps(here)), expected)
+
+
+def test_an_operation_of_a_notebook_is_found_where_the_notebook_runs_and_else_missed_in_words(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def twice(x: Any) -> Any:
+        return 2 * x
+
+    twice.__module__, twice.__qualname__ = "__main__", "twice"
+    op = mx.op.operation(mx.op.Trait.GATE)(twice)
+    monkeypatch.setattr("__main__.twice", op, raising=False)
+    for copied in COPIES.values():
+        assert copied(op) is op
+    pickled = pickle.dumps(op)
+    monkeypatch.delattr("__main__.twice")
+    assert copy.deepcopy(op) is op
+    with pytest.raises(
+        pickle.UnpicklingError, match=r"^twice: the operation was defined in a notebook .* module"
+    ):
+        pickle.loads(pickled)

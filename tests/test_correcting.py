@@ -113,12 +113,12 @@ def test_edits_add_up(net: nn.Module, concept: concepts.Concept) -> None:
 
 def test_bad_arguments(net: nn.Module, concept: concepts.Concept) -> None:
     for settings, message in (
-        ({"mode": "erase"}, "clarc: mode is 'erase', expected 'projective' or 'augmentative'"),
-        ({"direction": "cav"}, "clarc: direction is 'cav', expected one of pattern, filter, signal"),
+        ({"mode": "erase"}, "clarc: mode is 'erase', expected one of 'projective', 'augmentative'"),
+        ({"direction": "cav"}, "clarc: direction is 'cav', expected one of 'pattern', 'filter', 'signal'"),
     ):
         with pytest.raises(ValueError, match=message), concepts.clarc(net, concept, **settings):
             pass
-    with pytest.raises(TypeError, match="clarc: model is a builtins str"), concepts.clarc("vgg", concept):
+    with pytest.raises(TypeError, match="clarc: model is 'vgg'"), concepts.clarc("vgg", concept):
         pass
     other = float64(nn.Sequential(nn.Conv2d(1, 3, 3, rng=0)))
     with pytest.raises(ValueError, match="clarc: the model has no layer '1'"), concepts.clarc(other, concept):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
+import os
 from pathlib import Path
 
 import nbformat
 import pytest
 
 from minixai import cli, course
+from minixai.course import layout
 
 pytest.importorskip("nbgrader", reason="nbgrader is not installed (pip install -e '.[course]')")
 pytestmark = pytest.mark.filterwarnings("ignore")  # of nbgrader's own libraries
@@ -77,11 +80,83 @@ def test_seeds_differ_from_term_to_term_and_do_not_show_the_teacher_s() -> None:
     assert all(seed not in pair for seed, pair in enumerate(pairs))
 
 
-def test_an_empty_folder_is_taken_and_another_is_left_alone(coursework: Path, tmp_path: Path) -> None:
-    empty, full = tmp_path / "empty", tmp_path / "full"
+def test_an_empty_folder_is_taken_as_it_is(
+    coursework: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    private, link = tmp_path / "private", tmp_path / "link"
+    private.mkdir(mode=0o700)
+    link.symlink_to(private)
+    before = private.stat()
+    monkeypatch.chdir(link)
+    course.lay_out(".", 0, coursework)
+    assert (private / "release" / "cw7" / "cw7.ipynb").is_file()
+    assert link.is_symlink()
+    assert (before.st_ino, before.st_mode) == (private.stat().st_ino, private.stat().st_mode)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="platform: no umask")
+def test_a_new_folder_is_as_private_as_the_umask_says(
+    coursework: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(layout, "_release", lambda *_: None)
+    before = os.umask(0o027)
+    try:
+        course.lay_out(tmp_path / "new" / "term", 0, coursework)
+    finally:
+        os.umask(before)
+    for made in (tmp_path / "new").rglob("*"):
+        assert made.stat().st_mode & 0o777 == (0o750 if made.is_dir() else 0o640), made
+
+
+@pytest.mark.parametrize("name", ["[2026]", "a*", "what?", "100%", "a\nb", "a\udcffb"])
+def test_a_name_in_which_nbgrader_cannot_work_is_refused_before_the_work(
+    coursework: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(layout, "notebook_of", lambda *_: pytest.fail("the work has begun"))
+    with pytest.raises(ValueError, match=r"course: nbgrader cannot work in .*, for it has '.*' in its name"):
+        course.lay_out(tmp_path / name, 0, coursework)
+    assert [path.name for path in tmp_path.iterdir()] == ["coursework"]
+
+
+def test_a_folder_that_cannot_be_made_is_told_before_the_work(
+    coursework: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", "x")
+
+    monkeypatch.setattr(layout, "notebook_of", lambda *_: pytest.fail("the work has begun"))
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(PermissionError, match=r"course: cannot write .*term: Permission denied"):
+        course.lay_out(tmp_path / "term", 0, coursework)
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, "No space left on device", "x"), KeyboardInterrupt()]
+)
+def test_what_fails_at_the_last_step_leaves_the_folder_as_it_was(
+    coursework: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    monkeypatch.setattr(layout, "_release", lambda *_: None)
+    rename = Path.rename
+
+    def fails_at_the_second(path: Path, to: Path) -> Path:
+        if path.name == "source":
+            raise error
+        return rename(path, to)
+
+    monkeypatch.setattr(Path, "rename", fails_at_the_second)
+    empty = tmp_path / "empty"
     empty.mkdir()
-    course.lay_out(empty, 0, coursework)
-    assert (empty / "release" / "cw7" / "cw7.ipynb").is_file()
+    told = "course: cannot write .*: No space left on device" if isinstance(error, OSError) else None
+    for folder in (empty, tmp_path / "new" / "term"):
+        with pytest.raises(type(error), match=told):
+            course.lay_out(folder, 0, coursework)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["coursework", "empty"]
+    assert list(empty.iterdir()) == []
+
+
+def test_a_folder_with_something_in_it_is_left_alone(coursework: Path, tmp_path: Path) -> None:
+    full = tmp_path / "full"
     full.mkdir()
     (full / "grades.csv").write_text("mine")
     with pytest.raises(ValueError, match=r"full is not an empty folder, expected a new one"):

@@ -261,7 +261,7 @@ def test_means_differences_table_and_pictures():
         ({"estimators": ()}, "estimators is"),
         ({"samples": "some"}, "samples is 'some', expected one of 'all', 'active'"),
         ({"ridge": 0}, "ridge is .* expected a finite number, above 0"),
-        ({"ridge": (1e-3, np.inf)}, "ridge is"),
+        ({"ridge": (1e-3, np.inf)}, "ridge holds NaN or inf"),
         ({"units": 0}, "units is 0, expected at least 1"),
         ({"patches": 0}, "patches is 0"),
         ({"draws": 0}, "draws is 0"),

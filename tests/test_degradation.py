@@ -267,12 +267,12 @@ def test_the_bar_counts_images_and_the_model_is_left_as_it_was(net, capsys):
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
-        ({"x": X[0]}, ValueError, "conv2d"),
+        ({"x": X[0]}, ShapeError, r"x has shape .*; one input alone becomes a batch as x\[None\]$"),
         ({"x": X * np.nan}, ValueError, "x holds NaN or inf"),
         ({"attribution": HEAT[:2]}, ShapeError, r"\(2, 2, 8, 11\), expected \(3, 2, 8, 11\) or \(3, 8, 11\)"),
         ({"attribution": HEAT * np.inf}, ValueError, "attribution holds NaN or inf"),
         ({"attribution": HEAT * 1j}, TypeError, "attribution has dtype complex128, expected numbers"),
-        ({"attribution": "gradient"}, TypeError, "attribution has dtype <U8, expected numbers"),
+        ({"attribution": "gradient"}, TypeError, "attribution is 'gradient', expected numbers"),
         ({"target": 3}, ValueError, r"expected class indices in \[0, 3\)"),
         ({"steps": 0}, ValueError, "steps is 0, expected at least 1"),
         ({"steps": 2.5}, TypeError, "steps is 2.5, expected a whole number"),
@@ -292,7 +292,7 @@ def test_wrong_arguments(net, call, changes, error, message):
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
-        ({"patch": (9, 3)}, ValueError, r"patch is \(9, 3\), larger than the image \(8, 11\)"),
+        ({"patch": (9, 3)}, ValueError, r"patch is \(9, 3\), expected at most the image \(8, 11\)"),
         ({"patch": 0}, ValueError, "patch is 0, expected at least 1"),
         ({"patch": 1}, ValueError, "fill is 'patch mean', which is the pixel itself where patch is 1"),
         ({"order": "random"}, ValueError, "order is 'random', expected one of 'morf', 'lerf'"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from PIL import Image
 import minixai
 from minixai import demo
 from minixai.data import toy
-from minixai.demo import Params, compute, pages
+from minixai.demo import Params, command, compute, pages
 from minixai.plot import Picture
 from minixai.plot.distractor import LABEL_GAP, SIZE, DistractorPlot, degrees, spread
 from tests.oracles import signal_distractor as oracle
@@ -248,8 +249,12 @@ def test_bad_parameters() -> None:
         Params(points=1)
     with pytest.raises(ValueError, match="Params: l2_per_point is -1, expected a finite number, at least 0"):
         Params(l2_per_point=-1)
-    with pytest.raises(ValueError, match="toy: sigma is -1, expected"):
-        compute(Params(sigma=-1))
+    with pytest.raises(ValueError, match="Params: points is 100000000000, expected at most 100000"):
+        Params(points=10**11)
+    with pytest.raises(ValueError, match="Params: sigma is -1, expected a finite number, at least 0"):
+        Params(sigma=-1)
+    with pytest.raises(ValueError, match=r"Params: mu is 1e\+300, expected .* at most 1e\+06"):
+        Params(mu=1e300)
 
 
 def test_run_saves_with_the_options(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -296,26 +301,28 @@ def test_run_without_a_display_saves_here(
 
 
 @pytest.mark.parametrize(
-    "options",
+    ("options", "error", "said"),
     [
-        ("--save", "x.bmp"),
-        ("--save", "none/x.png"),
-        ("--html", "x.png"),
-        ("--html", ""),
-        ("--points", "0"),
-        ("--html", "x.html", "--noise", "-1"),
+        (("--save", "x.bmp"), ValueError, "'x.bmp' ends in '.bmp'"),
+        (("--save", "none/x.png"), FileNotFoundError, "--save: cannot write none/x.png: No such file"),
+        (("--html", "none/x.html"), FileNotFoundError, "--html: cannot write none/x.html: No such file"),
+        (("--html", "x.png"), ValueError, "'x.png' ends in '.png', expected .html"),
+        (("--html", ""), ValueError, "--html: . is a folder"),
+        (("--points", "0"), ValueError, "points is 0, expected at least 2"),
+        (("--html", "x.html", "--noise", "-1"), ValueError, "noise is -1.0, expected a finite number, at"),
     ],
 )
-def test_run_says_what_is_wrong(
+def test_run_says_what_is_wrong_before_the_work(
     options: tuple[str, ...],
+    error: type[Exception],
+    said: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    plt.switch_backend("agg")
-    assert demo.run(arguments(*options)) == 2
-    assert capsys.readouterr().err.startswith("minixai demo: ")
+    monkeypatch.setattr(command, "sample_of", lambda params: pytest.fail("the work has begun"))
+    with pytest.raises(error, match=said):
+        demo.run(arguments(*options))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -353,13 +360,14 @@ def test_a_slider_shows_its_scene(name: str, value: float) -> None:
     scene = compute(window.params)
     np.testing.assert_array_equal(window.plot.cloud.points.get_offsets(), scene.x)
     assert degrees(scene.angle_w) in title.get_text()
-    assert not np.array_equal(figure.pixels(), fresh_window(Params(seed=2)).pixels())
+    assert not np.array_equal(figure.pixels(), pixels_of_seed_2())
 
 
-def fresh_window(params: Params) -> Picture:
+@functools.cache
+def pixels_of_seed_2() -> np.ndarray:
     figure = Picture(figsize=(12.8, 9.4))
-    figure.window = demo.Window(figure, params)  # type: ignore[attr-defined]
-    return figure
+    figure.window = demo.Window(figure, Params(seed=2))  # type: ignore[attr-defined]
+    return figure.pixels()
 
 
 def test_sliders_reach_what_was_asked_for() -> None:

@@ -225,9 +225,9 @@ def test_a_node_as_it_was_left_counts_every_input_as_a_path():
         def forward(self, x):
             return self.model(x) / 2.0
 
-    np.testing.assert_allclose(
-        mx.methods.lrp(Halved(), np.ones((1, 2))).map, mx.methods.lrp(model, np.ones((1, 2))).map / 2
-    )
+    table = mx.rules.composite(dense=mx.rules.epsilon(0))
+    whole, half = (mx.methods.lrp(m, np.ones((1, 2)), rules=table).map for m in (model, Halved()))
+    np.testing.assert_allclose(half, whole / 2, rtol=1e-6)
 
 
 def test_weights_on_a_branch_of_constants_do_not_make_a_layer_an_inner_one():
@@ -364,10 +364,8 @@ def test_a_new_method():
             mx.methods.half(model, x, parts=2)
         with pytest.raises(ValueError, match=r"^half: target is 10, expected class indices in \[0, 10\)"):
             mx.methods.half(model, x, target=10)
-        with pytest.raises(
-            TypeError, match=r"^half: model is a builtins function, expected a minixai Module"
-        ):
-            mx.methods.half(len and (lambda x: x), x)
+        with pytest.raises(TypeError, match=r"^half: model is the function len, expected a minixai Module$"):
+            mx.methods.half(len, x)
     finally:
         METHODS.pop("half", None)
 

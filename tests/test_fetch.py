@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pooch
 import pytest
@@ -24,8 +28,14 @@ class Web(ThreadingHTTPServer):
     """A server that sends `content`, after breaking off the first `failures` answers half way."""
 
     content = CONTENT
+    promise: int | None = len(CONTENT)
     failures = 0
     requests = 0
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.goes_on = threading.Event()  # what it waits for half way
+        self.goes_on.set()
 
     @property
     def url(self) -> str:
@@ -40,9 +50,13 @@ class Answer(BaseHTTPRequestHandler):
         content = self.server.content
         broken = self.server.requests <= self.server.failures
         self.send_response(200)
-        self.send_header("Content-Length", str(len(content)))
+        if self.server.promise is not None:
+            self.send_header("Content-Length", str(self.server.promise))
         self.end_headers()
-        self.wfile.write(content[: len(content) // 2] if broken else content)
+        self.wfile.write(content[: len(content) // 2])
+        if not broken and self.server.goes_on.wait(60):
+            with contextlib.suppress(OSError):  # the client has had enough
+                self.wfile.write(content[len(content) // 2 :])
 
     def log_message(self, *args: object) -> None:
         """Say nothing."""
@@ -122,6 +136,61 @@ def test_a_download_with_another_hash_leaves_nothing(web, cache, monkeypatch):
     message = assert_not_found(cache, web.url)
     assert SHA256 in message
     assert hashlib.sha256(web.content).hexdigest() in message
+
+
+def test_a_download_of_another_size_is_refused_before_it_is_read(web, cache, monkeypatch):
+    register(monkeypatch, web.url)
+    web.promise = 10**9
+    assert f"the server offers 1000000000 bytes, expected {len(CONTENT)}" in assert_not_found(cache, web.url)
+    assert web.requests == 1
+
+
+def test_a_server_that_sends_more_is_left(web, cache, monkeypatch):
+    register(monkeypatch, web.url)
+    web.promise, web.content = None, CONTENT * 1000
+    assert f"sent more than the expected {len(CONTENT)} bytes" in assert_not_found(cache, web.url)
+    assert web.requests == 1
+
+
+def test_a_server_that_stands_still_is_left(web, cache, monkeypatch):
+    register(monkeypatch, web.url)
+    monkeypatch.setattr(downloads, "STALLED", 0.1)
+    web.goes_on.clear()
+    try:
+        assert "the server sent nothing for 0.1 s" in assert_not_found(cache, web.url)
+    finally:
+        web.goes_on.set()
+    assert web.requests == 1
+
+
+def test_two_who_want_the_same_file_download_it_once(web, cache, monkeypatch):
+    register(monkeypatch, web.url)
+    web.goes_on.clear()
+    with ThreadPoolExecutor(2) as executor:
+        both = [executor.submit(fetch, NAME) for _ in range(2)]
+        time.sleep(0.1)
+        web.goes_on.set()
+        assert {each.result(60) for each in both} == {cache / NAME}
+    assert web.requests == 1
+    assert files(cache) == [cache / NAME]
+
+
+def test_what_a_killed_download_left_is_cleared(web, cache, monkeypatch):
+    register(monkeypatch, web.url)
+    left = put(cache, b"").with_name(".weights.bin.part")
+    (cache / NAME).unlink()
+    left.mkdir()
+    (left / "tmp0123").write_bytes(CONTENT[:10])
+    (cache / "folder" / ".weights.bin.lock").touch()
+    assert fetch(NAME).read_bytes() == CONTENT
+    assert files(cache) == [cache / NAME]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="platform: modes are others")
+def test_a_download_may_be_read_by_whom_new_files_may(web, cache, monkeypatch, tmp_path):
+    register(monkeypatch, web.url)
+    (tmp_path / "other").touch()
+    assert fetch(NAME).stat().st_mode == (tmp_path / "other").stat().st_mode
 
 
 def test_a_server_that_is_down(web, cache, monkeypatch):

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import gzip
 import json
 import os
+import stat
 import struct
+import tracemalloc
 import zipfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from minixai.data import fetch, read_arrays, read_deep_compression, read_idx, write_arrays
+import minixai as mx
+from minixai.data import fetch, read_arrays, read_deep_compression, read_idx, write_arrays, write_sealed
 from minixai.errors import FileFormatError
 from tests.oracles.files import (
     IDX_CODES,
@@ -91,6 +96,16 @@ def test_read_idx_notices_damage_within_gzip(tmp_path):
 
 
 # npz and safetensors
+
+
+@contextlib.contextmanager
+def track_memory() -> Iterator[Callable[[], int]]:
+    """A function that says how many bytes were taken at most since."""
+    tracemalloc.start()
+    try:
+        yield lambda: tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
 
 def arrays() -> dict[str, np.ndarray]:
@@ -231,16 +246,75 @@ def test_the_handmade_safetensors_is_right(tmp_path):
         safetensors({"x": entry(offsets=(8, 0))}, bytes(8)),
         safetensors({"x": entry(), "y": entry()}, bytes(8)),
         safetensors({"x": entry(), "y": entry(offsets=(12, 20))}, bytes(20)),
-        safetensors({"x": entry("BF16", (4,))}, bytes(8)),
+        safetensors({"x": entry("BF16")}, bytes(8)),
         safetensors({"x": entry("F99")}, bytes(8)),
         safetensors(b"{", bytes(8)),
         safetensors({"x": entry()}, bytes(8), length=2**63),
         safetensors({"x": entry()}, bytes(8), length=2),
+        safetensors({"x": entry(shape=(2.0,))}, bytes(8)),
+        safetensors({"x": entry(shape=(True, 2))}, bytes(8)),
+        safetensors({"x": entry(shape=(-1, -2))}, bytes(8)),
+        safetensors({"x": {"dtype": "F32"}}, bytes(8)),
+        safetensors({"x": [1, 2]}, bytes(8)),
+        safetensors([entry()], bytes(8)),
+        safetensors({"x": entry(), "__metadata__": {"a": 1}}, bytes(8)),
+        safetensors(b"[" * 100_000, b""),
     ],
 )
 def test_read_arrays_refuses_inconsistent_safetensors(tmp_path, data):
     with pytest.raises(FileFormatError, match=r"read_arrays: .*a.safetensors"):
         read_arrays(save(tmp_path / "a.safetensors", data))
+
+
+def test_bfloat16_is_read_as_float32(tmp_path):
+    numbers = np.array([0, -0.0, 1, -2.5, 3.0e38, 1e-40, np.inf, np.nan], np.float32)
+    upper = (numbers.view(np.uint32) >> 16).astype("<u2")
+    data = safetensors({"x": entry("BF16", (2, 4), (0, 16))}, upper.tobytes())
+    read = read_arrays(save(tmp_path / "a.safetensors", data))["x"]
+    assert (read.dtype, read.shape) == (np.float32, (2, 4))
+    np.testing.assert_array_equal(read.view(np.uint32).ravel(), numbers.view(np.uint32) >> 16 << 16)
+
+
+@pytest.mark.parametrize("code", ["F8_E4M3", "F8_E5M2"])
+def test_a_dtype_without_a_place_in_numpy_is_named_with_the_way_on(tmp_path, code):
+    data = safetensors({"x": entry(code, (8,))}, bytes(8))
+    with pytest.raises(FileFormatError, match=rf"x is of {code}, expected one of BOOL, .*: save it anew"):
+        read_arrays(save(tmp_path / "a.safetensors", data))
+
+
+@pytest.mark.parametrize("write", ["npz", "safetensors"])
+def test_names_and_shapes_are_compared_before_an_array_is_read(tmp_path, write, monkeypatch):
+    net = mx.nn.Linear(3, 2, rng=0)
+    large = {"weight": np.zeros((3, 2)), "bias": np.zeros(2), "huge": np.zeros(1 << 20)}
+    for arrays_in_file in (large, {"weight": np.zeros((2, 3)), "bias": np.zeros(1 << 20)}):
+        path = tmp_path / f"a.{write}"
+        if write == "npz":
+            np.savez_compressed(path, **arrays_in_file)
+        else:
+            write_arrays(path, arrays_in_file)
+        with track_memory() as peak, pytest.raises(FileFormatError, match="does not fit Linear: load_state"):
+            mx.models.load_weights(net, path)
+        assert peak() < 1 << 20
+
+
+def test_a_header_of_an_npy_takes_no_memory(tmp_path):
+    header = npy_header() + " " * (1 << 24)
+    member = b"\x93NUMPY\x02\x00" + struct.pack("<I", len(header)) + header.encode() + bytes(8)
+    path = npz(tmp_path / "a.npz", {"x.npy": member}, zipfile.ZIP_DEFLATED)
+    with track_memory() as peak, pytest.raises(FileFormatError, match="cannot be read"):
+        read_arrays(path)
+    assert peak() < 1 << 20
+
+
+def test_the_library_reads_what_is_written_and_writes_what_is_read(tmp_path):
+    from safetensors.numpy import load_file, save_file
+
+    path = tmp_path / "a.safetensors"
+    write_arrays(path, arrays(), metadata={"model": "lenet5"})
+    theirs = load_file(path)
+    assert_same({name: np.array(array) for name, array in theirs.items()}, arrays())
+    save_file({name: np.array(a, order="C") for name, a in theirs.items()}, path, {"model": "lenet5"})
+    assert_same(read_arrays(path), arrays())
 
 
 def test_read_arrays_names_the_formats_it_knows(tmp_path):
@@ -268,7 +342,101 @@ def test_a_missing_file_is_file_not_found(tmp_path, read):
         read(tmp_path)
 
 
+@pytest.mark.parametrize("make", [Path.mkdir, getattr(os, "mkfifo", None)], ids=["folder", "pipe"])
+@pytest.mark.parametrize("name", ["a.idx", "a.npz", "a.safetensors", "a.net"])
+def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path, make, name):
+    if make is None:
+        pytest.skip("platform: there are no pipes with names")
+    make(tmp_path / name)
+    readers = {"a.idx": read_idx, "a.net": lambda path: read_deep_compression(path, SHAPES)}
+    with pytest.raises(FileFormatError, match=r"read_\w+: .* is a folder, a pipe or a device"):
+        readers.get(name, read_arrays)(tmp_path / name)
+
+
 # Writing
+
+
+posix = pytest.mark.skipif(os.name == "nt", reason="platform: modes and links are others")
+
+
+@posix
+@pytest.mark.parametrize("mode", [0o600, 0o664])
+def test_a_file_that_is_replaced_keeps_its_mode(tmp_path, mode):
+    path = save(tmp_path / "a.safetensors", b"before")
+    path.chmod(mode)
+    write_arrays(path, {"x": np.zeros(2)})
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+
+
+@posix
+def test_a_new_file_has_the_mode_of_new_files(tmp_path):
+    own = os.umask(0o027)
+    try:
+        write_arrays(tmp_path / "a.safetensors", {"x": np.zeros(2)})
+    finally:
+        os.umask(own)
+    assert stat.S_IMODE((tmp_path / "a.safetensors").stat().st_mode) == 0o640
+
+
+@posix
+@pytest.mark.skipif(
+    not hasattr(os, "chown") or os.getuid() != 0, reason="platform: only root gives files away"
+)
+def test_a_file_that_is_replaced_keeps_its_owner(tmp_path):
+    path = save(tmp_path / "a.safetensors", b"before")
+    os.chown(path, 1234, 2345)
+    write_arrays(path, {"x": np.zeros(2)})
+    assert (path.stat().st_uid, path.stat().st_gid) == (1234, 2345)
+
+
+@posix
+@pytest.mark.parametrize("there", [True, False])
+def test_a_symbolic_link_stays_one(tmp_path, there):
+    (tmp_path / "far").mkdir()
+    if there:
+        save(tmp_path / "far" / "b", b"before")
+    (tmp_path / "a.safetensors").symlink_to(Path("far", "b"))
+    write_arrays(tmp_path / "a.safetensors", {"x": np.zeros(2)})
+    assert (tmp_path / "a.safetensors").is_symlink()
+    assert not (tmp_path / "far" / "b").is_symlink()
+    assert list(read_arrays(tmp_path / "a.safetensors")) == ["x"]
+    assert os.listdir(tmp_path / "far") == ["b"]
+
+
+def test_a_read_only_file_is_not_replaced(tmp_path, monkeypatch):
+    path = save(tmp_path / "a.safetensors", b"before")
+    path.chmod(0o444)
+    monkeypatch.setattr(os, "access", lambda *_: False)  # which it never is for root
+    with pytest.raises(PermissionError, match=r"cannot write .*a.safetensors: it is read-only"):
+        write_arrays(path, {"x": np.zeros(2)})
+    assert path.read_bytes() == b"before"
+    assert os.listdir(tmp_path) == ["a.safetensors"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="platform: there are no pipes with names")
+def test_a_pipe_is_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "a.safetensors")
+    with pytest.raises(OSError, match=r"cannot write .*a.safetensors: it is a pipe or a device"):
+        write_arrays(tmp_path / "a.safetensors", {"x": np.zeros(2)})
+    assert (tmp_path / "a.safetensors").is_fifo()
+
+
+@posix
+@pytest.mark.parametrize("write", [write_arrays, lambda path, x: write_sealed(path, x, {"format": "a"})])
+def test_a_full_disk_is_an_os_error_with_words(tmp_path, write):
+    import resource
+
+    write(tmp_path / "a.safetensors", {"x": np.arange(3)})
+    before = (tmp_path / "a.safetensors").read_bytes()
+    own = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5000, own[1]))
+    try:
+        with pytest.raises(OSError, match=r"write_\w+: cannot write .*a.safetensors: File too large"):
+            write(tmp_path / "a.safetensors", {"x": np.zeros(1000)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, own)
+    assert os.listdir(tmp_path) == ["a.safetensors"]
+    assert (tmp_path / "a.safetensors").read_bytes() == before
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from safetensors.numpy import load as load_safetensors
 from safetensors.numpy import save as safetensors_bytes
 
 from minixai.data import downloads, fetch, read_arrays, read_deep_compression, read_idx
@@ -127,6 +128,26 @@ def test_altered_files_load_or_raise_the_one_error(form, tmp_path, traced_memory
         assert (tmp_path / form.name).read_bytes() == content
     assert refused > RANDOM_CASES // len(formats()) // 2
     assert [path.name for path in tmp_path.iterdir()] == [form.name]
+
+
+@pytest.mark.slow
+def test_altered_safetensors_load_where_the_library_loads_them(tmp_path, traced_memory):
+    form = formats()[4]
+    rng, loaded = np.random.default_rng(1), 0
+    for _ in range(1000):
+        content = alter(form.content, rng)
+        try:
+            theirs = load_safetensors(content)
+        except Exception:  # they have several
+            theirs = None
+        assert loads(form, tmp_path, content) == (theirs is not None)
+        if theirs:
+            loaded += 1
+            ours = read_arrays(tmp_path / form.name)
+            assert {name: array.tobytes() for name, array in ours.items()} == {
+                name: array.tobytes() for name, array in theirs.items()
+            }
+    assert loaded > 20
 
 
 @pytest.mark.slow

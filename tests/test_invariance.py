@@ -96,9 +96,17 @@ def test_a_given_class_and_a_model_that_ends_in_logits(net):
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
-        ({"transformation": "shear"}, ValueError, "transformation is 'shear', expected one of translation, "),
+        (
+            {"transformation": "shear"},
+            ValueError,
+            "transformation is 'shear', expected one of 'translation', ",
+        ),
         ({"transformation": "scale", "amounts": [1, 0]}, ValueError, "amounts holds the scale 0, expected"),
-        ({"model": mx.nn.Sequential(mx.nn.Flatten())}, ValueError, "the model has no preprocess"),
+        (
+            {"model": mx.nn.Sequential(mx.nn.Flatten())},
+            ValueError,
+            "preprocess is None, and the model has none of its own",
+        ),
         ({"layers": "03"}, ValueError, "layers is the string '03', expected several"),
         ({"layers": ["9"]}, ValueError, "layer '9' is not in the model"),
         ({"target": -1}, ValueError, r"target is -1, expected class indices in \[0, 5\)"),
@@ -140,7 +148,7 @@ def test_correspondence_says_what_is_wrong_in_its_own_name(net):
     x = np.zeros((2, 3, 16, 16))
     with pytest.raises(ValueError, match="correspondence: layer '9' is not in the model"):
         correspondence(net, x, x, "9")
-    with pytest.raises(ValueError, match="correspondence: x holds NaN"):
+    with pytest.raises(ValueError, match="correspondence: occluded holds NaN"):
         correspondence(net, x, x * np.nan, "0")
 
 

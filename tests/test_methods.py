@@ -194,14 +194,16 @@ def test_a_table_that_never_applied_is_said_once_and_at_the_callers_line(method,
 @pytest.mark.parametrize(
     "study",
     [
-        lambda *ask: mx.methods.top_activations(ask[0], [ask[1]], "1", [0], n=1, progress=False),
-        lambda *ask: mx.evaluate.occlusion_sensitivity(*ask, layer="1", progress=False),
+        mx.methods.project,
+        lambda net, x, layer: mx.methods.top_activations(net, [x], layer, [0], n=1, progress=False),
+        lambda net, x, layer: mx.evaluate.occlusion_sensitivity(net, x, layer=layer, progress=False),
     ],
+    ids=["project", "top_activations", "occlusion_sensitivity"],
 )
-def test_studies_point_at_the_callers_line_too(study):
+def test_studies_point_at_the_callers_line_too_and_speak_in_their_own_name(study, request):
     net, x = small((4, 4), 0, mx.nn.Tanh()), RNG.standard_normal((1, 2, 4, 4))
-    with pytest.warns(UnusedTableWarning, match="project: no operation") as said:
-        study(net, x)
+    with pytest.warns(UnusedTableWarning, match=f"^{request.node.callspec.id}: no operation") as said:
+        study(net, x, "1")
     assert [Path(w.filename).name for w in said] == ["test_methods.py"]
 
 

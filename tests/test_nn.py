@@ -167,6 +167,63 @@ def test_batch_norm_follows_the_running_averages():
     assert layer.running_mean.dtype == np.float32
 
 
+def test_batch_norm_without_momentum_averages_all_batches_alike():
+    layer = mx.nn.BatchNorm1d(2, momentum=None)
+    batches = np.random.default_rng(0).standard_normal((3, 5, 2)).astype(np.float32)
+    for x in batches:
+        layer(x)
+    np.testing.assert_allclose(layer.running_mean, batches.mean((0, 1)), rtol=1e-5)
+    np.testing.assert_allclose(layer.running_var, batches.var(1, ddof=1).mean(0), rtol=1e-5)
+    assert layer.running_mean.dtype == np.float32
+
+
+def test_batch_norm_without_running_statistics_uses_those_of_the_batch():
+    layer = mx.nn.BatchNorm2d(2, track_running_stats=False)
+    x = np.random.default_rng(0).standard_normal((4, 2, 3, 3)).astype(np.float32)
+    assert list(layer.state_dict()) == ["weight", "bias"]
+    for mode in (True, False):
+        np.testing.assert_allclose(layer.train(mode)(x).value.mean((0, 2, 3)), 0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "expected"),
+    [
+        (
+            mx.nn.BatchNorm1d(2),
+            (3, 2, 4, 4),
+            r"BatchNorm1d: x has .*, expected \(n, c\) or \(n, c, l\)",
+        ),
+        (mx.nn.BatchNorm2d(2), (3, 2), r"BatchNorm2d: x has shape \(3, 2\), expected \(n, c, h, w\)"),
+        (mx.nn.GroupNorm(2, 4), (3, 2, 5), r"GroupNorm: x has shape \(3, 2, 5\), expected \(n, 4, …\)"),
+        (mx.nn.LayerNorm((4, 5)), (3, 5, 4), r"layer_norm: normalized_shape is \(4, 5\), expected the last"),
+    ],
+)
+def test_normalisation_of_another_shape_is_refused(layer, shape, expected):
+    with pytest.raises(ShapeError, match=expected):
+        layer(np.ones(shape, np.float32))
+
+
+def test_channels_that_groups_do_not_divide_are_refused():
+    with pytest.raises(ValueError, match="GroupNorm: num_groups is 3, expected a divisor of num_channels 4"):
+        mx.nn.GroupNorm(3, 4)
+    for layer in (mx.nn.Conv1d, mx.nn.ConvTranspose2d):
+        with pytest.raises(ValueError, match=f"{layer.__name__}: 4 and 6 channels, groups 4: expected"):
+            layer(4, 6, 3, groups=4)
+
+
+def test_weights_of_before_batches_were_counted_are_taken():
+    net, other = small_net(0), small_net(1)
+    net(np.random.default_rng(0).standard_normal((2, 1, 4, 4)).astype(np.float32))
+    state = other.state_dict()
+    del state["1.num_batches_tracked"]
+    net.load_state_dict(state)
+    for key, array in net.state_dict().items():
+        np.testing.assert_array_equal(array, state.get(key, 1), err_msg=key)
+    del state["1.running_mean"]
+    with pytest.raises(KeyError, match=r"missing 1\.running_mean, unknown none"):
+        net.load_state_dict(state)
+
+
 def test_batch_norm_of_one_value_per_channel_is_refused_in_training_only():
     layer, x = mx.nn.BatchNorm2d(2), np.ones((1, 2, 1, 1), np.float32)
     for call in (layer, mx.ops.batch_norm):
@@ -180,7 +237,7 @@ def test_batch_norm_takes_the_moments_of_a_batch_once(monkeypatch):
     from minixai.ops import normalisation
 
     calls, moments = [], normalisation.channel_moments
-    for module in (normalisation, mx.nn.layers):
+    for module in (normalisation, mx.nn.normalisation):
         monkeypatch.setattr(module, "channel_moments", lambda x: calls.append(x) or moments(x))
     mx.nn.BatchNorm2d(2)(RNG.standard_normal((4, 2, 3, 3)).astype(np.float32))
     assert len(calls) == 1
@@ -195,10 +252,18 @@ def test_dropout_drops_and_rescales_while_training_only():
 
 
 def test_seeded_layers_are_equal_and_bounded_as_in_pytorch():
-    a, b = mx.nn.Conv2d(4, 8, 3, rng=5), mx.nn.Conv2d(4, 8, 3, rng=5)
-    np.testing.assert_array_equal(a.weight.value, b.weight.value)
-    bound = 1 / np.sqrt(4 * 9)
-    assert 0.9 * bound < np.abs(a.weight.value).max() <= bound
+    for layer, shape, fan_in in (
+        (mx.nn.Conv2d, (8, 4, 3, 3), 4 * 9),
+        (mx.nn.Conv1d, (8, 4, 3), 4 * 3),
+        (mx.nn.ConvTranspose2d, (4, 8, 3, 3), 8 * 9),
+    ):
+        a, b = layer(4, 8, 3, rng=5), layer(4, 8, 3, rng=5)
+        assert a.weight.shape == shape
+        assert a.bias.shape == (8,)
+        np.testing.assert_array_equal(a.weight.value, b.weight.value)
+        bound = 1 / np.sqrt(fan_in)
+        assert 0.9 * bound < np.abs(a.weight.value).max() <= bound
+        assert np.abs(a.bias.value).max() <= bound
 
 
 @pytest.mark.parametrize(
@@ -219,7 +284,7 @@ def test_initialisers_have_their_variance(initialise, variance):
 def test_a_module_without_forward_and_a_sequence_of_no_modules_are_refused():
     with pytest.raises(NotImplementedError, match="Module has no forward"):
         mx.nn.Module()(np.ones(1))
-    with pytest.raises(TypeError, match="expected a Module"):
+    with pytest.raises(TypeError, match="Sequential: 0 is a numpy ufunc, expected a minixai Module"):
         mx.nn.Sequential(np.tanh)
     with pytest.raises(ValueError, match="groups"):
         mx.nn.Conv2d(3, 4, 3, groups=2)
@@ -266,13 +331,34 @@ def test_fit_learns_xor_and_repeats_bit_for_bit():
 
 def test_fit_regresses_with_another_loss():
     x = RNG.standard_normal((200, 3)).astype(np.float32)
-    y = x @ np.array([[1.0], [-2.0], [0.5]], np.float32)
+    y = x @ np.array([[1.0], [-2.0], [0.5]])  # float64, cast to the model's dtype
     model = mx.nn.Linear(3, 1, rng=0)
     sgd = mx.nn.SGD(model.parameters(), lr=0.1, momentum=0.9)
     history = mx.nn.fit(model, x, y, 20, 20, sgd, mx.ops.mean_squared_error, (x, y), progress=False)
     assert history[-1].validation_loss < 1e-6
     assert history[-1].validation_accuracy is None
     np.testing.assert_allclose(model.weight.value, [[1, -2, 0.5]], atol=1e-3)
+
+
+@pytest.mark.parametrize("loss", [mx.ops.mean_squared_error, lambda output, y: ((output - y) ** 2).mean()])
+def test_fit_casts_targets_to_the_dtype_of_the_model(loss):
+    x = np.random.default_rng(0).standard_normal((20, 2))
+    for y in (x[:, :1] - x[:, 1:], np.arange(20).reshape(20, 1)):
+        histories = []
+        for dtype in (np.float64, np.float32):
+            model = mx.nn.Linear(2, 1, rng=0)
+            given = y.astype(dtype) if y.dtype.kind == "f" else y
+            history = mx.nn.fit(model, x, given, 2, 5, loss=loss, validation=(x, given), progress=False)
+            histories.append(history)
+            assert model.dtype == np.float32
+        assert histories[0] == histories[1]
+
+
+def test_labels_that_are_floats_are_refused():
+    x, y = xor()
+    message = r"fit: y has .* dtype float64, expected labels \(n,\) of integers, as by y.astype\(int\)"
+    with pytest.raises(mx.errors.ShapeError, match=message):
+        mx.nn.fit(mlp(), x, y.astype(float), progress=False)
 
 
 def modes(model):
@@ -318,9 +404,13 @@ def test_fit_shows_its_progress(capsys):
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"y": np.zeros(3, int)}, ShapeError, "400 inputs and 3 targets"),
-        ({"epochs": 0}, ValueError, "epochs 0"),
-        ({"batch_size": 0}, ValueError, "batch_size 0"),
+        (
+            {"y": np.zeros(3, int)},
+            ShapeError,
+            r"^fit: x and y have shapes \(400, 2\) and \(3,\), expected as many of both",
+        ),
+        ({"epochs": 0}, ValueError, "epochs is 0"),
+        ({"batch_size": 0}, ValueError, "batch_size is 0"),
         ({"y": np.full(400, 7)}, ValueError, "labels in"),
     ],
 )

@@ -79,7 +79,7 @@ def node_of(y: Tensor, needs: tuple[bool, ...] = ()) -> Node:
 
 def pairs(**settings: Any) -> dict[str, Any]:
     """The settings of an op as the oracles take them: a size for each axis."""
-    sizes = ("kernel", "stride", "padding", "dilation")
+    sizes = ("kernel", "stride", "padding", "output_padding", "dilation")
     return {key: (n, n) if key in sizes and isinstance(n, int) else n for key, n in settings.items()}
 
 
@@ -97,12 +97,7 @@ def arithmetic_cases() -> list[Any]:
         for name, function in functions.items()
         for a, b in shapes
     ]
-    cases += [
-        case(ops.power, (positive(2, 3),), lambda x, e=e: x**e, exponent=e) for e in (2, 3, 1, 0, -1, 0.5)
-    ]
-    cases += [
-        case(ops.power, (np.array([0, -1.5, 2]),), lambda x, e=e: x**e, exponent=e) for e in (0, 1, 2, 3)
-    ]
+    cases += [case(ops.power, (positive(*a), normal(*b)), np.power) for a, b in shapes]
     cases += [
         case(ops.negative, (normal(2, 3),), np.negative),
         case(ops.exp, (normal(2, 3),), np.exp),
@@ -122,10 +117,27 @@ def arithmetic_cases() -> list[Any]:
 
 
 def activation_cases() -> list[Any]:
-    names = ("relu", "leaky_relu", "sigmoid", "tanh", "softplus", "step")
+    names = (
+        *("relu", "relu6", "leaky_relu", "elu", "sigmoid", "tanh", "softplus", "silu", "gelu"),
+        *("hardsigmoid", "hardswish", "step"),
+    )
     shapes = [(), (1,), (3, 4), (2, 2, 2, 2)]
     cases = [case(OPS[name], (off_zero(*s),), getattr(activation, name)) for name in names for s in shapes]
     cases += [case(ops.leaky_relu, (off_zero(3, 4),), lambda x: activation.leaky_relu(x, 0.3), slope=0.3)]
+    for name in ("relu6", "elu", "hardsigmoid", "hardswish", "gelu", "silu"):  # on all their pieces
+        cases.append(case(OPS[name], (5 * off_zero(3, 4) + 0.1,), getattr(activation, name)))
+    cases += [
+        case(ops.elu, (off_zero(3, 4),), lambda x: activation.elu(x, 0.3), alpha=0.3),
+        case(ops.gelu, (2 * off_zero(3, 4),), activation.gelu_by_tanh, approximate="tanh"),
+        case(ops.softplus, (off_zero(3, 4),), lambda x: activation.softplus(x, 3), beta=3),
+        case(
+            ops.softplus,
+            (off_zero(3, 4),),
+            lambda x: activation.softplus(x, 0.5, 0.6),
+            beta=0.5,
+            threshold=0.6,
+        ),
+    ]
     for shape, axis in [((3, 4), -1), ((3, 4), 0), ((2, 3, 2), 1), ((2, 3, 2), -3), ((1, 1), 1)]:
         for name in ("softmax", "log_softmax"):
             expected = lambda x, name=name, axis=axis: getattr(activation, name)(x, axis)  # noqa: E731
@@ -154,6 +166,74 @@ def convolution_cases() -> list[Any]:
     return cases + [
         case(ops.conv2d, (normal(*x), normal(*w), normal(w[0])), expected(**s), **s) for x, w, s in settings
     ]
+
+
+def other_convolution_cases() -> list[Any]:
+    of_lines: list[tuple[tuple, tuple, dict[str, Any]]] = [
+        ((2, 3, 7), (4, 3, 3), {}),
+        ((1, 4, 9), (6, 2, 2), {"stride": 2, "padding": 1, "dilation": 3, "groups": 2}),
+    ]
+    transposed: list[tuple[tuple, tuple, dict[str, Any]]] = [
+        ((2, 3, 3, 4), (3, 2, 3, 2), {}),
+        ((1, 2, 3, 4), (2, 3, 3, 3), {"stride": 2, "padding": 1, "output_padding": 1}),
+        ((1, 4, 2, 3), (4, 3, 2, 3), {"stride": (3, 1), "padding": (1, 2), "groups": 2, "dilation": (1, 2)}),
+        ((1, 2, 2, 2), (2, 1, 2, 2), {"output_padding": (1, 2), "dilation": 3}),
+        ((1, 1, 1, 1), (1, 2, 1, 1), {}),
+    ]
+
+    def expected(oracle: Callable[..., np.ndarray], **given: Any) -> Callable[..., np.ndarray]:
+        return lambda x, w, b=None: oracle(x, w, b, **given)
+
+    cases = []
+    for x, w, s in of_lines:
+        for b in ((), (normal(w[0]),)):
+            cases.append(
+                case(ops.conv1d, (normal(*x), normal(*w), *b), expected(convolution.conv1d, **s), **s)
+            )
+    for x, w, s in transposed:
+        for b in ((), (normal(w[1] * s.get("groups", 1)),)):
+            oracle = expected(convolution.conv_transpose2d, **pairs(**s))
+            cases.append(case(ops.conv_transpose2d, (normal(*x), normal(*w), *b), oracle, **s))
+    return cases
+
+
+def resizing_cases() -> list[Any]:
+    x = distinct(2, 2, 5, 6) + 1 / 16
+    sizes: list[tuple[tuple, Any]] = [
+        *(((s), s) for s in [(1, 1), (2, 4), (5, 6), (7, 7), (11, 4)]),
+        ((5, 2), (None, 2)),
+        ((3, 6), [3, None]),
+        ((4, 4), 4),
+    ]
+    cases = [
+        case(OPS[f"adaptive_{name}_pool2d"], (x,), lambda x, o=oracle, s=size: o(x, s), output_size=given)
+        for name, oracle in (("avg", pooling.adaptive_avg_pool2d), ("max", pooling.adaptive_max_pool2d))
+        for size, given in sizes
+    ]
+    cases.append(case(ops.adaptive_avg_pool2d, (x,), lambda x: x.mean(axis=(2, 3), keepdims=True)))
+    for size, scale, how in [
+        ((10, 12), (2, 2), {"scale_factor": 2}),
+        ((7, 18), (1.5, 3), {"scale_factor": (1.5, 3)}),
+        ((4, 3), (0.8, 0.5), {"scale_factor": (0.8, 0.5)}),
+        ((9, 13), (9 / 5, 13 / 6), {"size": (9, 13)}),
+        ((3, 3), (3 / 5, 3 / 6), {"size": 3}),
+        ((1, 7), (1 / 5, 7 / 6), {"size": [1, 7]}),
+    ]:
+        nearest = lambda x, s=size, f=scale: pooling.upsample_nearest(x, s, f)  # noqa: E731
+        bilinear = lambda x, c=False, s=size, f=scale: pooling.upsample_bilinear(x, s, f, c)  # noqa: E731
+        cases += [
+            case(ops.upsample, (x,), nearest, **how),
+            case(ops.upsample, (x,), bilinear, **how, mode="bilinear"),
+            case(
+                ops.upsample,
+                (x,),
+                lambda x, b=bilinear: b(x, True),
+                **how,
+                mode="bilinear",
+                align_corners=True,
+            ),
+        ]
+    return cases
 
 
 def pooling_cases() -> list[Any]:
@@ -190,13 +270,6 @@ def pooling_cases() -> list[Any]:
         ),
         *(case(ops.avg_pool2d, (x,), pooled(pooling.avg_pool2d, **s), **s) for s in of_average),
         *(case(ops.p_norm_pool2d, (x,), pooled(pooling.p_norm_pool2d, **s), **s) for s in of_norm),
-        *(
-            case(
-                ops.adaptive_avg_pool2d, (x,), lambda x, s=s: pooling.adaptive_avg_pool2d(x, s), output_size=s
-            )
-            for s in [(1, 1), (2, 4), (5, 6), (7, 7)]
-        ),
-        case(ops.adaptive_avg_pool2d, (x,), lambda x: x.mean(axis=(2, 3), keepdims=True)),
         case(ops.max_unpool2d, (y,), unpooled, switches=switches, size=(2, 3)),
     ]
 
@@ -262,6 +335,12 @@ def loss_and_normalisation_cases() -> list[Any]:
             rng=SameDraws(),
         ),
     ]
+    for shape, axes in (((3,), 1), (3, 1), ((4, 3), 2)):
+        expected = lambda x, a=axes: dense.layer_norm(x, a)  # noqa: E731
+        cases.append(case(ops.layer_norm, (normal(2, 4, 3),), expected, normalized_shape=shape))
+    for groups in (1, 2, 4):
+        expected = lambda x, n=groups: dense.group_norm(x, n, 0.5)  # noqa: E731
+        cases.append(case(ops.group_norm, (normal(2, 4, 3, 2),), expected, num_groups=groups, eps=0.5))
     for images in (x, normal(2, 3, 4), normal(2, 3, 2, 3)):
         for settings in ({}, statistics, {"eps": 0.5}):
             for affine in ((), (c, positive_c)):
@@ -274,7 +353,9 @@ CASES = [
     *arithmetic_cases(),
     *activation_cases(),
     *convolution_cases(),
+    *other_convolution_cases(),
     *pooling_cases(),
+    *resizing_cases(),
     *shaping_cases(),
     *reduction_cases(),
     *loss_and_normalisation_cases(),
@@ -316,7 +397,7 @@ def test_the_dtype_is_kept(case: Case, dtype: Any) -> None:
 @pytest.mark.parametrize("case", SEVERAL_INPUTS)
 def test_mixed_dtypes_are_refused(case: Case) -> None:
     first, *others = case.inputs
-    inputs = (first.astype(np.float32), *(x.astype(np.float64) for x in others))
+    inputs = (first.astype(np.float32), *(Tensor(x.astype(np.float64)) for x in others))
     with pytest.raises(TypeError, match=f"^{case.op.name}: .*float32.*float64"):
         case.op(*inputs, **case.settings)
 
@@ -344,6 +425,15 @@ def test_a_vjp_takes_a_cotangent_that_cannot_be_written(case: Case) -> None:
             assert got is None
         else:
             np.testing.assert_allclose(got, expected, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("target", [np.float64, np.float32, np.float16, int, list])
+def test_the_target_of_a_loss_takes_on_the_dtype_of_the_prediction(dtype: Any, target: Any) -> None:
+    x, y = Tensor(normal(3, 2).astype(dtype)), np.arange(6.0).reshape(3, 2)
+    loss = ops.mean_squared_error(x, y.tolist() if target is list else y.astype(target))
+    assert loss.dtype == backward(loss)[x].dtype == dtype
+    np.testing.assert_allclose(loss.value, np.mean((x.value - y) ** 2), rtol=1e-6)
 
 
 # Arbitrary shapes
@@ -429,6 +519,26 @@ def test_softmax_of_any_shape(shape: tuple, data: st.DataObject) -> None:
         expected = getattr(activation, name)(x, axis)
         np.testing.assert_allclose(OPS[name](x, axis).value, expected, rtol=1e-10, atol=1e-12)
         check_vjp(OPS[name], x, axis=axis)
+
+
+@pytest.mark.parametrize("exponent", [2, 3, 1, 0, -1, 0.5, -1.5])
+def test_a_power_with_a_constant_exponent(exponent: float) -> None:
+    for x in (positive(2, 3), np.array([-1.5, 2])):
+        if exponent % 1 == 0 or x.min() > 0:
+            leaf, g = Tensor(x), normal(*x.shape)
+            y = leaf**exponent
+            np.testing.assert_allclose(y.value, x**exponent, rtol=1e-14)
+            gx = backward(y, g, wrt=[leaf])[leaf]
+            np.testing.assert_allclose(gx, g * exponent * x ** (exponent - 1), rtol=1e-14)
+
+
+def test_the_power_of_zero() -> None:
+    x, exponent = Tensor(np.zeros(4)), Tensor(np.array([0.0, 1, 2, 3]))
+    y = x**exponent
+    np.testing.assert_array_equal(y.value, [1, 0, 0, 0])
+    gradients = backward(y)
+    np.testing.assert_array_equal(gradients[x], [0, 1, 0, 0])
+    np.testing.assert_array_equal(gradients[exponent], [0, 0, 0, 0])
 
 
 # Ties, kinks and extreme values
@@ -557,6 +667,10 @@ def test_operators_and_methods_are_the_ops() -> None:
     np.testing.assert_array_equal((x @ array.T).value, (array @ Tensor(x.value.T)).value.T)
     np.testing.assert_array_equal((-x).value, -x.value)
     np.testing.assert_array_equal((x**3).value, x.value**3)
+    np.testing.assert_array_equal((x**y).value, x.value**array)
+    np.testing.assert_array_equal((x**array).value, x.value**array)
+    np.testing.assert_array_equal((2**y).value, 2**array)
+    np.testing.assert_array_equal((x.value**y).value, x.value**array)
     assert x[0, 1].value == x.value[0, 1]
     assert [row.shape for row in x] == [(3,), (3,)]
     assert x.reshape(3, 2).shape == x.reshape((3, 2)).shape == x.reshape([3, -1]).shape == (3, 2)
@@ -569,7 +683,7 @@ def test_operators_and_methods_are_the_ops() -> None:
 @pytest.mark.parametrize("number", [np.float32(2), np.float64(2), np.int64(2), 2])
 def test_a_numpy_number_as_a_setting_is_a_number(number: Any) -> None:
     x = np.ones((1, 1, 4, 4), np.float32)
-    for y in (ops.power(x, number), ops.leaky_relu(x, number), ops.pad(x, ((0, 0),) * 4, number)):
+    for y in (ops.power(x, 2), ops.leaky_relu(x, number), ops.pad(x, ((0, 0),) * 4, number)):
         assert y.dtype == np.float32
         assert backward(y)[y.inputs[0]].dtype == np.float32
     if not isinstance(number, np.floating):
@@ -633,7 +747,7 @@ ERRORS: list[tuple[Callable[[], Any], type[Exception], list[str]]] = [
     (
         lambda: ops.conv2d(IMAGES, WEIGHT, dilation=3),
         ShapeError,
-        ["conv2d: the kernel is larger", "dilation (3, 3)"],
+        ["conv2d: the kernel is larger", "dilation 3"],
     ),
     (lambda: ops.conv2d(IMAGES, WEIGHT, stride=0), ValueError, ["conv2d: stride is 0", "at least 1"]),
     (
@@ -737,7 +851,7 @@ ERRORS: list[tuple[Callable[[], Any], type[Exception], list[str]]] = [
             ShapeError,
             [f"{name}: shapes (2, 3) and (2,)", "broadcast"],
         )
-        for name in ("add", "subtract", "multiply", "divide")
+        for name in ("add", "subtract", "multiply", "divide", "power")
     ),
     (lambda: ops.reshape(X, (4, 2)), ShapeError, ["reshape: x", "(2, 3)", "(4, 2)"]),
     (lambda: ops.transpose(X, (0, 0)), ShapeError, ["transpose: axes (0, 0)", "(2, 3)"]),
@@ -761,7 +875,12 @@ ERRORS: list[tuple[Callable[[], Any], type[Exception], list[str]]] = [
     (lambda: ops.cross_entropy(X, [0, 3]), ValueError, ["cross_entropy: labels", "[0, 3]", "(2, 3)"]),
     (lambda: ops.cross_entropy(X, [-1, 0]), ValueError, ["cross_entropy: labels", "[-1, 0]", "(2, 3)"]),
     (lambda: ops.cross_entropy(X, [0]), ShapeError, ["cross_entropy", "(2, 3)", "(1,)", "n integer labels"]),
-    (lambda: ops.cross_entropy(X, [0.0, 1.0]), ShapeError, ["cross_entropy", "float64 labels", "integer"]),
+    (
+        lambda: ops.cross_entropy(X, [0.0, 1.0]),
+        TypeError,
+        ["labels are floats", "integers: labels.astype(int)"],
+    ),
+    (lambda: ops.cross_entropy(X, ["a", "b"]), TypeError, ["cross_entropy: labels are of dtype <U1"]),
     (lambda: ops.cross_entropy(X[0], [0]), ShapeError, ["cross_entropy", "(n, k)", "(3,)"]),
     (lambda: ops.cross_entropy(X[:0], np.zeros(0, int)), ShapeError, ["cross_entropy", "(0, 3)"]),
     (lambda: ops.mean_squared_error(X, X[0]), ShapeError, ["mean_squared_error: x (2, 3) and y (3,)"]),
@@ -795,6 +914,69 @@ ERRORS: list[tuple[Callable[[], Any], type[Exception], list[str]]] = [
         ValueError,
         ["dropout: p is -0.1", "at least 0 and below 1"],
     ),
+    (lambda: ops.gelu(X, "exact"), ValueError, ["gelu: approximate is 'exact'", "'none' or 'tanh'"]),
+    (lambda: ops.conv1d(IMAGES, WEIGHT), ShapeError, ["conv1d: x", "(1, 4, 5, 6)", "three axes (n, c, l)"]),
+    (lambda: ops.conv1d(IMAGES[0], WEIGHT), ShapeError, ["conv1d: weight", "three axes (k, c/groups, kl)"]),
+    (lambda: ops.conv1d(IMAGES[0], WEIGHT[0]), ShapeError, ["conv1d: x has 5 channels, weight expects 3"]),
+    (
+        lambda: ops.conv1d(IMAGES[0], np.ones((2, 5, 8)), padding=0),
+        ShapeError,
+        ["conv1d: the kernel is larger", "padding 0", "x (4, 5, 6), weight (2, 5, 8)"],
+    ),
+    (lambda: ops.conv1d(IMAGES[0], WEIGHT[0], stride=(1, 1)), TypeError, ["conv1d: stride is (1, 1)"]),
+    (
+        lambda: ops.conv_transpose2d(IMAGES, WEIGHT),
+        ShapeError,
+        ["conv_transpose2d: x has 4 channels, weight expects 6 (x (1, 4, 5, 6), weight (6, 4, 3, 3))"],
+    ),
+    (
+        lambda: ops.conv_transpose2d(IMAGES, WEIGHT[:4], np.ones(3)),
+        ShapeError,
+        ["conv_transpose2d: bias has shape (3,), expected (4,)"],
+    ),
+    (lambda: ops.conv_transpose2d(IMAGES, WEIGHT[0]), ShapeError, ["four axes (c, k/groups, kh, kw)"]),
+    (lambda: ops.conv_transpose2d(IMAGES, WEIGHT[:4], groups=3), ShapeError, ["groups is 3", "divisor"]),
+    (
+        lambda: ops.conv_transpose2d(IMAGES, WEIGHT[:4], stride=2, output_padding=2),
+        ValueError,
+        ["output_padding is (2, 2)", "less than stride (2, 2) or dilation (1, 1)"],
+    ),
+    (
+        lambda: ops.conv_transpose2d(IMAGES, WEIGHT[:4], padding=4),
+        ShapeError,
+        ["conv_transpose2d: padding (4, 4) leaves nothing"],
+    ),
+    (lambda: ops.upsample(X, 2), ShapeError, ["upsample: x", "(2, 3)", "four axes"]),
+    (lambda: ops.upsample(IMAGES), ValueError, ["upsample: size is None, scale_factor None", "one of them"]),
+    (lambda: ops.upsample(IMAGES, 2, 2), ValueError, ["size is 2, scale_factor 2", "one of them"]),
+    (
+        lambda: ops.upsample(IMAGES, 2, mode="cubic"),
+        ValueError,
+        ["mode is 'cubic'", "expected 'nearest'"],
+    ),
+    (
+        lambda: ops.upsample(IMAGES, 2, align_corners=True),
+        ValueError,
+        ["align_corners is for"],
+    ),
+    (lambda: ops.upsample(IMAGES, 2.5), TypeError, ["upsample: size is 2.5", "whole number"]),
+    (lambda: ops.upsample(IMAGES, 0), ValueError, ["upsample: size is 0", "at least 1"]),
+    (lambda: ops.upsample(IMAGES, scale_factor=(1, 2, 3)), TypeError, ["scale_factor is (1, 2, 3)", "pair"]),
+    (lambda: ops.upsample(IMAGES, scale_factor=0), ValueError, ["scale_factor is 0", "above 0"]),
+    (lambda: ops.upsample(IMAGES, scale_factor=0.1), ShapeError, ["scale_factor 0.1 leaves nothing"]),
+    (lambda: ops.adaptive_max_pool2d(X), ShapeError, ["adaptive_max_pool2d: x", "(2, 3)"]),
+    (
+        lambda: ops.adaptive_avg_pool2d(IMAGES, (None, 0)),
+        ValueError,
+        ["adaptive_avg_pool2d: output_size is (5, 0)", "at least 1"],
+    ),
+    (lambda: ops.layer_norm(X, 2), ShapeError, ["layer_norm: normalized_shape is 2", "x (2, 3)"]),
+    (lambda: ops.layer_norm(X, ()), ShapeError, ["layer_norm: normalized_shape is ()"]),
+    (lambda: ops.layer_norm(X[:, :1], 1), ShapeError, ["layer_norm: x (2, 1) has one value to normalise"]),
+    (lambda: ops.layer_norm(X[:0], 3), ShapeError, ["layer_norm: x (0, 3)", "or none"]),
+    (lambda: ops.group_norm(IMAGES, 3), ShapeError, ["group_norm: num_groups is 3", "x (1, 4, 5, 6)"]),
+    (lambda: ops.group_norm(X, 3), ShapeError, ["group_norm: x (2, 3) has one value to normalise"]),
+    (lambda: ops.group_norm(IMAGES, 2.0), TypeError, ["group_norm: num_groups is 2.0", "whole number"]),
     (lambda: ops.relu(np.array(["a"])), TypeError, ["Tensor", "<U1", "float32"]),
     (lambda: ops.relu(np.array([1j])), TypeError, ["Tensor", "complex128", "float32"]),
 ]

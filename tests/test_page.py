@@ -245,6 +245,6 @@ def test_bad_files(tmp_path: Path) -> None:
     (tmp_path / "folder.html").mkdir()
     with pytest.raises(OSError, match=r"save_page: cannot write"):
         save_page(tmp_path / "folder.html", Params(points=20))
-    with pytest.raises(ValueError, match="toy: angle is nan"):
+    with pytest.raises(ValueError, match="Params: angle is nan"):
         save_page(tmp_path / "x.html", Params(angle=float("nan")))
     assert [path.name for path in tmp_path.iterdir()] == ["folder.html"]

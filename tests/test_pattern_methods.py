@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -10,7 +13,8 @@ from minixai import nn, ops, rules
 from minixai.errors import RuleError
 from minixai.methods import ZeroMapWarning, gradient, pattern_attribution, pattern_net
 from minixai.signal import Patterns, fit_patterns
-from tests.networks import cast, float64
+from tests.networks import cast, float64, randomised
+from tests.oracles import patterns as oracle
 
 
 class Branched(nn.Module):
@@ -167,7 +171,9 @@ def test_one_kind_for_a_layer(net: mx.nn.Module, patterns: Patterns) -> None:
 def test_bad_patterns(method, net: mx.nn.Module, patterns: Patterns) -> None:
     with pytest.raises(ValueError, match="patterns is None, and the model came with none"):
         method(net, X)
-    with pytest.raises(ValueError, match=r"patterns is 3, expected what signal.fit_patterns returns"):
+    with pytest.raises(
+        TypeError, match=r"patterns is 3, expected fitted patterns: minixai.signal.fit_patterns"
+    ):
         method(net, X, patterns=3)
     chosen = {name: a for name, (a, _) in patterns.choose().items()}
     del chosen["left"]
@@ -225,32 +231,209 @@ def test_a_table_sees_other_weights(patterns: Patterns) -> None:
         mx.backward(output, rules=rules.pattern_net(patterns))
 
 
-def test_operations_without_a_rule_are_refused(patterns: Patterns) -> None:
-    class Residual(Branched):
+class Power(nn.Module):
+    """A dense layer, and a power between it and the next."""
+
+    def __init__(self, function: Callable[[mx.Tensor], mx.Tensor]) -> None:
+        self.dense, self.last, self.function = nn.Linear(180, 4, rng=0), nn.Linear(4, 3, rng=1), function
+
+    def forward(self, x: mx.Tensor) -> mx.Tensor:
+        return self.last(self.function(self.dense(ops.flatten(x))))
+
+
+@pytest.mark.parametrize("function", [lambda y: y**2, lambda y: 2**y], ids=["base", "exponent"])
+def test_a_power_is_a_gate_by_whichever_of_its_inputs_is_the_path(function: Any) -> None:
+    net = float64(Power(function))
+    p = fit_patterns(net, DATA, progress=False)
+    e = pattern_attribution(net, X, patterns=p)
+    np.testing.assert_allclose(e.ledger.gap, 0, atol=1e-12)
+    assert np.abs(e.ledger.leaks["gate"]).min() > 1e-3
+    assert pattern_net(net, X, patterns=p).map.any()
+
+
+def test_the_paths_of_a_sum_get_half_each() -> None:
+    """Both paths of y + relu(y) are y: together they get the signal once, where of 2·y it is g/2."""
+
+    class Twice(Branched):
+        summed = True
+
         def forward(self, x: mx.Tensor) -> mx.Tensor:
             y = self.relu(self.first(x))
-            return ops.flatten(ops.adaptive_avg_pool2d(y + self.relu(y), 1))
+            y = y + self.relu(y) if self.summed else y * 2.0
+            return ops.flatten(ops.adaptive_avg_pool2d(y, 1))
 
-    net = float64(Residual())
+    net = float64(Twice())
     p = fit_patterns(net, DATA, progress=False)
-    with pytest.raises(RuleError, match="no rule for add"):
-        pattern_attribution(net, X, patterns=p)
-    assert pattern_net(net, X, patterns=p).map.any()  # a sum has a gradient
+    summed, signal = (method(net, X, patterns=p) for method in (pattern_attribution, pattern_net))
+    np.testing.assert_allclose(summed.ledger.gap, 0, atol=1e-12)
+    assert [row.op for row in summed.ledger.rows].count("add") == 1
+    net.summed = False
+    np.testing.assert_allclose(pattern_attribution(net, X, patterns=p).map, summed.map, atol=1e-12)
+    np.testing.assert_allclose(2 * pattern_net(net, X, patterns=p).map, signal.map, atol=1e-12)
+
+
+def test_of_a_difference_both_have_patterns_of_their_own_sign() -> None:
+    left, right = mx.Tensor(np.array([[3.0, 1.0]])), mx.Tensor(np.array([[1.0, 1.0]]))
+    g = np.array([[8.0, 2.0]])
+    for table, of_right in ((rules.pattern_net({}), -g / 2), (rules.pattern_attribution({}), g / 2)):
+        found = mx.backward(left - right, g, table)
+        np.testing.assert_array_equal(found[left], g / 2)
+        np.testing.assert_array_equal(found[right], of_right)
+
+
+def test_a_sigmoid_is_a_gate() -> None:
     sigmoid = float64(
         nn.Sequential(nn.Flatten(), nn.Linear(180, 3, rng=0), nn.Sigmoid(), nn.Linear(3, 2, rng=0))
     )
     p = fit_patterns(sigmoid, DATA, progress=False)
-    e = pattern_attribution(sigmoid, X, patterns=p)  # a sigmoid is a gate
+    e = pattern_attribution(sigmoid, X, patterns=p)
     np.testing.assert_allclose(e.ledger.gap, 0, atol=1e-12)
     assert np.abs(e.ledger.leaks["gate"]).min() > 1e-3
     assert pattern_net(sigmoid, X, patterns=p).map.any()
-    product = float64(
-        nn.Sequential(nn.Flatten(), nn.Linear(180, 3, rng=0), nn.Softmax(), nn.Linear(3, 2, rng=0))
+
+
+def normed() -> nn.Module:
+    return randomised(
+        nn.Sequential(
+            nn.Conv2d(2, 6, 3, stride=2, padding=1, bias=False, rng=0),
+            nn.BatchNorm2d(6),
+            nn.ReLU(),
+            nn.Conv2d(6, 4, 3, groups=2, rng=1),
+            nn.BatchNorm2d(4),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(4 * 3 * 3, 5, rng=2),
+            nn.BatchNorm1d(5),
+            nn.ReLU(),
+            nn.Linear(5, 3, rng=3),
+        )
     )
-    p = fit_patterns(product, DATA, progress=False)
+
+
+def test_batch_norm_belongs_to_the_units_as_in_the_merged_network() -> None:
+    net = normed()
+    merged = nn.merge_batch_norm(net, X[:1])
+    data = [np.random.default_rng(seed).normal(0, 3, (20, 2, 9, 10)) for seed in (1, 2)]
+    own, of_merged = (fit_patterns(each, data, progress=False) for each in (net, merged))
+    for name in ("0", "3", "7"):
+        assert list(own[name].by_kind) == ["linear", "positive", "negative"]
+    for name, layer in own.items():
+        np.testing.assert_array_equal(layer.positive_count, of_merged[name].positive_count)
+        for kind, a in layer.by_kind.items():
+            np.testing.assert_allclose(a, of_merged[name].of(kind), rtol=1e-9, atol=1e-12)
     for method in (pattern_net, pattern_attribution):
-        with pytest.raises(RuleError, match=r"softmax .*divides by what depends on the input"):
-            method(product, X, patterns=p)
+        e, expected = method(net, X, patterns=own), method(merged, X, patterns=of_merged)
+        np.testing.assert_allclose(e.map, expected.map, rtol=1e-9, atol=1e-12 * np.abs(expected.map).max())
+    np.testing.assert_allclose(e.ledger.gap, 0, atol=1e-10 * np.abs(e.score).max())
+    assert "conv2d + batch_norm" in repr(e.ledger)
+
+
+@pytest.mark.parametrize("kind", ["linear", "positive", "negative"])
+def test_the_units_of_a_normed_layer_from_its_samples(kind: str) -> None:
+    """y = s·(wᵀx + b) + t has the weight s·w, and is positive where that is."""
+    net = randomised(nn.Sequential(nn.Conv2d(2, 4, 3, rng=0), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten()))
+    found = fit_patterns(net, DATA, progress=False)["0"].of(kind)
+    conv, norm = net[0], net[1]
+    s = norm.weight.value / np.sqrt(norm.running_var + norm.eps)
+    t = norm.bias.value - s * norm.running_mean
+    samples = oracle.conv_samples(
+        np.concatenate(DATA), conv.weight.value, conv.bias.value, (1, 1), (0, 0), (1, 1), groups=1
+    )
+    for k, (x, y) in enumerate(samples):
+        expected = oracle.pattern(x, s[k] * y + t[k], s[k] * conv.weight.value[k].ravel(), kind)
+        np.testing.assert_allclose(found[k].ravel(), expected, rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("between", "rectified"),
+    [
+        (lambda y: ops.max_pool2d(y, 2), True),
+        (lambda y: ops.pad(y, ((0, 0), (0, 0), (1, 1), (1, 1))), True),
+        (lambda y: ops.concat(y, np.ones_like(y.value)), True),
+        (lambda y: ops.flatten(ops.max_pool2d(y * -2.0 + 1.0, 2)), True),
+        (lambda y: ops.avg_pool2d(y, 2), False),
+        (lambda y: ops.max_pool2d(y, 2) * -1.0, False),
+        (lambda y: y + ops.tanh(y), False),
+    ],
+)
+def test_what_may_lie_between_a_layer_and_its_relu(between: Any, rectified: bool) -> None:
+    """What only moves entries leaves their signs; all else makes other units of them."""
+
+    class Between(nn.Module):
+        def __init__(self) -> None:
+            self.conv = nn.Conv2d(2, 3, 3, rng=0)
+
+        def forward(self, x: mx.Tensor) -> mx.Tensor:
+            return ops.flatten(ops.relu(between(self.conv(x))))
+
+    kinds = list(fit_patterns(float64(Between()), DATA, progress=False)["conv"].by_kind)
+    assert kinds == (["linear", "positive", "negative"] if rectified else ["linear"])
+
+
+def test_a_layer_with_two_norms_behind_its_calls_has_two_weights() -> None:
+    class Shared(nn.Module):
+        def __init__(self) -> None:
+            self.conv, self.one, self.two = nn.Conv2d(2, 2, 1, rng=0), nn.BatchNorm2d(2), nn.BatchNorm2d(2)
+
+        def forward(self, x: mx.Tensor) -> mx.Tensor:
+            x = ops.relu(self.one(self.conv(x)))
+            return ops.flatten(self.two(self.conv(x)))
+
+    with pytest.raises(ValueError, match="fit_patterns: layer 'conv' has several weights, expected one"):
+        fit_patterns(randomised(Shared()), DATA, progress=False)
+
+
+def test_an_affine_step_by_itself_is_a_unit_of_one_input() -> None:
+    x, s = mx.Tensor(np.array([[1.0, 2.0, 3.0]])), np.array([2.0, -4.0, 0.0])
+    y, g = x * s + 7.0, np.array([[1.0, 2.0, 3.0]])
+    np.testing.assert_array_equal(mx.backward(y, g, rules.pattern_net({}), wrt=[x])[x], [[0.5, -0.5, 0]])
+    np.testing.assert_array_equal(mx.backward(y, g, rules.pattern_attribution({}), wrt=[x])[x], g)
+
+
+class ByMatrix(nn.Module):
+    def __init__(self) -> None:
+        self.w, self.last = nn.Parameter(np.ones((180, 3))), nn.Linear(3, 2, rng=0)
+
+    def forward(self, x: mx.Tensor) -> mx.Tensor:
+        return self.last(ops.relu(ops.flatten(x) @ self.w))
+
+
+@pytest.mark.parametrize(
+    ("net", "message"),
+    [
+        (
+            nn.Sequential(nn.Flatten(), nn.Linear(180, 3, rng=0), nn.Softmax(), nn.Linear(3, 2, rng=0)),
+            r"softmax \(layer '2'\): divides by what depends on the input itself: it has no pattern; "
+            r"rules\[mx\.ops\.softmax\] = a rule of your own admits it",
+        ),
+        (ByMatrix(), r"matmul \(layer ''\): patterns belong to units, and the rows of its weight are none"),
+    ],
+)
+def test_what_pattern_net_refuses_is_refused_before_the_first_batch_is_used(
+    net: nn.Module, message: str
+) -> None:
+    float64(net)
+    some = ["last" if hasattr(net, "last") else "3"]
+    p = fit_patterns(net, DATA, layers=some, progress=False)
+    for method in (pattern_net, pattern_attribution):
+        with pytest.raises(RuleError, match=message):
+            method(net, X, patterns=p)
+
+    def batches():
+        yield DATA[0]
+        pytest.fail("a second batch was asked for")
+
+    with pytest.raises(RuleError, match=f"fit_patterns: {message}.*; or name the layers to fit all the same"):
+        fit_patterns(net, batches(), progress=False)
+
+
+def test_a_final_sigmoid_is_looked_through() -> None:
+    body = nn.Sequential(nn.Flatten(), nn.Linear(180, 3, rng=0), nn.ReLU(), nn.Linear(3, 2, rng=0))
+    ends = float64(nn.Sequential(body, nn.Softmax(1)))
+    p, of_body = (fit_patterns(each, DATA, progress=False) for each in (ends, float64(body)))
+    for method in (pattern_net, pattern_attribution):
+        expected = method(body, X, patterns=of_body)
+        np.testing.assert_array_equal(method(ends, X, patterns=p).map, expected.map)
 
 
 def test_patterns_that_the_model_came_with(net: mx.nn.Module, patterns: Patterns) -> None:

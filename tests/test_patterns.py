@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 from pathlib import Path
 
@@ -11,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import minixai as mx
-from minixai import ops
+from minixai import nn, ops
 from minixai.errors import FileFormatError, ShapeError
-from minixai.signal import Patterns, fit_patterns, moments, pattern_of
+from minixai.signal import Patterns, fit_patterns, moments, pattern_of, patterns
 from minixai.signal.moments import Moments, moments_of
 from minixai.signal.patterns import KINDS as ALL_KINDS
 from tests.fits import assert_same, far_from_zero, network
@@ -386,7 +387,7 @@ def test_they_print_as_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     [
         ({"batches": []}, "batches is empty"),
         ({"batches": [np.zeros((2, 3, 8, 8))]}, "x has 3 channels, weight expects 2"),
-        ({"batches": [np.full((1, 2, 8, 8), np.nan)]}, "x holds NaN or inf"),
+        ({"batches": [np.full((1, 2, 8, 8), np.nan)]}, "x of batches holds NaN or inf"),
         ({"batches": [np.zeros((0, 2, 8, 8))]}, "expected a batch"),
         ({"kinds": ("positif",)}, r"kinds has \('positif',\), expected one or more of linear"),
         ({"kinds": ()}, r"kinds has \(\)"),
@@ -404,13 +405,17 @@ def test_bad_arguments(arguments: dict, message: str) -> None:
         fit(network(), **{"batches": [images()], **arguments})
 
 
-def test_batch_normalisation_must_be_merged_first() -> None:
+def test_batch_normalisation_is_part_of_the_units_before_it() -> None:
     nn = mx.nn
-    net = nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3), nn.ReLU())
-    with pytest.raises(ValueError, match="a batch normalisation follows '0'; merge it first"):
-        fit(net, [images()])
+    net = nn.Sequential(nn.Conv2d(2, 3, 3, rng=0), nn.BatchNorm2d(3), nn.ReLU())
+    rng = np.random.default_rng(0)
+    state = net.state_dict() | {"1.running_mean": rng.standard_normal(3).astype(np.float32)}
+    net.load_state_dict(state | {"1.weight": np.array([2, -0.5, 0.25], np.float32)})
     merged = nn.merge_batch_norm(net, images()[:1].astype(np.float32))
-    assert list(fit(merged, [images()])["0"].by_kind) == ["linear", "positive", "negative"]
+    own, of_merged = fit(net, [images()]), fit(merged, [images()])
+    assert list(own["0"].by_kind) == ["linear", "positive", "negative"]
+    for kind, a in own["0"].by_kind.items():
+        np.testing.assert_allclose(a, of_merged["0"].of(kind), rtol=1e-4, atol=1e-5)
 
 
 def test_an_unknown_layer_is_named() -> None:
@@ -500,6 +505,45 @@ def test_small_files(tmp_path: Path) -> None:
     assert loaded["0"].linear.dtype == np.float32
     arrays, _ = mx.data.read_sealed(tmp_path / "small.safetensors", "minixai patterns 1")
     assert not any("moments" in name or "weight" in name for name in arrays)
+
+
+def test_the_digest_of_a_model_is_kept_while_it_holds_the_same_arrays(monkeypatch) -> None:
+    net = nn.Sequential(nn.Conv2d(1, 2, 3, rng=0), nn.BatchNorm2d(2))
+    hashed = []
+    digest = patterns.digest
+    monkeypatch.setattr(patterns, "digest", lambda arrays: hashed.extend(arrays) or digest(arrays))
+
+    before = patterns.digest_of(net)
+    hashed.clear()
+    assert patterns.digest_of(net) == before
+    assert hashed == ["1.running_mean", "1.running_var"]
+
+    seen = {before}
+    net[1].running_mean[0] = 1  # a buffer may be written to
+    seen.add(patterns.digest_of(net))
+    nn.SGD([net[0].bias], lr=0.1).step({net[0].bias: np.ones(2, np.float32)})
+    seen.add(patterns.digest_of(net))
+    net[0].weight.value = 2 * net[0].weight.value
+    seen.add(patterns.digest_of(net))
+    net[0].weight = nn.Parameter(3 * net[0].weight.value)
+    seen.add(patterns.digest_of(net))
+    net.load_state_dict({key: array + 1 for key, array in net.state_dict().items()})
+    seen.add(patterns.digest_of(net))
+    assert len(seen) == 6
+    assert patterns.digest_of(net) == patterns.digest_of(copy.deepcopy(net))
+
+
+def test_a_file_without_what_patterns_have_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "p.safetensors"
+    fit(network(), [images()]).save(path)
+    arrays, about = mx.data.read_sealed(path, "minixai patterns 1")
+    for key in ("0/positive_count", "0/wa.linear", "0/moments.sum_x"):
+        mx.data.write_sealed(path, {k: array for k, array in arrays.items() if k != key}, about)
+        with pytest.raises(FileFormatError, match=r"Patterns\.load: .* cannot be read: .*(lacks|missing) "):
+            Patterns.load(path)
+    mx.data.write_sealed(path, arrays, {"format": about["format"]})
+    with pytest.raises(FileFormatError, match="cannot be read: it lacks 'counts'"):
+        Patterns.load(path)
 
 
 def test_altered_truncated_and_other_files_are_refused(tmp_path: Path) -> None:

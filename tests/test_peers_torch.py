@@ -43,6 +43,15 @@ def tied(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     return rng.integers(-1, 2, shape).astype(float)
 
 
+def wide(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    return 5 * rng.standard_normal(shape)
+
+
+def at_kinks(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Where hardsigmoid, hardswish and relu6 change, and beside it."""
+    return rng.choice([-3.5, -3, -1, 0, 2, 3, 5, 6, 7], shape)
+
+
 def compare(ours: Callable[..., Any], theirs: Callable[..., Any], arrays: list[np.ndarray]) -> None:
     """The outputs of two functions, and the gradients of all arrays for a random cotangent, are the same."""
     mine = [mx.Tensor(array) for array in arrays]
@@ -75,8 +84,16 @@ def reduction(theirs: Callable[..., Any]) -> Callable[..., Any]:
     return lambda x, axis=None, keepdims=False: theirs(x) if axis is None else theirs(x, axis, keepdims)
 
 
-def softplus(x: Any) -> Any:
-    return F.softplus(x, threshold=40)  # by default PyTorch returns x itself from 20 on, 2e-9 too little
+def softplus(x: Any, beta: float = 1.0, threshold: float = 40) -> Any:
+    return F.softplus(x, beta, threshold)  # by default PyTorch returns x itself from 20 on, 2e-9 too little
+
+
+def upsample(x: Any, mode: str = "nearest", align_corners: bool | None = None, **size: Any) -> Any:
+    return F.interpolate(x, **size, mode=mode, align_corners=align_corners)
+
+
+def hardsigmoid(x: Any) -> Any:
+    return F.relu6(x + 3) / 6  # the derivative of PyTorch's own is 1/6 in float32, of float64 too
 
 
 def p_norm_pool2d(x: Any, kernel_size: Any, p: float = 2.0, stride: Any = None, padding: int = 0) -> Any:
@@ -95,17 +112,25 @@ def pad(x: Any, widths: Any, value: float = 0.0) -> Any:
     return F.pad(x, [width for pair in reversed(widths) for width in pair], value=value)
 
 
+SMOOTH, KINKED = [F.elu, F.gelu, F.silu], [hardsigmoid, F.hardswish, F.relu6]
 ELEMENTWISE = [
     case("exp", torch.exp, (3, 4)),
     case("log", torch.log, (3, 4), draw=positive),
     case("negative", torch.neg, (3, 4)),
-    case("power", lambda x, exponent: x**exponent, (3, 4), exponent=3),
+    *(case("power", lambda x, exponent: x**exponent, (3, 4), exponent=e) for e in (3, 0, -1)),
+    *(case("power", lambda x, exponent: x**exponent, (3, 4), exponent=e, draw=tied) for e in (2, 1, 0)),
     case("power", lambda x, exponent: x**exponent, (3, 4), exponent=-1.5, draw=positive),
-    case("power", lambda x, exponent: x**exponent, (3, 4), exponent=1, draw=tied),
-    case("power", lambda x, exponent: x**exponent, (3, 4), exponent=0, draw=tied),
+    case("power", torch.pow, (3, 4), (3, 4), draw=positive),
+    case("power", torch.pow, (3, 1), (4,), draw=positive),
     case("leaky_relu", F.leaky_relu, (3, 4)),
     case("leaky_relu", lambda x, slope: F.leaky_relu(x, slope), (9, 9), slope=0.3, draw=tied),
     case("relu", F.relu, (9, 9), draw=tied),  # 0 among them
+    *(case(theirs.__name__, theirs, (9, 9), draw=draw) for theirs in SMOOTH for draw in (wide, tied)),
+    *(case(theirs.__name__, theirs, (9, 9), draw=draw) for theirs in KINKED for draw in (wide, at_kinks)),
+    case("elu", lambda x, alpha: F.elu(x, alpha), (9, 9), alpha=0.3, draw=tied),
+    case("gelu", F.gelu, (2, 3, 300, 300)),  # several blocks
+    case("gelu", F.gelu, (9, 9), approximate="tanh", draw=wide),
+    case("softplus", softplus, (9, 9), beta=0.5, threshold=1.0, draw=wide),
     case("relu", F.relu, (2, 3, 300, 300)),  # several blocks
     case("sigmoid", torch.sigmoid, (3, 4)),
     case("softplus", softplus, (3, 4)),
@@ -168,6 +193,13 @@ NORMALISATION = [
     case("batch_norm", batch_norm, (6, 4)),
     case("batch_norm", batch_norm, (3, 2, 5, 2), (2,), (2,), mean=[0.3, -1], variance=[0.7, 2]),
     case("batch_norm", batch_norm, (3, 2, 5, 2), mean=[0.3, -1], variance=[0.7, 2]),
+    *(
+        case("layer_norm", F.layer_norm, (3, 4, 5, 2), normalized_shape=shape)
+        for shape in [(5, 2), (4, 5, 2)]
+    ),
+    case("layer_norm", F.layer_norm, (3, 6), normalized_shape=(6,), eps=0.1),
+    *(case("group_norm", F.group_norm, (3, 6, 5, 2), num_groups=groups) for groups in (1, 2, 6)),
+    case("group_norm", F.group_norm, (3, 6), num_groups=2, eps=0.1),
 ]
 CONVOLUTIONS = [
     case("conv2d", F.conv2d, *shapes, **settings)
@@ -192,6 +224,28 @@ CONVOLUTIONS = [
         (((1, 2, 2, 2), (3, 2, 5, 5), (3,)), {"padding": 2}),  # the kernel is larger than the image
         (((1, 2, 5, 5), (3, 2, 3, 3), (3,)), {"padding": 4}),  # some patches lie in the padding altogether
         (((3, 2, 4, 5), (3, 2, 4, 5), (3,)), {}),  # a single patch
+    ]
+]
+CONVOLUTIONS += [
+    case("conv1d", F.conv1d, *shapes, **settings)
+    for shapes, settings in [
+        (((2, 3, 8), (4, 3, 3), (4,)), {}),
+        (((2, 3, 8), (4, 3, 3)), {"padding": 2, "stride": 3}),
+        (((2, 4, 9), (6, 2, 3), (6,)), {"padding": 1, "groups": 2, "dilation": 2}),
+        (((17, 16, 200), (32, 16, 5), (32,)), {"padding": 2}),  # several blocks
+    ]
+]
+CONVOLUTIONS += [
+    case("conv_transpose2d", F.conv_transpose2d, *shapes, **settings)
+    for shapes, settings in [
+        (((2, 3, 4, 5), (3, 4, 3, 3), (4,)), {}),
+        (((2, 3, 4, 5), (3, 4, 2, 2)), {"stride": 2}),
+        (((2, 3, 4, 5), (3, 4, 3, 3), (4,)), {"stride": 2, "padding": 1, "output_padding": 1}),
+        (((2, 3, 4, 5), (3, 4, 4, 3), (4,)), {"stride": (3, 2), "padding": (2, 1), "output_padding": (2, 0)}),
+        (((2, 4, 3, 5), (4, 3, 3, 3), (6,)), {"stride": 2, "groups": 2, "dilation": (1, 2)}),
+        (((2, 3, 4, 5), (3, 2, 3, 3), (2,)), {"padding": 2, "output_padding": (2, 1), "dilation": 3}),
+        (((2, 16, 30, 31), (16, 32, 3, 3), (32,)), {"padding": 1}),
+        (((1, 3, 4, 5), (3, 4, 1, 1), (4,)), {}),
     ]
 ]
 WINDOWS: list[dict[str, Any]] = [
@@ -229,7 +283,24 @@ POOLING = [
     ),
     *(
         case("adaptive_avg_pool2d", F.adaptive_avg_pool2d, (2, 3, 10, 7), output_size=output_size)
-        for output_size in (1, 7, (3, 4), 12)
+        for output_size in (1, 7, (3, 4), 12, (None, 3), (13, None))
+    ),
+    *(
+        case("adaptive_max_pool2d", F.adaptive_max_pool2d, (2, 3, 10, 7), output_size=output_size, draw=draw)
+        for output_size in (1, 7, (3, 4), 12, (None, 3))
+        for draw in (normal, tied)
+    ),
+    *(
+        case("upsample", upsample, (2, 3, 5, 7), **how)
+        for size in [
+            *({"scale_factor": factor} for factor in (2, 3, 1.5, 2.7, 0.6, 0.3, (2.0, 0.5), (4.25, 1.0))),
+            *({"size": size} for size in (1, 5, 11, (10, 21), (3, 4), (64, 49))),
+        ]
+        for how in (
+            size,
+            size | {"mode": "bilinear"},
+            size | {"mode": "bilinear", "align_corners": True},
+        )
     ),
     case("global_avg_pool2d", lambda x: F.adaptive_avg_pool2d(x, 1), (2, 3, 10, 7)),
 ]
@@ -265,6 +336,7 @@ def test_no_operation_is_left_out() -> None:
     [
         ("relu", F.relu),
         ("leaky_relu", F.leaky_relu),
+        *((theirs.__name__, theirs) for theirs in (F.relu6, F.hardsigmoid)),
         ("sigmoid", torch.sigmoid),
         ("tanh", torch.tanh),
         ("softplus", F.softplus),
@@ -354,25 +426,47 @@ LAYERS: list[tuple[str, tuple[Any, ...], dict[str, Any], tuple[int, ...]]] = [
     ("Conv2d", (4, 6, 3, 1, 2, 2), {}, (2, 4, 9, 8)),
     ("Linear", (5, 3), {}, (4, 5)),
     ("Linear", (5, 3, False), {}, (4, 5)),
+    ("Conv1d", (4, 6, 3), {}, (2, 4, 9)),
+    ("Conv1d", (4, 6, 3, 2, 1, 2, 2, False), {}, (2, 4, 9)),
+    ("ConvTranspose2d", (4, 6, 3), {}, (2, 4, 5, 3)),
+    ("ConvTranspose2d", (4, 6, (3, 2), 2, 1, (1, 0), 2, False, (1, 2)), {}, (2, 4, 5, 3)),
+    *(("BatchNorm1d", (4,), {}, shape) for shape in ((3, 4), (3, 4, 5))),
+    ("BatchNorm1d", (4, 1e-2, None, False), {}, (3, 4)),
+    ("BatchNorm1d", (4, 1e-2, 0.1, True, False), {}, (3, 4)),
     ("BatchNorm2d", (4,), {}, (3, 4, 5, 2)),
     ("BatchNorm2d", (4, 1e-2, 0.3), {}, (3, 4, 5, 2)),
     ("BatchNorm2d", (4,), {"affine": False}, (3, 4, 5, 2)),
+    ("BatchNorm2d", (4,), {"momentum": None, "track_running_stats": False}, (3, 4, 5, 2)),
+    ("LayerNorm", (6,), {}, (3, 4, 6)),
+    ("LayerNorm", ((4, 6), 0.1), {"bias": False}, (3, 4, 6)),
+    ("LayerNorm", ([4, 6],), {"elementwise_affine": False}, (3, 4, 6)),
+    *(("GroupNorm", (2, 6), {}, shape) for shape in ((3, 6), (3, 6, 5), (3, 6, 2, 5))),
+    ("GroupNorm", (3, 6, 0.1, False), {}, (3, 6, 2, 5)),
     ("MaxPool2d", (2,), {}, (2, 3, 9, 8)),
     ("MaxPool2d", (3, 2, 1, 2), {"ceil_mode": True}, (2, 3, 9, 8)),
     ("AvgPool2d", (2,), {}, (2, 3, 9, 8)),
     ("AvgPool2d", (3, 2, 1), {"ceil_mode": True, "count_include_pad": False}, (2, 3, 9, 8)),
     ("AdaptiveAvgPool2d", (1,), {}, (2, 3, 9, 8)),
     ("AdaptiveAvgPool2d", ((4, 3),), {}, (2, 3, 9, 8)),
+    *(("AdaptiveMaxPool2d", (size,), {}, (2, 3, 9, 8)) for size in (1, (4, 3), (None, 11))),
+    ("AdaptiveAvgPool2d", ((None, 11),), {}, (2, 3, 9, 8)),
+    ("Upsample", (), {"scale_factor": 2}, (2, 3, 5, 4)),
+    ("Upsample", ((7, 9), None, "bilinear", True), {}, (2, 3, 5, 4)),
+    ("Upsample", (None, (2, 1.5), "bilinear"), {}, (2, 3, 5, 4)),
     ("Dropout", (0.5,), {}, (4, 5)),
     ("Flatten", (), {}, (2, 3, 4, 5)),
     ("Identity", (), {}, (4, 5)),
     ("ReLU", (), {}, (4, 5)),
     ("ReLU", (True,), {}, (4, 5)),
     ("LeakyReLU", (), {}, (4, 5)),
-    ("LeakyReLU", (0.2,), {}, (4, 5)),
+    ("LeakyReLU", (0.2, True), {}, (4, 5)),
+    *((name, args, {}, (4, 5)) for name in ("ReLU6", "SiLU", "Hardswish") for args in ((), (True,))),
+    *(("Hardsigmoid", args, {}, (4, 5)) for args in ((), (True,))),
+    *(("ELU", args, {}, (4, 5)) for args in ((), (0.3, True))),
+    *(("GELU", args, {}, (4, 5)) for args in ((), ("tanh",))),
     ("Sigmoid", (), {}, (4, 5)),
     ("Tanh", (), {}, (4, 5)),
-    ("Softplus", (), {}, (4, 5)),
+    *(("Softplus", args, {}, (4, 5)) for args in ((), (3,), (0.5, 0.4))),
     ("Softmax", (1,), {}, (4, 5)),
 ]
 
@@ -446,10 +540,15 @@ def test_layer(
     (x,) = draw_all(normal, (shape,), dtype)
     if name == "Dropout":  # in training the two draw other numbers
         ours.eval(), theirs.eval()
-    if name == "ReLU":  # PyTorch must not overwrite a leaf in place
+    if name == "Hardsigmoid":
+        compare(ours, hardsigmoid, [x])
+    elif getattr(theirs, "inplace", False):  # PyTorch must not overwrite a leaf
         compare(ours, lambda leaf: theirs(leaf.clone()), [x])
     else:
         compare_models(ours, theirs, x)
+    ours.eval(), theirs.eval()
+    assert_same_state(ours, theirs)
+    assert_close(ours(x).value, theirs(torch.from_numpy(x.copy())).detach(), what="output in eval mode")
 
 
 def test_containers_have_pytorch_s_keys() -> None:
@@ -486,6 +585,28 @@ def test_running_statistics_of_batch_norm(dtype: str) -> None:
     assert ours.state_dict()["1.num_batches_tracked"] == 3
     ours.eval(), theirs.eval()
     compare_models(ours, theirs, x)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_running_statistics_without_momentum_are_those_of_all_batches(dtype: str) -> None:
+    theirs = nn.BatchNorm1d(3, momentum=None).to(getattr(torch, dtype))
+    ours = mx.nn.BatchNorm1d(3, momentum=None)
+    ours.load_state_dict(as_arrays(theirs))
+    for x in draw_all(normal, ((4, 3), (6, 3, 5), (7, 3)), dtype):
+        compare_models(ours, theirs, x)
+        assert_same_state(ours, theirs)
+    ours.eval(), theirs.eval()
+    compare_models(ours, theirs, x)
+
+
+def test_weights_of_before_batches_were_counted() -> None:
+    theirs, ours = nn.Sequential(nn.BatchNorm2d(3)), mx.nn.Sequential(mx.nn.BatchNorm2d(3))
+    for model, x in ((theirs, torch.ones(2, 3, 4, 4)), (ours, np.ones((2, 3, 4, 4), np.float32))):
+        model(x)
+    state = {key: array + 1 for key, array in as_arrays(theirs).items() if "num" not in key}
+    theirs.load_state_dict(as_tensors(state))
+    ours.load_state_dict(state)
+    assert_same_state(ours, theirs)
 
 
 # Models

@@ -295,10 +295,10 @@ def test_only_images_can_be_covered(method):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"patch": 9}, ValueError, r"occlusion: patch is \(9, 9\), larger than the image \(8, 11\)"),
+        ({"patch": 9}, ValueError, r"occlusion: patch is \(9, 9\), expected at most the image \(8, 11\)"),
         ({"patch": 0}, ValueError, "patch is 0, expected at least 1"),
         ({"patch": 2.5}, TypeError, "patch is 2.5"),
-        ({"patch": 2, "stride": (2, 3)}, ValueError, "it leaves pixels out"),
+        ({"patch": 2, "stride": (2, 3)}, ValueError, "it would leave pixels out"),
         ({"stride": 0}, ValueError, "stride is 0, expected at least 1"),
         ({"fill": [0, 0, 0]}, ShapeError, r"fill has shape \(3,\), expected a number or 2 of them"),
         ({"fill": np.nan}, ValueError, "fill holds NaN or inf"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import sys
 import zlib
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minixai.data import CAFFE_SQUEEZENET, TORCHVISION, Preprocess, photo, read_arrays
+from minixai.data import CAFFE_SQUEEZENET, TORCHVISION, Preprocess, photo, photos, read_arrays
 from minixai.data.preprocessing import _resize
 from minixai.errors import FileFormatError, ShapeError
 
@@ -51,7 +52,8 @@ def test_scikit_learn_s_photos(name):
 def test_a_bundled_photo_without_its_package_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "skimage", None)
     with pytest.raises(ImportError, match=r'comes with skimage, .*pip install "minixai\[lessons\]"'):
-        photo("chelsea")
+        photo("coffee")
+    assert photo("chelsea").shape == (300, 451, 3)
 
 
 def test_an_unknown_name_lists_the_bundled_photos(tmp_path):
@@ -60,6 +62,8 @@ def test_an_unknown_name_lists_the_bundled_photos(tmp_path):
         photo("dog")
     with pytest.raises(FileNotFoundError, match="bundled"):
         photo(tmp_path)
+    with pytest.raises(FileNotFoundError, match=f"{os.devnull!r} is a device, expected a file"):
+        photo(os.devnull)
 
 
 def test_a_file_wins_over_a_bundled_photo(tmp_path, monkeypatch):
@@ -106,6 +110,21 @@ def test_rgb_of_16_bits(tmp_path):
     rows = b"\0" + struct.pack(">6H", 0, 65535, 257 * 100, 257, 514, 65535)
     (tmp_path / "a.png").write_bytes(png(2, 1, 16, 2, rows))
     np.testing.assert_array_equal(photo(tmp_path / "a.png")[0], [[0, 255, 100], [1, 2, 255]])
+
+
+@pytest.mark.parametrize(("bits", "white"), [(8, 255), (10, 700), (12, 4095), (14, 9000), (16, 20_000)])
+@pytest.mark.parametrize("colour", [False, True])
+def test_white_is_what_the_bits_in_use_can_hold(tmp_path, bits, white, colour):
+    values = [0, white // 3, white]
+    if colour:
+        rows = b"\0" + struct.pack(">9H", *np.repeat(values, 3))
+        (tmp_path / "a.png").write_bytes(png(3, 1, 16, 2, rows))
+    else:
+        Image.fromarray(np.array([values], np.uint16)).save(tmp_path / "a.png")
+    read = photo(tmp_path / "a.png")
+    assert read.dtype == np.uint8
+    expected = 255 * np.array(values) / (2**bits - 1)
+    np.testing.assert_allclose(read[0], expected[:, None].repeat(3, axis=1), atol=1 if colour else 0.5)
 
 
 def test_floating_point_is_refused(tmp_path):
@@ -170,17 +189,66 @@ def test_a_truncated_image_is_a_format_error(tmp_path, form):
         photo(tmp_path / "a")
 
 
-def test_a_decompression_bomb_is_a_format_error(tmp_path):
+# Large photos
+
+
+def test_an_absurd_number_of_pixels_is_a_format_error(tmp_path):
     (tmp_path / "bomb.png").write_bytes(png(60_000, 60_000, 8, 2, b"\0"))
-    with pytest.raises(FileFormatError, match="decompression bomb"):
+    with pytest.raises(FileFormatError, match="has 60000×60000 pixels, expected at most 250 million"):
         photo(tmp_path / "bomb.png")
 
 
-def test_of_a_large_photo_pillow_warns(tmp_path, monkeypatch):
+def test_pillow_s_own_limit_is_left_as_it_was_and_says_nothing(tmp_path, monkeypatch):
     Image.fromarray(random_photo(40, 40)).save(tmp_path / "large.png")
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
-    with pytest.warns(Image.DecompressionBombWarning):
-        assert photo(tmp_path / "large.png").shape == (40, 40, 3)
+    (tmp_path / "none.png").write_bytes(b"none")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 700)
+    assert photo(tmp_path / "large.png").shape == (40, 40, 3)
+    with pytest.raises(FileFormatError):
+        photo(tmp_path / "none.png")
+    assert Image.MAX_IMAGE_PIXELS == 700
+
+
+def averaged(image: np.ndarray, factor: int) -> np.ndarray:
+    h, w, _ = image.shape
+    return image.reshape(h // factor, factor, w // factor, factor, 3).mean(axis=(1, 3))
+
+
+@pytest.mark.parametrize("factor", [2, 4])
+@pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "P", "1", "I;16", "CMYK"])
+def test_a_large_photo_is_averaged_to_a_half_or_a_quarter(tmp_path, monkeypatch, mode, factor):
+    if mode == "I;16":
+        pixels = random_photo(24, 16)[..., :1].repeat(3, axis=2)
+        Image.fromarray(pixels[..., 0].astype(np.uint16) * 257).save(tmp_path / "a.tif")
+    else:
+        image = Image.fromarray(random_photo(24, 16)).convert(mode)
+        image.save(tmp_path / "a.tif")
+        pixels = np.asarray(image.convert("RGB"))
+    monkeypatch.setattr(photos, "_WHOLE", 24 * 16 // factor**2)
+    difference = photo(tmp_path / "a.tif") - averaged(pixels, factor)
+    assert abs(difference).max() <= (3 if mode == "CMYK" else 1)  # Pillow rounds at each step
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_large_jpeg_is_decoded_small_and_upright(tmp_path, monkeypatch, orientation):
+    ramp = np.linspace(0, 255, 64).astype(np.uint8)
+    pixels = np.broadcast_to(ramp[:, None, None], (64, 33, 3))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(np.ascontiguousarray(pixels)).save(tmp_path / "a.jpg", quality=95, exif=exif)
+    monkeypatch.setattr(photos, "_WHOLE", 64 * 33 // 4)
+    monkeypatch.setattr(Image.Image, "reduce", lambda *_: pytest.fail("decoded at full size"))
+    read = photo(tmp_path / "a.jpg")
+    expected = np.broadcast_to(ramp.reshape(32, 2).mean(axis=1)[:, None, None], (32, 17, 3))
+    np.testing.assert_allclose(read, expected if orientation == 1 else np.rot90(expected, -1), atol=3)
+
+
+def test_a_large_tiff_is_upright(tmp_path, monkeypatch):
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    Image.fromarray(random_photo(8, 16)).save(tmp_path / "a.tif", exif=exif)
+    monkeypatch.setattr(photos, "_WHOLE", 32)
+    difference = photo(tmp_path / "a.tif") - np.rot90(averaged(random_photo(8, 16), 2))
+    assert abs(difference).max() <= 1
 
 
 # Preprocess

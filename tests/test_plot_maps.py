@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from itertools import combinations
+from types import SimpleNamespace
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgba
@@ -12,8 +14,8 @@ from matplotlib.patches import Rectangle
 import minixai as mx
 from minixai.errors import ShapeError
 from minixai.methods import Explanation, Unit, ZeroMapWarning, side_by_side
-from minixai.plot import maps, style
-from minixai.plot.maps import Group, Maps
+from minixai.plot import Picture, maps, style
+from minixai.plot.maps import Batch, Group, Maps
 
 rng = np.random.default_rng(0)
 PHOTOS = rng.integers(0, 256, (3, 20, 20, 3)).astype(np.uint8)
@@ -23,7 +25,8 @@ HEADINGS = [("tabby (281)", "logit 3.2"), ("lynx (287)", "logit 1.5"), ("tench (
 
 def draw(values=VALUES, photos=PHOTOS, signal=False, **options):
     values = np.asarray(values)
-    return maps.sheet(photos, [Group(HEADINGS, [Maps("method", "kind", values, signal)])], **options)
+    groups = [Group(HEADINGS, [Maps("method", "kind", values, signal)])]
+    return maps.sheet([Batch(photos, groups)], **options)
 
 
 def panels(picture, title):
@@ -205,7 +208,7 @@ def test_the_box_stays_inside_the_photo():
 def test_a_row_of_whole_photos_carries_the_box_of_the_row_below():
     whole = Group(HEADINGS, [Maps("method", "kind", VALUES[:1], False)])
     part = Group([("unit", "7")], [Maps("method", "kind", confined(), True)])
-    picture = maps.sheet(PHOTOS[:1], [whole, part])
+    picture = maps.sheet([Batch(PHOTOS[:1], [whole, part])])
     assert not panels(picture, "photo")
     (photo,) = panels(picture, "tabby (281)")
     assert len(photo.patches) == 1
@@ -226,8 +229,7 @@ def test_nothing_overlaps_and_all_is_inside(n, methods, unit):
     columns = [Maps("guided backprop", "attribution", 1e-5 * values, k % 2 == 0) for k in range(methods)]
     columns[-1] = Maps("guided backprop", "attribution", 0 * values, True) if methods > 1 else columns[-1]
     picture = maps.sheet(
-        np.concatenate([PHOTOS] * 3)[:n],
-        [Group(headings, columns)],
+        [Batch(np.concatenate([PHOTOS] * 3)[:n], [Group(headings, columns)])],
         title="a long name: 66.3 % Egyptian cat, 21.7 % tiger cat. Below: the strongest unit of features.12",
         percentile=99.5,
     )
@@ -380,6 +382,77 @@ def test_what_cannot_be_plotted_is_refused():
         side_by_side([])
     with pytest.raises(ValueError, match="of different x"):
         side_by_side([explanation(), explanation(2 * VALUES)])
+    with pytest.raises(ValueError, match="of different x, expected photo=None"):
+        side_by_side([explanation(), explanation(2 * VALUES)], PHOTOS, common_scale=True)
+
+
+def test_photos_are_compared_on_one_scale_for_maps_of_a_kind():
+    one, two = VALUES[:1], VALUES[1:2]
+    photos = [explanation(v) for v in (one, two)]
+    signals, risen = [], []
+    for v, e in zip((one, two), photos, strict=True):
+        signals.append(explanation(3 * v, e.x, kind="signal", method="DeConvNet"))
+        risen.append(explanation(9 * v, e.x, method="RISE", quantity="probability"))
+    picture = side_by_side([*photos, *signals, *risen], common_scale=True)
+    heat = np.abs(np.stack([one, two]).sum(axis=-1)).max()
+    for title, largest in (("gradient", heat), ("RISE", 9 * heat)):
+        drawn = panels(picture, title)
+        assert len(drawn) == 2
+        assert [axes.images[0].get_clim() for axes in drawn] == [pytest.approx((-largest, largest))] * 2
+    for axes, v in zip(panels(picture, "DeConvNet"), (one, two), strict=True):
+        shown = v[0] / (2 * np.abs(np.stack([one, two])).max()) + 0.5
+        np.testing.assert_allclose(image(axes), shown, rtol=1e-12)
+    assert "One scale for all maps of a kind." in picture.texts[-1].get_text().replace("\n", " ")
+    assert "for all images" not in picture.texts[-1].get_text()
+
+
+def test_on_one_scale_the_percentile_is_of_all():
+    photos = [explanation(VALUES[:1]), explanation(VALUES[1:2])]
+    picture = side_by_side(photos, common_scale=True, percentile=90)
+    limit = np.percentile(np.abs(VALUES[:2].sum(axis=-1)), 90)
+    for axes in panels(picture, "gradient"):
+        assert axes.images[0].get_clim() == pytest.approx((-limit, limit))
+
+
+# whatever characters, wherever it is shown
+
+
+def test_characters_that_the_font_lacks_are_escapes(tmp_path):
+    picture = draw(VALUES[:1], PHOTOS[:1], title="猫\t\udcff\x1b größe")
+    assert "\\u732b \\udcff\\x1b größe" in words(picture)
+    anything = Picture()
+    anything.suptitle("−1 猫 ε₊")
+    for suffix in (".png", ".svg", ".pdf"):
+        anything.save(tmp_path / f"a{suffix}")  # a missing glyph would be a warning
+    assert anything.get_suptitle() == "−1 \\u732b ε₊"
+
+
+def test_show_in_a_notebook(monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.get_ipython", lambda: SimpleNamespace(kernel=None))
+    monkeypatch.setattr("IPython.display.display", shown.append)
+    picture = Picture()
+    picture.show()
+    assert shown == [picture]
+
+
+def test_show_in_a_window(monkeypatch):
+    plt.switch_backend("agg")
+    windows = []
+    monkeypatch.setattr(plt, "get_backend", lambda: "QtAgg")
+    monkeypatch.setattr(plt, "show", lambda: windows.append(plt.gcf()))
+    picture = draw()
+    picture.show()
+    (window,) = windows
+    np.testing.assert_array_equal(image(window.axes[0]), picture.pixels())
+    plt.close("all")
+
+
+def test_show_without_a_display_says_the_way_on():
+    plt.switch_backend("agg")
+    with pytest.raises(RuntimeError, match=r'no display here: .save\("picture.png"\) writes a file'):
+        Picture().show()
+    assert plt.get_fignums() == []
 
 
 def test_a_real_zero_map_warns_and_is_said():

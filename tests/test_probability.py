@@ -50,6 +50,12 @@ ENDINGS = {  # what the model does with its logits → classes, the probabilitie
     "sigmoids": (5, lambda z: ops.sigmoid(ops.flatten(z)), sigmoid, "the model's own sigmoid"),
     "softmax": (5, lambda z: ops.flatten(ops.softmax(z, 1)), softmax, "the model's own softmax"),
     "log-softmax": (5, lambda z: ops.log_softmax(ops.flatten(z)), softmax, "the model's own log-softmax"),
+    "one log-softmax": (
+        1,
+        lambda z: ops.log_softmax(ops.flatten(z)),
+        softmax,
+        "the model's own log-softmax",
+    ),
     "a slice": (
         5,
         lambda z: ops.softmax(ops.flatten(z))[:, 1:4],

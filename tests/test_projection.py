@@ -10,8 +10,8 @@ import minixai as mx
 from minixai import rules
 from minixai.errors import RuleError, ShapeError
 from minixai.methods.projection import project, top_activations
+from minixai.nn import PNormPool2d
 from minixai.nn.fields import receptive_field
-from minixai.nn.layers import PNormPool2d
 from minixai.plot.projection import FeatureMap, feature_maps, mosaic
 from minixai.rules.switches import unpooling
 from tests.networks import float64
@@ -106,7 +106,8 @@ def test_random_switches_repeat_with_their_seed_and_fill_the_window():
 
 def test_unknown_switches(net):
     with pytest.raises(
-        ValueError, match="switches is 'last', expected one of recorded, random, centre, first"
+        ValueError,
+        match=r"^project: switches is 'last', expected one of 'recorded', 'random', 'centre', 'first'$",
     ):
         project(net, np.zeros((1, 2, 8, 8)), "3", (0,), switches="last")
 
@@ -140,7 +141,43 @@ class Gate(mx.nn.Module):
         return y * mx.ops.global_avg_pool2d(y)
 
 
+class Rows(mx.nn.Module):
+    """Every place is made of its row, or of a sum over it."""
+
+    def __init__(self):
+        self.conv = mx.nn.Conv2d(2, 2, 2, rng=0)
+
+    def forward(self, x):
+        y = self.conv(x)
+        return mx.ops.layer_norm(y, y.shape[3]) + (y + y.sum((1, -1), keepdims=True)) * 2
+
+
+class Columns(Rows):
+    """Every place is made of a mean and of a maximum over its column."""
+
+    def forward(self, x):
+        y = self.conv(x)
+        return y + y.mean((-2,), keepdims=True) ** 2 + y.max(2, keepdims=True)
+
+
 NETWORKS = {
+    "rows": Rows,
+    "columns": Columns,
+    "upsampled": lambda: mx.nn.Sequential(
+        mx.nn.MaxPool2d(2),
+        mx.nn.Upsample(scale_factor=1.5),
+        mx.nn.ConvTranspose2d(2, 2, (3, 2), (2, 3), (1, 0), (1, 2), dilation=(1, 2), rng=0),
+    ),
+    "bilinear": lambda: mx.nn.Sequential(
+        mx.nn.Upsample((7, 14), mode="bilinear"), mx.nn.Conv2d(2, 2, 2, stride=3, rng=0), mx.nn.Softplus()
+    ),
+    "corners": lambda: mx.nn.Sequential(
+        mx.nn.Conv2d(2, 2, 1, rng=0), mx.nn.Upsample((6, 17), mode="bilinear", align_corners=True)
+    ),
+    "adaptive maxima": lambda: mx.nn.Sequential(
+        mx.nn.Conv2d(2, 2, 2, rng=0), mx.nn.AdaptiveMaxPool2d((4, 2)), mx.nn.GELU()
+    ),
+    "groups": lambda: mx.nn.Sequential(mx.nn.AvgPool2d(3), mx.nn.GroupNorm(1, 2)),
     "gate": Gate,
     "branches": Branches,
     "dilated": lambda: mx.nn.Sequential(mx.nn.Conv2d(2, 2, 3, 1, padding=3, dilation=3, rng=0)),
@@ -191,6 +228,8 @@ def test_receptive_fields_that_have_no_answer(net):
         receptive_field(y, x, 0, 0)
     with pytest.raises(ValueError, match="does not depend"):
         receptive_field(y, mx.Tensor(x.value), 0, 0)
+    with pytest.raises(RuleError, match=r"an input of add .* has shape \(1, 8, 8\), expected \(n, c, h, w\)"):
+        receptive_field(x + x.sum(1), x, 0, 0)
     with pytest.raises(RuleError, match="concat along axis 2"):
         receptive_field(mx.ops.concat(x, x, axis=2), x, 0, 0)
 
@@ -252,9 +291,9 @@ def test_a_stream_shorter_than_n(net):
     ("changes", "error", "message"),
     [
         ({"images": []}, ValueError, "images holds no batch"),
-        ({"n": 0}, ValueError, "n 0"),
-        ({"channels": []}, ValueError, "expected one each or more"),
-        ({"channels": [5]}, ValueError, r"channels is \[5\], but layer '3' has 5 maps"),
+        ({"n": 0}, ValueError, "n is 0, expected at least 1"),
+        ({"channels": []}, ValueError, r"channels is \[\], expected one or more"),
+        ({"channels": [5]}, ValueError, r"channels is \(5,\), but layer '3' has 5 maps"),
         ({"switches": "random"}, ValueError, "switches is the string 'random', expected several"),
         ({"switches": ["last"]}, ValueError, "switches is 'last'"),
         ({"layer": "5"}, ShapeError, r"layer '5' gives \(2, 5\), expected maps"),

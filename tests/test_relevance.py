@@ -14,8 +14,9 @@ from minixai import ops, rules
 from minixai.errors import RuleError
 from minixai.methods.relevance import deep_taylor, lrp
 from minixai.nn.merge import merge_batch_norm
+from minixai.op import Trait
 from minixai.rules import Rules, Shares
-from tests.networks import IMAGES, Branched, float64, small, stack
+from tests.networks import IMAGES, Branched, float64, randomised, small, stack
 from tests.oracles import relevance as oracle
 
 RULES: dict[str, tuple[Any, str, dict[str, Any]]] = {
@@ -125,6 +126,24 @@ def test_rules_of_average_pooling(name: str, pool: Any, kind: str) -> None:
     assert_as_oracle(name, y, x, matrix, matrix != 0, np.zeros(len(matrix)), 3)
 
 
+SWITCHES = np.tile(np.arange(30) // 2, (2, 2, 1)).reshape(2, 2, 5, 6)  # windows share a place and add up
+
+
+@pytest.mark.parametrize("pool", [
+    lambda x: x.mean((2, 3)),
+    lambda x: x.sum(1),
+    lambda x: ops.max_unpool2d(x, switches=np.resize(SWITCHES, x.shape), size=8),
+    lambda x: ops.upsample(x, scale_factor=2, mode="bilinear"),
+    lambda x: ops.upsample(x, size=(7, 9), mode="bilinear", align_corners=True),
+], ids=["mean", "sum", "max_unpool2d", "bilinear", "bilinear, corners"])  # fmt: skip
+@pytest.mark.parametrize("name", ["epsilon", "zero", "gamma", "alpha2_beta1", "z_plus", "norm"])
+def test_rules_of_other_pools(name: str, pool: Any) -> None:
+    x = inputs("negative too", (2, 2, 5, 6), np.random.default_rng(7))
+    matrix = pool(mx.Tensor(np.eye(60).reshape(60, 2, 5, 6))).value.reshape(60, -1).T
+    y = pool(x)
+    assert_as_oracle(name, y, x, matrix, matrix != 0, np.zeros(len(matrix)), 3)
+
+
 def test_the_cotangent_of_the_bias_is_what_leaked_to_it() -> None:
     rng = np.random.default_rng(0)
     x, w, b = (mx.Tensor(rng.standard_normal(shape)) for shape in ((3, 2, 5, 5), (4, 2, 3, 3), (4,)))
@@ -216,19 +235,355 @@ class Net(mx.nn.Module):
 @pytest.mark.parametrize(
     ("function", "message"),
     [
-        (lambda net, x: ops.softplus(x), r"softplus \(layer ''\): of activations only ReLU has a rule"),
-        (lambda net, x: mx.nn.Module.__call__(net.norm, x), r"batch_norm \(layer 'norm'\): merge it"),
-        (lambda net, x: x * x, r"multiply \(layer ''\): a product of two tensors"),
+        (
+            lambda net, x: x * ops.sigmoid(x),
+            r"multiply \(layer ''\): a product of two tensors.* \(x \* sigmoid\(x\) is mx\.ops\.silu\(x\)\); "
+            r"rules\[mx\.ops\.multiply\] = mx\.rules\.halves\(\), or mx\.rules\.signal_takes_all\(gate=1\)",
+        ),
+        (lambda net, x: ops.log(x * x), "log of 0 is not finite"),
+        (lambda net, x: ops.power(x, exponent=-1), "power of 0 is not finite"),
         (
             lambda net, x: ops.conv2d(x, x[:1]),
             r"conv2d \(layer ''\): expected the input x first, then weights",
         ),
-        (lambda net, x: ops.softmax(x, 1) * 2, r"softmax \(layer ''\): divides by what depends on the input"),
+        (
+            lambda net, x: ops.softmax(x, 1) * 2,
+            r"softmax \(layer ''\): divides by what depends on the input itself; "
+            r"rules\[mx\.ops\.softmax\] = mx\.rules\.linearised\(\) admits it",
+        ),
     ],
 )
 def test_what_has_no_rule_is_refused_by_name(function: Any, message: str) -> None:
     with pytest.raises(RuleError, match=message):
         lrp(Net(function), np.random.default_rng(0).standard_normal((1, 3, 5, 5)))
+
+
+SPEAKING = {
+    "leaky_relu": {},
+    "elu": {},
+    "silu": {},
+    "gelu": {},
+    "hardswish": {},
+    "tanh": {},
+    "sigmoid": {},
+    "hardsigmoid": {},
+    "softplus": {},
+    "exp": {},
+    "power": {"exponent": 2},
+}
+
+
+@pytest.mark.parametrize("name", SPEAKING)
+def test_of_an_activation_what_it_is_at_zero_is_a_bias(name: str) -> None:
+    x = mx.Tensor(np.random.default_rng(2).standard_normal((2, 7)) * (np.arange(7) != 3))
+    y = getattr(ops, name)(x, **SPEAKING[name])
+    r = np.random.default_rng(3).standard_normal(y.shape)
+    relevance, leaks = walk(y, r, x, rules.composite(conv=rules.gamma())[getattr(ops, name)])
+    at_zero = getattr(ops, name)(0 * x.value, **SPEAKING[name]).value
+    for i in range(2):
+        expected, lost = oracle.less_the_constant(y.value[i], at_zero[i], r[i])
+        np.testing.assert_allclose(relevance[i], expected, atol=1e-12)
+        for key in lost:
+            np.testing.assert_allclose(leaks[key][i], lost[key], atol=1e-12)
+
+
+def test_where_an_activation_is_zero_but_not_at_zero_its_relevance_is_dropped() -> None:
+    x = mx.Tensor(np.array([[-1.0, 1.0]]))
+    y = ops.softplus(x * 1000.0)  # 0 to rounding
+    relevance, leaks = walk(
+        y, np.array([[2.0, 3.0]]), y.inputs[0], rules.composite(conv=rules.gamma())[ops.softplus]
+    )
+    assert (relevance[0, 0], leaks["zero"]) == (0, [2.0])
+
+
+def test_a_network_of_activations_under_lrp_0_is_its_layers_tangents() -> None:
+    """Activations with f(0) = 0 are slopes f(z)/z, with which all is linear, less the biases."""
+    net = small((4, 4), 0, mx.nn.Tanh())
+    x = np.random.default_rng(0).standard_normal((3, 2, 4, 4))
+    zero = rules.epsilon(0)
+    e = lrp(net, x, rules=rules.composite(conv=zero, dense=zero))
+    leaf = mx.Tensor(x)
+    z = net[0](leaf)
+    slope = np.tanh(z.value) / z.value
+    y = net[4](ops.flatten(ops.max_pool2d(ops.tanh(z), 2)))
+    fixed = {ops.tanh: lambda g, node: (g * slope,)}
+    start = np.eye(3)[e.target] * y.value
+    expected = x * mx.backward(y, start / np.where(start == 0, 1, start), fixed, wrt=[leaf])[leaf]
+    np.testing.assert_allclose(e.map, expected, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        rules.epsilon_plus(),
+        rules.epsilon_alpha2_beta1(),
+        rules.composite(conv=rules.gamma(), dense=rules.z_plus()),
+        rules.composite(first=rules.z_plus(), conv=rules.gamma()),
+    ],
+)
+def test_rules_that_take_units_for_silent_are_refused_where_they_are_not(table: Rules) -> None:
+    net, x = small((4, 4), 0, mx.nn.LeakyReLU()), np.ones((1, 2, 4, 4))
+    message = (
+        r"leaky_relu \(layer '1'\): z⁺, αβ and deep Taylor take a unit with z ≤ 0 for silent, .*: "
+        r"mx\.rules\.composite\(conv=mx\.rules\.gamma\(\)\), .*; gate=mx\.rules\.pass_through\(\)"
+    )
+    with pytest.raises(RuleError, match=message):
+        lrp(net, x, rules=table)
+    with pytest.raises(RuleError, match=message):
+        deep_taylor(net, x)
+    assert_closed(lrp(net, x, rules=rules.composite(gate=rules.pass_through())))
+    assert_closed(lrp(small((4, 4), 0, mx.nn.ReLU6()), x, rules=table))
+
+
+def assert_closed(e: mx.methods.Explanation) -> None:
+    assert e.ledger is not None
+    for row in e.ledger.rows:
+        out = row.passed_on + sum(row.leaks.values())
+        np.testing.assert_allclose(out, row.came, atol=1e-10 * np.abs(e.ledger.start).max(), err_msg=row.op)
+    assert np.abs(e.ledger.gap / e.ledger.start).max() < 1e-10
+    assert e.map.any()
+
+
+def test_lrp_says_which_rules_it_took_behind_such_activations() -> None:
+    x = np.random.default_rng(0).standard_normal((2, 2, 4, 4))
+    silent, speaking = small((4, 4), 0), small((4, 4), 0, mx.nn.SiLU())
+    assert lrp(silent, x).method == "LRP"
+    np.testing.assert_array_equal(lrp(silent, x).map, lrp(silent, x, rules=rules.epsilon_plus()).map)
+    e = lrp(speaking, x)
+    assert e.method == "LRP (ε in all layers)"
+    assert e.heading == "LRP (ε in all layers) of logit"
+    expected = lrp(speaking, x, rules=rules.composite(conv=rules.epsilon(), dense=rules.epsilon()))
+    np.testing.assert_array_equal(e.map, expected.map)
+    assert expected.method == "LRP"
+    assert_closed(e)
+    behind = lrp(speaking, x, layer="0", neuron=(1, 2, 2))  # the activation is not on its way
+    assert behind.method == "LRP"
+
+
+@pytest.mark.parametrize(("link", "of_logits"), [(mx.nn.Sigmoid(), 3), (mx.nn.Softmax(1), 3)])
+def test_a_final_link_is_looked_through(link: mx.nn.Module, of_logits: int) -> None:
+    body, x = small((4, 4), 0), np.random.default_rng(0).standard_normal((2, 2, 4, 4))
+    e, expected = lrp(mx.nn.Sequential(body, link), x), lrp(body, x)
+    np.testing.assert_array_equal(e.map, expected.map)
+    assert [row.op for row in e.ledger.rows] == [row.op for row in expected.ledger.rows]
+
+
+# Affine steps
+
+
+nn = mx.nn
+BEHIND: dict[str, tuple[list[Any], tuple[int, ...]]] = {
+    "conv2d": ([nn.Conv2d(4, 6, 3, groups=2, bias=False, rng=0), nn.BatchNorm2d(6)], (4, 5, 5)),
+    "conv1d": ([nn.Conv1d(4, 6, 3, rng=0), nn.BatchNorm1d(6)], (4, 7)),
+    "transposed": ([nn.ConvTranspose2d(4, 6, 3, stride=2, padding=1, output_padding=1, groups=2, rng=0),
+                    nn.BatchNorm2d(6)], (4, 3, 3)),
+    "linear": ([nn.Linear(5, 4, rng=0), nn.BatchNorm1d(4)], (5,)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("rule", [rule for rule, *_ in RULES.values()], ids=list(RULES))
+@pytest.mark.parametrize("name", BEHIND)
+def test_batch_norm_behind_a_layer_is_part_of_it(name: str, rule: Any) -> None:
+    layers, shape = BEHIND[name]
+    net = randomised(nn.Sequential(*layers, nn.ReLU(), nn.Flatten()))
+    x = np.clip(np.random.default_rng(4).standard_normal((3, *shape)), -3, 4)
+    table = rules.composite(conv=rule, dense=rule)
+    e, expected = lrp(net, x, rules=table), lrp(merge_batch_norm(net, x[:1]), x, rules=table)
+    scale = np.abs(expected.map).max()
+    np.testing.assert_allclose(
+        e.map, expected.map, rtol=0, atol=1e-14 * scale * (100 if "transposed" in name else 20)
+    )
+    assert [row.op for row in e.ledger.rows][-1].endswith(" + batch_norm")
+    assert len(e.ledger.rows) == len(expected.ledger.rows)
+    for row, other in zip(e.ledger.rows, expected.ledger.rows, strict=True):
+        assert list(row.leaks) == list(other.leaks)
+        for reason in row.leaks:
+            np.testing.assert_allclose(row.leaks[reason], other.leaks[reason], atol=1e-10)
+
+
+class ByHand(nn.Module):
+    """A product with a matrix and arithmetic behind it; or the layer that they make."""
+
+    def __init__(self, fused: bool) -> None:
+        rng = np.random.default_rng(0)
+        w, b, self.fused = rng.standard_normal((6, 4)), rng.standard_normal(4), fused
+        self.w, self.b = nn.Parameter(-2 * w.T if fused else w), nn.Parameter(-2 * b + 5.5 if fused else b)
+
+    def forward(self, x: mx.Tensor) -> mx.Tensor:
+        return ops.linear(x, self.w, self.b) if self.fused else -((x @ self.w + self.b) * 4.0 - 11.0) / 2.0
+
+
+@pytest.mark.parametrize("rule", [rules.epsilon(0.1), rules.gamma(), rules.z_plus(), rules.w_square()])
+def test_arithmetic_behind_a_layer_is_part_of_it(rule: Any) -> None:
+    x = np.random.default_rng(1).standard_normal((5, 6))
+    e, expected = (lrp(float64(ByHand(f)), x, rules=rules.composite(dense=rule)) for f in (False, True))
+    np.testing.assert_allclose(e.map, expected.map, atol=1e-13 * np.abs(expected.map).max())
+    (row,) = e.ledger.rows
+    assert row.op == "matmul + add + multiply + subtract + negative + divide"
+
+
+def test_a_rule_for_the_step_itself_keeps_it_apart() -> None:
+    net = randomised(nn.Sequential(nn.Conv2d(2, 3, 3, rng=0), nn.BatchNorm2d(3), nn.Flatten()))
+    x = np.random.default_rng(0).standard_normal((2, 2, 4, 4))
+    for key in (ops.batch_norm, "1", ("1", ops.batch_norm)):
+        table = rules.composite() | {key: rules.pass_through()}
+        assert [row.op for row in lrp(net, x, rules=table).ledger.rows] == ["reshape", "batch_norm", "conv2d"]
+
+
+def test_what_is_asked_for_within_stays_on_the_tape() -> None:
+    x = mx.Tensor(np.random.default_rng(0).standard_normal((2, 3)))
+    w = np.random.default_rng(1).standard_normal((4, 3))
+    z, table = ops.linear(x, w), rules.composite(dense=rules.epsilon(0))
+    y = z * 2.0
+    found = mx.backward(y, None, table, wrt=[x, z])
+    np.testing.assert_allclose(found[z], 1)
+    np.testing.assert_allclose(found[x], mx.backward(y, None, table, wrt=[x])[x], rtol=1e-9)
+    both = z * 2.0 + z
+    np.testing.assert_allclose(
+        mx.backward(both, None, table, wrt=[x])[x],
+        mx.backward(ops.linear(x, 3 * w), None, table, wrt=[x])[x],
+        rtol=1e-9,
+    )
+
+
+def test_steps_that_are_not_one_number_a_unit_stand_alone() -> None:
+    x = np.random.default_rng(0).standard_normal((2, 2, 4, 4))
+    image = np.random.default_rng(1).standard_normal((2, 2))
+
+    class Places(nn.Module):
+        def __init__(self) -> None:
+            self.conv = nn.Conv2d(2, 3, 3, rng=0)
+
+        def forward(self, x: mx.Tensor) -> mx.Tensor:
+            return ops.flatten(self.conv(x) * image + image)
+
+    e = lrp(float64(Places()), x)
+    assert [row.op for row in e.ledger.rows] == ["reshape", "add", "multiply", "conv2d"]
+    add = e.ledger.rows[1]
+    r = np.where(np.arange(12) == e.target[:, None], e.score[:, None], 0).reshape(2, 3, 2, 2)
+    y = np.asarray(Places.forward(e and float64(Places()), mx.Tensor(x)).value).reshape(r.shape)
+    for i in range(2):
+        _, lost = oracle.less_the_constant(y[i], np.broadcast_to(image, y[i].shape), r[i])
+        np.testing.assert_allclose(add.leaks["bias"][i], lost["bias"])
+    assert_closed(e)
+
+
+def test_a_models_own_preprocessing_passes_relevance_and_a_trained_shift_is_a_bias() -> None:
+    mean, std = np.array([0.4, 0.6]).reshape(2, 1, 1), np.array([0.2, 0.3]).reshape(2, 1, 1)
+    body, x = small((4, 4), 0), np.random.default_rng(0).random((2, 2, 4, 4))
+
+    class Whole(nn.Module):
+        def __init__(self, before: Any) -> None:
+            self.before, self.body = before, body
+
+        def forward(self, x: mx.Tensor) -> mx.Tensor:
+            return self.body(self.before(x))
+
+    expected = lrp(body, (x - mean) / std)
+    e = lrp(Whole(lambda x: (x - mean) / std), x)
+    np.testing.assert_allclose(e.map, expected.map, rtol=1e-12, atol=1e-14)
+    norm = randomised(nn.BatchNorm2d(2))
+    e = lrp(Whole(norm), x)
+    row = e.ledger.rows[-1]
+    assert row.op == "batch_norm"
+    assert np.abs(row.leaks["bias"]).min() > 1e-6
+    assert_closed(e)
+
+
+# Sums, products, normalisations
+
+
+def test_residual_sums_by_hand() -> None:
+    """From Julia-XAI's tests of its rules: x + W x, and x + x."""
+    x = mx.Tensor(np.array([[1.0, 2.0]]))
+    w = np.array([[3.0, 4.0], [5.0, 6.0]])
+    y = x + ops.linear(x, w, np.array([7.0, 8.0]))
+    zero = rules.epsilon(0)
+    r = mx.backward(y, np.array([[1 / 3, 2 / 3]]), rules.composite(dense=zero), wrt=[x])[x]
+    inner = np.array([18 / 19 / 3, 25 / 27 * 2 / 3])  # of W x + b = (18, 25)
+    of_layer = x.value[0] * (w.T @ (inner / [18, 25]))
+    np.testing.assert_allclose(r[0], np.array([1 / 19 / 3, 2 / 27 * 2 / 3]) + of_layer)
+    np.testing.assert_allclose(
+        mx.backward(ops.linear(x, w, np.array([7.0, 8.0])), np.array([[1 / 3, 2 / 3]]),
+                    rules.composite(dense=zero), wrt=[x])[x], [[17 / 90, 316 / 675]])  # fmt: skip
+
+
+def test_layer_norm_by_hand() -> None:
+    """Also from there: rows (1, 2), (1, 2), normalised over all four."""
+    x = mx.Tensor(np.array([[[1.0, 2.0], [1.0, 2.0]]]))
+    y = ops.layer_norm(x, (2, 2), eps=0) * np.array([[-2.0], [2.0]]) + np.array([[1.0], [-3.0]])
+    r = np.array([[[1 / 3, 1 / 3], [2 / 3, 2 / 3]]])
+    table = rules.composite(conv=rules.gamma()) | {ops.add: rules.composite()[Trait.HOMOGENEOUS]}
+    found = mx.backward(y, r, table, wrt=[x])[x]
+    np.testing.assert_allclose(found, [[[2 / 15, 172 / 45], [2 / 45, -188 / 45]]])
+
+
+@pytest.mark.parametrize(
+    ("normalise", "rows"),
+    [
+        (lambda x: ops.layer_norm(x, 6), 8),
+        (lambda x: ops.layer_norm(x, (4, 6)), 2),
+        (lambda x: ops.group_norm(x, 2), 4),
+    ],
+)
+def test_normalisation_of_rows_with_its_spread_held(normalise: Any, rows: int) -> None:
+    x = mx.Tensor(np.random.default_rng(0).standard_normal((2, 4, 6)))
+    y = normalise(x)
+    r = np.random.default_rng(1).standard_normal(y.shape)
+    found = mx.backward(y, r, rules.composite(conv=rules.gamma()), wrt=[x])[x]
+    pairs = zip(x.value.reshape(rows, -1), r.reshape(rows, -1), strict=True)
+    expected = [oracle.standardised_row(*(each, 1e-5, of_row)) for each, of_row in pairs]
+    np.testing.assert_allclose(found.reshape(rows, -1), expected, rtol=1e-7, atol=1e-9)
+    np.testing.assert_allclose(found.sum(), r.sum())
+
+
+def with_rule(op: Any, rule: Any) -> Rules:
+    return rules.composite(conv=rules.gamma()) | {op: rule}
+
+
+def test_halves_of_products() -> None:
+    rng = np.random.default_rng(0)
+    x, y = mx.Tensor(rng.standard_normal((2, 3, 4))), mx.Tensor(rng.standard_normal((2, 4, 5)))
+    r = rng.standard_normal((2, 3, 5))
+    found = mx.backward(x @ y, r, with_rule(ops.matmul, rules.halves()), wrt=[x, y])
+    for i in range(2):
+        of_x, of_y = oracle.halves_of_matrices(x.value[i], y.value[i], r[i])
+        np.testing.assert_allclose(found[x][i], of_x)
+        np.testing.assert_allclose(found[y][i], of_y)
+    scale = mx.Tensor(rng.standard_normal((2, 3, 1)))
+    r = rng.standard_normal(x.shape)
+    found = mx.backward(x * scale, r, with_rule(ops.multiply, rules.halves()), wrt=[x, scale])
+    np.testing.assert_allclose(found[x], r / 2)
+    np.testing.assert_allclose(found[scale], r.sum(2, keepdims=True) / 2)
+    with pytest.raises(RuleError, match=r"divide .*halves: expected a product of two paths"):
+        mx.backward(x / scale, r, with_rule(ops.divide, rules.halves()), wrt=[x, scale])
+
+
+@pytest.mark.parametrize("gate", [0, 1])
+def test_the_signal_of_a_product_takes_all(gate: int) -> None:
+    rng = np.random.default_rng(0)
+    both = [mx.Tensor(rng.standard_normal(shape)) for shape in ((2, 3, 4), (2, 3, 1))]
+    r = rng.standard_normal((2, 3, 4))
+    table = with_rule(ops.multiply, rules.signal_takes_all(gate))
+    found = mx.backward(both[0] * both[1], r, table, wrt=both)
+    expected = [r, r.sum(2, keepdims=True)]
+    np.testing.assert_allclose(found[both[1 - gate]], expected[1 - gate])
+    assert not found[both[gate]].any()
+    with pytest.raises(RuleError, match="expected a product of two inputs, entry by entry"):
+        mx.backward(
+            both[0] @ both[0].transpose(0, 2, 1), None, with_rule(ops.matmul, rules.signal_takes_all(gate))
+        )
+    with pytest.raises(ValueError, match="signal_takes_all: gate is 2, expected 0 or 1"):
+        rules.signal_takes_all(2)
+
+
+def test_a_softmax_within_is_linearised() -> None:
+    rng = np.random.default_rng(0)
+    x, r = mx.Tensor(rng.standard_normal((3, 5))), rng.standard_normal((3, 5))
+    relevance, leaks = walk(ops.softmax(x), r, x, rules.linearised())
+    expected = np.array([oracle.softmax_of_row(*pair) for pair in zip(x.value, r, strict=True)])
+    np.testing.assert_allclose(relevance, expected, atol=1e-12)
+    np.testing.assert_allclose(leaks["bias"], r.sum(1) - expected.sum(1), atol=1e-12)
 
 
 def test_an_empty_table_is_refused_and_not_the_gradient() -> None:
@@ -432,21 +787,20 @@ def test_merging_batch_norm_changes_no_output_and_not_the_model(bias: bool, affi
     assert isinstance(net.body[1], mx.nn.BatchNorm2d)
     e = lrp(merged, IMAGES)
     np.testing.assert_allclose(e.score, net.predict(IMAGES).max(1))
-    with pytest.raises(RuleError, match=r"batch_norm \(layer 'norm'\): merge it"):
-        lrp(net, IMAGES)
+    np.testing.assert_allclose(lrp(net, IMAGES).map, e.map, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize(
-    "forward",
+    ("forward", "message"),
     [
-        lambda net, x: net.norm(ops.relu(net.conv(x))),
-        lambda net, x: net.norm(net.conv(net.norm(net.conv(x)))),
-        lambda net, x: (y := net.conv(x)) + net.norm(y),
-        lambda net, x: net.norm(x),
+        (lambda net, x: net.norm(ops.relu(net.conv(x))), "nothing to merge, use the model as it is"),
+        (lambda net, x: net.norm(x), "nothing to merge, use the model as it is"),
+        (lambda net, x: net.norm(net.conv(net.norm(net.conv(x)))), "layer 'norm' follows 'conv', but one of"),
+        (lambda net, x: (y := net.conv(x)) + net.norm(y), "something else uses what 'conv' puts out"),
     ],
-    ids=["after a ReLU", "twice", "the output is used elsewhere", "first"],
+    ids=["after a ReLU", "first", "twice", "the output is used elsewhere"],
 )
-def test_batch_norm_that_cannot_be_merged_is_named(forward: Any) -> None:
+def test_batch_norm_that_cannot_be_merged_is_named(forward: Any, message: str) -> None:
     class Odd(mx.nn.Module):
         def __init__(self) -> None:
             self.conv, self.norm = mx.nn.Conv2d(3, 3, 3, padding=1, rng=0), mx.nn.BatchNorm2d(3)
@@ -454,5 +808,40 @@ def test_batch_norm_that_cannot_be_merged_is_named(forward: Any) -> None:
         def forward(self, x: mx.Tensor) -> mx.Tensor:
             return forward(self, x)
 
-    with pytest.raises(ValueError, match="merge_batch_norm: layer 'norm' does not follow a convolution"):
+    with pytest.raises(ValueError, match=f"merge_batch_norm: .*{message}"):
         merge_batch_norm(Odd(), IMAGES[:1])
+
+
+def test_what_stands_elsewhere_is_left_as_it_is() -> None:
+    """Merging is what fit_patterns asks for: a batch norm at the input must not be in its way."""
+    norm = mx.nn.BatchNorm2d
+    net = mx.nn.Sequential(norm(3), mx.nn.Conv2d(3, 4, 3, rng=0), norm(4), mx.nn.ReLU(), norm(4))
+    net(IMAGES.astype(np.float32))
+    merged = merge_batch_norm(net, IMAGES[:1])
+    kinds = ["BatchNorm2d", "Conv2d", "Identity", "ReLU", "BatchNorm2d"]
+    assert [type(layer).__name__ for layer in merged] == kinds
+    np.testing.assert_allclose(merged.predict(IMAGES), net.predict(IMAGES), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("layer", "norm", "shape"),
+    [
+        (lambda: mx.nn.Linear(5, 4, rng=0), mx.nn.BatchNorm1d(4), (6, 5)),
+        (lambda: mx.nn.Linear(5, 4, bias=False, rng=0), mx.nn.BatchNorm1d(4, affine=False), (6, 5)),
+        (lambda: mx.nn.Conv1d(4, 6, 3, groups=2, rng=0), mx.nn.BatchNorm1d(6), (3, 4, 7)),
+        (lambda: mx.nn.ConvTranspose2d(3, 4, 3, stride=2, rng=0), mx.nn.BatchNorm2d(4), (3, 3, 4, 5)),
+        (lambda: mx.nn.ConvTranspose2d(4, 6, 2, groups=2, rng=0), mx.nn.BatchNorm2d(6), (3, 4, 4, 5)),
+    ],
+    ids=["dense", "dense, no bias", "sequences, groups", "transposed", "transposed, groups"],
+)
+def test_batch_norm_is_merged_into_any_layer_with_a_weight(layer: Any, norm: Any, shape: Any) -> None:
+    rng = np.random.default_rng(3)
+    net = float64(mx.nn.Sequential(layer(), norm, mx.nn.ReLU()))
+    channels = len(norm.running_mean)
+    norm.running_mean, norm.running_var = rng.standard_normal(channels), rng.uniform(0.5, 2, channels)
+    if norm.weight is not None:
+        norm.weight.value, norm.bias.value = rng.standard_normal((2, channels))
+    x = rng.standard_normal(shape)
+    merged = merge_batch_norm(net, x[:2])
+    assert isinstance(merged[1], mx.nn.Identity)
+    np.testing.assert_allclose(merged.predict(x), net.predict(x), rtol=1e-12, atol=1e-12)

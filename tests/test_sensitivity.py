@@ -62,7 +62,7 @@ def test_a_given_class_and_the_progress_bar(net, capsys):
             ShapeError,
             r"x has shape .*, expected one image \(1, c, h, w\)",
         ),
-        ({"patch": (4, 11)}, ValueError, r"patch is \(4, 11\), larger than the image \(12, 10\)"),
+        ({"patch": (4, 11)}, ValueError, r"patch is \(4, 11\), expected at most the image \(12, 10\)"),
         ({"batch_size": 0}, ValueError, "batch_size is 0"),
         ({"target": 5}, ValueError, r"target is 5, expected class indices in \[0, 5\)"),
         ({"target": -1}, ValueError, "target is -1, expected class indices"),

@@ -27,6 +27,24 @@ def test_ten_thousand_chained_operations():
     del y  # freeing a long chain must not exhaust the stack either
 
 
+def test_numbers_without_a_dtype_are_float32_or_take_on_that_of_the_others():
+    for plain in (1.5, [1.0, 2.0], [[1], [2.5]], (1, 2), True):
+        assert mx.Tensor(plain).dtype == np.float32
+    for array in (np.float64(1.5), np.ones(2), [np.float64(1), 2.0], [np.ones(2), np.ones(2)]):
+        assert mx.Tensor(array).dtype == np.float64
+    np.testing.assert_array_equal((mx.Tensor([1, 2]) + mx.Tensor([1.0, 2.5])).value, np.float32([2, 4.5]))
+    for number in (0.1, 2**24 + 1, [0.1], np.int64(2**24 + 1)):  # not by way of float32
+        np.testing.assert_array_equal((mx.Tensor(np.ones(1)) * number).value, np.ones(1) * number)
+
+
+def test_the_truth_of_a_tensor_is_that_of_its_only_value():
+    assert mx.Tensor([2.0])
+    assert not mx.Tensor(0)
+    assert bool(mx.Tensor(np.ones((1, 1))) - 1) is False
+    with pytest.raises(ValueError, match="truth value of an array with more than one element is ambiguous"):
+        bool(mx.Tensor([1.0, 2.0]))
+
+
 def test_a_tensor_used_twice_gets_the_sum():
     x = tensor(3)
     g = mx.backward(x * x + x)

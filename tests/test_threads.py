@@ -11,13 +11,17 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 import threadpoolctl
 
+import minixai as mx
+from minixai.bootstrap import mean_interval
 from minixai.kernels import threads
+from minixai.signal.estimators import RandomEstimator, ridge
 from tests.kernel_calls import bits, every_kernel
 
 pytestmark = pytest.mark.usefixtures("number_of_threads")
@@ -286,6 +290,51 @@ def test_blas_is_restored_after_many_concurrent_callers() -> None:
     for caller in [start(call_often) for _ in range(6)]:
         caller.result(SECONDS)
     assert blas_threads() == {2}
+
+
+def criterion() -> np.ndarray:
+    net = mx.nn.Sequential(mx.nn.Linear(120, 40, rng=0), mx.nn.ReLU())
+    batches = np.random.default_rng(0).standard_normal((6, 100, 120)).astype(np.float32)
+    rho = mx.evaluate.quality(net, list(batches[:4]), batches[4:], units=None, progress=False, draws=20)
+    return np.concatenate([*rho.units.values(), *rho.rho.values(), rho.resampled], axis=None)
+
+
+def by_descent() -> np.ndarray:
+    net = mx.nn.Sequential(mx.nn.Linear(120, 40, rng=0), mx.nn.ReLU())
+    batches = np.random.default_rng(0).standard_normal((6, 100, 120)).astype(np.float32)
+    optimiser = partial(mx.nn.Adam, lr=1e-2)
+    options = {"units": None, "progress": False, "draws": 20, "optimiser": optimiser}
+    return np.stack([*mx.evaluate.quality(net, list(batches[:4]), batches[4:], **options).rho.values()])
+
+
+RNG = np.random.default_rng(0)
+A, B = RNG.standard_normal((3, 150, 170)).astype(np.float32), RNG.standard_normal((3, 170, 160), np.float32)
+X, W = RNG.standard_normal((2000, 300)), RNG.standard_normal(30_000)
+
+USES_OF_BLAS: dict[str, Callable[[], np.ndarray]] = {
+    "matmul": lambda: mx.ops.matmul(A, B).value,
+    "matmul's VJP": lambda: mx.backward((y := mx.ops.matmul(a := mx.Tensor(A), B)), y.value)[a],
+    "adaptive_avg_pool2d": lambda: mx.ops.adaptive_avg_pool2d(A[None], output_size=60).value,
+    "ridge": lambda: ridge(X, X[:, 0] ** 2, l2=0.1)[0],
+    "RandomEstimator": lambda: RandomEstimator(W).pattern,
+    "mean_interval": lambda: np.stack(mean_interval(X[:, :50], draws=300)),
+    "quality": criterion,
+    "quality by descent": by_descent,
+}
+
+
+@pytest.mark.parametrize("name", USES_OF_BLAS)
+def test_results_have_the_same_bits_with_any_number_of_blas_threads(name: str) -> None:
+    if not blas_threads():
+        pytest.skip("platform: threadpoolctl finds no BLAS here whose threads it can limit")
+    results = []
+    for number in (1, 2, 4):
+        limits = in_passing_thread(partial(threadpoolctl.threadpool_limits, number, user_api="blas"))
+        try:
+            results.append(bits(USES_OF_BLAS[name]()))
+        finally:
+            in_passing_thread(limits.restore_original_limits)
+    assert results == [results[0]] * 3
 
 
 # Kernels from several threads and processes

@@ -52,15 +52,29 @@ def call(name: str, *inputs: np.ndarray, paths: tuple[int, ...] = (0,), **settin
 
 MAPS, X = normal(2, 4, 6, 6), normal(3, 4)
 CALLS = [
-    *(call(name, X) for name in ("relu", "leaky_relu", "sigmoid", "tanh", "softplus", "step", "exp")),
+    *(call(name, 4 * X) for name in ("relu", "relu6", "leaky_relu", "elu", "sigmoid", "tanh", "softplus")),
+    *(call(name, 4 * X) for name in ("silu", "gelu", "hardsigmoid", "hardswish", "step", "exp")),
     call("log", np.abs(X) + 1),
-    call("power", X, exponent=3),
+    call("power", X, np.array(3.0)),
+    call("power", np.array(2.0), X, paths=(1,)),
+    call("power", np.abs(X) + 1, normal(4, seed=1), paths=(0, 1)),
     call("softmax", X),
     call("log_softmax", X, axis=0),
     call("cross_entropy", X, labels=np.array([0, 3, 1])),
     call("mean_squared_error", X, normal(3, 4, seed=1)),
     call("linear", X, normal(5, 4), normal(5)),
     call("conv2d", MAPS, normal(6, 2, 3, 3), normal(6), stride=2, padding=1, groups=2),
+    call("conv1d", MAPS[..., 0], normal(6, 2, 3), normal(6), stride=2, padding=1, groups=2),
+    call(
+        "conv_transpose2d",
+        MAPS,
+        normal(4, 3, 3, 2),
+        normal(6),
+        stride=2,
+        padding=1,
+        output_padding=1,
+        groups=2,
+    ),
     call("matmul", X, normal(4, 5)),
     call("matmul", X, normal(4, 5), paths=(0, 1)),
     *(call(name, X, normal(4, seed=1)) for name in ("add", "subtract", "multiply", "divide")),
@@ -70,16 +84,26 @@ CALLS = [
     call("negative", X),
     call("batch_norm", MAPS, normal(4), normal(4, seed=1), mean=normal(4), variance=np.ones(4) / 3),
     call("batch_norm", MAPS, normal(4), normal(4, seed=1)),
+    call("layer_norm", MAPS, normalized_shape=(6, 6)),
+    call("group_norm", MAPS, num_groups=2),
     call("max_pool2d", MAPS, kernel_size=3, stride=2, padding=1),
     call("avg_pool2d", MAPS, kernel_size=3, stride=2, padding=1),
     call("avg_pool2d", MAPS, kernel_size=3, padding=1, count_include_pad=False),
     call("adaptive_avg_pool2d", MAPS, output_size=(4, 5)),
+    call("adaptive_avg_pool2d", MAPS, output_size=(7, 9)),
+    call("adaptive_max_pool2d", MAPS, output_size=(4, 8)),
+    call("upsample", MAPS, size=(8, 5)),
+    call("upsample", MAPS, scale_factor=1.5, mode="bilinear"),
+    call("upsample", MAPS, size=(8, 5), mode="bilinear", align_corners=True),
     call("p_norm_pool2d", MAPS, kernel_size=2, p=3),
     call(
         "max_unpool2d", normal(2, 4, 3, 3), switches=np.tile(np.arange(9) // 2, 8).reshape(2, 4, 3, 3), size=5
     ),
     call("sum", MAPS, axis=(2, 3)),
+    call("sum", MAPS, axis=(-1, 1), keepdims=True),
     call("mean", MAPS, axis=1),
+    call("mean", MAPS, axis=(-2, -1)),
+    call("mean", MAPS),
     call("max", MAPS, axis=2),
     call("reshape", X, shape=(2, 6)),
     call("transpose", MAPS, axes=(0, 2, 3, 1)),
@@ -172,10 +196,28 @@ def affine(f: Call) -> bool:
         return is_linear(lambda x: f(x) - zero, *f.xs)
 
 
+def product(f: Call) -> bool:
+    with np.errstate(invalid="ignore"):  # of powers of negative numbers: NaN, and so not linear
+        return not is_linear(f, *f.xs) and (len(f.paths) > 1 or not affine(f))
+
+
 def normalise(f: Call) -> bool:
     """What is added, or multiplied, to all is divided out again."""
     same = [f(*(change(x) for x in f.xs)) for change in (lambda x: x + 3, lambda x: 4 * x)]
     return any(np.allclose(y, f(*f.xs), atol=1e-4) for y in same)
+
+
+def standardise(f: Call) -> bool:
+    """Rows of x, as many as what is saved has entries, have the mean 0 and the saved spread is theirs."""
+    (x,) = f.xs
+    tensor = Tensor(x)
+    y = f.op(tensor, **f.settings)
+    if y.node is None or np.ndim(y.node.saved) != 2:
+        return False
+    rows = x.reshape(len(y.node.saved), -1)
+    centred = (rows - rows.mean(axis=1, keepdims=True)) * y.node.saved
+    spread = y.value.reshape(rows.shape).std(axis=1)
+    return np.allclose(y.value.reshape(rows.shape), centred) and np.allclose(spread, 1, atol=1e-3)
 
 
 def link(f: Call) -> bool:
@@ -198,8 +240,9 @@ CLAIMS: dict[Trait, Callable[[Call], bool]] = {
     Trait.AFFINE: lambda f: affine(f) and is_entry_by_entry(f),
     Trait.SUM: lambda f: len(f.paths) > 1 and is_linear(f, *f.xs),
     Trait.HOMOGENEOUS: is_homogeneous,
-    Trait.PRODUCT: lambda f: not is_linear(f, *f.xs) and (len(f.paths) > 1 or not affine(f)),
+    Trait.PRODUCT: product,
     Trait.NORMALISE: normalise,
+    Trait.STANDARDISE: standardise,
     Trait.LOSS: lambda f: f(*f.xs).ndim == 0,
     Trait.LINK: link,
 }
@@ -242,9 +285,15 @@ def test_what_a_trait_claims(one: Call, trait: Trait) -> None:
         ("conv2d", Trait.MOVE),
         ("exp", Trait.HOMOGENEOUS),
         ("tanh", Trait.LINK),
+        ("gelu", Trait.RECTIFIER),
+        ("hardsigmoid", Trait.AFFINE),
+        ("conv_transpose2d", Trait.UNITS),
+        ("layer_norm", Trait.GATE),
+        ("group_norm", Trait.AFFINE),
         ("add", Trait.POOL),
         ("negative", Trait.POOL),
         ("exp", Trait.NORMALISE),
+        ("softmax", Trait.STANDARDISE),
     ],
 )
 def test_a_false_claim_is_noticed(name: str, trait: Trait) -> None:

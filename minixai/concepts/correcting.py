@@ -12,8 +12,9 @@ from minixai.concepts.directions import Split, split
 from minixai.concepts.fitting import Concept
 from minixai.context import edited
 from minixai.errors import ShapeError
-from minixai.methods.question import check_model
 from minixai.nn import Module
+from minixai.nn.module import check_model
+from minixai.settings import one_of
 from minixai.tape import Tensor
 from minixai.typing import Array
 
@@ -55,8 +56,7 @@ def clarc(
     Anders et al. 2022, arXiv 1912.11425; with patterns, Pahde et al. 2025, arXiv 2202.03482.
     """
     check_model("clarc", model)
-    if mode not in get_args(Mode):
-        raise ValueError(f"clarc: mode is {mode!r}, expected 'projective' or 'augmentative'")
+    one_of("clarc", "mode", mode, get_args(Mode))
     w, a = split("clarc", concept.pattern, concept.filter, direction)
     concept.check_found("clarc")
     module = dict(model.named_modules()).get(str(concept.layer))

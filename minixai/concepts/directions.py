@@ -6,6 +6,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from minixai.settings import one_of
 from minixai.typing import Array
 
 __all__ = [
@@ -16,7 +17,6 @@ __all__ = [
     "Direction",
     "Split",
     "checked_classifier",
-    "checked_direction",
     "direction_of",
     "directions_of",
     "split",
@@ -32,19 +32,9 @@ SPLITS: tuple[Split, ...] = get_args(Split)
 RIDGE = 0.01  # the penalty, in units of the mean variance along the directions that the samples span
 
 
-def checked_direction(call: str, direction: Any) -> Direction:
-    """The direction, or a ValueError."""
-    if direction not in DIRECTIONS:
-        raise ValueError(f"{call}: direction is {direction!r}, expected 'pattern' or 'filter'")
-    found: Direction = direction
-    return found
-
-
-def checked_classifier(call: str, classifier: Any) -> Classifier:
-    """The classifier, or a ValueError; ImportError where it needs scikit-learn, which is not installed."""
-    if classifier not in CLASSIFIERS:
-        raise ValueError(f"{call}: classifier is {classifier!r}, expected one of {', '.join(CLASSIFIERS)}")
-    if classifier != "ridge":
+def checked_classifier(call: str, classifier: Classifier) -> Classifier:
+    """The classifier; ImportError where it needs scikit-learn, which is not installed."""
+    if one_of(call, "classifier", classifier, CLASSIFIERS) != "ridge":
         try:
             import sklearn  # noqa: F401
         except ImportError:
@@ -52,8 +42,7 @@ def checked_classifier(call: str, classifier: Any) -> Classifier:
                 f"{call}: classifier {classifier!r} needs scikit-learn, which is missing: "
                 'pip install "minixai[lessons]", or take "ridge"'
             ) from None
-    found: Classifier = classifier
-    return found
+    return classifier
 
 
 def direction_of(direction: Direction, h: Array, others: Array, classifier: Classifier = "ridge") -> Array:
@@ -116,13 +105,12 @@ def unit(v: Array) -> Array:
     return v / length if length else v
 
 
-def split(call: str, pattern: Array, weight: Array, direction: Any) -> tuple[Array, Array]:
-    """w and a, with wᵀa = 1, that take h apart as a·wᵀh + rest; ValueError for another direction.
+def split(call: str, pattern: Array, weight: Array, direction: Split) -> tuple[Array, Array]:
+    """w and a, with wᵀa = 1, that take h apart as a·wᵀh + rest; an error for another direction.
 
     "pattern" and "filter": both are that one. "signal": w reads by the filter, a is the pattern.
     """
-    if direction not in SPLITS:
-        raise ValueError(f"{call}: direction is {direction!r}, expected one of {', '.join(SPLITS)}")
+    one_of(call, "direction", direction, SPLITS)
     w = pattern if direction == "pattern" else weight
     a = weight if direction == "filter" else pattern
     return w, a / np.sum(w * a)

@@ -15,16 +15,15 @@ from minixai.concepts.directions import (
     Classifier,
     Direction,
     checked_classifier,
-    checked_direction,
     direction_of,
     unit,
 )
 from minixai.concepts.layer import Pool, checked_pool, features
 from minixai.errors import ShapeError, warn
-from minixai.methods.question import check_model
 from minixai.methods.unit import Layer, Unit
 from minixai.nn import Module
-from minixai.settings import whole_number
+from minixai.nn.module import check_model
+from minixai.settings import one_of, whole_number
 from minixai.typing import Array
 
 if TYPE_CHECKING:
@@ -103,7 +102,7 @@ class Concept:
 
     def direction(self, direction: Direction) -> Array:
         """The pattern or the filter, by name."""
-        found: Array = getattr(self, checked_direction("Concept.direction", direction))
+        found: Array = getattr(self, one_of("Concept.direction", "direction", direction, DIRECTIONS))
         return found
 
     def check_found(self, call: str) -> None:

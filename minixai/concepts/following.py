@@ -11,13 +11,14 @@ import numpy as np
 from minixai.concepts.directions import Split, split
 from minixai.concepts.fitting import Concept
 from minixai.context import apart
-from minixai.errors import ShapeError
+from minixai.errors import ShapeError, speaking_as
 from minixai.methods.explanation import Explanation
 from minixai.methods.ledger import Ledger, Row, row_of, watched
 from minixai.methods.question import Answer, Question
+from minixai.methods.relevance import checked_table, default_table
 from minixai.methods.unit import select_unit
 from minixai.nn import Module
-from minixai.rules import Rules, epsilon_plus
+from minixai.nn.module import traced
 from minixai.rules.shares import per_image
 from minixai.tape import Rule, Tensor, backward
 from minixai.typing import Array
@@ -67,7 +68,7 @@ def relevance(
         model, x, target: as all methods take them.
         concept: of `concepts.fit`, of a layer that all relevance passes.
         rules: a table, taken as a strict one, such as `rules.composite(…)`, or
-            `rules.pattern_attribution(patterns)`; None means `rules.epsilon_plus()`, as in `methods.lrp`.
+            `rules.pattern_attribution(patterns)`; None means those of `methods.lrp` without rules.
         direction: "pattern" takes the pattern for a and w, "filter" the filter; "signal" reads by the filter
             (w) what lies along the pattern (a).
 
@@ -84,11 +85,12 @@ def relevance(
     ask = Question("relevance", model, x, target, seed="value")
     w, a = split("relevance", concept.pattern, concept.filter, direction)
     concept.check_found("relevance")
-    table = Rules(epsilon_plus() if rules is None else rules, strict=True)
+    table, how = default_table(ask) if rules is None else (checked_table(ask.call, rules), "")
+    table.strict = True
     leaf = Tensor(ask.x)
 
     def walked() -> tuple[Array, Array, list[Row], Array]:
-        output, layers = model.trace(leaf)
+        output, layers = traced(ask.call, model, leaf)
         logit = select_unit(ask.call, output, layers, ask.target).tensor
         inner = select_unit(ask.call, output, layers, layer=concept.layer).tensor
         # With the leaf in wrt, the rules know what lies before the layer.
@@ -98,9 +100,10 @@ def relevance(
         below = watched(table, lambda *seen: rows.append(row_of(*seen)), True, len(ask.x))
         return came, kept, rows, backward(inner, kept, below, wrt=[leaf])[leaf]
 
-    came, kept, rows, map_ = apart(walked, recording=True)
+    with speaking_as(ask.call, "backward", "patterns"):
+        came, kept, rows, map_ = apart(walked, recording=True)
     ledger = Ledger(per_image(came), rows, per_image(map_))
-    answer = Answer(map_, ledger, quantity=f"the concept in {concept.unit}")
+    answer = Answer(map_, ledger, quantity=f"the concept in {concept.unit}", how=how)
     explanation = ask.explanation("relevance", "attribution", answer)
     explanation.warn_of_zeros()
     return ConceptRelevance(explanation, per_image(came), per_image(kept))

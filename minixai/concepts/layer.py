@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 
 from minixai.context import apart
 from minixai.methods.unit import Chosen, Layer, Unit, select_unit
 from minixai.nn import Module
+from minixai.nn.module import traced
+from minixai.settings import one_of
 from minixai.tape import Tensor, backward
 from minixai.typing import Array
 
@@ -19,20 +21,17 @@ BATCH = 64  # images at a time: a tape is as large as all layers
 Pool = Literal["mean"] | None
 
 
-def checked_pool(call: str, pool: Any) -> Pool:
-    """The pool, or a ValueError."""
-    if pool is not None and pool not in get_args(get_args(Pool)[0]):
-        raise ValueError(f"{call}: pool is {pool!r}, expected 'mean' or None")
-    found: Pool = pool
-    return found
+def checked_pool(call: str, pool: Pool) -> Pool:
+    """The pool; TypeError or ValueError for another."""
+    return None if pool is None else one_of(call, "pool", pool, ("mean",))
 
 
 def features(call: str, model: Module, layer: Layer, x: Array, pool: Pool) -> tuple[Array, Unit]:
     """(n, …) float64: a layer's output, with pool "mean" the mean over places, (n, channels); its name."""
 
     def of_batch(leaf: Tensor) -> tuple[Array, Unit]:
-        output, layers = model.trace(leaf, record=False)
-        chosen = select_unit(call, model.check_output(call, output), layers, layer=layer)
+        output, layers = traced(call, model, leaf, record=False)
+        chosen = select_unit(call, output, layers, layer=layer)
         values = chosen.tensor.value.astype(np.float64)
         places = values[0, 0].size if values.ndim > 2 else 1
         return over_places(values, pool) / (places if pool else 1), chosen.unit
@@ -49,8 +48,7 @@ def gradients(call: str, model: Module, layer: Layer, x: Array, target: Any, poo
 
     def of_batch(leaf: Tensor) -> Array:
         def chosen() -> tuple[Chosen, Chosen]:
-            output, layers = model.trace(leaf)
-            output = model.check_output(call, output)
+            output, layers = traced(call, model, leaf)
             return select_unit(call, output, layers, target), select_unit(call, output, layers, layer=layer)
 
         logit, inner = apart(chosen, recording=True)

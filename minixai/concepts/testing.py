@@ -11,19 +11,19 @@ import numpy as np
 from minixai.columns import aligned
 from minixai.concepts.chance import LEVEL, holm, t_test
 from minixai.concepts.directions import (
+    DIRECTIONS,
     Classifier,
     Direction,
     checked_classifier,
-    checked_direction,
     directions_of,
 )
 from minixai.concepts.fitting import Concept, concept_in, images_of
 from minixai.concepts.layer import Pool, checked_pool, features, gradients
 from minixai.kernels.threads import for_each
-from minixai.methods.question import check_model
 from minixai.methods.unit import Layer
 from minixai.nn import Module
-from minixai.settings import whole_number
+from minixai.nn.module import check_model
+from minixai.settings import one_of, whole_number
 from minixai.typing import Array
 
 if TYPE_CHECKING:
@@ -166,7 +166,8 @@ def tcav(
 
     Kim et al. 2018, arXiv 1711.11279; "pattern": Pahde et al. 2025, arXiv 2202.03482.
     """
-    direction, classifier = checked_direction("tcav", direction), checked_classifier("tcav", classifier)
+    one_of("tcav", "direction", direction, DIRECTIONS)
+    checked_classifier("tcav", classifier)
     pool, seed = checked_pool("tcav", pool), whole_number("tcav", "seed", seed, least=0)
     runs = whole_number("tcav", "runs", runs, least=2)
     random = whole_number("tcav", "random", random, least=LEAST_RANDOM)

@@ -7,16 +7,20 @@ The dot in a master's name keeps it from being taken for a module.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import re
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from minixai.files import write_whole
+from minixai.settings import whole_number
 
 __all__ = ["METADATA", "lay_out", "masters", "nbgrader_of", "notebook_from", "notebook_of", "seeds_of"]
 
@@ -51,10 +55,12 @@ def lay_out(folder: str | Path, seed: int = 0, coursework: str | Path = COURSEWO
 
     seed: the teacher's own number; it varies weights, data and expected numbers.
     coursework: a folder with a folder for each piece, in which its master is.
-    Returns the names of the assignments. The folder must be new or empty; it is made whole or not at all.
+    Returns the names of the assignments. The folder must be new or empty, and keeps its permissions; it is
+    filled whole or left as it was.
 
     Raises:
-        ValueError: the folder is not empty, the seed is negative, or there are no masters.
+        ValueError: the folder is not empty, nbgrader cannot work in it, the seed is negative, or there are no
+            masters.
         ImportError: nbgrader or jupytext is not installed (the extra `course`).
         OSError: the folder cannot be written.
     """
@@ -62,39 +68,58 @@ def lay_out(folder: str | Path, seed: int = 0, coursework: str | Path = COURSEWO
     for library in ("nbgrader", "jupytext"):
         if importlib.util.find_spec(library) is None:
             raise ImportError(f"course: {library} is not installed (pip install -e '.[course]')")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ValueError(f"course: {folder} is not an empty folder, expected a new one")
+    whole_number("course", "seed", seed, least=0)
     pieces = masters(coursework)
     if not pieces:
         raise ValueError(f"course: {coursework} has no folder with a {MASTER}")
-    with tempfile.TemporaryDirectory() as made:
-        course = Path(made) / "course"
-        (course / "source").mkdir(parents=True)
+    _check_name(folder)
+    with _filled_whole(folder) as course:
+        (course / "source").mkdir()
         write_whole("course", course / "nbgrader_config.py", CONFIG.encode())
         for name, master in pieces.items():
             _write_source(course, name, notebook_of(master, seed))
         _release(course, list(pieces))
-        _move(course, folder)
     return list(pieces)
 
 
-def _move(course: Path, folder: Path) -> None:
-    """Copy beside the folder, then rename: it holds the whole course or is as it was."""
+def _check_name(folder: Path) -> None:
+    """An error where nbgrader would not find its files, by a pattern, or its database, by a URL."""
+    path = str(folder.resolve())
+    if wrong := [c for c in path if c in "*?[%" or not c.isprintable()]:
+        raise ValueError(f"course: nbgrader cannot work in {path!r}, for it has {wrong[0]!r} in its name")
+
+
+@contextmanager
+def _filled_whole(folder: Path) -> Iterator[Path]:
+    """A new folder within this one, whose contents move up into it at the end; or nothing is left of it.
+
+    So an empty folder stays the one that it is, with its permissions, wherever it is mounted or linked.
+    """
+    new = [path for path in (folder, *folder.parents) if not path.exists()]
+    moved: list[Path] = []
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent) as beside:
-            copied = shutil.copytree(course, Path(beside) / "course")
-            if folder.exists():
-                folder.rmdir()
-            copied.rename(folder)
-    except OSError as error:
-        raise OSError(error.errno, f"course: cannot write {folder}: {error.strerror}") from error
+        with contextlib.suppress(FileExistsError, NotADirectoryError):
+            folder.mkdir(parents=True, exist_ok=True)
+        if not folder.is_dir() or any(path.name != "lost+found" for path in folder.iterdir()):
+            raise ValueError(f"course: {folder} is not an empty folder, expected a new one")
+        with tempfile.TemporaryDirectory(dir=folder.resolve(), prefix="unfinished-") as beside:
+            yield Path(beside)
+            for made in sorted(Path(beside).iterdir()):
+                moved.append(made.rename(folder / made.name))
+    except BaseException as error:
+        for made in moved:
+            shutil.rmtree(made) if made.is_dir() else made.unlink()
+        for path in new:
+            with contextlib.suppress(OSError):
+                path.rmdir()
+        if isinstance(error, OSError) and error.filename is not None:
+            raise OSError(error.errno, f"course: cannot write {folder}: {error.strerror}") from error
+        raise
 
 
 def seeds_of(seed: int) -> tuple[int, int]:
     """The numbers that stand for SEED and HIDDEN_SEED in the term of a teacher's seed."""
-    if seed < 0:
-        raise ValueError(f"course: seed is {seed}, expected at least 0")
+    whole_number("course", "seed", seed, least=0)
     shown, hidden = np.random.SeedSequence(seed).generate_state(2)
     return int(shown) % 10_000, int(hidden)
 
@@ -148,4 +173,6 @@ def _release(course: Path, assignments: list[str]) -> None:
         done = api.generate_assignment(assignment)
         if not done["success"]:
             said = done.get("error") or done["log"]
+            cause = re.search(r"^[\w.]+(?:Error|Exception): .*", said, re.MULTILINE)
+            said = cause[0] if cause else said
             raise ValueError(f"course: nbgrader made no student version of {assignment}: {said}")

@@ -10,7 +10,7 @@ from typing import IO
 
 import numpy as np
 
-from minixai.data._reading import one_error
+from minixai.data._reading import one_error, open_file
 from minixai.errors import FileFormatError
 
 _CODEBOOK = 256
@@ -42,7 +42,7 @@ def read_deep_compression(
     Reference: Han, Mao, Dally, Deep Compression, ICLR 2016, arXiv 1510.00149, section 3.
     """
     path = Path(path)
-    with path.open("rb") as file, one_error("read_deep_compression", path):
+    with open_file("read_deep_compression", path) as file, one_error("read_deep_compression", path):
         counts = _read_counts(file, path, shapes)
         return [
             _read_layer(file, count, shape, f"read_deep_compression: {path}: layer {i}")

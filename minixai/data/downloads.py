@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, Any, NamedTuple
+from urllib.parse import urlsplit
 
 from minixai.errors import FileFormatError, WeightsNotFoundError
+from minixai.files import locked, write_whole
+
+STALLED = 20  # seconds without a byte, after which a download ends
 
 
 class _Source(NamedTuple):
@@ -61,7 +68,8 @@ def fetch(name: str) -> Path:
     """Find a file of weights or data on this machine, or download it; its SHA-256 is checked every time.
 
     Looked for in the folder that the environment variable MINIXAI_DATA names, then in the user's cache
-    folder, where a download is kept too.
+    folder, where a download is kept too. A download ends when the server sends nothing for 20 s, or
+    more than the file should have; processes that want the same file wait for the first of them.
 
     Parameters
     ----------
@@ -75,9 +83,7 @@ def fetch(name: str) -> Path:
     if name not in _SOURCES:
         raise ValueError(f"fetch: no file {name!r} is known, expected one of {', '.join(_SOURCES)}")
     source = _SOURCES[name]
-    path = find(name)
-    if path is None:
-        return _download(name, source)
+    path = find(name) or _download(name, source)
     _check(path, source)
     return path
 
@@ -116,19 +122,83 @@ def _check(path: Path, source: _Source) -> None:
 
 
 def _download(name: str, source: _Source) -> Path:
+    """Put the file into the cache, unless another process does so meanwhile."""
+    path = _cache() / name
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with locked("fetch", path, wait=True):
+            if not path.exists():
+                write_whole("fetch", path, _content(source, path.with_name(f".{path.name}.part")))
+    # No connection, no such page, no place to write; or pooch's ValueError for another hash.
+    except (OSError, ValueError) as error:
+        raise WeightsNotFoundError(
+            f"fetch: {name} ({source.size} bytes) is not on this machine, and could not be downloaded from "
+            f"{urlsplit(source.url).netloc} ({error}). Get it from {source.url} and put it at {places(name)}."
+        ) from error
+    return path
+
+
+def _content(source: _Source, folder: Path) -> bytes:
+    """What is downloaded, by way of a folder of its own: a killed process leaves it to the next one."""
     import pooch
 
+    shutil.rmtree(folder, ignore_errors=True)
     cache = pooch.create(
-        path=_cache(),
+        path=folder,
         base_url="",
-        registry={name: f"sha256:{source.sha256}"},
-        urls={name: source.url},
+        registry={"file": f"sha256:{source.sha256}"},
+        urls={"file": source.url},
         retry_if_failed=2,
     )
     try:
-        return Path(cache.fetch(name))
-    except (OSError, ValueError) as error:  # no connection, no such page, no place to write; or a wrong hash
-        raise WeightsNotFoundError(
-            f"fetch: {name} ({source.size} bytes) is not on this machine, and could not be downloaded "
-            f"({error}). Get it from {source.url} and put it at {places(name)}."
-        ) from error
+        return Path(cache.fetch("file", downloader=partial(_get, source.size))).read_bytes()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _get(size: int, url: str, path: str, _: Any) -> None:
+    """Download `size` bytes. OSErrors, which pooch takes as final, end what is larger or stands still."""
+    import pooch
+
+    with contextlib.ExitStack() as stack, open(path, "wb") as file:
+
+        def check_size(answer: Any, **_: Any) -> None:
+            stack.callback(answer.close)
+            promised = answer.headers.get("Content-Length", str(size))
+            if (
+                answer.status_code == 200
+                and "Content-Encoding" not in answer.headers
+                and promised != str(size)
+            ):
+                raise OSError(f"the server offers {promised} bytes, expected {size}")
+
+        get = pooch.HTTPDownloader(
+            timeout=STALLED, headers={"Accept-Encoding": "identity"}, hooks={"response": check_size}
+        )
+        try:
+            get(url, _Bounded(file, size), None)
+        except OSError as error:
+            if any(isinstance(each, TimeoutError) for each in _causes(error)):
+                raise TimeoutError(f"the server sent nothing for {STALLED} s") from error
+            raise
+
+
+class _Bounded(NamedTuple):
+    """A file that takes no more than so many bytes."""
+
+    file: IO[bytes]
+    size: int
+
+    def write(self, piece: bytes) -> None:
+        if self.file.tell() + len(piece) > self.size:
+            raise OSError(f"the server sent more than the expected {self.size} bytes")
+        self.file.write(piece)
+
+    def flush(self) -> None:
+        """At the end is early enough."""
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error:
+        yield error
+        error = error.__cause__ or error.__context__

@@ -10,7 +10,7 @@ from typing import IO, cast
 
 import numpy as np
 
-from minixai.data._reading import MAX_DEFLATE_RATIO, one_error, read_up_to
+from minixai.data._reading import MAX_DEFLATE_RATIO, one_error, open_file, read_up_to
 from minixai.errors import FileFormatError
 
 _DTYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -30,7 +30,7 @@ def read_idx(path: str | os.PathLike[str]) -> np.ndarray:
         more than the file can hold is refused before any memory is taken.
     """
     path = Path(path)
-    with path.open("rb") as file, one_error("read_idx", path):
+    with open_file("read_idx", path) as file, one_error("read_idx", path):
         file_size = os.fstat(file.fileno()).st_size
         gzipped = file.peek(2)[:2] == b"\x1f\x8b"
         stream = cast(IO[bytes], gzip.GzipFile(fileobj=file)) if gzipped else file

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from minixai import kernels
 from minixai.errors import ShapeError
 
 
@@ -110,7 +111,7 @@ def _resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
     Blurring and bilinear sampling act on each axis alone, so both together are a matrix for each axis.
     """
     rows, columns = _sampling(image.shape[0], height), _sampling(image.shape[1], width)
-    return np.stack([rows @ channel @ columns.T for channel in np.moveaxis(image, 2, 0)], axis=2)
+    return np.moveaxis(kernels.product.between(rows, np.moveaxis(image, 2, 0), columns), 0, 2)
 
 
 def _sampling(n: int, m: int) -> np.ndarray:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 
-from minixai.data._reading import one_error
+from minixai.data._reading import one_error, open_file
+from minixai.data.arrays import write_safetensors
+from minixai.data.safetensors import stored_arrays
+from minixai.data.stored import Source
 from minixai.errors import FileFormatError
-from minixai.files import write_whole
 
 __all__ = ["digest", "read_sealed", "write_sealed"]
 
@@ -30,33 +32,32 @@ def write_sealed(
     ValueError : `path` does not end in `.safetensors`.
     OSError : the folder is missing or cannot be written, or the disk is full.
     """
-    from safetensors.numpy import save_file
-
-    path = Path(path)
-    if path.suffix != ".safetensors":
-        raise ValueError(f"write_sealed: {path} ends in {path.suffix!r}, expected '.safetensors'")
-    contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-    # In one string, since the library writes several in any order, and equal content should be equal bytes.
-    metadata = {"about": json.dumps({**about, "sha256": digest(contiguous, about)}, sort_keys=True)}
-    write_whole("write_sealed", path, lambda unfinished: save_file(contiguous, unfinished, metadata))
+    metadata = {"about": json.dumps({**about, "sha256": digest(arrays, about)}, sort_keys=True)}
+    write_safetensors("write_sealed", Path(path), arrays, metadata)
 
 
-def read_sealed(path: str | os.PathLike[str], format: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+def read_sealed(
+    path: str | os.PathLike[str], format: str, check: Callable[[dict[str, str]], None] | None = None
+) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """Read what `write_sealed` wrote: the arrays, and the strings about them.
+
+    check: called with these strings before the arrays are read; its errors are passed on.
 
     Raises
     ------
     FileFormatError : the file is truncated or altered, or it is of another format.
     """
-    from safetensors import safe_open
-
     path = Path(path)
-    with path.open("rb"), one_error("read_sealed", path), safe_open(path, "numpy") as file:
-        about = json.loads((file.metadata() or {}).get("about", "{}"))
-        if about.get("format") != format:
-            came = repr(about.get("format", "another format"))
-            raise FileFormatError(f"read_sealed: {path} is of {came}, expected {format!r}")
-        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    with open_file("read_sealed", path):
+        with one_error("read_sealed", path):
+            stored, metadata = stored_arrays(Source("read_sealed", path))
+            about = json.loads(metadata.get("about", "{}"))
+            came = about.get("format", "another format")
+        if came != format:
+            raise FileFormatError(f"read_sealed: {path} is of {came!r}, expected {format!r}")
+        if check:
+            check(about)
+        arrays = {name: np.asarray(array) for name, array in stored.items()}
     expected = about.pop("sha256", None)
     if digest(arrays, about) != expected:
         raise FileFormatError(f"read_sealed: {path} was altered: its SHA-256 is not the one that it names")
@@ -67,6 +68,7 @@ def digest(arrays: Mapping[str, np.ndarray], about: Mapping[str, str] | None = N
     """SHA-256 of all names, dtypes, shapes and values, and of strings about them."""
     sha = hashlib.sha256(json.dumps(dict(about or {}), sort_keys=True).encode())
     for name, array in sorted(arrays.items()):
-        sha.update(f"\n{name} {array.dtype.str} {array.shape}\n".encode())
-        sha.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+        dtype = array.dtype.newbyteorder("<")
+        sha.update(f"\n{name} {dtype.str} {array.shape}\n".encode())
+        sha.update(np.ascontiguousarray(array, dtype).reshape(-1).view(np.uint8).data)
     return sha.hexdigest()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
 
+from minixai.columns import printable
 from minixai.demo.drawing import save
 from minixai.demo.numbers import Params, angle_to, angles_in_words, fit_filter, sample_of
 from minixai.demo.pages import save_page
 from minixai.demo.windows import window
+from minixai.files import check_writable
 
 __all__ = ["add_arguments", "run"]
 
@@ -36,33 +38,34 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     """Run the demo with the options of `add_arguments`: save it, or show it where there is a display.
 
-    Returns:
-        The exit status: 0, or 2 after an error that is said on stderr.
+    Returns 0, the exit status.
+
+    Raises:
+        ValueError: a parameter is out of its range, or a file's suffix is not known.
+        OSError: the file cannot be written.
     """
-    try:
-        params = Params(
-            angle=args.angle,
-            mu=args.mu,
-            sigma=args.sigma,
-            noise=args.noise,
-            l2_per_point=args.l2,
-            points=args.points,
-            seed=args.seed,
-        )
-        path = args.save if args.html is None else args.html
-        if path is None:
-            if window(params):
-                return 0
-            print("minixai demo: no display here, so the picture goes to a file (--save FILE names another)")
-            path = FALLBACK
-        if args.html is None:
-            save(path, params)
-        else:
-            save_page(path, params)
-    except (ValueError, OSError) as error:
-        print(f"minixai demo: {error}", file=sys.stderr)
-        return 2
+    params = Params(
+        angle=args.angle,
+        mu=args.mu,
+        sigma=args.sigma,
+        noise=args.noise,
+        l2_per_point=args.l2,
+        points=args.points,
+        seed=args.seed,
+    )
+    path = args.save if args.html is None else args.html
+    if path is None:
+        if window(params):
+            return 0
+        print("minixai demo: no display here, so the picture goes to a file (--save FILE names another)")
+        path = FALLBACK
+    check_writable("--save" if args.html is None else "--html", Path(path))
+    if args.html is None:
+        save(path, params)
+    else:
+        save_page(path, params)
     sample = sample_of(params)
     fit = fit_filter(sample, params.l2_per_point)
-    print(f"saved {path}: {angles_in_words(*(angle_to(v, sample.a_s) for v in (fit.w, fit.pattern)))}")
+    angles = angles_in_words(*(angle_to(v, sample.a_s) for v in (fit.w, fit.pattern)))
+    print(f"saved {printable(path)}: {angles}")
     return 0

@@ -10,7 +10,7 @@ from minixai.columns import minus
 from minixai.data.signal_distractor import A_D_LENGTH, ToySample, toy
 from minixai.plot.distractor import Scene, Sweep
 from minixai.plot.sliders import Range
-from minixai.settings import finite_number
+from minixai.settings import finite_number, whole_number
 from minixai.signal import FilterEstimator, IdentityEstimator, LinearEstimator, ridge
 
 __all__ = [
@@ -34,6 +34,8 @@ RANGES = (
     Range("l2_per_point", "L2 λ/N", 0, 1, 0.05),
     Range("points", "number of points N", 100, 5000, 100),
 )
+LARGEST = 1e6  # of a parameter: far beyond, what is seen is rounding
+MOST_POINTS = 100_000
 SWEEP = 21  # fits in each sweep
 RESAMPLES = 40
 
@@ -56,9 +58,12 @@ class Params:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.points < 2:
-            raise ValueError(f"Params: points is {self.points}, expected at least 2")
-        finite_number("Params", "l2_per_point", self.l2_per_point, least=0)
+        whole_number("Params", "points", self.points, least=2, most=MOST_POINTS)
+        whole_number("Params", "seed", self.seed, least=0)
+        for name in ("angle", "mu"):
+            finite_number("Params", name, getattr(self, name), least=-LARGEST, most=LARGEST)
+        for name in ("sigma", "noise", "l2_per_point"):
+            finite_number("Params", name, getattr(self, name), least=0, most=LARGEST)
 
 
 def compute(params: Params) -> Scene:

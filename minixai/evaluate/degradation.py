@@ -21,14 +21,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minixai import kernels
 from minixai.bootstrap import mean_interval
 from minixai.columns import aligned, interval, minus
-from minixai.errors import ShapeError
+from minixai.errors import ShapeError, came
 from minixai.methods import Explanation
 from minixai.methods.question import Numbers, Question
 from minixai.nn import Module
 from minixai.ops.sizes import Size, check_images, pair
-from minixai.settings import finite_array, whole_number
+from minixai.settings import finite_array, one_of, whole_number
 from minixai.typing import Array
 
 if TYPE_CHECKING:
@@ -170,8 +171,7 @@ def degrade(
     mean of patches of one pixel.
     """
     ask = _ask("degrade", model, x, target, batch_size)
-    if order not in ORDERS:
-        raise ValueError(f"degrade: order is {order!r}, expected one of {', '.join(map(repr, ORDERS))}")
+    one_of("degrade", "order", order, ORDERS)
     size = pair("degrade", "patch", patch)
     patches = _patches(ask, size)
     filled, change = _filled(ask, fill, patches)
@@ -210,7 +210,9 @@ def insertion_deletion(
     """
     ask = _ask("insertion_deletion", model, x, target, batch_size)
     patches = _patches(ask, (1, 1))
-    (filled, deleted), (empty, inserted) = (_filled(ask, each, patches) for each in (fill, start))
+    (filled, deleted), (empty, inserted) = (
+        _filled(ask, each, patches, name) for name, each in (("fill", fill), ("start", start))
+    )
     ranks = _ranks(ask, attribution, patches, seed)
     total = ranks.shape[1]
     shares = min(whole_number(ask.call, "steps", steps), total)
@@ -235,7 +237,7 @@ def _patches(ask: Question, size: tuple[int, int]) -> Numbers:
     """(h, w): the number of the patch that each pixel belongs to, row by row from the upper left."""
     image = ask.x.shape[2:]
     if any(side > whole for side, whole in zip(size, image, strict=True)):
-        raise ValueError(f"{ask.call}: patch is {size}, larger than the image {image}")
+        raise ValueError(f"{ask.call}: patch is {size}, expected at most the image {image}")
     rows, columns = (np.arange(whole) // side for whole, side in zip(image, size, strict=True))
     return rows[:, None] * (columns[-1] + 1) + columns
 
@@ -266,23 +268,23 @@ def _heat(ask: Question, attribution: Any) -> Array:
     return heat.sum(axis=1) if heat.ndim == 4 else heat
 
 
-def _filled(ask: Question, fill: Any, patches: Numbers) -> tuple[Array, str]:
+def _filled(ask: Question, fill: Any, patches: Numbers, name: str = "fill") -> tuple[Array, str]:
     """(n, c, h, w): the images with every patch replaced, and what by, in words."""
     call, x = ask.call, ask.x
     if isinstance(fill, str):
         if fill == "blur":
             return _blurred(x), "a blurred copy"
         if fill != "patch mean":
-            raise ValueError(f"{call}: fill is {fill!r}, expected 'patch mean', 'blur' or numbers")
+            raise ValueError(f"{call}: {name} is {came(fill)}, expected 'patch mean', 'blur' or numbers")
         if patches.max() + 1 == patches.size:
-            raise ValueError(f"{call}: fill is 'patch mean', which is the pixel itself where patch is 1")
+            raise ValueError(f"{call}: {name} is 'patch mean', which is the pixel itself where patch is 1")
         return _patch_means(x, patches), "their mean"
-    filled = finite_array(call, "fill", fill, x.dtype)
+    filled = finite_array(call, name, fill, x.dtype)
     if filled.shape == x.shape:
         return filled, "another image"
     if filled.shape not in ((), x.shape[1:2]):
         raise ShapeError(
-            f"{call}: fill has shape {filled.shape}, expected a number, {x.shape[1]} of them or {x.shape}"
+            f"{call}: {name} has shape {filled.shape}, expected a number, {x.shape[1]} of them or {x.shape}"
         )
     words = f"{filled:g}" if filled.ndim == 0 else "one colour"
     return np.broadcast_to(filled.reshape(-1, 1, 1), x.shape), words
@@ -303,7 +305,7 @@ def _blurred(x: Array) -> Array:
         for side in x.shape[2:]
     )
     rows, columns = (weights / weights.sum(axis=1, keepdims=True) for weights in (rows, columns))
-    return (rows @ x @ columns.T).astype(x.dtype)
+    return kernels.product.between(rows, x, columns).astype(x.dtype)
 
 
 def _scores(

@@ -6,18 +6,20 @@ Zeiler and Fergus 2014, sections 4.1 (figure 5) and 4.3 (table 1).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minixai.arrays import as_array
 from minixai.data import Preprocess
-from minixai.errors import ShapeError, several_names
+from minixai.errors import ShapeError, came, several_names, speaking_as
 from minixai.evaluate.trace import Trace
-from minixai.methods.unit import Indices, Layer
+from minixai.methods.unit import Indices, Layer, check_layer, class_indices
 from minixai.nn import Module
-from minixai.settings import finite_array
+from minixai.nn.module import check_model
+from minixai.settings import finite_array, one_of
 from minixai.typing import Array
 
 if TYPE_CHECKING:
@@ -47,7 +49,8 @@ class InvarianceCurves:
         """
         from minixai.plot.invariance import curves
 
-        several_names("plot", "classes", classes)
+        if classes is not None:
+            several_names("plot", "classes", classes)
         names = [f"class {t}" if classes is None else classes[t] for t in self.target]
         distances = {str(layer): each for layer, each in self.distances.items()}
         xlabel = f"{self.transformation}, {UNITS[self.transformation]}"
@@ -78,19 +81,19 @@ def invariance_curves(
     Zeiler and Fergus 2014, figure 5.
     """
     call = "invariance_curves"
-    if transformation not in UNITS:
-        raise ValueError(f"{call}: transformation is {transformation!r}, expected one of {', '.join(UNITS)}")
-    steps = finite_array(call, "amounts", amounts, float)
-    if transformation == "scale" and min(amounts) <= 0:
-        raise ValueError(f"{call}: amounts holds the scale {min(amounts)}, expected above 0")
-    prepare = getattr(model, "preprocess", None) if preprocess is None else preprocess
-    if prepare is None:
-        raise ValueError(f"{call}: the model has no preprocess of its own, expected one")
+    check_model(call, model)
+    one_of(call, "transformation", transformation, UNITS)
+    steps = _steps(call, amounts, transformation)
+    prepare = _preparation(call, model, preprocess)
     layers = tuple(several_names(call, "layers", layers))
+    for layer in layers:
+        check_layer(call, model, layer, "layers")
+    photos = _photos(call, photos)
+    class_indices(call, target, len(photos))
     run = Trace(call, model, prepare(photos))
     classes, still = run.chosen(target).target, _features(run, layers)
     distances, probability = [], []
-    for amount in amounts:
+    for amount in steps:
         moved = prepare([_move(photo, transformation, amount) for photo in photos])
         run = Trace(call, model, moved)
         p, quantity = run.probabilities()
@@ -99,7 +102,7 @@ def invariance_curves(
         probability.append(p[np.arange(len(photos)), classes])
     return InvarianceCurves(
         transformation,
-        np.array(steps, float),
+        steps,
         {layer: each.T for layer, each in zip(layers, np.stack(distances, axis=1), strict=True)},
         np.stack(probability, axis=1),
         classes,
@@ -119,7 +122,9 @@ def correspondence(model: Module, x: Any, occluded: Any, layer: Layer) -> float:
     Zeiler and Fergus 2014, section 4.3.
     """
     call = "correspondence"
-    x, occluded = (model.check_input(call, each) for each in (x, occluded))
+    check_model(call, model)
+    check_layer(call, model, layer)
+    x, occluded = (model.check_input(call, each, name) for each, name in ((x, "x"), (occluded, "occluded")))
     if x.shape != occluded.shape or len(x) < 2:
         raise ShapeError(
             f"{call}: x {x.shape} and occluded {occluded.shape}, expected one shape, n at least 2"
@@ -127,6 +132,40 @@ def correspondence(model: Module, x: Any, occluded: Any, layer: Layer) -> float:
     whole, hidden = (Trace(call, model, each).features(layer) for each in (x, occluded))
     signs = np.sign(whole - hidden).reshape(len(x), -1)
     return float(sum((signs != each).mean(axis=1).sum() for each in signs))
+
+
+def _photos(call: str, photos: Any) -> list[np.ndarray]:
+    """The photos, each (h, w, 3) uint8."""
+    found = [as_array(call, "photos", photo) for photo in several_names(call, "photos", photos)]
+    for photo in found:
+        if photo.ndim != 3 or photo.shape[2] != 3 or photo.dtype != np.uint8:
+            came_as = f"{photo.dtype} of shape {photo.shape}"
+            raise ShapeError(f"{call}: photos holds {came_as}, expected several of uint8 (h, w, 3)")
+    return found
+
+
+def _steps(call: str, amounts: Any, transformation: str) -> Array:
+    """(k,) float64: amounts that a photo can be moved by."""
+    steps = np.array(finite_array(call, "amounts", amounts, np.float64))
+    if steps.ndim != 1 or not steps.size:
+        raise ValueError(f"{call}: amounts is {came(amounts)}, expected one or more numbers in a list")
+    if transformation == "scale" and steps.min() <= 0:
+        raise ValueError(f"{call}: amounts holds the scale {steps.min():g}, expected above 0")
+    return steps
+
+
+def _preparation(call: str, model: Module, preprocess: Any) -> Callable[[list[Any]], Array]:
+    """What makes inputs of photos; its errors begin with the call's name."""
+    prepare = getattr(model, "preprocess", None) if preprocess is None else preprocess
+    if not callable(prepare):
+        what = "None, and the model has none of its own" if prepare is None else came(prepare)
+        raise ValueError(f"{call}: preprocess is {what}, expected a minixai.data.Preprocess")
+
+    def prepared(photos: list[Any]) -> Array:
+        with speaking_as(call, "Preprocess"):
+            return np.asarray(prepare(photos))
+
+    return prepared
 
 
 def _features(run: Trace, layers: Sequence[Layer]) -> list[Array]:
@@ -139,7 +178,7 @@ def _move(photo: Any, transformation: str, amount: float) -> np.ndarray:
     """A photo shifted, scaled or rotated."""
     from PIL import Image
 
-    image = Image.fromarray(np.asarray(photo))
+    image = Image.fromarray(photo)
     shift = amount if transformation == "translation" else 0
     scale = amount if transformation == "scale" else 1
     angle = math.radians(amount) if transformation == "rotation" else 0

@@ -11,9 +11,10 @@ import numpy as np
 from minixai.errors import ShapeError, several_names
 from minixai.evaluate.trace import Trace
 from minixai.methods.explanation import Explanation
-from minixai.methods.projection import project
-from minixai.methods.unit import Indices, Layer
+from minixai.methods.projection import projected
+from minixai.methods.unit import Indices, Layer, check_layer, class_indices
 from minixai.nn import Module
+from minixai.nn.module import check_model
 from minixai.ops.sizes import Size, pair
 from minixai.progress import progress_bar
 from minixai.settings import finite_number, whole_number
@@ -48,7 +49,8 @@ class OcclusionSensitivity:
         """
         from minixai.plot.sensitivity import five_panels
 
-        several_names("plot", "classes", classes)
+        if classes is not None:
+            several_names("plot", "classes", classes)
         e = self.projection
 
         def name(number: int) -> str:
@@ -97,14 +99,17 @@ def occlusion_sensitivity(
     Raises ShapeError for more than one image or a layer without maps, TypeError or ValueError for a target
     that is no class, ValueError for a patch that does not fit.
     """
+    check_model(CALL, model)
+    check_layer(CALL, model, layer)
     x = model.check_input(CALL, x)
     if x.ndim != 4 or len(x) != 1:
         raise ShapeError(f"{CALL}: x has shape {x.shape}, expected one image (1, c, h, w)")
+    class_indices(CALL, target, 1)
     h, w = x.shape[2:]
     size = pair(CALL, "patch", (max(h // 4, 1), max(w // 4, 1)) if patch is None else patch)
     step = pair(CALL, "stride", (max(size[0] // 4, 1), max(size[1] // 4, 1)) if stride is None else stride)
     if size[0] > h or size[1] > w:
-        raise ValueError(f"{CALL}: patch is {size}, larger than the image {(h, w)}")
+        raise ValueError(f"{CALL}: patch is {size}, expected at most the image {(h, w)}")
     batch_size = whole_number(CALL, "batch_size", batch_size)
     fill = finite_number(CALL, "fill", fill)
     run = Trace(CALL, model, x)
@@ -128,7 +133,7 @@ def occlusion_sensitivity(
         p[:, chosen].reshape(grid),
         p.argmax(axis=1).reshape(grid),
         str(quantity),
-        project(model, x, layer, (channel,)),
+        projected(CALL, model, x, layer, (channel,)),
         size,
         step,
     )

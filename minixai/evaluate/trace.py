@@ -6,6 +6,7 @@ from typing import Any
 
 from minixai.methods.unit import Chosen, Layer, Probability, select_unit
 from minixai.nn import Module
+from minixai.nn.module import check_model, traced
 from minixai.tape import Tensor
 from minixai.typing import Array
 
@@ -17,8 +18,8 @@ class Trace:
 
     def __init__(self, call: str, model: Module, x: Any) -> None:
         self._call = call
-        output, self._layers = model.trace(Tensor(model.check_input(call, x)))
-        self._output = model.check_output(call, output)
+        x = check_model(call, model).check_input(call, x)
+        self._output, self._layers = traced(call, model, Tensor(x))
 
     def chosen(self, target: Any = None, layer: Layer | None = None) -> Chosen:
         """The logits and the class that target names, or the whole layer."""

@@ -1,20 +1,23 @@
-"""ReLU and its VJP."""
+"""Activation functions with loops of their own, and their VJPs."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
-from numba import njit
 
+from minixai.kernels.compiling import njit
 from minixai.kernels.layout import readable
 from minixai.kernels.threads import for_each
 from minixai.typing import Array
 
-__all__ = ["relu", "relu_vjp"]
+__all__ = ["gelu", "gelu_vjp", "relu", "relu_vjp"]
 
 
 ENTRIES_A_TASK = 1 << 19  # entries: less is done before a second thread has woken up
+ROOT_HALF = math.sqrt(0.5)
+DENSITY_AT_0 = 1 / math.sqrt(2 * math.pi)
 
 
 @njit(cache=True, nogil=True)
@@ -27,6 +30,26 @@ def _relu(x, y):
 def _relu_vjp(g, y, gx):
     for i in range(g.size):
         gx[i] = 0 if y[i] <= 0 else g[i]
+
+
+@njit(cache=True, nogil=True)
+def _normal_below(x):
+    """Φ(x), the share of a standard normal distribution below x; erfc keeps the digits of a small share."""
+    return 0.5 * math.erfc(-ROOT_HALF * x)
+
+
+@njit(cache=True, nogil=True)
+def _gelu(x, y):
+    for i in range(x.size):
+        v = np.float64(x[i])
+        y[i] = v * _normal_below(v)
+
+
+@njit(cache=True, nogil=True)
+def _gelu_vjp(g, x, gx):
+    for i in range(g.size):
+        v = np.float64(x[i])
+        gx[i] = g[i] * (_normal_below(v) + v * DENSITY_AT_0 * math.exp(-0.5 * v * v))
 
 
 def _blockwise(loop: Callable[..., None], *arrays: Array) -> Array:
@@ -50,3 +73,13 @@ def relu(x: Array) -> Array:
 def relu_vjp(g: Array, y: Array) -> Array:
     """gx = g where y > 0, else 0."""
     return _blockwise(_relu_vjp, g, y)
+
+
+def gelu(x: Array) -> Array:
+    """y = x · Φ(x), with the normal distribution's Φ; computed in float64."""
+    return _blockwise(_gelu, x)
+
+
+def gelu_vjp(g: Array, x: Array) -> Array:
+    """gx = (Φ(x) + x · φ(x)) · g, with the normal density φ."""
+    return _blockwise(_gelu_vjp, g, x)

@@ -13,9 +13,9 @@ from itertools import product
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 import minixai.kernels.winograd as winograd
+from minixai.kernels.compiling import njit
 from minixai.kernels.im2col import add_col2im, im2col
 from minixai.kernels.layout import readable
 from minixai.kernels.threads import for_each, workspace

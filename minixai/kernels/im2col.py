@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from minixai.kernels.compiling import njit
 
 __all__ = ["add_col2im", "im2col"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from minixai.kernels.compiling import njit
 from minixai.kernels.layout import readable
 from minixai.kernels.threads import for_each
 from minixai.typing import Array

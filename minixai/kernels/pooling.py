@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
+from minixai.kernels.compiling import njit
 from minixai.kernels.layout import readable
 from minixai.kernels.threads import for_each
 from minixai.typing import Array

@@ -16,8 +16,8 @@ from itertools import product
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from minixai.kernels.compiling import njit
 from minixai.kernels.im2col import im2col
 from minixai.kernels.layout import readable
 from minixai.kernels.threads import for_each, workspace

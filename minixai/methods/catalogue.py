@@ -12,6 +12,7 @@ from minixai.methods.explanation import Explanation
 from minixai.methods.question import Answer, Question
 from minixai.methods.unit import Layer, Neuron, Seed
 from minixai.nn import Module
+from minixai.settings import one_of
 from minixai.tape import Rule
 from minixai.typing import Array
 
@@ -159,8 +160,7 @@ def method(
     seed: the default. ledger: whether the walk with a table keeps one.
     """
 
-    if kind not in ("function", "signal", "attribution"):
-        raise ValueError(f"method: kind is {kind!r}, expected 'function', 'signal' or 'attribution'")
+    one_of("method", "kind", kind, ("function", "signal", "attribution"))
 
     def enter(say: Says[...]) -> Callable[..., Explanation]:
         asked, signature = _signature(say, asks, seed)
@@ -172,11 +172,12 @@ def method(
             try:
                 given = signature.bind(*args, **kwargs)
             except TypeError as error:
-                raise TypeError(f"{say.__name__}: {error}") from None
+                takes = f"expected {', '.join(signature.parameters)}"
+                raise TypeError(f"{say.__name__}: {error}, {takes}") from None
             given.apply_defaults()
             unit = {name: given.arguments.pop(name) for name in asked}
             settings = given.kwargs
-            question = Question(say.__name__, **unit, batch_size=settings.get("batch_size"))
+            question = Question(say.__name__, **unit, batch_size=settings.get("batch_size"), takes=asked)
             said = say(question, **settings)
             if isinstance(said, Mapping):
                 said = question.walk(said, ledger)

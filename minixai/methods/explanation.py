@@ -15,6 +15,7 @@ from minixai.typing import Array
 
 if TYPE_CHECKING:
     from minixai.data import Preprocess
+    from minixai.plot.maps import Group
     from minixai.plot.picture import Picture
 
 __all__ = ["Explanation", "MapWarning", "UnusedTableWarning", "ZeroMapWarning", "side_by_side"]
@@ -143,9 +144,9 @@ class Explanation:
         if self.unit.layer is not None:
             return self.unit.where, f"{self.unit.which}: {score}"
         target = int(self.target[i])
-        several_names("plot", "classes", classes)
         if classes is None:
             return f"class {target}", f"logit {score}"
+        several_names("plot", "classes", classes)
         if target >= len(classes):
             raise ValueError(f"plot: classes has {len(classes)} names, expected one for class {target}")
         return f"{classes[target]} ({target})", f"logit {score}"
@@ -158,30 +159,49 @@ def side_by_side(
     classes: Sequence[str] | None = None,
     overlay: bool = False,
     title: str = "",
+    common_scale: bool = False,
 ) -> Picture:
-    """Draw explanations of the same x in one sheet: those of the same unit side by side in rows of six.
+    """Draw explanations in one sheet: those of the same unit side by side, in rows of six.
 
-    Every method has a scale of its own in each row, and its key below the map. The other arguments and
-    errors are those of `Explanation.plot`; ValueError where there is nothing to draw, or x differs.
+    Every method has a scale of its own in each row, and its key below the map. With common_scale, all maps
+    of a kind ("function", "signal" or "attribution") have one, and explanations may be of different x: so
+    photos can be compared. The other arguments and errors are those of `Explanation.plot`; ValueError where
+    there is nothing to draw, or x differs without common_scale or beside a photo.
     """
     from minixai.plot import maps
 
     if not explanations:
         raise ValueError("side_by_side: explanations is empty, expected at least one")
-    first = explanations[0]
-    if any(not np.array_equal(e.x, first.x) for e in explanations):
-        raise ValueError("side_by_side: the explanations are of different x, expected the same")
-    if first.x.ndim != 4 or first.x.shape[1] not in (1, 3):
-        raise ShapeError(f"plot: x has shape {first.x.shape}, expected images (n, 1 or 3, h, w)")
+    of_x: list[list[Explanation]] = []
+    for e in explanations:
+        if e.x.ndim != 4 or e.x.shape[1] not in (1, 3):
+            raise ShapeError(f"plot: x has shape {e.x.shape}, expected images (n, 1 or 3, h, w)")
+        same = next((each for each in of_x if np.array_equal(each[0].x, e.x)), None)
+        if same is None:
+            of_x.append(same := [])
+        same.append(e)
+    if len(of_x) > 1 and not common_scale:
+        raise ValueError(
+            "side_by_side: the explanations are of different x, expected the same, or common_scale=True"
+        )
+    if len(of_x) > 1 and photo is not None:
+        raise ValueError("side_by_side: the explanations are of different x, expected photo=None")
+    batches = [maps.Batch(each[0]._photos(photo), _groups(each, classes)) for each in of_x]
+    return maps.sheet(batches, title, percentile, overlay, common_scale)
+
+
+def _groups(explanations: Sequence[Explanation], classes: Sequence[str] | None) -> list[Group]:
+    """Explanations of the same x, those of the same unit in rows."""
+    from minixai.plot.maps import Group, Maps
+
     units: dict[Any, list[Explanation]] = {}
     for e in explanations:
         units.setdefault((e.unit, *e.target.tolist()), []).append(e)
-    groups = [
-        maps.Group(
-            [row[0]._heading(i, classes) for i in range(len(first.x))],
-            [maps.Maps(e.method, e.kind, e._images(e.map), e.kind == "signal", e.quantity) for e in row],
+    return [
+        Group(
+            [row[0]._heading(i, classes) for i in range(len(row[0].x))],
+            [Maps(e.method, e.kind, e._images(e.map), e.kind == "signal", e.quantity) for e in row],
         )
         for unit in units.values()
         for row in (unit[i : i + COLUMNS] for i in range(0, len(unit), COLUMNS))
     ]
-    return maps.sheet(first._photos(photo), groups, title, percentile, overlay)

@@ -30,10 +30,11 @@ HEADER = ("layer", "operation", "relevance in", "passed on")
 class Row:
     """What one operation did with the relevance that came; the arrays are (n,), float64.
 
-    came = passed_on + all leaks, which stand by their reason; a rule may have reasons of its own.
+    came = passed_on + all leaks, which stand by their reason; a rule may have reasons of its own. A layer and
+    the affine steps that a table fuses with it are one operation, such as "conv2d + batch_norm".
     bias: to the bias, or another constant. epsilon: to the stabiliser ε. zero: dropped, because the
-    denominator was zero. gate: at a ReLU that was not active. padding: to pixels outside the image.
-    pattern: at units with wᵀa other than 1.
+    denominator was zero. gate: at an activation, such as a ReLU that was not active. padding: to pixels
+    outside the image. pattern: at units with wᵀa other than 1.
     """
 
     layer: str | None
@@ -126,6 +127,7 @@ def watched(
             saw(g, node, shares)
             return shares
 
+        watched_rule.__dict__["says"] = getattr(rule, "says", ())
         return watched_rule
 
     return Rules({key: watching(rule) for key, rule in rules.items()}, strict)
@@ -159,7 +161,7 @@ def row_of(g: Array, node: Node, shares: Any) -> Row:
             raise refusal(
                 node, f"the leak {reason!r} has shape {leak.shape}, expected {nothing.shape}: one an image"
             )
-    return Row(node.layer, node.op.name, per_image(g), sum(passed, start=nothing), leaks)
+    return Row(node.layer, node.name, per_image(g), sum(passed, start=nothing), leaks)
 
 
 def _number(value: float) -> str:

@@ -18,10 +18,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from minixai import rules
+from minixai.errors import speaking_as
 from minixai.methods.catalogue import method
 from minixai.methods.question import Answer, Question
-from minixai.rules.patterns import Given
-from minixai.signal.patterns import Kind, Patterns
+from minixai.rules.patterns import Given, Kind
+from minixai.settings import finite_array
+from minixai.signal.patterns import Patterns, check_patterns
 
 __all__ = ["pattern_attribution", "pattern_net"]
 
@@ -46,7 +48,9 @@ def pattern_net(
 
     The map estimates the signal in the input that makes up the score, in the input's own channels.
     """
-    return _finite(ask, ask.walk(rules.pattern_net(_patterns(ask, patterns), kind, rescale)))
+    with speaking_as(ask.call, "patterns"):
+        table = rules.pattern_net(_patterns(ask, patterns), kind, rescale)
+    return _finite(ask, ask.walk(table))
 
 
 @method(
@@ -70,17 +74,19 @@ def pattern_attribution(
     The map and the leaks in `ledger` (gate, padding, pattern) add up to the score; with rescale there is
     no ledger.
     """
-    table = rules.pattern_attribution(_patterns(ask, patterns), kind, rescale)
+    with speaking_as(ask.call, "patterns"):
+        table = rules.pattern_attribution(_patterns(ask, patterns), kind, rescale)
     return _finite(ask, ask.walk(table, ledger=not rescale))
 
 
 def _patterns(ask: Question, patterns: Given | None) -> Given:
     found = getattr(ask.model, "patterns", None) if patterns is None else patterns
-    if not isinstance(found, Mapping):
-        came = "None, and the model came with none" if found is None else repr(found)
-        raise ValueError(f"{ask.call}: patterns is {came}, expected what signal.fit_patterns returns")
-    if isinstance(found, Patterns):
-        found.check_model(ask.call, ask.model)
+    if found is None:
+        what = "None, and the model came with none"
+        raise ValueError(f"{ask.call}: patterns is {what}, expected those of signal.fit_patterns")
+    if isinstance(found, Mapping) and not isinstance(found, Patterns):
+        return {name: finite_array(ask.call, "patterns", a) for name, a in found.items()}
+    check_patterns(ask.call, found).check_model(ask.call, ask.model)
     return found
 
 

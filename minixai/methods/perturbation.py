@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from minixai import kernels
 from minixai.errors import ShapeError
 from minixai.methods.catalogue import method
 from minixai.methods.question import Answer, Question
@@ -148,9 +149,11 @@ def _windows(
 ) -> list[tuple[slice, slice]]:
     """The rows and columns of every window."""
     if any(side > whole for side, whole in zip(size, image, strict=True)):
-        raise ValueError(f"{call}: patch is {size}, larger than the image {image}")
+        raise ValueError(f"{call}: patch is {size}, expected at most the image {image}")
     if any(s > side for s, side in zip(step, size, strict=True)):
-        raise ValueError(f"{call}: stride is {step}, larger than the patch {size}: it leaves pixels out")
+        raise ValueError(
+            f"{call}: stride is {step}, expected at most the patch {size}: it would leave pixels out"
+        )
     rows, columns = (
         [slice(start, start + side) for start in range(0, whole - side + s, s)]
         for whole, side, s in zip(image, size, step, strict=True)
@@ -170,7 +173,7 @@ def _mask(image: tuple[int, int], grid: int, p: float, rng: np.random.Generator)
     """(h, w), in [0, 1], of mean p."""
     cells = (rng.random((grid, grid)) < p).astype(np.float64)
     rows, columns = (_enlargement(side, grid, rng) for side in image)
-    return rows @ cells @ columns.T
+    return kernels.product.between(rows, cells, columns)
 
 
 def _enlargement(side: int, grid: int, rng: np.random.Generator) -> Array:

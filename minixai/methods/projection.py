@@ -13,14 +13,16 @@ import numpy as np
 
 from minixai import ops
 from minixai import rules as tables
-from minixai.errors import ShapeError, several_names
+from minixai.errors import ShapeError, came, several_names
 from minixai.methods.explanation import Explanation
 from minixai.methods.question import Question
-from minixai.methods.unit import Layer, Neuron, select_unit
+from minixai.methods.unit import Layer, Neuron, check_layer, select_unit
 from minixai.nn import Module
 from minixai.nn.fields import receptive_field
+from minixai.nn.module import check_model, traced
 from minixai.progress import progress_bar
-from minixai.rules.switches import unpooling
+from minixai.rules.switches import SWITCHES, unpooling
+from minixai.settings import generator, one_of, whole_number
 from minixai.tape import Tensor
 from minixai.typing import Array
 
@@ -51,10 +53,26 @@ def project(
         what the switches are worth, "random" (drawn by rng), "centre" or "first" in every window.
     Raises as the other methods do, and ValueError for unknown switches.
     """
+    return projected("project", model, x, layer, neuron, switches, rng)
+
+
+def projected(
+    call: str,
+    model: Module,
+    x: Any,
+    layer: Layer,
+    neuron: Neuron | None,
+    switches: str = "recorded",
+    rng: np.random.Generator | int = 0,
+) -> Explanation:
+    """What `project` returns, for a call whose name the errors and warnings begin with."""
+    check_layer(call, check_model(call, model), layer)
+    one_of(call, "switches", switches, SWITCHES)
+    rng = generator(call, "rng", rng)
+    ask = Question(call, model, x, layer=layer, neuron=neuron, seed="value", takes=("layer", "neuron"))
     rules, method = tables.deconvnet(), "DeConvNet"
     if switches != "recorded":
         rules[ops.max_pool2d], method = unpooling(switches, rng), f"DeConvNet, {switches} switches"
-    ask = Question("project", model, x, layer=layer, neuron=neuron, seed="value")
     explanation = ask.explanation(method, "signal", ask.walk(rules))
     explanation.warn_of_zeros()
     return explanation
@@ -135,45 +153,58 @@ def top_activations(
     Raises ValueError for wrong arguments or an empty stream, ShapeError for a layer without maps or
     images of different sizes.
     """
-    several_names("top_activations", "switches", switches)
-    if n < 1 or not channels or not switches:
-        raise ValueError(
-            f"top_activations: n {n}, channels {channels!r}, switches {switches!r}, expected one each or more"
-        )
+    call = "top_activations"
+    check_model(call, model)
+    check_layer(call, model, layer)
+    n, channels = whole_number(call, "n", n), _channels(call, channels)
+    kinds = tuple(several_names(call, "switches", switches))
+    if not kinds:
+        raise ValueError(f"{call}: switches is {came(switches)}, expected one or more")
+    for kind in kinds:
+        one_of(call, "switches", kind, SWITCHES)
+    generator(call, "rng", rng)
+    images = several_names(call, "images", images)
     best: list[list[_Hit]] = [[] for _ in channels]
     seen = 0
     with progress_bar(progress, images, "top activations", unit="batch", leave=False) as bar:
         for batch in bar:
-            x = model.check_input("top_activations", batch)
+            x = model.check_input(call, batch, "a batch of images")
             if seen and x.shape[1:] != best[0][0].image.shape:
                 first = best[0][0].image.shape
-                raise ShapeError(f"top_activations: a batch has images {x.shape[1:]}, the first had {first}")
+                raise ShapeError(f"{call}: a batch has images {x.shape[1:]}, the first had {first}")
             for kept, values in zip(best, _strongest(model, x, layer, channels), strict=True):
                 _keep(kept, values, x, seen, n)
             seen += len(x)
     if not seen:
-        raise ValueError("top_activations: images holds no batch, expected at least one")
+        raise ValueError(f"{call}: images holds no batch, expected at least one")
 
     def explain(kind: str) -> list[Explanation]:
         return [
-            project(
-                model, np.stack([hit.image for hit in kept]), layer, (channel, "max"), switches=kind, rng=rng
-            )
+            projected(call, model, np.stack([hit.image for hit in kept]), layer, (channel, "max"), kind, rng)
             for channel, kept in zip(channels, best, strict=True)
         ]
 
-    projections = {kind: explain(kind) for kind in switches}
-    fields = _fields(model, layer, projections[switches[0]])
+    projections = {kind: explain(kind) for kind in kinds}
+    fields = _fields(model, layer, projections[kinds[0]])
     indices = np.array([[hit.number for hit in kept] for kept in best])
-    return TopActivations(layer, tuple(channels), indices, fields, projections)
+    return TopActivations(layer, channels, indices, fields, projections)
+
+
+def _channels(call: str, channels: Any) -> tuple[int, ...]:
+    """The numbers of feature maps, one or more."""
+    numbers = tuple(several_names(call, "channels", channels))
+    if not numbers:
+        raise ValueError(f"{call}: channels is {came(channels)}, expected one or more")
+    return tuple(whole_number(call, "channels", number, least=0) for number in numbers)
 
 
 def _strongest(model: Module, x: Array, layer: Layer, channels: Sequence[int]) -> Array:
     """(k, n): the largest activation of each feature map in each image."""
-    maps = select_unit("top_activations", *model.trace(Tensor(x), record=False), layer=layer).tensor.value
+    found = traced("top_activations", model, Tensor(x), record=False)
+    maps = select_unit("top_activations", *found, layer=layer).tensor.value
     if maps.ndim != 4:
         raise ShapeError(f"top_activations: layer {layer!r} gives {maps.shape}, expected maps (n, k, h, w)")
-    if not all(0 <= channel < maps.shape[1] for channel in channels):
+    if max(channels) >= maps.shape[1]:
         raise ValueError(
             f"top_activations: channels is {channels!r}, but layer {layer!r} has {maps.shape[1]} maps"
         )
@@ -192,7 +223,7 @@ def _keep(kept: list[_Hit], values: Array, x: Array, start: int, n: int) -> None
 def _fields(model: Module, layer: Layer, explained: Sequence[Explanation]) -> list[list[tuple[slice, slice]]]:
     """The receptive fields of the units that were explained."""
     x = Tensor(explained[0].x[:1])
-    y = select_unit("top_activations", *model.trace(x), layer=layer).tensor
+    y = select_unit("top_activations", *traced("top_activations", model, x), layer=layer).tensor
     places = [np.unravel_index(e.target, y.shape[1:])[1:] for e in explained]
     return [
         [receptive_field(y, x, int(row), int(column)) for row, column in zip(*each, strict=True)]

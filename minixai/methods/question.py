@@ -6,25 +6,37 @@ is left as it was.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, get_args
+from functools import cached_property
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
 from minixai.context import apart
-from minixai.errors import warn
+from minixai.errors import speaking_as, warn
 from minixai.methods.explanation import Explanation, UnusedTableWarning
 from minixai.methods.ledger import Ledger, row_of, watched
-from minixai.methods.unit import Chosen, Layer, Neuron, Seed, class_indices, select_unit
+from minixai.methods.unit import (
+    Chosen,
+    Layer,
+    Neuron,
+    Probability,
+    Seed,
+    Unit,
+    check_unit,
+    class_indices,
+    select_unit,
+)
 from minixai.nn import Module
+from minixai.nn.module import check_model, traced
 from minixai.progress import progress_bar
 from minixai.rules.shares import per_image
-from minixai.settings import whole_number
-from minixai.tape import Rule, Tensor, backward
+from minixai.settings import one_of, whole_number
+from minixai.tape import Node, Rule, Tensor, backward, tape_of
 from minixai.typing import Array
 
-__all__ = ["Answer", "Numbers", "Question", "check_model"]
+__all__ = ["Answer", "Numbers", "Question"]
 
 Numbers = np.ndarray[Any, np.dtype[np.intp]]
 
@@ -37,6 +49,18 @@ class Answer:
     ledger: Ledger | None = None
     gap: Array | None = None  # (n,): Σ map less the change of the score
     quantity: str = ""  # what the map is about, where that is not the score
+    how: str = ""  # what the method chose by itself
+
+
+class _AtX(NamedTuple):
+    """The unit of each image, as it is at x."""
+
+    target: Numbers
+    score: Array
+    cotangent: Array
+    unit: Unit
+    probability: Probability
+    tape: tuple[Tensor, Tensor] | None  # x, and what the unit is part of
 
 
 class Question:
@@ -47,6 +71,7 @@ class Question:
 
     call: the name that errors begin with. seed: None means "one" from a logit and "value" from within.
     batch_size: inputs at a time; None takes all of x at once.
+    takes: the call's own arguments that name a unit, of which its errors may speak.
     """
 
     def __init__(
@@ -59,38 +84,58 @@ class Question:
         neuron: Neuron | None = None,
         seed: Seed | None = "one",
         batch_size: int | None = None,
+        takes: Collection[str] = ("target",),
     ) -> None:
-        check_model(call, model)
-        if seed not in (*get_args(Seed), None):
-            raise ValueError(f"{call}: seed is {seed!r}, expected 'one' or 'value'")
-        self.call, self.model, self.layer, self.neuron = call, model, layer, neuron
+        self.call, self.model = call, check_model(call, model)
+        self.layer, self.neuron, self._takes = layer, neuron, takes
         self.x = model.check_input(call, x)
         n = len(self.x)
-        classes = class_indices(call, target, n)
+        self._classes = class_indices(call, target, n)
+        check_unit(call, model, target, layer, neuron)
+        default: Seed = "one" if layer is None else "value"
+        self._start = default if seed is None else one_of(call, "seed", seed, get_args(Seed))
         self.batch_size = n if batch_size is None else whole_number(call, "batch_size", batch_size)
-        start = seed or ("one" if layer is None else "value")
+        self._keeps_tape = batch_size is None  # a tape is as large as all layers
+
+    @cached_property
+    def _at_x(self) -> _AtX:
+        """What is chosen at x, when it is first asked for: a method checks its settings before."""
         found = []
-        for images in self.batches(n):
+        for images in self.batches(len(self.x)):
             leaf = Tensor(self.x[images])
-            chosen = self._choose(leaf, None if classes is None else classes[images])
-            found.append((chosen.target, chosen.score, chosen.cotangent(start)))
-        self.target, self.score, self.cotangent = (np.concatenate(each) for each in zip(*found, strict=True))
-        self.unit, self.probability = chosen.unit, chosen.probability
-        self._at_x = (leaf, chosen.tensor) if batch_size is None else None  # a tape is as large as all layers
+            chosen = self._choose(leaf, None if self._classes is None else self._classes[images])
+            found.append((chosen.target, chosen.score, chosen.cotangent(self._start)))
+        target, score, cotangent = (np.concatenate(each) for each in zip(*found, strict=True))
+        tape = (leaf, chosen.tensor) if self._keeps_tape else None
+        return _AtX(target, score, cotangent, chosen.unit, chosen.probability, tape)
+
+    target = property(
+        lambda self: self._at_x.target, doc="(n,): the index of the unit; −1 for a layer or map."
+    )
+    score = property(lambda self: self._at_x.score, doc="(n,): the unit's value.")
+    cotangent = property(lambda self: self._at_x.cotangent, doc="Where the way back starts.")
+    unit = property(lambda self: self._at_x.unit, doc="Which part of the model it is.")
+    probability = property(lambda self: self._at_x.probability, doc="What the probability of a class is.")
 
     def walk(self, rules: Mapping[Any, Rule] | None = None, ledger: bool = False) -> Answer:
         """Walk the tape of x back with a table of rules; keep a ledger, in a strict table, if asked."""
-        leaf, output = self._at_x or self._tape(self.x)
+        leaf, output = self._at_x.tape or self._tape(self.x)
         rules = {} if rules is None else rules
         hits: list[Any] = []
         strict = ledger or getattr(rules, "strict", False)
         images = len(self.x) if ledger else None
         table = watched(rules, lambda *seen: hits.append(row_of(*seen) if ledger else None), strict, images)
-        g = apart(lambda: backward(output, self.cotangent, table, wrt=[leaf])[leaf], recording=True)
+        with speaking_as(self.call, "backward", "patterns"):
+            g = apart(lambda: backward(output, self.cotangent, table, wrt=[leaf])[leaf], recording=True)
         if rules and not hits:
             what = "no operation on the way back has a rule in its table"
             warn(f"{self.call}: {what}: the map is the gradient", UnusedTableWarning)
         return Answer(g, Ledger(per_image(self.cotangent), hits, per_image(g)) if ledger else None)
+
+    def nodes(self) -> list[Node]:
+        """The operations on the way from x to the unit."""
+        leaf, output = self._at_x.tape or self._tape(self.x)
+        return [node for node in tape_of(output, [leaf]).values() if node and any(node.needs)]
 
     def gradients(self, points: Array, images: Numbers) -> Array:
         """(m, …): the gradients at m points, of the unit that one of the images each has."""
@@ -131,7 +176,7 @@ class Question:
                 f"{self.call}: the map is {came}, expected an array of floats of x's shape {self.x.shape}"
             )
         return Explanation(
-            method,
+            f"{method} ({answer.how})" if answer.how else method,
             kind,
             map_.astype(self.x.dtype, copy=False),
             self.x,
@@ -151,15 +196,7 @@ class Question:
 
     def _choose(self, leaf: Tensor, target: Any = None) -> Chosen:
         def chosen() -> Chosen:
-            output, layers = self.model.trace(leaf)
-            output = self.model.check_output(self.call, output)
-            return select_unit(self.call, output, layers, target, self.layer, self.neuron)
+            output, layers = traced(self.call, self.model, leaf)
+            return select_unit(self.call, output, layers, target, self.layer, self.neuron, self._takes)
 
         return apart(chosen, recording=True)
-
-
-def check_model(call: str, model: Any) -> None:
-    """Raise TypeError for what is no Module."""
-    if not isinstance(model, Module):
-        kind = f"{type(model).__module__.partition('.')[0]} {type(model).__name__}"
-        raise TypeError(f"{call}: model is a {kind}, expected a minixai Module")

@@ -5,16 +5,20 @@ The explanations have a ledger: the relevance of every layer, and where it leake
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from minixai.errors import came
 from minixai.methods.catalogue import method
-from minixai.methods.question import Question
-from minixai.rules import Rules, box, composite, epsilon_plus, w_square, z_plus
+from minixai.methods.question import Answer, Question
+from minixai.op import Trait
+from minixai.rules import Rules, box, composite, epsilon, epsilon_plus, w_square, z_plus
 from minixai.settings import finite_array
-from minixai.tape import Rule
+from minixai.tape import Node, Rule
 
 __all__ = ["deep_taylor", "lrp"]
 
@@ -29,15 +33,58 @@ __all__ = ["deep_taylor", "lrp"]
     seed="value",
     ledger=True,
 )
-def lrp(ask: Question, *, rules: Mapping[Any, Rule] | None = None) -> Rules:
+def lrp(ask: Question, *, rules: Mapping[Any, Rule] | None = None) -> Rules | Answer:
     """R_i = Σ_j q_ij / Σ_i q_ij · R_j from layer to layer, q by the table of rules (Bach et al. 2015).
 
     The map and the leaks in `ledger` add up to the score. rules: None means `epsilon_plus()`, z⁺ on
-    convolutions and ε on dense layers; any table is taken as a strict one.
+    convolutions and ε on dense layers, where units with z ≤ 0 are silent (ReLU, ReLU6). Behind other
+    activations, and layer or group norm, z⁺ rewards wrong inputs: where there is one, None means ε in all
+    layers, `composite(conv=epsilon())`, and the explanation says so. What was measured stands in
+    experiments/README.md. Any table is taken as a strict one.
 
     Raises RuleError for an operation that the table does not cover.
     """
-    return epsilon_plus() if rules is None else Rules(rules)
+    if rules is not None:
+        return checked_table(ask.call, rules)
+    table, how = default_table(ask)
+    return replace(ask.walk(table, ledger=True), how=how)
+
+
+def default_table(ask: Question) -> tuple[Rules, str]:
+    """The table of LRP without rules, and what to say of it where that is not expected."""
+    if not any(_speaks_below_zero(node) for node in ask.nodes()):
+        return epsilon_plus(), ""
+    return composite(conv=epsilon()), "ε in all layers"
+
+
+def _speaks_below_zero(node: Node) -> bool:
+    """Whether a unit before it with z ≤ 0 is not silent."""
+    return Trait.RECTIFIER not in node.traits and not {Trait.GATE, Trait.STANDARDISE}.isdisjoint(node.traits)
+
+
+def checked_table(call: str, rules: Any) -> Rules:
+    """A table of rules as a strict one; TypeError for something else, with the way on."""
+    if not isinstance(rules, Mapping):
+        way_on = ": call it, if it makes one" if inspect.isfunction(rules) else ""
+        such = "such as mx.rules.epsilon_plus()"
+        raise TypeError(f"{call}: rules is {came(rules)}, expected a table of rules, {such}{way_on}")
+    for key, rule in rules.items():
+        if not _takes_two(rule):
+            way_on = ": call it, if it makes one" if inspect.isfunction(rule) else ""
+            expected = f"expected a rule (g, node) -> cotangents{way_on}"
+            raise TypeError(f"{call}: rules[{key}] is {came(rule)}, {expected}")
+    return Rules(rules)
+
+
+def _takes_two(rule: Any) -> bool:
+    """Whether it can be called with two arguments, as far as it says what it takes."""
+    try:
+        inspect.signature(rule).bind(None, None)
+    except TypeError:
+        return False
+    except ValueError:  # it says nothing
+        return callable(rule)
+    return True
 
 
 @method(

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Collection
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from minixai import ops
-from minixai.context import apart
-from minixai.op import Trait
+from minixai.arrays import as_array
+from minixai.errors import came
+from minixai.nn import Module
+from minixai.nn.logits import logits_of
 from minixai.tape import Node, Tensor
 from minixai.typing import Array
 
@@ -23,8 +25,9 @@ __all__ = [
     "Probability",
     "Seed",
     "Unit",
+    "check_layer",
+    "check_unit",
     "class_indices",
-    "logits_of",
     "select_unit",
 ]
 
@@ -75,12 +78,13 @@ class Probability:
 
     classes: int
     link: str | None  # the operation by which the model makes its output of logits
+    logarithms: bool = False  # whether it gives the logarithms of probabilities
 
     def of(self, output: Array) -> Array:
         """(n, k) float64: of the model's output (n, …)."""
         y = output.reshape(len(output), self.classes).astype(np.float64)
         if self.link:
-            return np.exp(y) if np.any(y < 0) else y  # of logarithms
+            return np.exp(y) if self.logarithms else y
         return np.asarray(ops.sigmoid.forward(y) if self.classes == 1 else ops.softmax.forward(y))
 
     def __str__(self) -> str:
@@ -95,7 +99,7 @@ class Chosen(NamedTuple):
     unit: Unit
     tensor: Tensor  # (n, …)
     place: Indices | None  # (n,) in the flattened output of each image
-    link: str | None = None  # the operation that makes probabilities of these logits
+    link: Node | None = None  # what makes probabilities of these logits
 
     @property
     def values(self) -> Array:
@@ -105,7 +109,12 @@ class Chosen(NamedTuple):
     @property
     def probability(self) -> Probability:
         """Of the classes whose logits these are."""
-        return Probability(self.values.shape[1], self.link)
+        classes = self.values.shape[1]
+        if self.link is None:
+            return Probability(classes, None)
+        of_zeros = self.link.op.forward(np.zeros_like(self.link.arrays[0][:1]), **self.link.params)
+        y = of_zeros[0] if isinstance(of_zeros, tuple) else of_zeros
+        return Probability(classes, self.link.op.name, logarithms=bool(np.all(y <= 0)))  # log 1 is 0
 
     @property
     def target(self) -> Indices:
@@ -136,14 +145,14 @@ def select_unit(
     target: Any = None,
     layer: Layer | None = None,
     neuron: Neuron | None = None,
+    takes: Collection[str] = ("target",),
 ) -> Chosen:
-    """The unit that target, layer and neuron name, in the output of a network and of its layers."""
+    """The unit that target, layer and neuron name, in the output of a network and of its layers.
+
+    takes: the arguments of the call that name a unit, of which its errors may speak.
+    """
     if layer is None:
-        if neuron is not None:
-            raise ValueError(f"{call}: neuron is {neuron!r}, but layer is not given")
-        return _logit(call, output, target)
-    if target is not None:
-        raise ValueError(f"{call}: target is {target!r} and layer {layer!r}: expected only one of them")
+        return _logit(call, output, target, takes)
     name, number = _called(call, layers, layer)
     tensor = layers[name][number or 0]
     if neuron is None:
@@ -155,44 +164,58 @@ def select_unit(
     return Chosen(Unit(name, number, neuron), tensor, _neuron_index(call, tensor.value, neuron, where))
 
 
-def logits_of(output: Tensor) -> tuple[Tensor, str | None]:
-    """The output before a final softmax, log-softmax or sigmoid, and that one's name or None.
+def check_layer(call: str, model: Module, layer: Any, name: str = "layer") -> None:
+    """TypeError unless it is a module's name, or such a name and the number of a call."""
+    parts = layer if isinstance(layer, tuple) else (layer, 0)
+    if len(parts) == 2 and isinstance(parts[0], str) and isinstance(parts[1], int | np.integer):
+        return
+    called = [path for path, module in model.named_modules() if module is layer]
+    way_on = f": it is called {called[0]!r}" if called else ", such as 'features.3'"
+    raise TypeError(f"{call}: {name} is {came(layer)}, expected a module's name, or (name, call){way_on}")
 
-    What only rearranges entries behind it is done to the logits. A link along the batch is none of classes.
-    """
-    moves: list[Node] = []
-    tensor = output
-    while (node := tensor.node) and Trait.REARRANGE in node.traits and len(tensor.inputs) == 1:
-        moves.append(node)
-        (tensor,) = tensor.inputs
-    if node is None or Trait.LINK not in node.traits or node.params.get("axis") in (0, -tensor.ndim):
-        return output, None
-    (logits,) = tensor.inputs
-    for move in reversed(moves):
-        logits = apart(partial(move.op, logits, **move.params), current_layer=move.layer)
-    return logits, node.op.name
+
+def check_unit(call: str, model: Module, target: Any, layer: Any, neuron: Any) -> None:
+    """TypeError or ValueError where layer or neuron is none by its kind, or they do not go together."""
+    if layer is not None:
+        check_layer(call, model, layer)
+    if neuron is not None:
+        _check_neuron(call, neuron)
+    if neuron is not None and layer is None:
+        raise ValueError(f"{call}: neuron is {came(neuron)}, but layer is not given, expected both")
+    if target is not None and layer is not None:
+        raise ValueError(f"{call}: target is {came(target)} and layer {layer!r}, expected only one of them")
+
+
+def _check_neuron(call: str, neuron: Any) -> None:
+    """TypeError unless it is an index, or a tuple of them in which "max" may stand for a place."""
+    places = neuron if isinstance(neuron, tuple) else (neuron,)
+    if not all(isinstance(place, int | np.integer | str) for place in places):
+        forms = "(channel, row, column), (channel, 'max'), (channel,) or (index,)"
+        raise TypeError(f"{call}: neuron is {came(neuron)}, expected {forms}, of whole numbers")
 
 
 def class_indices(call: str, target: Any, n: int) -> Indices | None:
     """(n,): the class of every image; None where none is named. TypeError for what is no class index."""
     if target is None:
         return None
+    expected = f"expected a class index, {n} of them, or None"
     try:
-        index = np.asarray(target)
-    except ValueError:  # a list of lists of different lengths
-        index = np.empty(0)
+        index = as_array(call, "target", target)
+    except TypeError:
+        raise TypeError(f"{call}: target is {came(target)}, {expected}") from None
     if index.dtype.kind not in "iu" or index.shape not in ((), (n,)):
-        raise TypeError(f"{call}: target is {target!r}, expected a class index, {n} of them, or None")
+        raise TypeError(f"{call}: target is {came(target)}, {expected}")
     return np.broadcast_to(index, (n,)).astype(np.intp)
 
 
-def _logit(call: str, output: Tensor, target: Any) -> Chosen:
+def _logit(call: str, output: Tensor, target: Any, takes: Collection[str]) -> Chosen:
     output, link = logits_of(output)
     n, classes = len(output.value), int(np.prod(output.shape[1:]))
     if len(output.shape) < 2 or max(output.shape[1:]) != classes:
+        way_on = "; name layer and neuron, or explain" if "layer" in takes else "; take"
         raise ValueError(
-            f"{call}: the model's output {output.shape} holds no logits (n, k): "
-            "name layer and neuron, where the method takes them"
+            f"{call}: the model's output {output.shape} holds no logits, expected (n, k)"
+            f"{way_on} a model that ends with one number a class"
         )
     index = class_indices(call, target, n)
     if index is None:
@@ -236,5 +259,5 @@ def _inside(call: str, place: Any, sizes: Any, neuron: Neuron, where: str, maps:
     )
     if not fits:
         forms = "(channel, row, column), (channel, 'max') or (channel,)" if maps else "(index,)"
-        raise ValueError(f"{call}: neuron is {neuron!r}, expected {forms} inside {where}")
+        raise ValueError(f"{call}: neuron is {came(neuron)}, expected {forms} inside {where}")
     return tuple(int(p) for p in place)

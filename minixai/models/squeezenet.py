@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from minixai import data, ops
+from minixai.data.arrays import open_arrays
 from minixai.models.weights import load_weights
 from minixai.nn import AdaptiveAvgPool2d, Conv2d, Dropout, Flatten, MaxPool2d, Module, ReLU, Sequential
 from minixai.tape import Tensor
@@ -92,12 +95,20 @@ def squeezenet1_0(weights: str | Path | None = None, num_classes: int = 1000, se
     if weights is None:
         return model
     path = data.fetch(IMAGENET) if weights == "imagenet" else Path(weights)
-    arrays = _read_compressed(path, model) if path.suffix == ".net" else data.read_arrays(path)
+    if path.suffix == ".net":
+        _load(model, path, _read_compressed(path, model))
+    else:
+        with open_arrays(path) as arrays:
+            _load(model, path, arrays)
+    return model
+
+
+def _load(model: SqueezeNet, path: Path, arrays: Mapping[str, Any]) -> None:
+    """Load a state dict of torchvision's names, or of the authors', whose network takes other images."""
     if "conv1.weight" in arrays:
         arrays = {_torchvision_name(name): array for name, array in arrays.items()}
         model.preprocess = data.CAFFE_SQUEEZENET
     load_weights(model, path, arrays)
-    return model
 
 
 def _layer_names() -> list[str]:

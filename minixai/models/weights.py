@@ -4,24 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from minixai import data
+from minixai.data.arrays import open_arrays
 from minixai.errors import FileFormatError
 from minixai.nn import Module
 
 __all__ = ["load_weights", "save_weights"]
 
 
-def load_weights(model: Module, path: str | Path, arrays: Mapping[str, np.ndarray] | None = None) -> None:
+def load_weights(model: Module, path: str | Path, arrays: Mapping[str, Any] | None = None) -> None:
     """Load a state dict from .npz or .safetensors, and set the model to eval mode.
 
-    FileFormatError says where the file does not fit the model, which is then left as it was.
+    FileFormatError says where the file does not fit the model, which is then left as it was; its names and
+    shapes are compared before an array is read.
     arrays: what was read from the file, where it had to be renamed.
     """
+    if arrays is None:
+        with open_arrays(path) as stored:
+            return load_weights(model, path, stored)
     try:
-        model.load_state_dict(data.read_arrays(path) if arrays is None else arrays)
+        model.load_state_dict(arrays)
     except (KeyError, TypeError, ValueError) as error:
         if isinstance(error, FileFormatError):
             raise

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from minixai.nn.module import Module
+from minixai.errors import came
+from minixai.nn.module import Module, check_model
 
 __all__ = ["ModuleDict", "ModuleList", "Sequential"]
 
@@ -22,10 +23,8 @@ class _Container(Module):
     def _add(self, key: Any, module: Any) -> None:
         kind = type(self).__name__
         if not isinstance(key, str):
-            raise TypeError(f"{kind}: a key is {key!r}, expected a string")
-        if not isinstance(module, Module):
-            raise TypeError(f"{kind}: {key} is {module!r}, expected a Module")
-        setattr(self, key, module)
+            raise TypeError(f"{kind}: a key is {came(key)}, expected a string")
+        setattr(self, key, check_model(kind, module, key))
 
 
 class Sequential(_Container):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,13 +12,15 @@ from typing import Any, TypeVar
 import numpy as np
 
 from minixai import context
-from minixai.arrays import as_array, floats, holds, read_only
+from minixai.arrays import as_array, floats, holds, numbers, read_only
 from minixai.columns import aligned
-from minixai.errors import ShapeError
+from minixai.errors import ShapeError, came, foreign_package
+from minixai.ops.sizes import lacks
+from minixai.settings import whole_number
 from minixai.tape import Tensor
 from minixai.typing import Array
 
-__all__ = ["Module", "Parameter"]
+__all__ = ["Module", "Parameter", "check_model", "taking", "traced"]
 
 Kind = TypeVar("Kind")
 COLLECTIONS = (list, tuple, dict, set, frozenset)
@@ -61,6 +64,7 @@ class Module:
 
     _mode = True
     _buffers: tuple[str, ...] = ()
+    _added_later: tuple[str, ...] = ()  # buffers that older files of weights may lack
 
     def __init_subclass__(cls, **settings: Any) -> None:
         super().__init_subclass__(**settings)
@@ -170,6 +174,10 @@ class Module:
             for key in module._buffers:
                 yield prefix + key, getattr(module, key), partial(setattr, module, key)
 
+    def named_state(self) -> Iterator[tuple[str, Parameter | np.ndarray]]:
+        """All parameters and buffers themselves, by PyTorch's keys."""
+        yield from ((key, held) for key, held, _ in self._named_state())
+
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """The parameters by name, each once."""
         seen: set[Parameter] = set()
@@ -189,24 +197,33 @@ class Module:
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """Copies of all parameters and buffers, by PyTorch's keys."""
-        return {key: np.array(held) for key, held, _ in self._named_state()}
+        return {key: np.array(held) for key, held in self.named_state()}
 
     def load_state_dict(self, arrays: Mapping[str, Any]) -> None:
         """Set all parameters and buffers; float64 arrays make a float64 model, float16 becomes float32.
 
+        Files older than `num_batches_tracked` of batch normalisation are taken: it stays as it is.
+
         Raises KeyError for a missing or an unknown name, ShapeError for another shape, TypeError
         for mixed or other dtypes, ValueError for a NaN or an infinity; then nothing is changed.
         """
+        if not isinstance(arrays, Mapping):
+            raise TypeError(f"load_state_dict: arrays is {came(arrays)}, expected {{name: array}}")
         state = {key: (held, put) for key, held, put in self._named_state()}
-        missing, unknown = sorted(state.keys() - arrays.keys()), sorted(arrays.keys() - state.keys())
+        missing = sorted(state.keys() - arrays.keys() - self._keys_added_later())
+        unknown = sorted(arrays.keys() - state.keys())
         if missing or unknown:
             raise KeyError(f"load_state_dict: missing {_some(missing)}, unknown {_some(unknown)}")
-        loaded = {key: _checked(key, arrays[key], held) for key, (held, _) in state.items()}
+        loaded = {key: _checked(key, arrays[key], held) for key, (held, _) in state.items() if key in arrays}
         dtypes = {str(array.dtype) for array in loaded.values() if array.dtype.kind == "f"}
         if len(dtypes) > 1:
             raise TypeError(f"load_state_dict: arrays of different dtypes ({', '.join(sorted(dtypes))})")
-        for key, (_, put) in state.items():
-            put(loaded[key])
+        for key, array in loaded.items():
+            state[key][1](array)
+
+    def _keys_added_later(self) -> set[str]:
+        modules = self.named_modules()
+        return {f"{name}.{key}".lstrip(".") for name, module in modules for key in module._added_later}
 
     def train(self, mode: bool = True) -> Module:
         """Switch dropout and batch normalisation to training, in all modules."""
@@ -220,10 +237,9 @@ class Module:
 
     def check_input(self, call: str, x: Any, name: str = "x") -> Array:
         """x as an array of the model's dtype; an empty or a not finite one raises ValueError, by its name."""
-        x = as_array(call, name, x)
-        if x.dtype.kind not in "fiub":
-            raise TypeError(f"{call}: {name} has dtype {x.dtype}, expected numbers")
-        x = x.astype(self.dtype, copy=False)
+        x = numbers(call, name, x)
+        with np.errstate(over="ignore"):
+            x = x.astype(self.dtype, copy=False)
         if x.ndim == 0 or x.size == 0:
             raise ShapeError(f"{call}: {name} has shape {x.shape}, expected a batch (n, …) that is not empty")
         if not np.isfinite(x).all():
@@ -232,13 +248,17 @@ class Module:
 
     def check_output(self, call: str, output: Any) -> Tensor:
         """The output, if it is one tensor, else TypeError; not finite, ValueError with what is to blame."""
-        if not isinstance(output, Tensor):
-            came = f"{type(self).__name__}.forward returned a {type(output).__name__}"
-            raise TypeError(f"{call}: {came}, expected one Tensor")
+        output = self._one_tensor(call, output)
         if not np.isfinite(output.value).all():
             bad = [name for name, p in self.named_parameters() if not np.isfinite(p.value).all()]
             cause = f"NaN or inf in {_some(bad)}" if bad else "an overflow: all parameters are finite"
             raise ValueError(f"{call}: the model's output is not finite; the cause is {cause}")
+        return output
+
+    def _one_tensor(self, call: str, output: Any) -> Tensor:
+        if not isinstance(output, Tensor):
+            what = f"{type(self).__name__}.forward returned {came(output)}"
+            raise TypeError(f"{call}: {what}, expected one Tensor")
         return output
 
     def predict(self, x: Any, batch_size: int = 64) -> Array:
@@ -246,15 +266,15 @@ class Module:
 
         x: (n, …), cast to the model's dtype. batch_size: images at a time; bounds the memory.
         """
-        if batch_size < 1:
-            raise ValueError(f"predict: batch_size is {batch_size}, expected at least 1")
+        batch_size = whole_number("predict", "batch_size", batch_size)
         x = self.check_input("predict", x)
         starts = range(0, len(x), batch_size)
 
         def batches() -> list[Array]:
             return [self.check_output("predict", self(x[i : i + batch_size])).value for i in starts]
 
-        return np.concatenate(context.apart(batches, training=False, recording=False))
+        with taking("predict", x):
+            return np.concatenate(context.apart(batches, training=False, recording=False))
 
     def summary(self, input_shape: tuple[int, ...]) -> str:
         """A table of the layers with their output's shape and number of parameters.
@@ -274,6 +294,35 @@ class Module:
         lines = [f"({name}): {child!r}" for name, child in self.named_children()]
         inner = "".join(f"\n{line}" for line in lines).replace("\n", "\n  ")
         return f"{type(self).__name__}({inner}{inner and chr(10)})"
+
+
+def check_model(call: str, model: Any, name: str = "model") -> Module:
+    """The model; TypeError where it is something else, with the way on."""
+    if isinstance(model, Module):
+        return model
+    way_on = ""
+    if isinstance(model, type) and issubclass(model, Module):
+        way_on = f": {model.__name__}() makes one"
+    elif foreign_package(type(model)) == "torch":
+        way_on = ": build it of mx.nn's layers, which have the same names, and load its state_dict()"
+    raise TypeError(f"{call}: {name} is {came(model)}, expected a minixai Module{way_on}")
+
+
+def traced(call: str, model: Module, x: Tensor, record: bool = True) -> tuple[Tensor, dict[str, list[Any]]]:
+    """What `Module.trace` gives; errors in the call's name where x does not fit or y is no tensor."""
+    with taking(call, x.value):
+        output, layers = model.trace(x, record)
+    return model.check_output(call, output), layers
+
+
+@contextlib.contextmanager
+def taking(call: str, x: Array) -> Iterator[None]:
+    """A wrong shape where a model takes x is said in the call's name, with what x may lack."""
+    try:
+        yield
+    except ShapeError as error:
+        what = f"{call}: x of shape {x.shape} does not fit the model: {error}"
+        raise ShapeError(what if lacks(x) in what else what + lacks(x)) from error
 
 
 def _as_input(x: Any) -> Any:
@@ -303,9 +352,9 @@ def _some(names: list[str]) -> str:
 
 def _checked(key: str, array: Any, held: Any) -> np.ndarray:
     """A copy of an array that may take the place of what the model holds under this key."""
+    if np.shape(array) != np.shape(held):  # known before the array is read, where it is in a file
+        raise ShapeError(f"load_state_dict: {key} has shape {np.shape(array)}, expected {np.shape(held)}")
     array = np.array(as_array("load_state_dict", key, array), order="C")
-    if array.shape != np.shape(held):
-        raise ShapeError(f"load_state_dict: {key} has shape {array.shape}, expected {np.shape(held)}")
     if np.asarray(held).dtype.kind != "f":
         return array.astype(np.asarray(held).dtype)
     if array.dtype == np.float16:

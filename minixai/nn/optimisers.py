@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from minixai.nn.module import Parameter
+from minixai.errors import came, several_names
+from minixai.nn.module import Module, Parameter
 from minixai.settings import finite_number
 from minixai.tape import Tensor
 from minixai.typing import Array
@@ -28,8 +29,8 @@ class SGD:
 
     def step(self, gradients: Mapping[Tensor, Array]) -> None:
         """Change every parameter by its gradient, as `backward` returns them."""
-        for p in self.parameters:
-            g = gradients[p] + self.weight_decay * p.value if self.weight_decay else gradients[p]
+        for p, gradient in zip(self.parameters, _of_all("SGD.step", self.parameters, gradients), strict=True):
+            g = gradient + self.weight_decay * p.value if self.weight_decay else gradient
             if self.momentum:
                 g = self.momentum * self._velocity[p] + g if p in self._velocity else np.array(g)
                 self._velocity[p] = g
@@ -49,6 +50,8 @@ class Adam:
     ) -> None:
         self.parameters = _listed("Adam", parameters)
         self.lr = finite_number("Adam", "lr", lr, least=0)
+        if not isinstance(betas, tuple | list) or len(betas) != 2:
+            raise TypeError(f"Adam: betas is {came(betas)}, expected two numbers")
         self.betas = tuple(finite_number("Adam", "betas", beta, least=0, below=1) for beta in betas)
         self.eps = finite_number("Adam", "eps", eps, least=0)
         self.weight_decay = finite_number("Adam", "weight_decay", weight_decay, least=0)
@@ -58,10 +61,11 @@ class Adam:
 
     def step(self, gradients: Mapping[Tensor, Array]) -> None:
         """Change every parameter by its gradient, as `backward` returns them."""
+        found = _of_all("Adam.step", self.parameters, gradients)
         self._steps += 1
         b1, b2 = self.betas
-        for p in self.parameters:
-            g = gradients[p] + self.weight_decay * p.value if self.weight_decay else gradients[p]
+        for p, gradient in zip(self.parameters, found, strict=True):
+            g = gradient + self.weight_decay * p.value if self.weight_decay else gradient
             mean = self._means[p] = b1 * self._means[p] + (1 - b1) * g
             square = self._squares[p] = b2 * self._squares[p] + (1 - b2) * g**2
             unbiased = np.sqrt(square / (1 - b2**self._steps)) + self.eps
@@ -69,12 +73,26 @@ class Adam:
 
 
 def _listed(call: str, parameters: Iterable[Parameter]) -> list[Parameter]:
-    listed = list(parameters)
+    if isinstance(parameters, Module | Parameter):
+        way_on = "model.parameters()" if isinstance(parameters, Module) else "several in a list"
+        raise TypeError(f"{call}: parameters is {came(parameters)}, expected {way_on}")
+    listed = list(several_names(call, "parameters", parameters))
     if not listed:
         raise ValueError(f"{call}: parameters is empty, expected at least one")
     for other in (p for p in listed if not isinstance(p, Parameter)):
-        raise TypeError(f"{call}: parameters holds a {type(other).__name__}, expected Parameters")
+        raise TypeError(f"{call}: parameters holds {came(other)}, expected Parameters: model.parameters()")
     return listed
+
+
+def _of_all(call: str, parameters: list[Parameter], gradients: Mapping[Tensor, Array]) -> list[Array]:
+    """The gradient of every parameter."""
+    if not isinstance(gradients, Mapping):
+        raise TypeError(f"{call}: gradients is {came(gradients)}, expected what mx.backward(loss) returns")
+    if missing := [p for p in parameters if p not in gradients]:
+        raise ValueError(
+            f"{call}: gradients has none for {came(missing[0])}, expected one for every parameter"
+        )
+    return [gradients[p] for p in parameters]
 
 
 def _lessen(p: Parameter, change: Array) -> None:

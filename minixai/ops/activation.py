@@ -11,7 +11,7 @@ from minixai.settings import finite_number
 from minixai.tape import Node
 from minixai.typing import Array
 
-__all__ = ["leaky_relu", "log_softmax", "relu", "sigmoid", "softmax", "softplus", "step", "tanh"]
+__all__ = ["leaky_relu", "log_softmax", "relu", "relu6", "sigmoid", "softmax", "step", "tanh"]
 
 
 @operation(Trait.RECTIFIER, Trait.GATE)
@@ -23,6 +23,18 @@ def relu(x: Array) -> Array:
 @relu.define_vjp
 def _relu_vjp(g: Array, node: Node) -> tuple[Array]:
     return (kernels.activation.relu_vjp(g, node.value),)
+
+
+@operation(Trait.RECTIFIER, Trait.GATE)
+def relu6(x: Array) -> Array:
+    """y = min(max(x, 0), 6). Its derivative at 0 and at 6 is 0."""
+    return np.clip(x, 0, 6)
+
+
+@relu6.define_vjp
+def _relu6_vjp(g: Array, node: Node) -> tuple[Array]:
+    (x,) = node.arrays
+    return (np.where((x <= 0) | (x >= 6), 0, g),)
 
 
 @operation(Trait.GATE)
@@ -59,18 +71,6 @@ def tanh(x: Array) -> Array:
 @tanh.define_vjp
 def _tanh_vjp(g: Array, node: Node) -> tuple[Array]:
     return (g * (1 - node.value**2),)
-
-
-@operation(Trait.GATE)
-def softplus(x: Array) -> Array:
-    """y = log(1 + exp(x))."""
-    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))  # the exponential cannot overflow
-
-
-@softplus.define_vjp
-def _softplus_vjp(g: Array, node: Node) -> tuple[Array]:
-    (x,) = node.arrays
-    return (g * sigmoid.forward(x),)
 
 
 @operation(Trait.GATE)

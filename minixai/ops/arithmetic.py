@@ -9,7 +9,6 @@ from minixai.errors import ShapeError
 from minixai.op import Trait, operation, several
 from minixai.ops.places import same
 from minixai.ops.sizes import unbroadcast
-from minixai.settings import finite_number
 from minixai.tape import Node
 from minixai.typing import Array
 
@@ -86,16 +85,27 @@ def _negative_vjp(g: Array, node: Node) -> tuple[Array]:
     return (-g,)
 
 
-@operation(Trait.GATE)
-def power(x: Array, *, exponent: float) -> Array:
-    """x to a constant power."""
-    return x ** finite_number("power", "exponent", exponent)  # a NumPy number would make float64 of float32
+@operation(Trait.GATE, unless=several(Trait.PRODUCT))
+def power(x: Array, exponent: Array) -> Array:
+    """x to the power of the exponent, with broadcasting; NaN where x < 0 and the exponent is not whole.
+
+    The derivative with respect to x is 0 where the exponent is 0; with respect to the exponent it is 0 where
+    x is 0, if the exponent is not negative.
+    """
+    _broadcast_shapes("power", x.shape, exponent.shape)
+    return x**exponent
 
 
 @power.define_vjp
-def _power_vjp(g: Array, node: Node) -> tuple[Array]:
-    (x,), exponent = node.arrays, float(node.params["exponent"])
-    return (np.zeros_like(g) if exponent == 0 else g * exponent * x ** (exponent - 1),)
+def _power_vjp(g: Array, node: Node) -> tuple[Array | None, Array | None]:
+    (x, exponent), gx, ge = node.arrays, None, None
+    with np.errstate(divide="ignore", invalid="ignore"):  # what is set to 0, or NaN
+        if node.needs[0]:
+            gx = unbroadcast(np.where(exponent == 0, 0, g * exponent * x ** (exponent - 1)), x.shape)
+        if node.needs[1]:
+            ge = np.where((x == 0) & (exponent >= 0), 0, g * node.value * np.log(x))
+            ge = unbroadcast(ge, exponent.shape)
+    return gx, ge
 
 
 @operation(Trait.GATE)
@@ -126,17 +136,16 @@ def matmul(x: Array, y: Array) -> Array:
     """The product x @ y of matrices (m, j) and (j, n), or of stacks of them, with broadcasting."""
     if x.ndim < 2 or y.ndim < 2 or x.shape[-1] != y.shape[-2]:
         raise ShapeError(f"matmul: expected x (…, m, j) and y (…, j, n), got x {x.shape} and y {y.shape}")
-    if x.ndim == y.ndim == 2:
-        return kernels.product.matrix_product(x, y)
     _broadcast_shapes("matmul, stacks of matrices", x.shape[:-2], y.shape[:-2])
-    return x @ y
+    return kernels.product.matrix_product(x, y)
 
 
 @matmul.define_vjp
 def _matmul_vjp(g: Array, node: Node) -> tuple[Array | None, Array | None]:
     x, y = node.arrays
-    gx = unbroadcast(g @ y.swapaxes(-1, -2), x.shape) if node.needs[0] else None
-    gy = unbroadcast(x.swapaxes(-1, -2) @ g, y.shape) if node.needs[1] else None
+    product = kernels.product.matrix_product
+    gx = unbroadcast(product(g, y.swapaxes(-1, -2)), x.shape) if node.needs[0] else None
+    gy = unbroadcast(product(x.swapaxes(-1, -2), g), y.shape) if node.needs[1] else None
     return gx, gy
 
 

@@ -22,10 +22,13 @@ def cross_entropy(x: Array, *, labels: Any) -> tuple[Array, Any]:
     x: logits (n, k). labels: (n,) integers in [0, k).
     """
     labels = np.asarray(labels)
-    if x.ndim != 2 or labels.shape != x.shape[:1] or labels.dtype.kind not in "iu" or x.size == 0:
+    if labels.dtype.kind not in "iu":
+        was = "floats" if labels.dtype.kind == "f" else f"of dtype {labels.dtype}"
+        raise TypeError(f"cross_entropy: labels are {was}, expected integers: labels.astype(int)")
+    if x.ndim != 2 or labels.shape != x.shape[:1] or x.size == 0:
         raise ShapeError(
             f"cross_entropy: expected logits (n, k) and n integer labels, got {x.shape} and "
-            f"{labels.dtype} labels {labels.shape}"
+            f"labels {labels.shape}"
         )
     if labels.min() < 0 or labels.max() >= x.shape[1]:
         raise ValueError(f"cross_entropy: labels in [{labels.min()}, {labels.max()}], logits {x.shape}")
@@ -42,7 +45,10 @@ def _cross_entropy_vjp(g: Array, node: Node) -> tuple[Array]:
 
 @operation(Trait.LOSS)
 def mean_squared_error(x: Array, y: Array) -> Array:
-    """The mean of (x − y)² over all entries."""
+    """The mean of (x − y)² over all entries.
+
+    x: the prediction. y: its target, of x's shape; an array is cast to x's dtype.
+    """
     if x.shape != y.shape or x.size == 0:
         raise ShapeError(f"mean_squared_error: x {x.shape} and y {y.shape}, expected one shape, not empty")
     return np.asarray(np.square(x - y).mean())

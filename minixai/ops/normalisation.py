@@ -1,19 +1,20 @@
-"""Batch normalisation and dropout."""
+"""Normalisation of batches, of layers and of groups of channels; and dropout."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from minixai import kernels
 from minixai.errors import ShapeError
-from minixai.op import Trait, operation
-from minixai.settings import finite_number
+from minixai.op import Mask, Trait, operation
+from minixai.settings import finite_number, whole_number
 from minixai.tape import Node
 from minixai.typing import Array
 
-__all__ = ["batch_norm", "dropout"]
+__all__ = ["batch_norm", "dropout", "group_norm", "layer_norm"]
 
 
 @operation(Trait.AFFINE, unless=lambda node: (Trait.NORMALISE,) if node.params["mean"] is None else ())
@@ -77,7 +78,7 @@ def channel_moments(x: Array) -> tuple[Array, Array]:
     """The mean and the variance of each channel of x (n, c, …): (c,) each, of more than one value."""
     channels = _channels(x)
     if channels[0].size == 1:
-        raise ShapeError(f"batch_norm: x {x.shape} has one value per channel, expected more in training")
+        raise ShapeError(f"batch_norm: x {x.shape} has one value per channel, expected more")
     mean, variance = np.empty((2, len(channels)), x.dtype)
 
     def fill(k: int) -> None:
@@ -92,6 +93,75 @@ def channel_moments(x: Array) -> tuple[Array, Array]:
 def _channels(x: Array) -> Array:
     """A view (c, n, places) of x (n, c, …): one channel's numbers stay in the cache while they are used."""
     return x.reshape(*x.shape[:2], -1).swapaxes(0, 1)
+
+
+def _seen_by_layer_norm(mask: Mask, size: int, node: Node, axis: int) -> Mask:
+    """Everywhere along the axes that it normalises over."""
+    (x,), shape = node.arrays, node.params["normalized_shape"]
+    return np.ones(size, bool) if 2 + axis >= x.ndim - np.size(shape) else mask
+
+
+@operation(Trait.STANDARDISE, Trait.NORMALISE, looks=_seen_by_layer_norm)
+def layer_norm(x: Array, *, normalized_shape: int | tuple[int, ...], eps: float = 1e-5) -> tuple[Array, Any]:
+    """y = (x − mean) / √(variance + eps), both over the last axes, whose sizes normalized_shape is.
+
+    PyTorch's weight and bias are a product and a sum behind it: layer_norm(x, shape) * w + b.
+    Ba et al. 2016, eq. 4.
+    """
+    shape = tuple(normalized_shape) if isinstance(normalized_shape, tuple | list) else (normalized_shape,)
+    if not shape or x.shape[-len(shape) :] != shape:
+        raise ShapeError(
+            f"layer_norm: normalized_shape is {normalized_shape}, expected the last sizes of x {x.shape}"
+        )
+    return _normalised("layer_norm", x, x.size // math.prod(shape) if x.size else 0, eps)
+
+
+@layer_norm.define_vjp
+def _layer_norm_vjp(g: Array, node: Node) -> tuple[Array]:
+    return (_normalised_vjp(g, node),)
+
+
+def _everywhere(mask: Mask, size: int, node: Node, axis: int) -> Mask:
+    return np.ones(size, bool)
+
+
+@operation(Trait.STANDARDISE, Trait.NORMALISE, looks=_everywhere)
+def group_norm(x: Array, *, num_groups: int, eps: float = 1e-5) -> tuple[Array, Any]:
+    """y = (x − mean) / √(variance + eps), both over the places and the channels of each group.
+
+    PyTorch's weight and bias are a product and a sum behind it, channel by channel.
+    x: (n, c, …), c a multiple of num_groups. Wu and He 2018, section 3.
+    """
+    num_groups = whole_number("group_norm", "num_groups", num_groups)
+    if x.ndim < 2 or x.shape[1] % num_groups:
+        raise ShapeError(
+            f"group_norm: num_groups is {num_groups}, expected a divisor of the channels of x {x.shape}"
+        )
+    return _normalised("group_norm", x, len(x) * num_groups, eps)
+
+
+@group_norm.define_vjp
+def _group_norm_vjp(g: Array, node: Node) -> tuple[Array]:
+    return (_normalised_vjp(g, node),)
+
+
+def _normalised(call: str, x: Array, rows: int, eps: float) -> tuple[Array, Array]:
+    """x less the mean, by the spread, of each of its rows; and one by these spreads, (rows, 1)."""
+    eps = finite_number(call, "eps", eps, least=0)
+    if x.size <= rows:
+        raise ShapeError(f"{call}: x {x.shape} has one value to normalise at a time, or none; expected more")
+    centred = x.reshape(rows, -1)
+    centred = centred - centred.mean(axis=1, keepdims=True)
+    scale = 1 / np.sqrt(np.square(centred).mean(axis=1, keepdims=True) + eps)
+    return (centred * scale).reshape(x.shape), scale
+
+
+def _normalised_vjp(g: Array, node: Node) -> Array:
+    """g less what the mean and the spread take up of it."""
+    scale = node.saved
+    g, y = (array.reshape(len(scale), -1) for array in (g, node.value))
+    gx = g - g.mean(axis=1, keepdims=True) - y * (g * y).mean(axis=1, keepdims=True)
+    return np.asarray((gx * scale).reshape(node.value.shape))
 
 
 @operation(Trait.AFFINE)

@@ -9,16 +9,14 @@ import numpy as np
 from minixai import kernels
 from minixai.errors import ShapeError
 from minixai.op import Trait, operation
-from minixai.ops.places import evenly, windows
+from minixai.ops.places import windows
 from minixai.ops.sizes import Size, check_images, pair
 from minixai.settings import finite_number
 from minixai.tape import Node, Tensor
 from minixai.typing import Array
 
 __all__ = [
-    "adaptive_avg_pool2d",
     "avg_pool2d",
-    "global_avg_pool2d",
     "max_pool2d",
     "max_unpool2d",
     "p_norm_pool2d",
@@ -152,40 +150,3 @@ def _p_norm_pool2d_vjp(g: Array, node: Node) -> tuple[Array]:
     (x,), params = node.arrays, dict(node.params)
     p = params.pop("p")
     return (kernels.pooling.p_norm_pool2d_vjp(g, x, node.value, p, _windows("p_norm_pool2d", x, **params)),)
-
-
-@operation(Trait.POOL, looks=evenly)
-def adaptive_avg_pool2d(x: Array, *, output_size: Size = 1) -> Array:
-    """y = the means of output_size windows that cover the image evenly: rows ⌊i·h/r⌋ to ⌈(i+1)·h/r⌉ − 1.
-
-    x: (n, c, h, w). Returns (n, c, *output_size); size 1 is global average pooling.
-    """
-    rows, columns = _averages(x, output_size)
-    return rows @ x @ columns.T
-
-
-@adaptive_avg_pool2d.define_vjp
-def _adaptive_avg_pool2d_vjp(g: Array, node: Node) -> tuple[Array]:
-    (x,) = node.arrays
-    rows, columns = _averages(x, node.params["output_size"])
-    return (rows.T @ g @ columns,)
-
-
-def global_avg_pool2d(x: Tensor) -> Tensor:
-    """The mean of each channel's plane: (n, c, h, w) → (n, c, 1, 1)."""
-    return adaptive_avg_pool2d(x, 1)
-
-
-def _averages(x: Array, output_size: Size) -> tuple[Array, Array]:
-    """The matrices that average rows and columns: y = rows @ x @ columns.T."""
-    check_images("adaptive_avg_pool2d", x)
-    counts = pair("adaptive_avg_pool2d", "output_size", output_size)
-    rows, columns = (
-        np.zeros((count, size), x.dtype) for count, size in zip(counts, x.shape[2:], strict=True)
-    )
-    for matrix in (rows, columns):
-        count, size = matrix.shape
-        for i in range(count):
-            window = slice(i * size // count, -(-(i + 1) * size // count))
-            matrix[i, window] = 1 / (window.stop - window.start)
-    return rows, columns

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from minixai.op import Trait, operation
+from minixai.ops.places import reduced
 from minixai.ops.sizes import check_axis
 from minixai.tape import Node
 from minixai.typing import Array
@@ -28,7 +29,7 @@ def _spread(array: Array, node: Node) -> Array:
     return np.expand_dims(array, tuple(range(x.ndim)) if axis is None else axis)
 
 
-@operation(Trait.POOL)
+@operation(Trait.POOL, looks=reduced)
 def sum(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
     """Σ x along the axes; None means all."""
     check_axis("sum", x, axis)
@@ -41,7 +42,7 @@ def _sum_vjp(g: Array, node: Node) -> tuple[Array]:
     return (np.broadcast_to(_spread(g, node), x.shape),)
 
 
-@operation(Trait.POOL)
+@operation(Trait.POOL, looks=reduced)
 def mean(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
     """The mean of x along the axes; None means all."""
     check_axis("mean", x, axis)
@@ -54,7 +55,7 @@ def _mean_vjp(g: Array, node: Node) -> tuple[Array]:
     return (np.broadcast_to(_spread(g, node) * (g.size / x.size), x.shape),)
 
 
-@operation(Trait.MOVE)
+@operation(Trait.MOVE, looks=reduced)
 def max(x: Array, *, axis: int | None = None, keepdims: bool = False) -> Array:
     """The maximum of x along an axis; None means of all. At a tie the cotangent goes to the first maximum."""
     check_axis("max", x, axis)

@@ -6,10 +6,10 @@ import operator
 
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from minixai.errors import ShapeError
+from minixai.errors import ShapeError, came
 from minixai.typing import Array
 
-__all__ = ["Size", "check_axis", "check_images", "pair", "unbroadcast"]
+__all__ = ["Size", "check_axes", "check_axis", "check_images", "lacks", "pair", "unbroadcast"]
 
 Size = int | tuple[int, int]
 
@@ -20,7 +20,9 @@ def pair(call: str, name: str, size: Size, least: int = 1) -> tuple[int, int]:
         sizes = size if isinstance(size, tuple | list) else (size, size)
         vertical, horizontal = (operator.index(s) for s in sizes)
     except (TypeError, ValueError):
-        raise TypeError(f"{call}: {name} is {size!r}, expected a whole number or a pair of them") from None
+        raise TypeError(
+            f"{call}: {name} is {came(size)}, expected a whole number or a pair of them"
+        ) from None
     if min(vertical, horizontal) < least:
         raise ValueError(f"{call}: {name} is {size!r}, expected at least {least}")
     return vertical, horizontal
@@ -34,12 +36,26 @@ def check_axis(call: str, x: Array, axis: int | tuple[int, ...] | None) -> None:
         raise ShapeError(f"{call}: axis is {axis}, expected axes of x {x.shape}") from None
 
 
+def check_axes(call: str, name: str, array: Array, axes: str) -> None:
+    """Raise ShapeError unless the array has as many axes as are named, such as "(n, c, l)", and entries."""
+    count = axes.count(",") + 1
+    if array.ndim != count:
+        said = {3: "three", 4: "four"}[count]
+        raise ShapeError(f"{call}: {name} has shape {array.shape}, expected {said} axes {axes}{lacks(array)}")
+    if array.size == 0:
+        raise ShapeError(f"{call}: {name} is empty, shape {array.shape}")
+
+
 def check_images(call: str, x: Array) -> None:
     """Raise ShapeError unless x is a batch of images, not an empty one."""
-    if x.ndim != 4:
-        raise ShapeError(f"{call}: x has shape {x.shape}, expected four axes (n, c, h, w)")
-    if x.size == 0:
-        raise ShapeError(f"{call}: x is empty, shape {x.shape}")
+    check_axes(call, "x", x, "(n, c, h, w)")
+
+
+def lacks(x: Array) -> str:
+    """What an x of a wrong shape may lack, and the way on; "" where there is no guess."""
+    if x.ndim in (3, 4) and x.shape[-1] in (3, 4):
+        return "; photos (h, w, 3) become x by Preprocess, as model.preprocess(photos)"
+    return "; one input alone becomes a batch as x[None]" if x.ndim in (1, 3) else ""
 
 
 def unbroadcast(g: Array, shape: tuple[int, ...]) -> Array:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from minixai.plot.picture import Picture
 
-__all__ = ["Group", "Maps", "in_channels", "largest", "number", "sheet"]
+__all__ = ["Batch", "Group", "Maps", "check_percentile", "in_channels", "largest", "number", "sheet"]
 
 ZERO = "zero everywhere:\nnothing came back\nto the input"
 CANCELLED = "zero everywhere:\nthe channels cancel\nin the sum"
@@ -60,6 +60,14 @@ class Group:
     maps: Sequence[Maps]
 
 
+@dataclass(frozen=True)
+class Batch:
+    """Photos (n, h, w, 3), uint8 or floats in [0, 1], RGB, and their maps, one row for each group."""
+
+    photos: np.ndarray
+    groups: Sequence[Group]
+
+
 def largest(values: np.ndarray, percentile: float | None = None) -> float:
     """The largest |v|, or the percentile of the |v| that are not zero; 0 where all are."""
     magnitudes = np.abs(values[values != 0])
@@ -73,38 +81,50 @@ def in_channels(signal: np.ndarray, limit: float) -> np.ndarray:
     return np.clip(signal / (2 * limit) + 0.5, 0, 1)
 
 
+def check_percentile(argument: str, percentile: float | None) -> None:
+    """ValueError for what is no percentile: 0, more than 100, NaN."""
+    if percentile is not None and not 0 < percentile <= 100:
+        raise ValueError(f"{argument} is {percentile}, expected a number in (0, 100]")
+
+
 def number(value: float, digits: int) -> str:
     """The value rounded to significant digits, with a true minus sign."""
     return minus(f"{float(f'{value:.{digits}g}'):g}")
 
 
 def sheet(
-    photos: np.ndarray,
-    groups: Sequence[Group],
+    batches: Sequence[Batch],
     title: str = "",
     percentile: float | None = None,
     overlay: bool = False,
+    common_scale: bool = False,
 ) -> Picture:
-    """Draw the maps of a batch beside the photos, one row for each group.
+    """Draw the maps of batches beside the photos.
 
     A heat map is the sum over channels, its colours centred on 0, on one scale for the whole batch. A
     signal v is shown in the image's channels as v/(2·max|v|) + ½, each image on its own scale. Maps
     confined to a part of the photo are enlarged, and boxed in the photo. Of a map that is zero
     everywhere its panel says so.
 
-    photos: (n, h, w, 3), uint8 or floats in [0, 1], RGB.
+    common_scale: one scale for all maps of the same subtitle, of all batches.
     percentile: of the |values| that are not zero, in place of the largest; values beyond are clipped.
     overlay: lay the heat maps on the photo in grey.
 
     Raises ValueError for a percentile outside (0, 100] or a NaN, ShapeError for a wrong shape.
     """
-    if percentile is not None and not 0 < percentile <= 100:
-        raise ValueError(f"plot: percentile is {percentile}, expected a number in (0, 100]")
-    for maps in (maps for group in groups for maps in group.maps):
-        _check(maps, photos)
-    scaled = [[_scaled(maps, percentile) for maps in group.maps] for group in groups]
-    tiles = [_tile(i, photo, groups, scaled, overlay) for i, photo in enumerate(photos)]
-    return _draw(tiles, title, _note(groups, tiles, percentile))
+    check_percentile("plot: percentile", percentile)
+    everything = [(batch, maps) for batch in batches for group in batch.groups for maps in group.maps]
+    for batch, maps in everything:
+        _check(maps, batch.photos)
+    limits = _common_limits([maps for _, maps in everything], percentile) if common_scale else {}
+    tiles = []
+    for batch in batches:
+        scaled = [
+            [_scaled(maps, percentile, limits.get(_scale_of(maps))) for maps in group.maps]
+            for group in batch.groups
+        ]
+        tiles += [_tile(i, photo, batch.groups, scaled, overlay) for i, photo in enumerate(batch.photos)]
+    return _draw(tiles, title, _note([maps for _, maps in everything], tiles, percentile, common_scale))
 
 
 def _check(maps: Maps, photos: np.ndarray) -> None:
@@ -188,13 +208,31 @@ _Panel = _PhotoPanel | _MapPanel
 _Tile = list[list[_Panel | None]]  # an image's rows of panels
 
 
-def _scaled(maps: Maps, percentile: float | None) -> tuple[np.ndarray, list[float]]:
-    """The maps as they are shown, and what the strongest colours of each mean."""
+def _shown(maps: Maps) -> np.ndarray:
+    """A signal (n, h, w, c), or heat maps (n, h, w)."""
     values = maps.values.astype(np.float64)
-    if maps.signal:
-        return values, [largest(image, percentile) for image in values]
-    heat = values.sum(axis=3)
-    return heat, [largest(heat, percentile)] * len(heat)
+    return values if maps.signal else values.sum(axis=3)
+
+
+def _scale_of(maps: Maps) -> tuple[str, bool, str]:
+    """What maps have in common that can be compared on one scale."""
+    return maps.subtitle, maps.signal, maps.quantity
+
+
+def _common_limits(all_maps: Sequence[Maps], percentile: float | None) -> dict[tuple[str, bool, str], float]:
+    """For all that can be compared, what the strongest colours mean."""
+    values: dict[tuple[str, bool, str], list[np.ndarray]] = {}
+    for maps in all_maps:
+        values.setdefault(_scale_of(maps), []).append(_shown(maps).ravel())
+    return {key: largest(np.concatenate(each), percentile) for key, each in values.items()}
+
+
+def _scaled(maps: Maps, percentile: float | None, limit: float | None) -> tuple[np.ndarray, list[float]]:
+    """The maps as they are shown, and what the strongest colours of each mean."""
+    shown = _shown(maps)
+    if limit is None and maps.signal:
+        return shown, [largest(image, percentile) for image in shown]
+    return shown, [largest(shown, percentile) if limit is None else limit] * len(shown)
 
 
 def _tile(
@@ -240,23 +278,25 @@ def _box(group: Group, i: int) -> _Box | None:
     return _Box(top, left, side)
 
 
-def _note(groups: Sequence[Group], tiles: list[_Tile], percentile: float | None) -> str:
+def _note(all_maps: Sequence[Maps], tiles: list[_Tile], percentile: float | None, common_scale: bool) -> str:
     """How to read the panels."""
     panels = [panel for tile in tiles for row in tile for panel in row if panel]
     kinds = {panel.signal for panel in panels if isinstance(panel, _MapPanel) and not panel.empty}
     parts = []
     if False in kinds:
-        shared = ", one scale for all images" if len(tiles) > 1 else ""
+        shared = ", one scale for all images" if len(tiles) > 1 and not common_scale else ""
         parts.append(f"Heat maps: sum over the channels{shared}; red is positive, blue negative.")
     if any(isinstance(panel, _MapPanel) and panel.photo is not None for panel in panels):
         parts.append("On the photo, stronger is more opaque.")
     if True in kinds:
         parts.append("Signals: in the image's channels; grey is zero.")
+    if common_scale:
+        parts.append("One scale for all maps of a kind.")
     if percentile is not None:
         parts.append(f"Clipped at percentile {percentile:g} of the |values| that are not zero.")
     if any(isinstance(panel, _PhotoPanel) and panel.enlarged for panel in panels):
         parts.append("The box is enlarged.")
-    about = (f"{m.title}: of the {m.quantity}." for group in groups for m in group.maps if m.quantity)
+    about = (f"{maps.title}: of the {maps.quantity}." for maps in all_maps if maps.quantity)
     return " ".join([*parts, *dict.fromkeys(about)])
 
 
@@ -310,6 +350,7 @@ def _head(axes: Axes, title: str, subtitle: str, width: float) -> None:
         (title, style.TEXT_SIZE, 18, "bold"),
         (subtitle, NOTE_SIZE, 4, "normal"),
     ):
+        text = style.drawable(text)
         fitting = 72 * width / (LETTER * max(len(text), 1))
         axes.annotate(
             text,
@@ -335,5 +376,5 @@ def _key(picture: Picture, axes: Axes, scale: ScalarMappable) -> None:
 
 def _wrapped(text: str, size: float, width: float) -> tuple[str, float]:
     """A text in lines of a width in inches, and the height it then takes."""
-    lines = textwrap.wrap(text, int(72 * width / (LETTER * size)), break_on_hyphens=False)
+    lines = textwrap.wrap(style.drawable(text), int(72 * width / (LETTER * size)), break_on_hyphens=False)
     return "\n".join(lines), len(lines) * LINE * size / 72

@@ -9,9 +9,11 @@ from typing import Any, cast
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from minixai.files import write_whole
 from minixai.plot import style
+from minixai.plot.sliders import in_notebook, open_window, show_windows
 
 # Without the date, and with names of our own in an SVG, two runs write the same bytes.
 SAME_NAMES = {"svg.hashsalt": "minixai"}
@@ -34,13 +36,32 @@ class Picture(Figure):
 
     @style.drawn(SAME_NAMES)
     def draw(self, renderer: Any) -> None:
-        """As every figure, whatever the user's settings."""
+        """As every figure, whatever the user's settings, and whatever characters the font lacks."""
+        for text in self.findobj(Text):
+            text.set_text(style.drawable(text.get_text()))
         super().draw(renderer)
 
     @style.drawn(SAME_NAMES)
     def savefig(self, *args: Any, **kwargs: Any) -> None:
         """As every figure, whatever the user's settings."""
         super().savefig(*args, **kwargs)
+
+    def show(self, warn: bool = True) -> None:
+        """Show the picture in a notebook, or in a window until it is closed.
+
+        Raises RuntimeError where there is neither a notebook nor a display. warn: as every figure has it.
+        """
+        if in_notebook():
+            from IPython.display import display
+
+            display(self)
+        elif window := open_window(tuple(self.get_size_inches())):
+            axes = window.add_axes((0, 0, 1, 1))
+            axes.imshow(self.pixels())
+            axes.set_axis_off()
+            show_windows()
+        else:
+            raise RuntimeError('Picture.show: there is no display here: .save("picture.png") writes a file')
 
     def _repr_png_(self) -> bytes:
         return self._rendered(".png")

@@ -1,7 +1,8 @@
-"""Sliders below a picture, and the window that shows them."""
+"""Sliders below a picture, and where pictures are shown: a window, or a notebook."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -68,6 +69,12 @@ def open_window(size: tuple[float, float]) -> Figure | None:
         return figure
     plt.close(figure)
     return None
+
+
+def in_notebook() -> bool:
+    """Whether this is a notebook's kernel."""
+    ipython = sys.modules.get("IPython")
+    return ipython is not None and hasattr(ipython.get_ipython(), "kernel")
 
 
 def show_windows() -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping
-from functools import wraps
+from functools import cache, wraps
 from typing import Any, ParamSpec, TypeVar
+
+from minixai.columns import escaped
 
 BLUE, VERMILION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 ORANGE, SKY, BLACK = "#E69F00", "#56B4E9", "#000000"
@@ -76,6 +78,26 @@ def drawn(settings: Mapping[str, Any]) -> Callable[[Callable[P, Result]], Callab
         return drawing
 
     return decorate
+
+
+def drawable(text: str) -> str:
+    """The text, with escapes such as \\u732b for characters that the font lacks; white space is blanks."""
+    if text.isascii() and text.isprintable():
+        return text
+    known = _characters()
+    return "".join(c if c == "\n" or ord(c) in known else " " if c.isspace() else escaped(c) for c in text)
+
+
+@cache
+def _characters() -> set[int]:
+    """Those that matplotlib's own font has, which is on every machine, bold or not."""
+    from matplotlib.font_manager import FontProperties, findfont, get_font
+
+    plain, bold = (
+        get_font(findfont(FontProperties(family="DejaVu Sans", weight=weight))).get_charmap()
+        for weight in ("normal", "bold")
+    )
+    return set(plain) & set(bold)
 
 
 def _raw(parameters: dict[Any, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Tables of rules: kind of operation → what the way back does there in place of the gradient."""
 
+from minixai.rules.approximations import halves, linearised, signal_takes_all
 from minixai.rules.backprop import deconvnet, guided_backprop
 from minixai.rules.composites import composite, epsilon_alpha2_beta1, epsilon_gamma_box, epsilon_plus
 from minixai.rules.patterns import pattern_attribution, pattern_net
@@ -32,10 +33,13 @@ __all__ = [
     "flat",
     "gamma",
     "guided_backprop",
+    "halves",
+    "linearised",
     "norm",
     "pass_through",
     "pattern_attribution",
     "pattern_net",
+    "signal_takes_all",
     "unpooling",
     "w_square",
     "z_plus",

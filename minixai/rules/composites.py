@@ -8,18 +8,26 @@ from minixai import ops
 from minixai.op import Trait
 from minixai.rules.passing import (
     REFUSED,
+    affine,
     back_to_its_place,
     in_proportion,
     less_the_constant,
     refuse,
+    spread_held,
     without_border,
 )
 from minixai.rules.relevance import alpha_beta, box, epsilon, gamma, pass_through, z_plus
-from minixai.rules.table import Rules, maker
+from minixai.rules.table import Rules, has, maker
 from minixai.tape import Node, Rule
 from minixai.typing import Array
 
 __all__ = ["composite", "epsilon_alpha2_beta1", "epsilon_gamma_box", "epsilon_plus"]
+
+NOT_SILENT = refuse(
+    "z⁺, αβ and deep Taylor take a unit with z ≤ 0 for silent, which it is not before this operation, and "
+    "reward wrong inputs: mx.rules.composite(conv=mx.rules.gamma()), or conv=mx.rules.epsilon(), does not; "
+    "gate=mx.rules.pass_through() lets them"
+)
 
 
 def composite(
@@ -27,28 +35,43 @@ def composite(
     conv: Rule | None = None,
     dense: Rule | None = None,
     pool: Rule | None = None,
+    gate: Rule | None = None,
 ) -> Rules:
     """A strict table, with rules by position and kind of layer.
 
     first: for the layers with no other layer with weights between them and the input; None: as the others.
     conv: `z_plus()` if None. dense: for linear and matmul, `epsilon()` if None. pool: for averages and sums
-    within one tensor, `epsilon(0)` if None.
-    ReLU, and multiplication by a constant, pass relevance on; what only moves entries brings it back to its
-    place; sums of two tensors, and p-norm pooling, share it in proportion. Constants, such as what is added
-    or a border, are biases. Any other operation raises RuleError.
+    within one tensor, `epsilon(0)` if None. gate: for activations; None: as below.
+
+        what an operation is                what it gets
+        WEIGHTED, DENSE                     first, conv, dense
+        AFFINE behind these, unit by unit   is one layer with them: Σ x·(s·w) + (s·b + t)
+        AFFINE elsewhere                    s·x/y · R, exact for LRP-0 and ε; where s and t are not trained,
+                                            and before the first layer with weights, R
+        POOL                                pool
+        MOVE, pad                           R goes back to its place
+        RECTIFIER, dropout                  R
+        GATE                                (y − f(0))/y · R, exact for LRP-0, ε and γ; refused where a rule
+                                            takes a unit with z ≤ 0 for silent (z⁺, αβ)
+        STANDARDISE                         x·(u − mean u), u = R/(y·σ), for a constant σ; refused as GATE
+        SUM, HOMOGENEOUS                    x ⊙ VJP(R/y), in proportion: exact for LRP-0
+        PRODUCT, NORMALISE, LOSS, others    RuleError, which names a rule that admits it
+    What a constant would get is booked as a bias's share.
     """
     conv, dense, pool = conv or z_plus(), dense or epsilon(), pool or epsilon(0)
+    assumed = gate is None and any(has(rule, "assumes silence") for rule in (first, conv, dense) if rule)
     table: dict[Any, Rule] = {
         Trait.DENSE: dense if first is None else by_position(first, dense),
         Trait.WEIGHTED: conv if first is None else by_position(first, conv),
         Trait.POOL: pool,
         Trait.MOVE: back_to_its_place,
-        Trait.RECTIFIER: pass_through(),
-        Trait.AFFINE: less_the_constant,
+        Trait.RECTIFIER: gate or pass_through(),
+        Trait.GATE: NOT_SILENT if assumed else gate or less_the_constant,
+        Trait.STANDARDISE: NOT_SILENT if assumed else spread_held,
+        Trait.AFFINE: affine,
         Trait.HOMOGENEOUS: in_proportion,
         ops.pad: without_border,
         ops.dropout: pass_through(),
-        ops.batch_norm: refuse("merge it into the convolution before it: minixai.nn.merge_batch_norm"),
     }
     return Rules({**table, **REFUSED}, strict=True)
 

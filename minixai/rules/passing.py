@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from minixai.nn import Parameter
 from minixai.op import Trait
 from minixai.ops.sizes import unbroadcast
 from minixai.rules.shares import Shares, booked, per_image, refusal
-from minixai.rules.table import maker
+from minixai.rules.table import maker, saying
 from minixai.rules.weighted import quotient
-from minixai.tape import Node, Rule
+from minixai.tape import Node, Rule, tape_of
 from minixai.typing import Array
 
 __all__ = [
     "REFUSED",
+    "affine",
     "back_to_its_place",
     "in_proportion",
     "less_the_constant",
     "path_of",
     "refuse",
+    "spread_held",
     "to_the_path",
     "without_border",
 ]
@@ -46,13 +51,49 @@ def in_proportion(g: Array, node: Node) -> Shares:
 
 
 def less_the_constant(g: Array, node: Node) -> Shares:
-    """y = s·x + t: R_x = (y − t)/y · R, and t/y · R is the bias's; R_x = R where t is 0."""
+    """y = f(x) entry by entry: R_x = (y − f(0))/y · R, and f(0)/y · R is the bias's; R_x = R where f(0) is 0.
+
+    Exact for LRP-0, ε and γ, whose R is y times something finite.
+    """
     path = path_of(node)
     zero = [x if k != path or x is None else np.zeros_like(x) for k, x in enumerate(node.arrays)]
-    t = node.op.forward(*zero, **node.params)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        result = node.op.forward(*zero, **node.params)
+    constant = np.asarray(result[0] if isinstance(result, tuple) else result)
+    if not np.isfinite(constant).all():
+        raise refusal(node, f"{node.op.name} of 0 is not finite, so that no share of it can be told")
     s, dropped = quotient(g, node.value)
-    gx, lost = np.where(t == 0, g, (node.value - t) * s), np.where(t == 0, 0, dropped)
-    return Shares(to_the_path(gx, node), bias=per_image(t * s), zero=per_image(lost))
+    gx = np.where(constant == 0, g, (node.value - constant) * s)
+    lost = np.where(constant == 0, 0, dropped)
+    return Shares(to_the_path(gx, node), bias=per_image(constant * s), zero=per_image(lost))
+
+
+@saying("fuses")
+def affine(g: Array, node: Node) -> Shares:
+    """y = s·x + t as it stands alone: R_x = s·x/y · R, and t/y · R is the bias's; exact for LRP-0 and ε.
+
+    Before the first layer with weights R_x = R where s and t are fixed: a model's own preprocessing.
+    """
+    if Trait.WEIGHTED not in node.before and not _is_trained(node):
+        return Shares(to_the_path(g, node))
+    return less_the_constant(g, node)
+
+
+def _is_trained(node: Node) -> bool:
+    """Whether a constant is a parameter, or is made of one."""
+    constants = (x for x, need in zip(node.inputs, node.needs, strict=True) if x is not None and not need)
+    return any(isinstance(leaf, Parameter) for x in constants for leaf in tape_of(x))
+
+
+def spread_held(g: Array, node: Node) -> Shares:
+    """y = (x − m)/σ, row by row, σ taken for a constant: R_x = x·(u − mean u) with u = R/(y·σ); conserves.
+
+    An approximation, LRP-0 of what is linear then (Achtibat et al. 2024).
+    """
+    (x,), scale = node.arrays, node.saved
+    s, dropped = quotient(g, node.value)
+    u = s.reshape(len(scale), -1) * scale
+    return Shares([x * (u - u.mean(axis=1, keepdims=True)).reshape(x.shape)], zero=per_image(dropped))
 
 
 def path_of(node: Node) -> int:
@@ -68,22 +109,22 @@ def to_the_path(gx: Array, node: Node) -> list[Array | None]:
     return [unbroadcast(gx, x.shape) if k == path else None for k, x in enumerate(node.arrays)]
 
 
+@saying("refuses")
 @maker
-def refuse(why: str) -> Rule:
+def refuse(why: str, offer: str = "a rule of your own") -> Rule:
     """The rule of what no rule fits: it raises RuleError."""
 
     def rule(g: Array, node: Node) -> Shares:
-        raise refusal(node, f"{why}; rules[mx.ops.{node.op.name}] = a rule of your own admits it")
+        raise refusal(node, f"{why}; rules[mx.ops.{node.op.name}] = {offer} admits it")
 
     return rule
 
 
-REFUSED = {
-    trait: refuse(why)
-    for trait, why in {
-        Trait.GATE: "of activations only ReLU has a rule",
-        Trait.PRODUCT: "a product of two tensors, expected one of them to be a constant",
-        Trait.NORMALISE: "divides by what depends on the input itself",
-        Trait.LOSS: "a loss is no score: explain what it is computed from",
-    }.items()
+REFUSED: dict[Any, Rule] = {
+    Trait.PRODUCT: refuse(
+        "a product of two tensors, expected one of them to be a constant (x * sigmoid(x) is mx.ops.silu(x))",
+        "mx.rules.halves(), or mx.rules.signal_takes_all(gate=1) if input 1 is a gate,",
+    ),
+    Trait.NORMALISE: refuse("divides by what depends on the input itself", "mx.rules.linearised()"),
+    Trait.LOSS: refuse("a loss is no score: explain what it is computed from"),
 }

@@ -1,49 +1,65 @@
 """Rules of PatternNet and PatternAttribution: the gradient, with patterns in place of weights.
 
-Kindermans et al. 2017, arXiv 1705.05598, section 5. Both gate at ReLU as the gradient does, and ignore
-biases.
+Kindermans et al. 2017, arXiv 1705.05598, section 5. Both gate at activations as the gradient does, and ignore
+biases. What is affine is a unit of one input: its pattern is 1/s; batch norm behind a layer is part of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from minixai import ops
 from minixai.errors import RuleError
 from minixai.op import Trait
+from minixai.ops.sizes import unbroadcast
 from minixai.rules.passing import REFUSED, back_to_its_place, path_of, refuse, to_the_path, without_border
 from minixai.rules.shares import Shares, per_image
-from minixai.rules.table import Rules, maker
+from minixai.rules.table import Rules, maker, saying
 from minixai.rules.weighted import vjp_with_weight, with_weight
-from minixai.signal.patterns import Kind, Patterns, units_dot
 from minixai.tape import Node, Rule
 from minixai.typing import Array
 
-__all__ = ["pattern_attribution", "pattern_net"]
+__all__ = ["Given", "Kind", "pattern_attribution", "pattern_net", "units_dot"]
 
-Given = Patterns | Mapping[str, Array]
+Kind = str | Mapping[str, str]
+
+
+@runtime_checkable
+class Fitted(Protocol):
+    """What `signal.fit_patterns` returns."""
+
+    def choose(self, kind: Kind) -> Mapping[str, tuple[Array, Array]]:
+        """By layer, the patterns of a kind and their wᵀa."""
+
+
+Given = Fitted | Mapping[str, Array]
 ROUNDING = 0.002  # of the terms of wᵀa, in float16: all that a table, which knows no model, can compare
 REFUSALS: dict[Any, Rule] = {
-    **{trait: rule for trait, rule in REFUSED.items() if trait is not Trait.GATE},
-    Trait.WEIGHTED: refuse("the rows of its weight are not units, which have patterns; write it as linear"),
-    ops.batch_norm: refuse("merge it into the convolution before it: minixai.nn.merge_batch_norm"),
+    **REFUSED,
+    Trait.PRODUCT: refuse("a product of two tensors has no pattern (x * sigmoid(x) is mx.ops.silu(x))"),
+    Trait.NORMALISE: refuse("divides by what depends on the input itself: it has no pattern"),
+    Trait.WEIGHTED: refuse("patterns belong to units, and the rows of its weight are none"),
 }
 
 
 def pattern_net(patterns: Given, kind: Kind = "positive", rescale: bool = False) -> Rules:
-    """A strict table: x gets Σ_j a_ij·g_j in place of Σ_j w_ij·g_j; all else as the gradient.
+    """A strict table: x gets Σ_j a_ij·g_j in place of Σ_j w_ij·g_j; what moves, pools or gates its gradient.
+
+    Affine steps behind a layer belong to its units; y = s·x + t elsewhere passes on g/s. Of the two paths
+    of a sum each gets g/2, an approximation.
 
     patterns: fitted ones, or {layer: array of the weight's shape}. kind: see `Patterns.choose`.
     rescale: divide what a layer passes on by its largest value, image by image, so that deep networks do
         not overflow; then only the direction of the map means something.
     """
-    table: dict[Any, Rule] = dict.fromkeys((Trait.MOVE, Trait.POOL, Trait.GATE, Trait.SUM), gradient)
+    table: dict[Any, Rule] = dict.fromkeys((Trait.MOVE, Trait.POOL, Trait.GATE), gradient)
     table |= {
         Trait.UNITS: in_place_of_weight(patterns, kind, rescale),
         Trait.AFFINE: undone,
+        Trait.SUM: half_the_gradient,
         ops.dropout: gradient,
     }
     return Rules({**table, **REFUSALS}, strict=True)
@@ -52,8 +68,8 @@ def pattern_net(patterns: Given, kind: Kind = "positive", rescale: bool = False)
 def pattern_attribution(patterns: Given, kind: Kind = "positive", rescale: bool = False) -> Rules:
     """A strict table: x gets Σ_j w_ij·a_ij·g_j; the rules book what leaks. The arguments are as above.
 
-    gate: to ReLUs that were not active. padding: to pixels outside the image, or that unpooling left empty.
-    pattern: where wᵀa is not 1.
+    gate: to activations, 1 − f′(z) of what comes. padding: to pixels outside the image, or that unpooling
+    left empty. pattern: where wᵀa is not 1.
     """
     table: dict[Any, Rule] = {
         Trait.UNITS: times_weight(patterns, kind, rescale),
@@ -61,6 +77,7 @@ def pattern_attribution(patterns: Given, kind: Kind = "positive", rescale: bool 
         Trait.POOL: spread,
         Trait.GATE: gate,
         Trait.AFFINE: passed_on,
+        Trait.SUM: half_each,
         ops.pad: without_border,
         ops.dropout: back_to_its_place,
     }
@@ -101,12 +118,24 @@ def gradient(g: Array, node: Node) -> Iterable[Array | None]:
     return node.op.vjp(g, node)
 
 
+def half_the_gradient(g: Array, node: Node) -> Iterable[Array | None]:
+    """y = x₁ ± x₂ is a unit with weights 1 and ±1: with patterns ½ and ±½, wᵀa = 1. An approximation."""
+    return node.op.vjp(g / 2, node)
+
+
+def half_each(g: Array, node: Node) -> Shares:
+    """y = x₁ ± x₂: weights times patterns are ½ and ½, so each gets g/2. An approximation; it conserves."""
+    return Shares([None if x is None else unbroadcast(g / 2, x.shape) for x in node.arrays])
+
+
+@saying("fuses")
 def undone(g: Array, node: Node) -> list[Array | None]:
     """y = s·x + t is a unit with one input, whose pattern is 1/s: gx = g/s, and 0 where s is 0."""
     slope = np.asarray(list(node.op.vjp(np.ones_like(g), node))[path_of(node)])
     return to_the_path(np.divide(g, slope, out=np.zeros_like(g), where=slope != 0), node)
 
 
+@saying("fuses")
 def passed_on(g: Array, node: Node) -> Shares:
     """y = s·x + t: s times its pattern 1/s is 1, so gx = g."""
     return Shares(to_the_path(g, node))
@@ -114,8 +143,8 @@ def passed_on(g: Array, node: Node) -> Shares:
 
 def gate(g: Array, node: Node) -> Shares:
     """gx = f′(x)·g; the gate holds back the rest."""
-    gx = np.asarray(next(iter(node.op.vjp(g, node))))
-    return Shares([gx], gate=per_image(g - gx))
+    cotangents = list(node.op.vjp(g, node))
+    return Shares(cotangents, gate=per_image(g) - per_image(np.asarray(cotangents[path_of(node)])))
 
 
 def spread(g: Array, node: Node) -> Shares:
@@ -125,10 +154,15 @@ def spread(g: Array, node: Node) -> Shares:
     return Shares(node.op.vjp(g / whole, node), padding=per_image(g * (1 - shares / whole)))
 
 
+def units_dot(w: Array, a: Array) -> Array:
+    """(k,): wᵀa of every unit, in float64."""
+    return np.einsum("kd,kd->k", w.reshape(len(w), -1), a.reshape(len(a), -1), dtype=np.float64)
+
+
 def _finder(patterns: Given, kind: Kind) -> Callable[[Node], Array]:
     """The function node -> its layer's pattern, which raises RuleError where that does not fit."""
     chosen: dict[str, tuple[Array, Array | None]]
-    if isinstance(patterns, Patterns):
+    if isinstance(patterns, Fitted):
         chosen = dict(patterns.choose(kind))
     else:
         chosen = {name: (np.array(a), None) for name, a in patterns.items()}

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from minixai.rules.shares import Shares, refusal
-from minixai.rules.table import maker
+from minixai.rules.table import maker, saying
 from minixai.rules.weighted import Term, in_shares, layer_of, minus, plus
 from minixai.settings import finite_array, finite_number
 from minixai.tape import Node, Rule
@@ -65,6 +65,7 @@ def gamma(gamma: float = 0.25) -> Rule:
     return rule
 
 
+@saying("assumes silence")
 @maker
 def alpha_beta(alpha: float = 2, beta: float = 1, bias: Bias = "separate") -> Rule:
     """α times the share with q = x⁺w⁺ + x⁻w⁻ and b⁺, less β times that with q = x⁺w⁻ + x⁻w⁺ and b⁻.
@@ -90,6 +91,7 @@ def alpha_beta(alpha: float = 2, beta: float = 1, bias: Bias = "separate") -> Ru
     return rule
 
 
+@saying("assumes silence")
 @maker
 def z_plus() -> Rule:
     """R_i = Σ_j q_ij / (Σ_i q_ij + b⁺_j) · R_j with q = x⁺w⁺ + x⁻w⁻: α = 1, β = 0."""

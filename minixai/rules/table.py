@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial, wraps
-from typing import Any, ParamSpec
+from typing import Any, Literal, ParamSpec, TypeVar
 
+import numpy as np
+
+from minixai.nn.fusing import fused
 from minixai.op import Op
-from minixai.tape import Node, Rule
+from minixai.tape import Node, Rule, Tensor, rule_for
 from minixai.typing import Array
 
-__all__ = ["Made", "Rules", "maker"]
+__all__ = ["Made", "Rules", "has", "maker", "saying"]
 
 P = ParamSpec("P")
+F = TypeVar("F", bound=Callable[..., Any])
+Word = Literal["fuses", "refuses", "assumes silence"]
 
 
 class Rules(dict[Any, Rule]):
@@ -32,6 +37,16 @@ class Rules(dict[Any, Rule]):
         """Another table with the same rules, as strict."""
         return Rules(self, self.strict)
 
+    def read(self, tape: Mapping[Tensor, Node | None], kept: Collection[Tensor] = ()) -> dict[Tensor, Any]:
+        """The tape as this table wants it: affine steps fused with their layers where their rule says so."""
+        return fused(tape, lambda node: has(rule_for(node, self), "fuses"), kept)
+
+    def admit(self, tape: Mapping[Tensor, Node | None]) -> None:
+        """Raise RuleError where a node on the way has no rule, or one that refuses."""
+        for node in self.read(tape).values():
+            if node and any(node.needs) and has(rule := rule_for(node, self), "refuses"):
+                rule(np.zeros_like(node.value), node)
+
     def __missing__(self, key: Any) -> Rule:
         for trait in key.traits if isinstance(key, Op) else ():
             if trait in self:
@@ -39,11 +54,31 @@ class Rules(dict[Any, Rule]):
         raise KeyError(key)
 
 
+def saying(word: Word) -> Callable[[F], F]:
+    """Decorate a rule, or the function that makes it, with a word that tables look for.
+
+    "fuses": of an affine step, which is fused with the layer before it. "refuses": it raises RuleError.
+    "assumes silence": it takes a unit with z ≤ 0 for one that says nothing.
+    """
+
+    def said(rule: F) -> F:
+        rule.__dict__.setdefault("says", set()).add(word)
+        return rule
+
+    return said
+
+
+def has(rule: Rule, word: Word) -> bool:
+    """Whether a rule says a word."""
+    return word in getattr(rule, "says", ())
+
+
 class Made:
     """A rule that prints as the call that made it, and that is made so again when it is unpickled."""
 
     def __init__(self, make: partial[Rule], rule: Rule) -> None:
         self.make, self.rule = make, rule
+        self.says: set[Word] = getattr(make.func, "says", set())
 
     def __call__(self, g: Array, node: Node) -> Iterable[Array | None]:
         """The cotangents of the node's inputs."""

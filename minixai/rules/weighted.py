@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from minixai.nn.fusing import Fused
 from minixai.op import Trait
 from minixai.rules.shares import Shares, per_image, refusal
 from minixai.tape import Node
@@ -59,6 +60,8 @@ def layer_of(node: Node) -> tuple[Array, Array, Array]:
         raise refusal(
             node, "expected the input x first, then weights that do not depend on the network's input"
         )
+    if isinstance(node, Fused):
+        return node.arrays[0], node.arrays[1], node.shift
     one = np.ones((), node.value.dtype)
     x, w, b = (*node.arrays, None)[:3] if weighted else (*node.arrays, one, None)
     b = 0 * one if b is None else b

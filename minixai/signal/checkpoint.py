@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from glob import escape
+from contextlib import ExitStack
 from pathlib import Path
 
 from minixai import data
+from minixai.data._reading import one_error
 from minixai.data.sealed import digest
+from minixai.files import clear_unfinished, locked
 from minixai.signal.moments import Moments
 from minixai.typing import Array
 
@@ -18,7 +20,7 @@ FORMAT = "minixai checkpoint 1"
 
 
 class Checkpoint:
-    """The sums after some batches, and a chain of digests of these batches.
+    """The sums after some batches, and a chain of digests of these batches; as a context, for one fit alone.
 
     path: a `.safetensors` file. settings: of the fit, such as the digest of the model; a file with other
     settings is refused.
@@ -30,24 +32,37 @@ class Checkpoint:
         self.batches, self.expected = 0, ""
         self.moments: dict[str, Moments] = {}
         if self.path.suffix != ".safetensors" or not self.path.parent.is_dir():
-            raise ValueError(f"fit_patterns: checkpoint is {path}, expected a .safetensors file in a folder")
-        for unfinished in self.path.parent.glob(f".{escape(self.path.name)}.*.tmp"):
-            unfinished.unlink()  # what a killed process left
-        if self.path.exists():
-            self._read()
+            raise ValueError(
+                f"fit_patterns: checkpoint is {str(path)!r}, expected a .safetensors file in a folder"
+            )
+
+    def __enter__(self) -> Checkpoint:
+        with ExitStack() as stack:
+            stack.enter_context(locked("fit_patterns", self.path))
+            clear_unfinished(self.path)
+            if self.path.exists():
+                self._read()
+            self._until_exit = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._until_exit.close()
 
     def _read(self) -> None:
-        arrays, about = data.read_sealed(self.path, FORMAT)
+        arrays, about = data.read_sealed(self.path, FORMAT, self._check_settings)
+        with one_error("fit_patterns", self.path):
+            self.batches, self.expected = int(about["batches"]), about["chain"]
+            for name, count in json.loads(about["counts"]).items():
+                own = {k.removeprefix(f"{name}/"): a for k, a in arrays.items() if k.startswith(f"{name}/")}
+                self.moments[name] = Moments.from_arrays(count, own)
+
+    def _check_settings(self, about: dict[str, str]) -> None:
         for key, value in self.settings.items():
             if about.get(key) != value:
                 raise ValueError(
                     f"fit_patterns: checkpoint {self.path} is of a fit with {key} {about.get(key)}, "
                     f"this one has {value}; take another file, or delete it"
                 )
-        self.batches, self.expected = int(about["batches"]), about["chain"]
-        for name, count in json.loads(about["counts"]).items():
-            own = {key.removeprefix(f"{name}/"): a for key, a in arrays.items() if key.startswith(f"{name}/")}
-            self.moments[name] = Moments.from_arrays(count, own)
 
     def covers(self, number: int, x: Array) -> bool:
         """Take note of batch `number`, from 1; whether the file's sums have it already.

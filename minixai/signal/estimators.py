@@ -8,9 +8,10 @@ from typing import Self
 
 import numpy as np
 
-from minixai import ops
+from minixai import kernels, ops
+from minixai.arrays import numbers
 from minixai.errors import ShapeError
-from minixai.settings import finite_number
+from minixai.settings import finite_number, generator
 from minixai.signal.moments import Moments, moments_of
 from minixai.signal.patterns import pattern_of
 from minixai.tape import Tensor
@@ -52,8 +53,9 @@ def ridge(x: np.ndarray, y: np.ndarray, l2: float = 0.0) -> tuple[np.ndarray, fl
     d = x.shape[1]
     # The penalty as d more rows: better conditioned than the normal equations, and fit for singular ones.
     rows = np.vstack([x - mean_x, np.sqrt(l2) * np.eye(d)])
-    w = np.linalg.lstsq(rows, np.append(y - mean_y, np.zeros(d)))[0]
-    return w, float(mean_y - mean_x @ w)
+    targets = np.append(y - mean_y, np.zeros(d))
+    w = kernels.product.one_blas_thread(lambda: np.linalg.lstsq(rows, targets)[0])
+    return w, float(mean_y - (mean_x * w).sum())
 
 
 class SignalEstimator(ABC):
@@ -75,14 +77,15 @@ class SignalEstimator(ABC):
     """
 
     def __init__(self, w: np.ndarray, b: float = 0.0) -> None:
-        self.w = np.array(w, dtype=np.float64)
-        self.b = float(b)
+        call = type(self).__name__
+        self.w = np.array(numbers(call, "w", w), dtype=np.float64)
+        self.b = finite_number(call, "b", b)
         if self.w.ndim != 1:
-            raise ShapeError(f"{type(self).__name__}: w has shape {self.w.shape}, expected (d,)")
+            raise ShapeError(f"{call}: w has shape {self.w.shape}, expected (d,)")
 
     def output(self, x: np.ndarray) -> np.ndarray:
         """The filter's output y = wᵀx + b: (n,) float64 for points x (n, d)."""
-        return self._points("output", x) @ self.w + self.b
+        return kernels.product.matrix_product(self._points("output", x), self.w[:, None])[:, 0] + self.b
 
     def fit(self, x: np.ndarray, y: np.ndarray) -> Self:
         """Learn from points x (n, d) and the filter's own output y (n,) on them, and from them alone.
@@ -109,9 +112,9 @@ class SignalEstimator(ABC):
         """Learn from checked points, more of them or others."""
 
     def _points(self, call: str, x: np.ndarray) -> np.ndarray:
-        x, d = np.asarray(x, dtype=np.float64), len(self.w)
+        call, d = f"{type(self).__name__}.{call}", len(self.w)
+        x = numbers(call, "x", x).astype(np.float64, copy=False)
         if x.ndim != 2 or x.shape[1] != d:
-            call = f"{type(self).__name__}.{call}"
             raise ShapeError(f"{call}: x has shape {x.shape}, expected (n, {d}) as w is ({d},)")
         return x
 
@@ -160,7 +163,9 @@ class RandomEstimator(_AlongPattern):
 
     def __init__(self, w: np.ndarray, b: float = 0.0, seed: int = 0) -> None:
         super().__init__(w, b)
-        self.pattern = _scaled(np.random.default_rng(seed).standard_normal(self.w.shape), self.w)
+        self.pattern = _scaled(
+            generator("RandomEstimator", "seed", seed).standard_normal(self.w.shape), self.w
+        )
 
 
 class FilterEstimator(_AlongPattern):
@@ -268,12 +273,12 @@ class TwoComponentEstimator(_Fitted):
 
 def _scaled(u: np.ndarray, w: np.ndarray) -> np.ndarray:
     """u / (wᵀu), or 0 where wᵀu is 0."""
-    y = w @ u
+    y = (w * u).sum()  # NumPy's sum, for that of BLAS depends on the number of its threads
     return u / y if y else np.zeros_like(u)
 
 
 def _samples(call: str, x: np.ndarray, y: np.ndarray, least: int = 1) -> tuple[np.ndarray, np.ndarray]:
-    x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    x, y = (numbers(call, *each).astype(np.float64, copy=False) for each in (("x", x), ("y", y)))
     if x.ndim != 2 or len(x) < least:
         raise ShapeError(f"{call}: x has shape {x.shape}, expected (n, d) with n of at least {least}")
     if y.shape != (len(x),):

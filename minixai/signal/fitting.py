@@ -6,13 +6,16 @@ import itertools
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from contextlib import nullcontext
 from typing import Any
 
-from minixai.errors import warn
+from minixai.errors import several_names, warn
 from minixai.nn import Module
+from minixai.nn.module import check_model
 from minixai.progress import progress_bar
+from minixai.settings import whole_number
 from minixai.signal.checkpoint import Checkpoint
-from minixai.signal.layers import Batch, Kinds, LinearLayer, add_batch, images_of, linear_layers
+from minixai.signal.layers import Batch, Kinds, LinearLayer, add_batch, check_rules, images_of, linear_layers
 from minixai.signal.moments import Moments
 from minixai.signal.patterns import Patterns, digest_of
 
@@ -37,15 +40,17 @@ def fit_patterns(
 
     For a unit y = wᵀx + b, over all samples (rows x of a dense layer's input; patches x of a convolution's,
     zero outside the image):  a = Σ x·(y − ȳ) / wᵀΣ x·(y − ȳ), the sums over all samples, or over those with
-    y > 0, or over the others (see `pattern_of`). Only one batch and the sums are in memory, the sums in
+    y > 0, or over the others (see `pattern_of`). Batch norm and other affine steps behind a layer are part of
+    its units, y = s·(wᵀx + b) + t. Only one batch and the sums are in memory, the sums in
     float64: 24 bytes a weight, or 8 where only "linear" and "joint" are asked for.
 
     model: a `Module`; it runs in eval mode.
     batches: any iterable of images (n, …), cast to the model's dtype; or of (images, labels, …); or of
         functions without arguments that return either, called where the batch is worked on.
-    kinds: of patterns, for layers with a ReLU behind them; the others get "linear", and "joint" if it is
-        among them. As a dict, such as {"default": kinds, "8": kinds}, it says for a named layer what it gets.
-    layers: the names of those to fit; None means all.
+    kinds: of patterns, for layers with a ReLU behind them, at once or behind what only moves entries (max
+        pooling, pad, concat); the others get "linear", and "joint" if it is among them. As a dict, such as
+        {"default": kinds, "8": kinds}, it says for a named layer what it gets.
+    layers: the names of those to fit; None means all, of a model that PatternNet can explain.
     progress: print what memory the sums take, and show a bar.
     checkpoint: a `.safetensors` file, to which the sums are saved every `save_every` batches and at the
         end. If it is there, the fit goes on where it ended: the batches up to there are read again and
@@ -53,21 +58,25 @@ def fit_patterns(
     client: a `dask.distributed.Client`: its workers share the batches and merge the sums in pairs; the
         result is the same to rounding.
 
-    Raises ValueError for no batches, NaN, unknown names, a batch normalisation behind a layer, or a
-    checkpoint of another model, other data or other settings; ShapeError for a wrong shape;
-    FileFormatError for a damaged checkpoint. Warns where joint patterns say nothing of the data, since units
-    are not fewer than inputs.
+    Raises ValueError for no batches, NaN, unknown names, or a checkpoint of another model, other data or
+    other settings; ShapeError for a wrong shape; RuleError, with layers None, for what PatternNet refuses;
+    FileFormatError for a damaged checkpoint; OSError where none can be written, or where another fit that
+    is not done yet has it. Warns where joint patterns say nothing of the data, since units are not fewer than
+    inputs.
     Kindermans et al. 2017, arXiv 1705.05598, section 4.
     """
-    if save_every < 1:
-        raise ValueError(f"fit_patterns: save_every is {save_every}, expected at least 1")
+    check_model("fit_patterns", model)
+    save_every = whole_number("fit_patterns", "save_every", save_every)
     if client is not None and checkpoint is not None:
         raise ValueError("fit_patterns: checkpoint is for a fit in one process, expected None with a client")
-    source = iter(batches)
+    source = iter(several_names("fit_patterns", "batches", batches))
     first = next(source, None)
     if first is None:
         raise ValueError("fit_patterns: batches is empty, expected at least one")
-    fitted = linear_layers("fit_patterns", model, images_of("fit_patterns", model, first)[:1], kinds, layers)
+    x = images_of("fit_patterns", model, first)[:1]
+    fitted = linear_layers("fit_patterns", model, x, kinds, layers)
+    if layers is None:
+        check_rules("fit_patterns", model, x)
     _warn_of_determined(fitted)
     if progress:
         print(_estimate(fitted))
@@ -80,8 +89,9 @@ def fit_patterns(
         moments = fit_on_cluster(client, model, all_batches, fitted)
     else:
         by_sign = json.dumps({name: layer.by_sign for name, layer in fitted.items()})
-        saved = Checkpoint(checkpoint, {"model": model_digest, "layers": by_sign}) if checkpoint else None
-        moments = _fit(model, all_batches, fitted, saved, save_every)
+        settings = {"model": model_digest, "layers": by_sign}
+        with nullcontext() if checkpoint is None else Checkpoint(checkpoint, settings) as saved:
+            moments = _fit(model, all_batches, fitted, saved, save_every)
     weights = {name: layer.weight for name, layer in fitted.items()}
     kinds_by_layer = {name: layer.kinds for name, layer in fitted.items()}
     return Patterns.from_moments(moments, weights, kinds_by_layer, model_digest)

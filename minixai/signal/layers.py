@@ -6,24 +6,41 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from minixai import ops
-from minixai.errors import several_names
+import numpy as np
+
+from minixai.errors import RuleError, came, several_names
 from minixai.nn import Module
+from minixai.nn.logits import logits_of
+from minixai.nn.module import check_model, traced
 from minixai.op import Trait
+from minixai.rules.patterns import pattern_net
 from minixai.signal.moments import Moments
 from minixai.signal.patterns import KINDS, OF_ALL_SAMPLES
 from minixai.tape import Node, Tensor, tape_of
 from minixai.typing import Array
 
-__all__ = ["Batch", "Kinds", "LinearLayer", "add_batch", "images_of", "linear_calls", "linear_layers"]
+__all__ = [
+    "Batch",
+    "Kinds",
+    "LinearLayer",
+    "add_batch",
+    "check_rules",
+    "images_of",
+    "linear_calls",
+    "linear_layers",
+]
 
 Batch = Any  # images (n, …), a sequence of which they are the first, or a function that returns either
 Kinds = Sequence[str] | Mapping[str, Sequence[str]]
+TABLE = pattern_net({})  # what it fuses, and what it refuses; it looks for no pattern
 
 
 @dataclass(frozen=True, eq=False)
 class LinearLayer:
-    """A convolution or a dense layer of a model: its weight, and the kinds of patterns that it gets."""
+    """A convolution or a dense layer of a model: its weight, and the kinds of patterns that it gets.
+
+    Affine steps behind it, such as batch norm, are part of it.
+    """
 
     weight: Array
     kinds: tuple[str, ...]
@@ -43,7 +60,8 @@ class LinearLayer:
 def images_of(call: str, model: Module, batch: Batch) -> Array:
     """The images of a batch, in the model's dtype."""
     batch = batch() if callable(batch) else batch
-    return model.check_input(call, batch[0] if isinstance(batch, tuple | list) else batch)
+    first = batch[0] if isinstance(batch, tuple | list) and batch else batch
+    return check_model(call, model).check_input(call, first, "x of batches")
 
 
 def linear_calls(call: str, model: Module, x: Array) -> dict[str, list[Node]]:
@@ -56,34 +74,39 @@ def linear_layers(
     call: str, model: Module, x: Array, kinds: Kinds, layers: Collection[str] | None
 ) -> dict[str, LinearLayer]:
     """The layers to fit, as the model calls them for images x."""
-    tape = _tape(call, model, x)
-    calls = _by_layer(tape)
     of_layers = kinds if isinstance(kinds, Mapping) else {"default": kinds}
     named = {name: tuple(several_names(call, "kinds", of_layer)) for name, of_layer in of_layers.items()}
     default = named.pop("default", ("linear", "positive", "negative"))
-    wanted = tuple(calls if layers is None else several_names(call, "layers", layers))
+    chosen = None if layers is None else tuple(several_names(call, "layers", layers))
+    for of_layer in (default, *named.values()):
+        if not of_layer or not all(kind in KINDS for kind in of_layer):
+            raise ValueError(
+                f"{call}: kinds has {came(of_layer)}, expected one or more of {', '.join(KINDS)}"
+            )
+
+    tape = _tape(call, model, x)
+    calls = _by_layer(tape)
+    wanted = tuple(calls) if chosen is None else chosen
     _check_names(call, "layers", wanted, calls)
     _check_names(call, "kinds", named, calls)
-    for of_layer in (default, *named.values()):
-        if not of_layer or not set(of_layer) <= set(KINDS):
-            raise ValueError(f"{call}: kinds has {of_layer}, expected one or more of {', '.join(KINDS)}")
-
     found = {}
     for name, outputs in calls.items():
-        nodes = [tape[y] for y in outputs]
-        behind = [node for node in tape.values() if not set(outputs).isdisjoint(node.inputs)]
-        if any(node.op is ops.batch_norm for node in behind):
-            raise ValueError(
-                f"{call}: a batch normalisation follows {name!r}; merge it first: nn.merge_batch_norm"
-            )
-        if len({id(node.inputs[1]) for node in nodes}) > 1:
+        w, *others = (tape[y].arrays[1] for y in outputs)
+        if not all(np.array_equal(w, other) for other in others):
             raise ValueError(f"{call}: layer {name!r} has several weights, expected one")
-        rectified = any(Trait.RECTIFIER in node.traits for node in behind)
+        rectified = _is_rectified(tape, outputs)
         of_layer = named.get(name, default if rectified else _whatever_the_sign(default))
         if name in wanted:
-            groups = nodes[0].params.get("groups", 1)
-            found[name] = LinearLayer(nodes[0].arrays[1].copy(), of_layer, groups)
+            found[name] = LinearLayer(w.copy(), of_layer, tape[outputs[0]].params.get("groups", 1))
     return found
+
+
+def check_rules(call: str, model: Module, x: Array) -> None:
+    """Raise RuleError where the tables of PatternNet and PatternAttribution would."""
+    try:
+        TABLE.admit(_tape(call, model, x))
+    except RuleError as error:
+        raise RuleError(f"{call}: {error}; or name the layers to fit all the same") from None
 
 
 def add_batch(
@@ -105,10 +128,22 @@ def _whatever_the_sign(kinds: Sequence[str]) -> tuple[str, ...]:
 
 
 def _tape(call: str, model: Module, x: Array) -> dict[Tensor, Node]:
-    """The model's tape, without leaves, as explanations of images x see it."""
+    """The model's tape up to its logits, without leaves, as the tables of patterns see it."""
     leaf = Tensor(x)
-    output = model.check_output(call, model.trace(leaf)[0])
-    return {tensor: node for tensor, node in tape_of(output, [leaf]).items() if node is not None}
+    output, _ = logits_of(traced(call, model, leaf)[0])
+    return {tensor: node for tensor, node in TABLE.read(tape_of(output, [leaf])).items() if node is not None}
+
+
+def _is_rectified(tape: dict[Tensor, Node], outputs: list[Tensor]) -> bool:
+    """Whether a ReLU is behind them, with nothing between that changes entries: these only move."""
+    same = set(outputs)
+    for tensor, node in tape.items():
+        if not same.isdisjoint(node.inputs):
+            if Trait.RECTIFIER in node.traits:
+                return True
+            if Trait.MOVE in node.traits:
+                same.add(tensor)
+    return False
 
 
 def _by_layer(tape: dict[Tensor, Node]) -> dict[str, list[Tensor]]:
@@ -121,5 +156,5 @@ def _by_layer(tape: dict[Tensor, Node]) -> dict[str, list[Tensor]]:
 
 
 def _check_names(call: str, argument: str, names: Collection[str], known: Collection[str]) -> None:
-    if unknown := [name for name in names if name not in known]:
-        raise ValueError(f"{call}: {argument} names {unknown[0]!r}, expected some of {', '.join(known)}")
+    if unknown := [name for name in names if name not in tuple(known)]:
+        raise ValueError(f"{call}: {argument} names {came(unknown[0])}, expected some of {', '.join(known)}")

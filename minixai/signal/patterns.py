@@ -4,23 +4,36 @@ from __future__ import annotations
 
 import json
 import os
+import weakref
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from minixai import data
 from minixai.columns import aligned
+from minixai.data._reading import one_error
 from minixai.data.sealed import digest
-from minixai.nn import Module
+from minixai.errors import came
+from minixai.nn import Module, Parameter
+from minixai.rules.patterns import Kind, units_dot
+from minixai.settings import one_of
 from minixai.signal.covariance import pseudo_inverse
 from minixai.signal.moments import Moments
 from minixai.typing import Array
 
-__all__ = ["KINDS", "OF_ALL_SAMPLES", "Kind", "LayerPatterns", "Patterns", "digest_of", "pattern_of"]
-
-Kind = str | Mapping[str, str]
+__all__ = [
+    "KINDS",
+    "OF_ALL_SAMPLES",
+    "Kind",
+    "LayerPatterns",
+    "Patterns",
+    "check_patterns",
+    "digest_of",
+    "pattern_of",
+]
 
 OF_ALL_SAMPLES = ("linear", "joint")  # whatever the sign of y
 KINDS = (*OF_ALL_SAMPLES, "positive", "negative", "positive_centred", "negative_centred")
@@ -198,14 +211,17 @@ class Patterns(Mapping[str, LayerPatterns]):
             kind.
         Raises ValueError for an unknown kind or layer, or a kind that was not fitted.
         """
+        if not isinstance(kind, str | Mapping):
+            raise TypeError(
+                f"patterns: kind is {came(kind)}, expected one of {', '.join(KINDS)}, or by layer"
+            )
         named = {"default": kind} if isinstance(kind, str) else dict(kind)
         default = named.pop("default", "positive")
         for name in named:
             if name not in self.layers:
                 raise ValueError(f"patterns: kind names layer {name!r}, expected {', '.join(self.layers)}")
         for each in (default, *named.values()):
-            if each not in KINDS:
-                raise ValueError(f"patterns: kind is {each!r}, expected one of {', '.join(KINDS)}")
+            one_of("patterns", "kind", each, KINDS)
         chosen = {}
         for name, layer in self.layers.items():
             by_sign = not set(layer.by_kind) <= set(OF_ALL_SAMPLES)
@@ -259,6 +275,11 @@ class Patterns(Mapping[str, LayerPatterns]):
     def load(cls, path: str | os.PathLike[str]) -> Patterns:
         """Read what `save` wrote; FileFormatError says where a file is altered, or something else."""
         arrays, described = data.read_sealed(path, FORMAT)
+        with one_error("Patterns.load", Path(path)):
+            return cls._from_file(arrays, described)
+
+    @classmethod
+    def _from_file(cls, arrays: Mapping[str, Array], described: Mapping[str, str]) -> Patterns:
         layers, weights, moments = {}, {}, {}
         for name, count in json.loads(described["counts"]).items():
             own = {key.removeprefix(f"{name}/"): a for key, a in arrays.items() if key.startswith(f"{name}/")}
@@ -284,18 +305,51 @@ class Patterns(Mapping[str, LayerPatterns]):
         return aligned(rows, left=(0, 5))
 
 
+class _Known(NamedTuple):
+    """A digest, and what it is of: weights, whose arrays never change, and a digest of the rest."""
+
+    digest: str
+    weights: dict[str, weakref.ref[Array]]
+    others: str
+
+    def holds(self, weights: Mapping[str, Array]) -> bool:
+        """Whether it is of these very arrays."""
+        same = self.weights.keys() == weights.keys()
+        return same and all(self.weights[key]() is array for key, array in weights.items())
+
+
+_known: weakref.WeakKeyDictionary[Module, _Known] = weakref.WeakKeyDictionary()
+
+
+def check_patterns(call: str, patterns: Any) -> Patterns:
+    """The patterns; TypeError where they are something else, with the way on."""
+    if isinstance(patterns, Patterns):
+        return patterns
+    way_on = "Patterns.load(path)" if isinstance(patterns, str | os.PathLike) else "fit_patterns"
+    raise TypeError(
+        f"{call}: patterns is {came(patterns)}, expected fitted patterns: minixai.signal.{way_on}"
+    )
+
+
 def digest_of(model: Module) -> str:
     """SHA-256 of what a model computes with, as float32: so that its copy in float64 has the same.
 
-    Weights, biases and running statistics count; the number of batches that were seen does not.
+    Weights, biases and running statistics count; the number of batches that were seen does not. As long as
+    the model holds the same parameters, it is not computed anew.
     """
-    state = {key: array for key, array in model.state_dict().items() if array.dtype.kind == "f"}
-    return digest({key: array.astype(np.float32, copy=False) for key, array in state.items()})
+    state = list(model.named_state())
+    weights = {key: held.value for key, held in state if isinstance(held, Parameter)}
+    others = {key: a for key, a in state if not isinstance(a, Parameter) and a.dtype.kind == "f"}
+    of_others, known = _digest(others), _known.get(model)
+    if known and known.others == of_others and known.holds(weights):
+        return known.digest
+    found = _digest(weights | others)
+    _known[model] = _Known(found, {key: weakref.ref(a) for key, a in weights.items()}, of_others)
+    return found
 
 
-def units_dot(w: Array, a: Array) -> Array:
-    """(k,): wᵀa of every unit, in float64."""
-    return np.einsum("kd,kd->k", w.reshape(len(w), -1), a.reshape(len(a), -1), dtype=np.float64)
+def _digest(arrays: Mapping[str, Array]) -> str:
+    return digest({key: array.astype(np.float32, copy=False) for key, array in arrays.items()})
 
 
 def _ones_and_zeros(wa: Array) -> str:

@@ -27,6 +27,45 @@ def leaky_relu(x: Array, slope: float = 0.01) -> Array:
     return elementwise(lambda v: v if v > 0 else slope * v, x)
 
 
+def relu6(x: Array) -> Array:
+    return elementwise(lambda v: min(max(v, 0.0), 6.0), x)
+
+
+def elu(x: Array, alpha: float = 1.0) -> Array:
+    return elementwise(lambda v: v if v > 0 else alpha * (math.exp(v) - 1), x)
+
+
+def silu(x: Array) -> Array:
+    return elementwise(lambda v: v / (1 + math.exp(-v)), x)
+
+
+def gelu(x: Array) -> Array:
+    return elementwise(lambda v: v * (1 + math.erf(v / math.sqrt(2))) / 2, x)
+
+
+def gelu_vjp(g: Array, x: Array) -> Array:
+    def slope(v: float) -> float:
+        density = math.exp(-v * v / 2) / math.sqrt(2 * math.pi)
+        return (1 + math.erf(v / math.sqrt(2))) / 2 + v * density
+
+    return elementwise(lambda of_y, v: of_y * slope(v), g, x)
+
+
+def gelu_by_tanh(x: Array) -> Array:
+    def at(v: float) -> float:
+        return v * (1 + math.tanh(math.sqrt(2 / math.pi) * (v + 0.044715 * v**3))) / 2
+
+    return elementwise(at, x)
+
+
+def hardsigmoid(x: Array) -> Array:
+    return elementwise(lambda v: min(max(v / 6 + 0.5, 0.0), 1.0), x)
+
+
+def hardswish(x: Array) -> Array:
+    return elementwise(lambda v: v * min(max(v / 6 + 0.5, 0.0), 1.0), x)
+
+
 def sigmoid(x: Array) -> Array:
     return elementwise(lambda v: 1 / (1 + math.exp(-v)), x)
 
@@ -35,8 +74,8 @@ def tanh(x: Array) -> Array:
     return elementwise(math.tanh, x)
 
 
-def softplus(x: Array) -> Array:
-    return elementwise(lambda v: math.log(1 + math.exp(v)), x)
+def softplus(x: Array, beta: float = 1.0, threshold: float = math.inf) -> Array:
+    return elementwise(lambda v: v if beta * v > threshold else math.log(1 + math.exp(beta * v)) / beta, x)
 
 
 def step(x: Array) -> Array:

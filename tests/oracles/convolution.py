@@ -71,6 +71,52 @@ def conv2d_vjp_input(
     return gx
 
 
+def conv_transpose2d(
+    x: Array,
+    w: Array,
+    b: Array | None,
+    stride: Pair = (1, 1),
+    padding: Pair = (0, 0),
+    output_padding: Pair = (0, 0),
+    groups: int = 1,
+    dilation: Pair = (1, 1),
+) -> Array:
+    """Every pixel of x lays the kernel, times itself, on an output from which the padding is cut off."""
+    n, in_channels, h, width = x.shape
+    _, in_group, kh, kw = w.shape
+    rows, columns = (
+        (size - 1) * stride[a] + dilation[a] * (kernel - 1) + 1 + output_padding[a]
+        for a, (size, kernel) in enumerate(((h, kh), (width, kw)))
+    )
+    y = np.zeros((n, in_group * groups, rows, columns))
+    for i, c, r, q, k, u, v in np.ndindex(n, in_channels, h, width, in_group, kh, kw):
+        group = c // (in_channels // groups)
+        at = r * stride[0] + u * dilation[0], q * stride[1] + v * dilation[1]
+        y[(i, group * in_group + k, *at)] += float(x[i, c, r, q]) * float(w[c, k, u, v])
+    y = y[:, :, padding[0] : rows - padding[0], padding[1] : columns - padding[1]]
+    return y if b is None else y + b[:, None, None]
+
+
+def conv1d(
+    x: Array,
+    w: Array,
+    b: Array | None,
+    stride: int = 1,
+    padding: int = 0,
+    dilation: int = 1,
+    groups: int = 1,
+) -> Array:
+    out_channels, in_group, taps = w.shape
+    length = output_size(x.shape[2], taps, stride, padding, dilation)
+    y = np.zeros((len(x), out_channels, length))
+    for i, k, r, c, u in np.ndindex(*y.shape, in_group, taps):
+        channel = k // (out_channels // groups) * in_group + c
+        place = r * stride + u * dilation - padding
+        if 0 <= place < x.shape[2]:
+            y[i, k, r] += float(x[i, channel, place]) * float(w[k, c, u])
+    return y if b is None else y + b[:, None]
+
+
 def conv2d_vjp_weight(
     g: Array,
     x: Array,

@@ -1,4 +1,4 @@
-"""Products of matrices, and batch normalisation, entry by entry."""
+"""Products of matrices, and normalisation, entry by entry."""
 
 from __future__ import annotations
 
@@ -22,6 +22,25 @@ def linear(x: Array, w: Array, b: Array | None = None) -> Array:
         y[i, k] = sum(float(x[i, j]) * float(w[k, j]) for j in range(x.shape[1]))
         y[i, k] += 0.0 if b is None else float(b[k])
     return y
+
+
+def of_rows(rows: Array, eps: float) -> Array:
+    y = np.zeros(rows.shape)
+    for i, row in enumerate(rows):
+        values = [float(v) for v in row]
+        mean = sum(values) / len(values)
+        variance = sum((v - mean) ** 2 for v in values) / len(values)
+        y[i] = [(v - mean) / math.sqrt(variance + eps) for v in values]
+    return y
+
+
+def layer_norm(x: Array, axes: int, eps: float = 1e-5) -> Array:
+    """Over the last axes, so many of them."""
+    return of_rows(x.reshape(math.prod(x.shape[: x.ndim - axes]), -1), eps).reshape(x.shape)
+
+
+def group_norm(x: Array, groups: int, eps: float = 1e-5) -> Array:
+    return of_rows(x.reshape(len(x) * groups, -1), eps).reshape(x.shape)
 
 
 def batch_norm(

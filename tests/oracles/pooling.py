@@ -175,13 +175,54 @@ def p_norm_pool2d_vjp(
     return gx
 
 
+def adaptive_places(size: Pair, output_size: Pair) -> Iterator[tuple[Pair, list[Pair]]]:
+    """Output i of n covers the pixels ⌊i·size/n⌋ to ⌈(i+1)·size/n⌉ − 1 of each axis."""
+    for r, q in np.ndindex(output_size):
+        rows, columns = (
+            range(math.floor(at * size[a] / output_size[a]), math.ceil((at + 1) * size[a] / output_size[a]))
+            for a, at in enumerate((r, q))
+        )
+        yield (r, q), [(row, column) for row in rows for column in columns]
+
+
 def adaptive_avg_pool2d(x: Array, output_size: Pair) -> Array:
-    """Output i of n averages the pixels ⌊i·size/n⌋ to ⌈(i+1)·size/n⌉ − 1 of each axis."""
-    h, w = x.shape[2:]
     y = np.zeros((*x.shape[:2], *output_size))
+    for i, c in np.ndindex(x.shape[:2]):
+        for at, pixels in adaptive_places(x.shape[2:], output_size):
+            y[i, c][at] = sum(float(x[i, c][pixel]) for pixel in pixels) / len(pixels)
+    return y
+
+
+def adaptive_max_pool2d(x: Array, output_size: Pair) -> Array:
+    y = np.zeros((*x.shape[:2], *output_size))
+    for i, c in np.ndindex(x.shape[:2]):
+        for at, pixels in adaptive_places(x.shape[2:], output_size):
+            y[i, c][at] = max(float(x[i, c][pixel]) for pixel in pixels)
+    return y
+
+
+def upsample_nearest(x: Array, size: Pair, scale: tuple[float, float]) -> Array:
+    y = np.zeros((*x.shape[:2], *size))
     for i, c, r, q in np.ndindex(y.shape):
-        rows = range(math.floor(r * h / output_size[0]), math.ceil((r + 1) * h / output_size[0]))
-        columns = range(math.floor(q * w / output_size[1]), math.ceil((q + 1) * w / output_size[1]))
-        pixels = [float(x[i, c, row, column]) for row in rows for column in columns]
-        y[i, c, r, q] = sum(pixels) / len(pixels)
+        y[i, c, r, q] = x[i, c, math.floor(r / scale[0]), math.floor(q / scale[1])]
+    return y
+
+
+def upsample_bilinear(x: Array, size: Pair, scale: tuple[float, float], align_corners: bool = False) -> Array:
+    """Row by row: the place in x of each row and column, and the four pixels around it."""
+
+    def place(at: int, axis: int) -> float:
+        last = x.shape[2 + axis] - 1
+        if align_corners:
+            return at * last / (size[axis] - 1) if size[axis] > 1 else 0.0
+        return min(max((at + 0.5) / scale[axis] - 0.5, 0.0), last)
+
+    y = np.zeros((*x.shape[:2], *size))
+    for i, c, r, q in np.ndindex(y.shape):
+        row, column = place(r, 0), place(q, 1)
+        for near_row in (math.floor(row), math.floor(row) + 1):
+            for near_column in (math.floor(column), math.floor(column) + 1):
+                share = max(0.0, 1 - abs(row - near_row)) * max(0.0, 1 - abs(column - near_column))
+                if share:
+                    y[i, c, r, q] += share * float(x[i, c, near_row, near_column])
     return y

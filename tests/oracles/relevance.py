@@ -104,3 +104,49 @@ RULES: dict[str, Callable[..., list[Any]]] = {
     "box": box,
     "norm": norm,
 }
+
+
+# Operations without weights, entry by entry
+
+
+def less_the_constant(y: Array, constant: Array, r: Array) -> tuple[Array, Leaks]:
+    """y, f(0) and R, all of y's shape: R less the constant's share, which is all of R where f(0) is 0."""
+    relevance, leaks = np.zeros_like(y), {"bias": 0.0, "zero": 0.0}
+    for at in np.ndindex(y.shape):
+        if constant[at] == 0:
+            relevance[at] = r[at]
+        elif y[at] == 0:
+            leaks["zero"] += r[at]
+        else:
+            leaks["bias"] += constant[at] / y[at] * r[at]
+            relevance[at] = r[at] - constant[at] / y[at] * r[at]
+    return relevance, leaks
+
+
+def halves_of_matrices(x: Array, y: Array, r: Array) -> tuple[Array, Array]:
+    """z = x @ y of (m, j) and (j, n): half of each term x_ij·y_jk / z_ik · R_ik to either side."""
+    of_x, of_y = np.zeros_like(x), np.zeros_like(y)
+    z = x @ y
+    for i in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            for k in range(y.shape[1]):
+                term = x[i, j] * y[j, k] / z[i, k] * r[i, k]
+                of_x[i, j] += term / 2
+                of_y[j, k] += term / 2
+    return of_x, of_y
+
+
+def softmax_of_row(x: Array, r: Array) -> Array:
+    """x_i·(R_i − s_i·Σ_j R_j)."""
+    e = [np.exp(v) for v in x]
+    s = [v / sum(e) for v in e]
+    return np.array([x[i] * (r[i] - s[i] * sum(r)) for i in range(len(x))])
+
+
+def standardised_row(x: Array, eps: float, r: Array) -> Array:
+    """(x − mean)/σ as a matrix of weights, σ for a constant, and what LRP-0 of it gives."""
+    d = len(x)
+    mean = sum(x) / d
+    sigma = np.sqrt(sum((v - mean) ** 2 for v in x) / d + eps)
+    w = np.array([[((i == j) - 1 / d) / sigma for i in range(d)] for j in range(d)])
+    return share("epsilon", x, w, np.ones((d, d), bool), np.zeros(d), r, eps=0)[0]

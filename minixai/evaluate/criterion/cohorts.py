@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from minixai import kernels
 from minixai.evaluate.criterion.solvers import Solver, parts_of, read_out
 from minixai.signal.estimators import FilterEstimator, RandomEstimator
 from minixai.signal.patterns import TOLERANCE, LayerPatterns
@@ -46,7 +47,7 @@ class Cohort:
         s = wᵀx and y anew in float64: far from zero, those of a float32 model are too coarse.
         """
         x = x[:, :, self.channels].reshape(*x.shape[:2], -1).astype(np.float64)
-        s = x @ self.w.T
+        s = kernels.product.matrix_product(x.reshape(-1, x.shape[2]), self.w.T).reshape(*x.shape[:2], -1)
         y = s + self.b
         z = np.concatenate([x, s * (y > 0), s * (y <= 0)], axis=2)
         return z, y[..., 0] > 0 if self.active else np.ones(y.shape[:2], bool)

@@ -9,17 +9,21 @@ from typing import Any
 
 import numpy as np
 
+from minixai import kernels
 from minixai.bootstrap import resamplings
-from minixai.errors import several_names
+from minixai.errors import came, several_names, speaking_as
 from minixai.evaluate.criterion.cohorts import ESTIMATORS, KINDS, Cohort, cohorts_of, rho_of
 from minixai.evaluate.criterion.result import SAMPLES, Quality, mean_over_units
 from minixai.evaluate.criterion.samples import Reader
 from minixai.evaluate.criterion.solvers import Descent, NormalEquations
-from minixai.nn import Module, Parameter
-from minixai.settings import finite_number
+from minixai.methods.unit import check_layer
+from minixai.nn import SGD, Adam, Module, Parameter
+from minixai.nn.module import check_model
+from minixai.settings import finite_array, finite_number, one_of, whole_number
 from minixai.signal.fitting import fit_patterns
 from minixai.signal.layers import Batch, images_of, linear_calls, linear_layers
-from minixai.signal.patterns import Patterns
+from minixai.signal.patterns import Patterns, check_patterns
+from minixai.typing import Array
 
 __all__ = ["quality"]
 
@@ -80,10 +84,19 @@ def quality(
     10 000 inputs and no optimiser; and what `fit_patterns` raises.
     Kindermans et al. 2017, arXiv 1705.05598, the quality criterion and figure 3.
     """
+    check_model("quality", model)
     estimators, ridges = tuple(several_names("quality", "estimators", estimators)), _ridges(ridge)
-    _check(estimators, samples, units=units, patches=patches, draws=draws)
+    _check(estimators, samples, units=units, patches=patches)
+    whole_number("quality", "draws", draws)
+    whole_number("quality", "seed", seed, least=0)
+    if optimiser is not None and (not callable(optimiser) or isinstance(optimiser, SGD | Adam)):
+        expected = "a function of a list of parameters: functools.partial(mx.nn.Adam, lr=1e-2)"
+        raise TypeError(f"quality: optimiser is {came(optimiser)}, expected {expected}")
     if patterns is not None:
-        patterns.check_model("quality", model)
+        check_patterns("quality", patterns).check_model("quality", model)
+    fit, test = several_names("quality", "fit", fit), several_names("quality", "test", test)
+    for name in several_names("quality", "layers", [] if layers is None else layers):
+        check_layer("quality", model, name, "layers")
     first, source = _first_of(fit, halved=patterns is None)
     x = images_of("quality", model, first)[:1]
     wanted = list(patterns) if layers is None and patterns is not None else layers
@@ -121,22 +134,23 @@ def quality(
 
 def _ridges(ridge: float | Sequence[float]) -> tuple[float, ...]:
     """One or several positive numbers."""
-    ridges = tuple(np.atleast_1d(ridge))
-    if not ridges:
-        raise ValueError(f"quality: ridge is {ridge!r}, expected at least one number")
+    ridges = np.atleast_1d(finite_array("quality", "ridge", ridge))
+    if ridges.ndim > 1 or not ridges.size:
+        raise ValueError(f"quality: ridge is {came(ridge)}, expected at least one number")
     return tuple(finite_number("quality", "ridge", each, above=0) for each in ridges)
 
 
 def _check(estimators: tuple[str, ...], samples: str, **numbers: int | None) -> None:
     if "identity" in estimators:
         raise ValueError("quality: ρ of the identity is undefined: x − S(x) = 0 varies with nothing")
-    if not estimators or not set(estimators) <= set(ESTIMATORS):
-        raise ValueError(f"quality: estimators is {estimators}, expected some of {', '.join(ESTIMATORS)}")
-    if samples not in SAMPLES:
-        raise ValueError(f"quality: samples is {samples!r}, expected one of {', '.join(map(repr, SAMPLES))}")
+    if not estimators or not all(each in ESTIMATORS for each in estimators):
+        raise ValueError(
+            f"quality: estimators is {came(estimators)}, expected some of {', '.join(ESTIMATORS)}"
+        )
+    one_of("quality", "samples", samples, SAMPLES)
     for name, number in numbers.items():
-        if number is not None and number < 1:
-            raise ValueError(f"quality: {name} is {number}, expected at least 1")
+        if number is not None:
+            whole_number("quality", name, number)
 
 
 def _check_sizes(inputs: dict[str, int]) -> None:
@@ -168,7 +182,8 @@ def _fit_on_first_half(
     half = len(batches) // 2
     kinds = tuple(dict.fromkeys(kind for name in estimators for kind in KINDS.get(name, ()))) or ("linear",)
     of_layers = dict.fromkeys(layers, kinds)
-    patterns = fit_patterns(model, itertools.islice(batches, half), of_layers, layers, progress)
+    with speaking_as("quality", "fit_patterns"):
+        patterns = fit_patterns(model, itertools.islice(batches, half), of_layers, layers, progress)
     return patterns, itertools.islice(batches, half, None)
 
 
@@ -200,8 +215,14 @@ def _summed_up(
         of_s, of_p = (np.concatenate(part, axis=-1) for part in parts)
         rho[layer] = rho_of(of_s.sum(axis=0), of_p.sum(axis=0), rounding)
         means = [
-            mean_over_units(rho_of(np.tensordot(block, of_s, 1), np.tensordot(block, of_p, 1), rounding))
+            mean_over_units(rho_of(_resampled(block, of_s), _resampled(block, of_p), rounding))
             for block in np.split(counts, range(DRAWS_AT_A_TIME, draws, DRAWS_AT_A_TIME))
         ]
         resampled.append(np.concatenate(means))
     return Quality(estimators, ridges, samples, counts.shape[1], units, rho, np.stack(resampled))
+
+
+def _resampled(counts: Array, sums: Array) -> Array:
+    """(draws, …): what the sums of the images (n, …) add up to, each counted so often."""
+    total = kernels.product.matrix_product(counts, sums.reshape(len(sums), -1))
+    return total.reshape(-1, *sums.shape[1:])

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from minixai import kernels
 from minixai.nn import Parameter
 from minixai.typing import Array
 
@@ -24,7 +25,10 @@ def parts_of(z: Array, signal: Array) -> list[Array]:
 def read_out(v: Array, signal: Array, x: Array, above: Array, below: Array) -> Array:
     """vᵀd̂ = vᵀx − vᵀa₊·s₊ − vᵀa₋·s₋: (…, ridges, estimators, m)."""
     va = (v * signal[:, None]).sum(axis=-1)
-    p = (x @ v.reshape(-1, v.shape[-1]).T).reshape(*x.shape[:-1], *v.shape[:-1])
+    d = x.shape[-1]
+    p = kernels.product.matrix_product(x.reshape(-1, d), v.reshape(-1, d).T).reshape(
+        *x.shape[:-1], *v.shape[:-1]
+    )
     return p - above[..., None, None, :] * va[0] - below[..., None, None, :] * va[1]
 
 
@@ -42,7 +46,7 @@ class NormalEquations:
             return
         count, mean = self.count + len(z), z.mean(axis=0)
         centred, step = z - mean, mean - self.mean
-        self.scatter += centred.T @ centred
+        self.scatter += kernels.product.matrix_product(centred.T, centred)
         self.scatter += np.outer(step, step * (self.count * len(z) / count))
         self.mean, self.count = self.mean + step * (len(z) / count), count
 
@@ -53,6 +57,9 @@ class NormalEquations:
         B = (0, −I; −I, V), V = cov[s±, s±]; so C is decomposed once, and (C + λI + U·B·Uᵀ)⁻¹ comes from
         Woodbury's identity, with B⁻¹ = (−V, −I; −I, 0).
         """
+        return kernels.product.one_blas_thread(self._solution)
+
+    def _solution(self) -> Array:
         m, d = self.signal.shape[2:]
         cov = self.scatter / max(self.count, 1)
         values, basis = np.linalg.eigh(cov[:d, :d])
@@ -99,7 +106,7 @@ class Descent:
         self.mean += (mean - self.mean) * (len(z) / self.count)
         x, above, below = parts_of(z - mean, self.signal)
         error = read_out(self.v.value, self.signal, x, above, below) - (above + below)[:, None, None]
-        g = np.tensordot(error, x, (0, 0))
+        g = kernels.product.matrix_product(error.reshape(len(x), -1).T, x).reshape(self.v.shape)
         for a, part in zip(self.signal, (above, below), strict=True):
             g -= np.einsum("nrem,nm->rem", error, part)[..., None] * a
         self.optimiser.step({self.v: g / len(z) + self.ridges * x.var(axis=0).mean() * self.v.value})
