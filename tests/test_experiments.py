@@ -172,23 +172,30 @@ def test_tcav_of_a_few_random_concepts(small, monkeypatch, tmp_path):
 
 @pytest.mark.slow
 def test_a_watermark_is_learnt_and_corrected(untrained, monkeypatch, tmp_path):
-    monkeypatch.setattr(correction, "LAYERS", {"features.5": None})
-    monkeypatch.setattr(correction, "EPOCHS", 2)
+    for name, value in {"LAYERS": {"features.5": None}, "EPOCHS": 2, "SEEDS": (0, 1)}.items():
+        monkeypatch.setattr(correction, name, value)
     result = correction.measure(NETWORKS["lenet"](untrained), 1600, 300, tmp_path)
-    assert result["images"] == [1600, 300]
     assert [row["mode"] for row in result["after"]].count("augmentative") == 3
     by_name = {(row["concept"], row["mode"], row["direction"]): row for row in result["after"]}
     corrected = by_name["any class", "projective", "signal"]
-    assert corrected["called_three"] < 0.2 * result["before"]["called_three"]
-    assert f"{100 * corrected['marked']:.1f}" in correction.tables({"lenet": result})[0]
+    assert len(corrected["marked"]) == 2
+    assert np.mean(corrected["called_three"]) < 0.2 * np.mean(result["before"]["called_three"])
+    assert f"{100 * np.mean(corrected['marked']):.1f} ± " in correction.tables({"lenet": result})[0]
 
 
 def test_what_was_measured_of_the_correction_is_what_the_readme_says_of_it():
     result = json.loads((FOLDER / "results" / "correction.json").read_text(encoding="utf-8"))["lenet"]
     rows = {(row["layer"], row["concept"], row["mode"], row["direction"]): row for row in result["after"]}
-    early = {name: rows["features.5", "any class", "projective", name] for name in correction.SPLITS}
-    assert early["signal"]["clean"] >= result["before"]["clean"]
-    assert early["signal"]["marked"] > max(early["pattern"]["marked"], early["filter"]["marked"])
-    assert rows["classifier.4", "any class", "projective", "pattern"]["clean_threes"] == 0
-    correlated = {name: rows["features.5", "class 3", "projective", name] for name in correction.SPLITS}
-    assert correlated["filter"]["marked"] > correlated["signal"]["marked"]
+
+    def mean(key, *names):
+        return np.mean((rows[names] if names else result["before"])[key])
+
+    early = "features.5", "any class", "projective"
+    assert mean("clean", *early, "signal") > mean("clean") - 0.005
+    assert mean("marked", *early, "signal") > mean("clean", *early, "signal") - 0.01
+    assert mean("marked", *early, "signal") > max(mean("marked", *early, v) for v in ("pattern", "filter"))
+    assert mean("clean_threes", *early, "pattern") < mean("clean_threes") - 0.1
+    assert mean("clean_threes", "classifier.4", *early[1:], "pattern") == 0
+    assert mean("called_three", *early, "filter") > 0.05
+    correlated = mean("clean_threes", "features.5", "class 3", "projective", "signal")
+    assert correlated < mean("clean_threes", *early, "signal") - 0.1

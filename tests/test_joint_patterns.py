@@ -210,3 +210,13 @@ def test_units_that_are_combinations_to_rounding_share(dtype: type, tolerance: f
     a = joint_of(x.astype(dtype), w.astype(dtype))
     expected = oracle.joint_pattern(x, w, np.zeros(4))
     np.testing.assert_allclose(a, expected, atol=tolerance * np.abs(expected).max())
+
+
+def test_affine_steps_behind_a_layer_are_part_of_its_units() -> None:
+    """Batch norm: y = s·(wᵀx + b) + t."""
+    net = cast(nn.Sequential(nn.Linear(6, 3, rng=0), nn.BatchNorm1d(3), nn.ReLU()), np.float64)
+    net[1].running_mean, net[1].running_var = np.array([0.5, -1.0, 2.0]), np.array([4.0, 1.0, 0.25])
+    x = RNG(7).normal(size=(200, 6)) @ RNG(8).normal(size=(6, 6))
+    w = net[0].weight.value / np.sqrt(np.array([4.0, 1.0, 0.25]) + net[1].eps)[:, None]
+    found = fit_patterns(net, [x], **FEW)["0"].joint
+    np.testing.assert_allclose(found, oracle.joint_pattern(x, w, np.zeros(3)), atol=1e-10)
