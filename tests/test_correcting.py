@@ -111,6 +111,29 @@ def test_edits_add_up(net: nn.Module, concept: concepts.Concept) -> None:
         assert not np.allclose(layer(net, "3"), 0)
 
 
+class Twice(nn.Module):
+    """A layer that is called twice."""
+
+    def __init__(self) -> None:
+        self.relu, self.dense = nn.ReLU(), nn.Linear(5, 5, rng=0)
+
+    def forward(self, x: mx.Tensor) -> mx.Tensor:
+        return self.relu(self.dense(self.relu(x)))
+
+
+def test_one_call_of_several_cannot_be_edited() -> None:
+    model, rng = float64(Twice()), np.random.default_rng(0)
+    c = concepts.fit(model, ("relu", 0), rng.normal(3, 1, (30, 5)), rng.normal(0, 1, (30, 5)))
+    assert str(c.unit) == "relu, call 0"
+    with (
+        pytest.raises(
+            ValueError, match=r"no layer \('relu', 0\), expected the concept's, named without a call"
+        ),
+        concepts.clarc(model, c),
+    ):
+        pass
+
+
 def test_bad_arguments(net: nn.Module, concept: concepts.Concept) -> None:
     for settings, message in (
         ({"mode": "erase"}, "clarc: mode is 'erase', expected one of 'projective', 'augmentative'"),

@@ -174,7 +174,8 @@ def fit(
         others: (m, …), images that do not; or {name: images}, other concepts, for a relative one.
         classifier: "ridge" (λ a hundredth of the mean variance), or scikit-learn's "logistic" or "svm", with
             its own penalties; both sets weigh the same.
-        pool: "mean" takes the mean over places, so that a direction is one of channels; None every unit.
+        pool: "mean" takes the mean over places, all axes behind that of channels, the second, so that a
+            direction is one of channels; None takes every unit.
         seed: of the choice of the images that are held out.
 
     Returns:

@@ -17,7 +17,7 @@ from minixai.typing import Array
 
 __all__ = ["Pool", "checked_pool", "features", "gradients", "over_places"]
 
-BATCH = 64  # images at a time: a tape is as large as all layers
+FORWARD, BACKWARD = 64, 16  # images at a time: a tape is as large as all layers
 Pool = Literal["mean"] | None
 
 
@@ -36,7 +36,7 @@ def features(call: str, model: Module, layer: Layer, x: Array, pool: Pool) -> tu
         places = values[0, 0].size if values.ndim > 2 else 1
         return over_places(values, pool) / (places if pool else 1), chosen.unit
 
-    found, units = zip(*map(of_batch, _batches(x)), strict=True)
+    found, units = zip(*map(of_batch, _batches(x, FORWARD)), strict=True)
     return np.concatenate(found), units[0]
 
 
@@ -55,7 +55,7 @@ def gradients(call: str, model: Module, layer: Layer, x: Array, target: Any, poo
         g = backward(logit.tensor, logit.cotangent("one"), wrt=[inner.tensor])[inner.tensor]
         return over_places(g.astype(np.float64), pool)
 
-    return np.concatenate([of_batch(leaf) for leaf in _batches(x)])
+    return np.concatenate([of_batch(leaf) for leaf in _batches(x, BACKWARD)])
 
 
 def over_places(values: Array, pool: Pool) -> Array:
@@ -65,5 +65,5 @@ def over_places(values: Array, pool: Pool) -> Array:
     return values.reshape(*values.shape[:2], -1).sum(axis=2)
 
 
-def _batches(x: Array) -> Iterator[Tensor]:
-    return (Tensor(x[i : i + BATCH]) for i in range(0, len(x), BATCH))
+def _batches(x: Array, size: int) -> Iterator[Tensor]:
+    return (Tensor(x[i : i + size]) for i in range(0, len(x), size))
