@@ -12,11 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from docs import pictures
-from experiments import degradation, grid, limits, rho
+from experiments import correction, degradation, grid, limits, rho, tcav
 from experiments.networks import NETWORKS
 from minixai.files import write_whole
 
-MEASURED = {"rho": rho, "rho_limits": limits, "degradation": degradation}
+MEASURED = {
+    "rho": rho,
+    "rho_limits": limits,
+    "degradation": degradation,
+    "tcav": tcav,
+    "correction": correction,
+}
 FOLDER = Path(__file__).parent
 
 

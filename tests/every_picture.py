@@ -38,6 +38,9 @@ def every_picture() -> dict[str, Callable[[], Picture]]:
         for ridge in (1e-6, [1e-6, 1e-3])
     )
     top = mx.methods.top_activations(net, [X], "1", [0, 2], n=2, progress=False)
+    images = RNG.standard_normal((16, 3, 8, 8)) + 3, RNG.standard_normal((40, 3, 8, 8))
+    concept = mx.concepts.fit(net, "1", *images)
+    tested = mx.concepts.tcav(net, X, 0, "1", {"a": images[0], "b": images[1][:9]}, images[1], runs=2)
     y = ops.relu(mx.Tensor(1.0) * 2 - 3)
     return {
         "maps": lambda: side_by_side([heat, signal, inner], title="-1 $x_1$"),
@@ -53,4 +56,7 @@ def every_picture() -> dict[str, Callable[[], Picture]]:
         "top activations": lambda: top.plot("title"),
         "tape": lambda: draw_tape(y, cotangents=mx.backward(y, wrt=mx.tape.tape_of(y)), title="title"),
         "signal and distractor": demo.picture,
+        "concept": lambda: concept.plot("title"),
+        "tcav": lambda: tested.plot("title"),
+        "turning concept": lambda: demo.concept_picture([0.0, 90.0], 100),
     }

@@ -255,7 +255,11 @@ def test_methods_are_listed(capsys):
     out, _ = capsys.readouterr()
     for name, method in METHODS.items():
         assert f"{name} ({method.paper})\n    shows: {method.kind}: {method.shows}\n" in out
-    assert out.count("    fails: ") == len(METHODS)
+    assert out.count("    fails: ") == len(METHODS) + len(mx.concepts.TOOLS)
+    for name, about in mx.concepts.TOOLS.items():
+        module, function = name.split(".")
+        assert callable(getattr(getattr(mx, module), function))
+        assert f"{name} ({about['paper']})\n    shows: {about['shows']}\n" in out
 
 
 def test_compare_takes_a_layer(here, pictures):

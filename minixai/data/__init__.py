@@ -7,6 +7,7 @@ from minixai.data.digits import mnist
 from minixai.data.downloads import fetch
 from minixai.data.idx import read_idx
 from minixai.data.labels import imagenet_labels
+from minixai.data.patches import PlantedSample, planted
 from minixai.data.photos import photo
 from minixai.data.preprocessing import CAFFE_SQUEEZENET, TORCHVISION, Preprocess
 from minixai.data.sealed import read_sealed, write_sealed
@@ -15,6 +16,7 @@ from minixai.data.signal_distractor import ToySample, toy
 __all__ = [
     "CAFFE_SQUEEZENET",
     "TORCHVISION",
+    "PlantedSample",
     "Preprocess",
     "ToySample",
     "cifar10",
@@ -22,6 +24,7 @@ __all__ = [
     "imagenet_labels",
     "mnist",
     "photo",
+    "planted",
     "read_arrays",
     "read_deep_compression",
     "read_idx",

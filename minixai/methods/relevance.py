@@ -45,10 +45,16 @@ def lrp(ask: Question, *, rules: Mapping[Any, Rule] | None = None) -> Rules | An
     Raises RuleError for an operation that the table does not cover.
     """
     if rules is not None:
-        return _table(ask.call, rules)
+        return checked_table(ask.call, rules)
+    table, how = default_table(ask)
+    return replace(ask.walk(table, ledger=True), how=how)
+
+
+def default_table(ask: Question) -> tuple[Rules, str]:
+    """The table of LRP without rules, and what to say of it where that is not expected."""
     if not any(_speaks_below_zero(node) for node in ask.nodes()):
-        return epsilon_plus()
-    return replace(ask.walk(composite(conv=epsilon()), ledger=True), how="ε in all layers")
+        return epsilon_plus(), ""
+    return composite(conv=epsilon()), "ε in all layers"
 
 
 def _speaks_below_zero(node: Node) -> bool:
@@ -56,7 +62,7 @@ def _speaks_below_zero(node: Node) -> bool:
     return Trait.RECTIFIER not in node.traits and not {Trait.GATE, Trait.STANDARDISE}.isdisjoint(node.traits)
 
 
-def _table(call: str, rules: Any) -> Rules:
+def checked_table(call: str, rules: Any) -> Rules:
     """A table of rules as a strict one; TypeError for something else, with the way on."""
     if not isinstance(rules, Mapping):
         way_on = ": call it, if it makes one" if inspect.isfunction(rules) else ""

@@ -111,6 +111,8 @@ class Module:
         token = context.current_layer.set(name)
         try:
             output = self.forward(*map(_as_input, inputs))
+            if (edit := context.edits.get().get(self)) is not None:
+                output = edit(output)
         finally:
             context.current_layer.reset(token)
         if trace.outputs is not None and name is not None:
@@ -234,7 +236,7 @@ class Module:
         return self.train(False)
 
     def check_input(self, call: str, x: Any, name: str = "x") -> Array:
-        """x as an array of the model's dtype; an empty or a not finite one raises ValueError."""
+        """x as an array of the model's dtype; an empty or a not finite one raises ValueError, by its name."""
         x = numbers(call, name, x)
         with np.errstate(over="ignore"):
             x = x.astype(self.dtype, copy=False)
