@@ -7,6 +7,7 @@ import contextlib
 import inspect
 import io
 import os
+import re
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -118,6 +119,14 @@ def _drop(stream: TextIO) -> None:
 
 
 class _Parser(argparse.ArgumentParser):
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self._negative_number_matcher = re.compile(r"-(\d|\.\d|inf|nan)", re.IGNORECASE)  # -1e6 is one, too
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Print help or the version; argparse would pass over an output that cannot be written."""
+        (file or sys.stdout).write(message)
+
     def error(self, message: str) -> NoReturn:
         """Leave it to `main` to say."""
         raise ValueError(f"{message} ({self.prog} --help lists what there is)")
@@ -259,14 +268,15 @@ class _Task:
         self.target = None if args.target is None else _class_number(args.target, classes, self.names)
 
     def top(self) -> str:
-        """Print the five most probable classes; returns a title with two of them."""
+        """Print the five most probable classes; returns a title with two of them, and a stand-in's name."""
         p = self.probabilities
         likely = np.argsort(-p, kind="stable")[:5]
         names = {k: self.names[k] if self.names else f"class {k}" for k in likely}
         print(self.quantity)
         for k in likely:
             print(f"{p[k]:.3f}  {k:4}  {names[k]}")
-        return f"{self.photo_name}: " + ", ".join(f"{100 * p[k]:.1f} % {names[k]}" for k in likely[:2])
+        by = f" (by {self.network})" if self.network != (self.args.model or DEFAULT) else ""
+        return f"{self.photo_name}: " + ", ".join(f"{100 * p[k]:.1f} % {names[k]}" for k in likely[:2]) + by
 
     def explain(self, method: str, **options: Any) -> Explanation:
         """Explain what the options name, by the kind of patterns that was asked for."""
@@ -411,7 +421,7 @@ def _model(args: argparse.Namespace) -> tuple[str, Module]:
     try:
         return name, network.build(weights)
     except WeightsNotFoundError as error:
-        if _given(args, ("model", "layer", "patterns")):
+        if _given(args, ("model", "layer", "patterns", "target")):
             raise
         _say(f"note: {STAND_IN}, which comes with minixai, stands in for {name}: {error}")
         return STAND_IN, NETWORKS[STAND_IN].build(NETWORKS[STAND_IN].weights)

@@ -100,8 +100,9 @@ def _takes_two(rule: Any) -> bool:
 def deep_taylor(ask: Question, *, low: Any = None, high: Any = None) -> Rules:
     """z⁺ in every layer but the first, whose rule follows from the input's domain (Montavon et al. 2017).
 
-    low, high: bounds of x, numbers or (c, 1, 1). With both the first rule is z^B; with low = 0 alone
-    it is z⁺; without any it is w². For biases ≤ 0 nothing leaks to them.
+    low, high: bounds of x as it reaches the first layer, behind a model's own preprocessing, numbers or
+    (c, 1, 1). With both the first rule is z^B; with low = 0 alone it is z⁺; without any it is w². For
+    biases ≤ 0 nothing leaks to them.
 
     Raises RuleError as `lrp`, ValueError for other bounds, or where x lies outside them.
     """
