@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import multiprocessing
 import os
+import platform
 import subprocess
 import sys
 import threading
@@ -295,6 +296,21 @@ convolution.conv2d(*np.ones((2, 1, 1, 1, 1)), None, convolution.Geometry())
             [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=SECONDS
         )
         assert done.stderr == f"{compiling.LINE}\n" * lines
+
+
+@pytest.mark.skipif(
+    platform.libc_ver()[0] != "glibc", reason="platform: another malloc than glibc's, which is told nothing"
+)
+def test_freed_memory_is_kept_for_the_next_step() -> None:
+    code = """
+import resource, numpy as np, minixai
+for _ in range(2):  # the second time no page needs to be cleared anew
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    np.empty(64 << 20, np.uint8).fill(1)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=SECONDS)
+    assert int(done.stdout) < 16  # 32, or 16 384, if it had been given back
 
 
 # BLAS

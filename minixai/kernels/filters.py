@@ -7,7 +7,7 @@ write to, nothing is kept.
 
 from __future__ import annotations
 
-import threading
+import contextlib
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -21,26 +21,25 @@ __all__ = ["kept_bytes", "made_of"]
 MOST_BYTES = 1 << 30  # of all that is kept; beyond, what was not used for the longest time goes
 
 _kept: OrderedDict[int, dict[Hashable, Array]] = OrderedDict()  # by the identity of the weights
-_lock = threading.RLock()  # weights may be freed, and forgotten, while this thread holds it
 
 
 def made_of(w: Array, kind: Hashable, make: Callable[[Array], Array]) -> Array:
-    """make(w), read-only. A second call for the same array and kind may return the same result."""
+    """make(w), read-only. A second call for the same array and kind may return the same result.
+
+    There is no lock, which a forked child might inherit taken: each step leaves what is kept in order.
+    """
     if not is_frozen(w):
         return readable(make(readable(w)))
-    with _lock:
-        made = _kept.get(id(w), {}).get(kind)
-        if made is not None:
-            _kept.move_to_end(id(w))
-            return made
-    made = readable(make(readable(w)))
-    with _lock:
+    made = _kept.get(id(w), {}).get(kind)
+    if made is None:
+        made = readable(make(readable(w)))
         if id(w) not in _kept:
-            _kept[id(w)] = {}
             weakref.finalize(w, _kept.pop, id(w), None).atexit = False
-        _kept[id(w)][kind] = made
-        while len(_kept) > 1 and kept_bytes() > MOST_BYTES:
-            _kept.popitem(last=False)
+        _kept.setdefault(id(w), {})[kind] = made
+    with contextlib.suppress(KeyError):  # another thread's need of room
+        _kept.move_to_end(id(w))
+    while len(_kept) > 1 and kept_bytes() > MOST_BYTES:
+        _kept.popitem(last=False)
     return made
 
 
