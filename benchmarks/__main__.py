@@ -43,14 +43,18 @@ ROWS = [
     Row("VGG-16 forward", "vgg16_forward", 8),
     Row("VGG-16 guided backprop", "vgg16_guided_backprop", 1),
     Row("VGG-16 guided backprop", "vgg16_guided_backprop", 8),
+    Row("VGG-16 LRP epsilon", "vgg16_lrp_epsilon", 1),
+    Row("VGG-16 LRP epsilon", "vgg16_lrp_epsilon", 8),
     Row("SqueezeNet forward", "squeezenet_forward", 1),
+    Row("SqueezeNet forward", "squeezenet_forward", 16),
+    Row("SqueezeNet guided backprop", "squeezenet_guided_backprop", 1),
     Row("LeNet-5 training step", "lenet5_training_step", 64),
     Row("VGG-16 pattern fit", "vgg16_pattern_fit", 1),
     Row("VGG-16 pattern fit", "vgg16_pattern_fit", 4),
     Row("All-CNN-C pattern fit", "allcnn_pattern_fit", 100),
 ]
 FULL, QUICK = Effort(rounds=5, seconds=2), Effort(rounds=1, seconds=0.5)
-TABLE = "{:<24}{:>6}{:>14}{:>14}{:>8}{:>14}{:>6}{:>14}{:>14}"
+TABLE = "{:<27}{:>6}{:>14}{:>14}{:>8}{:>14}{:>6}{:>14}{:>14}"
 HEADINGS = ["row", "batch", "minixai ms", "PyTorch ms", "ratio", "range", "busy", "minixai MB", "PyTorch MB"]
 
 

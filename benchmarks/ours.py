@@ -34,9 +34,20 @@ def vgg16_guided_backprop(batch: int) -> Callable[[], Any]:
     return lambda: mx.methods.guided_backprop(model, x, target=0)
 
 
+def vgg16_lrp_epsilon(batch: int) -> Callable[[], Any]:
+    model, x = mx.models.vgg16(), images(batch, 3, 224, 224)
+    rules = mx.rules.composite(conv=mx.rules.epsilon(), dense=mx.rules.epsilon())
+    return lambda: mx.methods.lrp(model, x, target=0, rules=rules)
+
+
 def squeezenet_forward(batch: int) -> Callable[[], Any]:
     model, x = mx.models.squeezenet1_0(), images(batch, 3, 227, 227)
     return lambda: model.predict(x)
+
+
+def squeezenet_guided_backprop(batch: int) -> Callable[[], Any]:
+    model, x = mx.models.squeezenet1_0(), images(batch, 3, 227, 227)
+    return lambda: mx.methods.guided_backprop(model, x, target=0)
 
 
 def lenet5_training_step(batch: int) -> Callable[[], Any]:

@@ -38,12 +38,29 @@ def vgg16_forward(batch: int) -> Callable[[], Any]:
 
 
 def vgg16_guided_backprop(batch: int) -> Callable[[], Any]:
+    return guided_backprop(VGG16(), torch.randn(batch, 3, 224, 224))
+
+
+def squeezenet_guided_backprop(batch: int) -> Callable[[], Any]:
+    return guided_backprop(SqueezeNet(), torch.randn(batch, 3, 227, 227))
+
+
+def guided_backprop(model: torch.nn.Module, x: torch.Tensor) -> Callable[[], Any]:
     from captum.attr import GuidedBackprop
 
     VERSIONS["captum"] = version("captum")
     warnings.filterwarnings("ignore", "Setting backward hooks on ReLU activations")
-    method = GuidedBackprop(VGG16().eval())
-    x = torch.randn(batch, 3, 224, 224, requires_grad=True)
+    method = GuidedBackprop(model.eval())
+    x.requires_grad_()
+    return lambda: method.attribute(x, target=0)
+
+
+def vgg16_lrp_epsilon(batch: int) -> Callable[[], Any]:
+    """captum's own rule where none is set is epsilon, of 1e-9, at every layer."""
+    from captum.attr import LRP
+
+    VERSIONS["captum"] = version("captum")
+    method, x = LRP(VGG16().eval()), torch.randn(batch, 3, 224, 224, requires_grad=True)
     return lambda: method.attribute(x, target=0)
 
 

@@ -12,12 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from docs import pictures
-from experiments import degradation, grid, limits, rho, right_answers, sanity
+from experiments import correction, degradation, grid, limits, rho, right_answers, sanity, tcav
 from experiments.networks import NETWORKS
 from minixai.evaluate import Bench, bench
 from minixai.files import write_whole
 
-MEASURED = {"rho": rho, "rho_limits": limits, "degradation": degradation, "sanity": sanity}
+MEASURED = {
+    "rho": rho,
+    "rho_limits": limits,
+    "degradation": degradation,
+    "tcav": tcav,
+    "correction": correction,
+    "sanity": sanity,
+}
 FOLDER = Path(__file__).parent
 
 

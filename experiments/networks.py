@@ -26,6 +26,7 @@ class Network:
 
     inputs: makes the network's input (n, c, h, w) of images as they come from their file.
     fit, test: such images, uint8, in random order. classes: their names. batch: images at a time.
+    labels: those of fit and of test, where they are known.
     """
 
     title: str
@@ -35,6 +36,7 @@ class Network:
     test: np.ndarray
     classes: Sequence[str]
     batch: int
+    labels: tuple[np.ndarray, np.ndarray] | None = None
 
     def batches(self, images: np.ndarray) -> list[Callable[[], np.ndarray]]:
         """Functions that make the input of one batch each."""
@@ -68,7 +70,8 @@ def lenet(folder: Path) -> Network:
             nn.fit(model, _digits(fit), labels[order[:8000]], epochs, 64, adam, progress=False)
         mx.models.save_weights(model, path)
     classes = [str(digit) for digit in range(10)]
-    return Network("LeNet-5, MNIST", mx.models.lenet5(path), _digits, fit, test, classes, 200)
+    of_both = labels[order[:8000]], labels[order[8000:]]
+    return Network("LeNet-5, MNIST", mx.models.lenet5(path), _digits, fit, test, classes, 200, of_both)
 
 
 def cifar(name: str, title: str, folder: Path) -> Network:

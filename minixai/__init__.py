@@ -5,6 +5,7 @@ An explanation is another way of walking the same tape back: see `minixai.tape`.
 
 from minixai import (
     checks,
+    concepts,
     data,
     evaluate,
     gradcheck,
@@ -30,6 +31,7 @@ __all__ = [
     "Tensor",
     "backward",
     "checks",
+    "concepts",
     "data",
     "evaluate",
     "gradcheck",

@@ -10,7 +10,18 @@ import numpy as np
 from minixai.errors import came
 from minixai.typing import Array
 
-__all__ = ["OnTape", "as_array", "floats", "holds", "numbers", "on_copies", "read_only", "refused_write"]
+__all__ = [
+    "OnTape",
+    "as_array",
+    "floats",
+    "frozen",
+    "holds",
+    "is_frozen",
+    "numbers",
+    "on_copies",
+    "read_only",
+    "refused_write",
+]
 
 Result = TypeVar("Result")
 
@@ -70,6 +81,25 @@ def read_only(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         array = array.view()
         array.flags.writeable = False
     return array
+
+
+def frozen(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """A view that cannot be written through. From now on the array whose memory it shows cannot, either."""
+    owner: Any = array
+    while isinstance(owner, np.ndarray):
+        owner.flags.writeable = False
+        owner = owner.base
+    return array.view()
+
+
+def is_frozen(array: np.ndarray[Any, Any]) -> bool:
+    """Whether nobody can write to the array, nor to the one whose memory it shows."""
+    owner: Any = array
+    while isinstance(owner, np.ndarray):
+        if owner.flags.writeable:
+            return False
+        owner = owner.base
+    return owner is None or isinstance(owner, bytes)
 
 
 def refused_write(error: Exception) -> bool:

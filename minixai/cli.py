@@ -7,17 +7,19 @@ import contextlib
 import inspect
 import io
 import os
+import re
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, TextIO
 
 import numpy as np
 
-from minixai import __version__, course, data, demo, models
+from minixai import __version__, concepts, course, data, demo, models
 from minixai.columns import printable
+from minixai.concepts.directions import CLASSIFIERS
 from minixai.errors import FileFormatError, RuleError, WeightsNotFoundError
 from minixai.evaluate import bench, untrained
 from minixai.evaluate.trace import Trace
@@ -119,6 +121,14 @@ def _drop(stream: TextIO) -> None:
 
 
 class _Parser(argparse.ArgumentParser):
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self._negative_number_matcher = re.compile(r"-(\d|\.\d|inf|nan)", re.IGNORECASE)  # -1e6 is one, too
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Print help or the version; argparse would pass over an output that cannot be written."""
+        (file or sys.stdout).write(message)
+
     def error(self, message: str) -> NoReturn:
         """Leave it to `main` to say."""
         raise ValueError(f"{message} ({self.prog} --help lists what there is)")
@@ -163,6 +173,23 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_compare)
 
     command = commands.add_parser(
+        "concept", help="fit a concept in a layer to two folders of photos; without folders, a demo"
+    )
+    command.add_argument(
+        "folders",
+        nargs="*",
+        metavar="DIR",
+        help="photos that show the concept, then others: six of each, or more",
+    )
+    command.add_argument(
+        "--save", metavar="FILE", help="a PNG, SVG or PDF, or of the demo .html (concept.png)"
+    )
+    _add_network(command)
+    command.add_argument("--layer", type=_name, metavar="NAME", help="where the concept is looked for")
+    command.add_argument("--classifier", choices=CLASSIFIERS, default="ridge", help="(%(default)s)")
+    command.set_defaults(run=_concept)
+
+    command = commands.add_parser(
         "course", help="lay out the coursework as an nbgrader course of your own term"
     )
     command.add_argument("folder", metavar="DIR", help="a new or empty folder")
@@ -190,14 +217,7 @@ def _parser() -> argparse.ArgumentParser:
 def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("photo", metavar="PHOTO", help="an image file, or chelsea, coffee, astronaut, ...")
     parser.add_argument("--save", metavar="FILE", help="a PNG, SVG or PDF (PHOTO_METHOD.png)")
-    parser.add_argument(
-        "--model",
-        choices=NETWORKS,
-        help=f"({DEFAULT}, or {STAND_IN} where its weights cannot be had)",
-    )
-    parser.add_argument(
-        "--weights", metavar="FILE", help=".npz or .safetensors; vgg16 and lenet5 have none of their own"
-    )
+    _add_network(parser)
     parser.add_argument(
         "--patterns", metavar="FILE", help="fitted patterns, for PatternNet and PatternAttribution"
     )
@@ -218,6 +238,17 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
         help="clip the map at this percentile of its |values|, such as 99.5, to see the weak ones (none)",
     )
     parser.add_argument("--overlay", action="store_true", help="lay heat maps on the photo in grey")
+
+
+def _add_network(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--model",
+        choices=NETWORKS,
+        help=f"({DEFAULT}, or {STAND_IN} where its weights cannot be had)",
+    )
+    parser.add_argument(
+        "--weights", metavar="FILE", help=".npz or .safetensors; vgg16 and lenet5 have none of their own"
+    )
 
 
 def _name(text: str) -> str:
@@ -255,14 +286,15 @@ class _Task:
         self.target = None if args.target is None else _class_number(args.target, classes, self.names)
 
     def top(self) -> str:
-        """Print the five most probable classes; returns a title with two of them."""
+        """Print the five most probable classes; returns a title with two of them, and a stand-in's name."""
         p = self.probabilities
         likely = np.argsort(-p, kind="stable")[:5]
         names = {k: self.names[k] if self.names else f"class {k}" for k in likely}
         print(self.quantity)
         for k in likely:
             print(f"{p[k]:.3f}  {k:4}  {names[k]}")
-        return f"{self.photo_name}: " + ", ".join(f"{100 * p[k]:.1f} % {names[k]}" for k in likely[:2])
+        by = f" (by {self.network})" if self.network != (self.args.model or DEFAULT) else ""
+        return f"{self.photo_name}: " + ", ".join(f"{100 * p[k]:.1f} % {names[k]}" for k in likely[:2]) + by
 
     def explain(self, method: str, **options: Any) -> Explanation:
         """Explain what the options name, by the kind of patterns that was asked for."""
@@ -326,6 +358,42 @@ def _untrained(model: Module, x: Array, target: int) -> Module:
     return other
 
 
+def _concept(args: argparse.Namespace) -> int:
+    if args.folders and len(args.folders) != 2:
+        raise ValueError(
+            f"concept: {len(args.folders)} folders came, expected two: the concept's, and others"
+        )
+    if args.folders:
+        path = _output_path(args.save or "concept.png", "", "")
+        _check_readable("--weights", args.weights)
+        name, model = _model(args)
+        with_it, others = (
+            np.concatenate([_input(model, photo) for photo in _photos(each)]) for each in args.folders
+        )
+        with warnings.catch_warnings(action="ignore", category=concepts.ConceptWarning):  # the table says it
+            found = concepts.fit(model, args.layer or NETWORKS[name].inner, with_it, others, args.classifier)
+        print(found)
+        found.plot().save(path)
+    elif Path(args.save or "").suffix.lower() == ".html":
+        path = Path(args.save)
+        demo.concept_page(path)
+    else:
+        path = _output_path(args.save or "concept.png", "", "")
+        demo.concept_picture().save(path)
+    print(f"saved {path}")
+    return 0
+
+
+def _photos(folder: str) -> Iterator[Array]:
+    """The photos in a folder, by name."""
+    files = sorted(
+        path for path in Path(folder).iterdir() if path.is_file() and not path.name.startswith(".")
+    )
+    if not files:
+        raise ValueError(f"concept: folder {folder} has no photos")
+    return (data.photo(str(path)) for path in files)
+
+
 def _course(args: argparse.Namespace) -> int:
     assignments = course.lay_out(args.folder, args.seed)
     print(f"laid out {', '.join(assignments)} in {printable(args.folder)}")
@@ -350,6 +418,14 @@ def _methods(args: argparse.Namespace) -> int:
             ("shows", f"{method.kind}: {method.shows}"),
             ("needs", method.needs),
             ("fails", method.fails),
+        ):
+            print(f"    {heading}: {text}")
+    for name, about in concepts.TOOLS.items():
+        print(f"{name} ({about['paper']})")
+        for heading, text in (
+            ("shows", about["shows"]),
+            ("needs", f"{about['cost']}; {about['wants']}"),
+            ("fails", about["fails"]),
         ):
             print(f"    {heading}: {text}")
     return 0
@@ -390,7 +466,7 @@ def _model(args: argparse.Namespace) -> tuple[str, Module]:
     try:
         return name, network.build(weights)
     except WeightsNotFoundError as error:
-        if _given(args, ("model", "layer", "patterns")):
+        if _given(args, ("model", "layer", "patterns", "target")):
             raise
         _say(f"note: {STAND_IN}, which comes with minixai, stands in for {name}: {error}")
         return STAND_IN, NETWORKS[STAND_IN].build(NETWORKS[STAND_IN].weights)

@@ -7,17 +7,21 @@ generator can leave it wrong.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar, copy_context
+from types import MappingProxyType
 from typing import Any, TypeVar
 
-__all__ = ["apart", "current_layer", "no_tape", "recording", "trace", "training"]
+__all__ = ["apart", "current_layer", "edited", "edits", "no_tape", "recording", "trace", "training"]
 
 Result = TypeVar("Result")
 
 recording: ContextVar[bool] = ContextVar("recording", default=True)  # whether operations leave nodes
 training: ContextVar[bool | None] = ContextVar("training", default=None)  # None: as each module was set
 current_layer: ContextVar[str | None] = ContextVar("current_layer", default=None)
+edits: ContextVar[Mapping[Any, Callable[[Any], Any]]] = ContextVar(
+    "edits", default=MappingProxyType({})
+)  # module -> output -> output
 trace: ContextVar[Any] = ContextVar("trace", default=None)  # the call of a whole network that goes on
 
 
@@ -43,3 +47,15 @@ def no_tape() -> Iterator[None]:
         yield
     finally:
         recording.reset(token)
+
+
+@contextlib.contextmanager
+def edited(module: Any, edit: Callable[[Any], Any]) -> Iterator[None]:
+    """Within this context what a module returns is edited, after edits from outside; in this thread only."""
+    outer = edits.get()
+    before = outer.get(module, lambda output: output)
+    token = edits.set({**outer, module: lambda output: edit(before(output))})
+    try:
+        yield
+    finally:
+        edits.reset(token)

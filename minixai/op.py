@@ -143,7 +143,10 @@ class Op:
         given = (a for a, kind in zip(arrays, kinds, strict=True) if isinstance(a, kind))
         dtype, *others = dict.fromkeys(str(a.dtype) for a in given if a.dtype.kind == "f") or ["float32"]
         if others:
-            raise TypeError(f"{self.name}: inputs of {', '.join([dtype, *others])}, expected one dtype")
+            raise TypeError(
+                f"{self.name}: inputs of {', '.join([dtype, *others])}, expected one dtype: "
+                f"array.astype({dtype!r}) casts a constant"
+            )
         return tuple(a if a is None or isinstance(a, Tensor) else _as_tensor(a, dtype) for a in arrays)
 
     def __copy__(self) -> Op:

@@ -40,6 +40,14 @@ def number_of_threads() -> Iterator[None]:
 
 
 @pytest.fixture
+def many_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if this machine had more cores than any test asks threads for."""
+    from minixai.kernels import threads
+
+    monkeypatch.setattr(threads, "_cores", lambda: 16)
+
+
+@pytest.fixture
 def one_thread(number_of_threads: None) -> None:
     """Helpers that were called off keep arrays until a thread has seen to them: noise in what is measured."""
     from minixai.kernels import threads

@@ -14,6 +14,7 @@ from tests.networks import float64
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((2, 3, 6, 6))
+CONCEPT = RNG.standard_normal((12, 3, 6, 6)) + 3, RNG.standard_normal((24, 3, 6, 6))
 PHOTOS = RNG.integers(0, 256, (2, 6, 6, 3), np.uint8)
 PREPARE = mx.data.Preprocess(6, scale=1 / 255)
 FEW: dict[str, dict[str, Any]] = {
@@ -105,6 +106,9 @@ WITHOUT_TARGET: dict[str, Callable[..., np.ndarray]] = {
     "fit_patterns": lambda model: mx.signal.fit_patterns(model, [X, X], progress=False)["1"].by_kind[
         "linear"
     ],
+    "concepts.fit": lambda model: mx.concepts.fit(model, "2", *CONCEPT).filter,
+    "concepts.tcav": lambda model: mx.concepts.tcav(model, X, 0, "2", *CONCEPT, runs=2).scores,
+    "local_pattern": lambda model: mx.signal.local_pattern(model, X, CONCEPT[0], 9.0, 0),
     "quality": lambda model: evaluate.quality(model, [X, X], [X], draws=3, progress=False).rho["1"],
     "predict": lambda model: model.predict(X),
 }

@@ -39,6 +39,9 @@ def every_picture() -> dict[str, Callable[[], Picture]]:
         for ridge in (1e-6, [1e-6, 1e-3])
     )
     top = mx.methods.top_activations(net, [X], "1", [0, 2], n=2, progress=False)
+    images = RNG.standard_normal((16, 3, 8, 8)) + 3, RNG.standard_normal((40, 3, 8, 8))
+    concept = mx.concepts.fit(net, "1", *images)
+    tested = mx.concepts.tcav(net, X, 0, "1", {"a": images[0], "b": images[1][:9]}, images[1], runs=2)
     y = ops.relu(mx.Tensor(1.0) * 2 - 3)
     forgot = evaluate.randomise(net, X, ["gradient"], measures=("spearman",), progress=False)
     began = evaluate.convergence(net, X, ["gradient"], starts=2, progress=False)
@@ -64,4 +67,7 @@ def every_picture() -> dict[str, Callable[[], Picture]]:
         "bench": lambda: bench.plot("title"),
         "tape": lambda: draw_tape(y, cotangents=mx.backward(y, wrt=mx.tape.tape_of(y)), title="title"),
         "signal and distractor": demo.picture,
+        "concept": lambda: concept.plot("title"),
+        "tcav": lambda: tested.plot("title"),
+        "turning concept": lambda: demo.concept_picture([0.0, 90.0], 100),
     }

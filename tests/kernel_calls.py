@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minixai.kernels import activation, convolution, pooling, product, winograd
+from minixai.kernels import activation, convolution, pooling, product, winograd_weight
 
 
 def every_kernel(
@@ -40,7 +40,13 @@ def every_kernel(
         add_convolution(case)
 
     g32, x32 = (layout(rng.standard_normal((1, c, size, size + 1), np.float32)) for c in (5, 4))
-    calls["conv2d_vjp_weight by Winograd"] = lambda: winograd.conv2d_vjp_weight(g32, x32, (1, 1))
+    w32, b32 = layout(rng.standard_normal((5, 4, 3, 3), np.float32)), layout(np.ones(5, np.float32))
+    same = convolution.Geometry(padding=(1, 1))
+    calls["conv2d by Winograd"] = lambda: convolution.conv2d(x32, w32, b32, same, "winograd")
+    calls["conv2d_vjp_input by Winograd"] = lambda: convolution.conv2d_vjp_input(
+        g32, w32, x32.shape, same, "winograd"
+    )
+    calls["conv2d_vjp_weight by Winograd"] = lambda: winograd_weight.conv2d_vjp_weight(g32, x32, (1, 1))
 
     x, g, p = array(images, 4, size, size + 1), array(images, 4, size, size + 1), 3.0
     windows = pooling.Windows((3, 2), (2, 1), (1, 1))

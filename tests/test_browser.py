@@ -22,6 +22,7 @@ import pytest
 
 from minixai import cli, demo
 from minixai.demo import Params, pages
+from minixai.demo.concepts import row_at
 
 EXTRAS = "not installed (pip install -e '.[test,course,browser]')"
 webdriver = pytest.importorskip("selenium.webdriver", reason=f"selenium is {EXTRAS}")
@@ -278,6 +279,38 @@ def test_the_page_on_a_phone(browser: Browser, demo_page: str) -> None:
     phone["height"] = driver.execute_script("return document.documentElement.scrollHeight")
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
     browser.picture("page_phone")
+
+
+def test_the_page_of_concepts(browser: Browser, tmp_path: Path) -> None:
+    angles, images = [0.0, 30.0, 90.0], 300
+    demo.concept_page(tmp_path / "concepts.html", angles, images)
+    address = (tmp_path / "concepts.html").as_uri()
+    browser.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    browser.driver.get_log("performance")
+    browser.driver.get(address)
+    right, end = webdriver.Keys.ARROW_RIGHT, webdriver.Keys.END
+    for slider, keys, (angle, correlation) in (
+        ("angle", "", (30, 0.0)),
+        ("angle", end, (90, 0.0)),
+        ("correlation", right * 2, (90, 0.6)),
+    ):
+        browser.one(f"//input[@id='{slider}']").send_keys(keys)
+        row = row_at(angle, correlation, images)
+        for name in ("pattern", "filter"):
+            shown = float(browser.one(f"//*[@id='cosine-{name}']").text)
+            assert shown == pytest.approx(row.cosine(name), abs=0.0051)
+            assert browser.one(f"//*[@id='accuracy-{name}']").text == (
+                f"{row.concept.held_out[name].accuracy:.2f}"
+            )
+        heights = browser.driver.execute_script(
+            "return [...document.querySelectorAll('.bar-filter')].map((bar) => bar.height.baseVal.value)"
+        )
+        np.testing.assert_allclose(heights, 50 * np.abs(row.concept.filter), atol=0.03)
+    browser.picture("page_concepts")
+    assert browser.driver.get_log("browser") == []
+    events = [json.loads(entry["message"])["message"] for entry in browser.driver.get_log("performance")]
+    requests = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
+    assert requests == [address]
 
 
 def test_the_blank_cw3_fails_its_validation_in_jupyterlab(browser: Browser, lab: Lab) -> None:

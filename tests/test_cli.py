@@ -191,11 +191,10 @@ def test_no_web_and_no_weights_says_where_to_get_them(here, capsys, monkeypatch)
     monkeypatch.setenv("MINIXAI_DATA", str(here / "empty"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setattr("pooch.os_cache", lambda project: here / "cache" / project)
-    monkeypatch.setattr("pooch.core.time.sleep", lambda seconds: None)
     nowhere = downloads._SOURCES[name]._replace(url="http://127.0.0.1:9/weights.net")
     monkeypatch.setitem(downloads._SOURCES, name, nowhere)
     assert cli.main(["explain", "digit.png", "--model", "squeezenet"]) == 2
-    error = capsys.readouterr().err.splitlines()[-1]  # pooch says before that it tries
+    (error,) = capsys.readouterr().err.splitlines()
     assert error.startswith("minixai: error: fetch: squeezenet/compressed_SqueezeNet.net")
     assert "Get it from http://127.0.0.1:9/weights.net and put it at" in error
     assert "MINIXAI_DATA" in error
@@ -219,12 +218,14 @@ def test_without_squeezenet_a_network_that_comes_along_stands_in(here, capsys, p
         "fetch: no squeezenet/compressed_SqueezeNet.net. Get it from the web.\n"
     )
     assert out.splitlines()[1].split()[1:] == ["3", "cat"]
+    assert any(text.endswith("(by cifar10_allcnn)") for text in words(pictures[0]))
     assert cli.main(["compare", "chelsea", "--quick", "--save", "b.png"]) == 0
     assert "features.13" in words(pictures[1])
 
 
 @pytest.mark.parametrize(
-    "named", [["--model", "squeezenet"], ["--layer", "features.5"], ["--patterns", "digit.png"]]
+    "named",
+    [["--model", "squeezenet"], ["--layer", "features.5"], ["--patterns", "digit.png"], ["--target", "3"]],
 )
 def test_nothing_stands_in_where_squeezenet_is_meant(here, capsys, no_weights, named):
     argv = ["explain", "chelsea", *named, *(["--method", "pattern_net"] if "--patterns" in named else [])]
@@ -255,7 +256,11 @@ def test_methods_are_listed(capsys):
     out, _ = capsys.readouterr()
     for name, method in METHODS.items():
         assert f"{name} ({method.paper})\n    shows: {method.kind}: {method.shows}\n" in out
-    assert out.count("    fails: ") == len(METHODS)
+    assert out.count("    fails: ") == len(METHODS) + len(mx.concepts.TOOLS)
+    for name, about in mx.concepts.TOOLS.items():
+        module, function = name.split(".")
+        assert callable(getattr(getattr(mx, module), function))
+        assert f"{name} ({about['paper']})\n    shows: {about['shows']}\n" in out
 
 
 def test_compare_takes_a_layer(here, pictures):
@@ -445,6 +450,19 @@ def test_output_that_cannot_be_written_ends_with_status_2(redirected, said):
     script = f"exec {sys.executable} -m minixai {command} {redirected}"
     done = subprocess.run(["/bin/sh", "-c", script], capture_output=True, env=env, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (2, b"", said)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="platform: no /dev/full")
+def test_help_that_cannot_be_written_is_an_error_with_unbuffered_output_too():
+    script = f"PYTHONUNBUFFERED=1 exec {sys.executable} -m minixai --help >/dev/full"
+    done = subprocess.run(["/bin/sh", "-c", script], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (2, b"minixai: error: No space left on device\n")
+
+
+@pytest.mark.parametrize("value", ["-1e6", "-.5e-3", "-inf"])
+def test_negative_numbers_may_stand_behind_an_option(here, capsys, value):
+    said = error_of(capsys, "demo", "--mu", value, "--points", "1")
+    assert said.startswith("minixai: error: demo: points is 1, expected at least 2")
 
 
 def test_version():

@@ -13,7 +13,7 @@ from PIL import Image
 
 import minixai as mx
 from docs.pictures import keep
-from experiments import degradation, grid, limits, right_answers, sanity
+from experiments import correction, degradation, grid, limits, right_answers, sanity, tcav
 from experiments.__main__ import FOLDER, MEASURED, main
 from experiments.networks import NETWORKS, Network
 from minixai.columns import interval
@@ -169,3 +169,60 @@ def test_sanity_checks_of_a_few_images(small, tmp_path, monkeypatch):
     likeness, converged = sanity.tables({"squares": result})
     assert "| edges (Sobel) | 1.00 / 1.00 / " in likeness
     assert f"{result['classes']['gradient']:.2f} |" in converged
+
+
+def test_the_rank_of_random_concepts_is_calibrated_and_the_t_test_is_not():
+    """In all of what was measured: of 200 tests at 5 %, within the binomial interval."""
+    results = json.loads((FOLDER / "results" / "tcav.json").read_text(encoding="utf-8"))
+    least, most = tcav.binomial_interval(200, 0.05)
+    for layer in results["cifar10_maxpool"]["p"].values():
+        for p in layer.values():
+            assert least <= sum(each < 0.05 for each in p["rank"]) <= most
+            assert sum(each < 0.05 for each in p["t_test"]) > 100
+
+
+def test_the_binomial_interval():
+    stats = pytest.importorskip("scipy.stats")
+    for tests in (60, 200):
+        assert tcav.binomial_interval(tests, 0.05) == stats.binom.interval(0.95, tests, 0.05)
+
+
+def test_tcav_of_a_few_random_concepts(small, monkeypatch, tmp_path):
+    for name, value in {"TESTS": 2, "SIZE": 3, "OTHERS": 8, "RUNS": 2, "LAYERS": ("features.1",)}.items():
+        monkeypatch.setattr(tcav, name, value)
+    monkeypatch.setattr(tcav, "CLASS", int(small.model.predict(small.inputs(small.test[:1])).argmax()))
+    result = tcav.measure(small, 12, 10, tmp_path)
+    assert {len(p["rank"]) for p in result["p"]["features.1"].values()} == {2}
+    assert "of 2 (" in tcav.tables({"squares": result})[0]
+    keep(tcav.draw({"squares": result}).pixels(), tmp_path / "tcav.jpg")
+
+
+@pytest.mark.slow
+def test_a_watermark_is_learnt_and_corrected(untrained, monkeypatch, tmp_path):
+    for name, value in {"LAYERS": {"features.5": None}, "EPOCHS": 2, "SEEDS": (0, 1)}.items():
+        monkeypatch.setattr(correction, name, value)
+    result = correction.measure(NETWORKS["lenet"](untrained), 1600, 300, tmp_path)
+    assert [row["mode"] for row in result["after"]].count("augmentative") == 3
+    by_name = {(row["concept"], row["mode"], row["direction"]): row for row in result["after"]}
+    corrected = by_name["any class", "projective", "signal"]
+    assert len(corrected["marked"]) == 2
+    assert np.mean(corrected["called_three"]) < 0.2 * np.mean(result["before"]["called_three"])
+    assert f"{100 * np.mean(corrected['marked']):.1f} ± " in correction.tables({"lenet": result})[0]
+
+
+def test_what_was_measured_of_the_correction_is_what_the_readme_says_of_it():
+    result = json.loads((FOLDER / "results" / "correction.json").read_text(encoding="utf-8"))["lenet"]
+    rows = {(row["layer"], row["concept"], row["mode"], row["direction"]): row for row in result["after"]}
+
+    def mean(key, *names):
+        return np.mean((rows[names] if names else result["before"])[key])
+
+    early = "features.5", "any class", "projective"
+    assert mean("clean", *early, "signal") > mean("clean") - 0.005
+    assert mean("marked", *early, "signal") > mean("clean", *early, "signal") - 0.01
+    assert mean("marked", *early, "signal") > max(mean("marked", *early, v) for v in ("pattern", "filter"))
+    assert mean("clean_threes", *early, "pattern") < mean("clean_threes") - 0.1
+    assert mean("clean_threes", "classifier.4", *early[1:], "pattern") == 0
+    assert mean("called_three", *early, "filter") > 0.05
+    correlated = mean("clean_threes", "features.5", "class 3", "projective", "signal")
+    assert correlated < mean("clean_threes", *early, "signal") - 0.1

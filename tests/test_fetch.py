@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import threading
@@ -75,10 +76,9 @@ def web(monkeypatch) -> Iterator[Web]:
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch) -> Path:
-    """An empty cache folder, no MINIXAI_DATA, and no waiting between the attempts."""
+    """An empty cache folder, and no MINIXAI_DATA."""
     monkeypatch.delenv("MINIXAI_DATA", raising=False)
     monkeypatch.setattr(pooch, "os_cache", lambda project: tmp_path / "cache" / project)
-    monkeypatch.setattr("pooch.core.time.sleep", lambda seconds: None)
     return tmp_path / "cache" / "minixai"
 
 
@@ -177,10 +177,10 @@ def test_two_who_want_the_same_file_download_it_once(web, cache, monkeypatch):
 
 def test_what_a_killed_download_left_is_cleared(web, cache, monkeypatch):
     register(monkeypatch, web.url)
-    left = put(cache, b"").with_name(".weights.bin.part")
+    left = put(cache, b"").with_name(".weights.bin.0123.tmp")
     (cache / NAME).unlink()
     left.mkdir()
-    (left / "tmp0123").write_bytes(CONTENT[:10])
+    (left / "weights.bin").write_bytes(CONTENT[:10])
     (cache / "folder" / ".weights.bin.lock").touch()
     assert fetch(NAME).read_bytes() == CONTENT
     assert files(cache) == [cache / NAME]
@@ -193,11 +193,15 @@ def test_a_download_may_be_read_by_whom_new_files_may(web, cache, monkeypatch, t
     assert fetch(NAME).stat().st_mode == (tmp_path / "other").stat().st_mode
 
 
-def test_a_server_that_is_down(web, cache, monkeypatch):
+def test_a_server_that_is_down(web, cache, monkeypatch, capfd):
     with Web(("127.0.0.1", 0), Answer) as closed:
         url = closed.url
     register(monkeypatch, url)
-    assert_not_found(cache, url)
+    start = time.monotonic()
+    assert "127.0.0.1:" in (message := assert_not_found(cache, url))
+    assert f"({os.strerror(errno.ECONNREFUSED)})" in message
+    assert time.monotonic() - start < 1  # it is not tried again
+    assert capfd.readouterr() == ("", "")  # and nobody else says a word
 
 
 def test_a_cache_that_cannot_be_written(web, cache, monkeypatch):

@@ -5,6 +5,7 @@ This file also runs with NUMBA_DISABLE_JIT=1, where an index outside an array ra
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -13,8 +14,22 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from minixai.arrays import read_only
-from minixai.kernels import activation, convolution, im2col, moments, pooling, product, threads, winograd
+from minixai import nn
+from minixai.arrays import frozen, read_only
+from minixai.kernels import (
+    activation,
+    convolution,
+    direct,
+    filters,
+    im2col,
+    microkernel,
+    moments,
+    pooling,
+    product,
+    threads,
+    winograd,
+    winograd_weight,
+)
 from tests.kernel_calls import bits, every_kernel
 from tests.oracles import activation as activation_oracle
 from tests.oracles import convolution as convolution_oracle
@@ -31,7 +46,7 @@ LAYOUTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
-pytestmark = pytest.mark.usefixtures("number_of_threads")
+pytestmark = pytest.mark.usefixtures("number_of_threads", "many_cores")
 
 
 @pytest.fixture
@@ -48,8 +63,12 @@ def cut_into_small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(product, "LINES_A_TASK", 4)
     monkeypatch.setattr(product, "WORK_A_TASK", 600)
     monkeypatch.setattr(product, "ROWS_A_TASK", 1)
-    for name, value in {"BLOCK_BYTES": 1, "FILLED": 2, "ROWS": 2, "COLUMNS": 3}.items():
+    for name, value in {"PLANE_NUMBERS": 64, "TASK_WORK": 1, "COLUMNS": 24}.items():
+        monkeypatch.setattr(direct, name, value)
+    for name, value in {"TILES": 2, "TASK_WORK": 1}.items():
         monkeypatch.setattr(winograd, name, value)
+    for name, value in {"BLOCK_BYTES": 1, "FILLED": 2, "ROWS": 2, "COLUMNS": 3}.items():
+        monkeypatch.setattr(winograd_weight, name, value)
 
 
 def draw_arrays(seed: int, dtype: Any, *shapes: tuple[int, ...]) -> list[np.ndarray]:
@@ -73,7 +92,8 @@ def pairs(low: int, high: int) -> st.SearchStrategy[tuple[int, int]]:
 @st.composite
 def convolutions(draw: st.DrawFn) -> dict[str, Any]:
     kernel, stride, padding, dilation = (draw(pairs(*r)) for r in ((1, 3), (1, 3), (0, 3), (1, 3)))
-    groups, in_group, out_group = (draw(st.integers(1, 2)) for _ in range(3))
+    groups, in_group = draw(st.integers(1, 2)), draw(st.integers(1, 2))
+    out_group = draw(st.sampled_from([1, 2, 17]))  # more than a panel of filters
     least = [max(1, dilation[a] * (kernel[a] - 1) + 1 - 2 * padding[a]) for a in (0, 1)]
     size = [least[a] + draw(st.integers(0, 4)) for a in (0, 1)]
     return {
@@ -105,9 +125,9 @@ def test_conv2d_and_its_vjps_equal_the_loops(dtype: Any, case: dict[str, Any]) -
     with pytest.MonkeyPatch.context() as monkeypatch:
         if case["small"]:
             cut_into_small_blocks(monkeypatch)
-        y = convolution.conv2d(x, w, b, geometry)
+        y = convolution.conv2d(x, w, b, geometry, "direct")
         y_without_bias = convolution.conv2d(x, w, None, geometry)
-        gx = convolution.conv2d_vjp_input(g, w, x_shape, geometry)
+        gx = convolution.conv2d_vjp_input(g, w, x_shape, geometry, "direct")
         gw = convolution.conv2d_vjp_weight(g, x, w_shape, geometry)
         gb = convolution.conv2d_vjp_bias(g)
     assert_close(y, convolution_oracle.conv2d(x, w, b, *geometry), dtype)
@@ -128,6 +148,81 @@ def test_conv2d_equals_the_direct_convolution(dtype: Any, case: dict[str, Any]) 
     assert_close(direct, y, dtype)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@settings(max_examples=100)
+@given(
+    n=st.integers(1, 3),
+    groups=st.integers(1, 2),
+    c=st.sampled_from([1, 2, 18]),
+    k=st.sampled_from([1, 16, 35]),
+    size=st.tuples(st.integers(1, 6), st.integers(16, 20)),
+    small=st.booleans(),
+)
+def test_pointwise_convolution_and_its_vjp_equal_the_loops(
+    dtype: Any, n: int, groups: int, c: int, k: int, size: tuple[int, int], small: bool
+) -> None:
+    geometry = convolution.Geometry(groups=groups)
+    x, w, b, g = draw_arrays(
+        n, dtype, (n, groups * c, *size), (groups * k, c, 1, 1), (groups * k,), (n, groups * k, *size)
+    )
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        if small:
+            cut_into_small_blocks(monkeypatch)
+        y = convolution.conv2d(x, w, b, geometry, "pointwise")
+        gx = convolution.conv2d_vjp_input(g, w, x.shape, geometry, "pointwise")
+    grouped = x.reshape(n, groups, c, -1), w.reshape(groups, k, c), g.reshape(n, groups, k, -1)
+    expected = np.einsum("igcp,gkc->igkp", grouped[0], grouped[1], dtype=float).reshape(y.shape)
+    assert_close(y, expected + b.reshape(-1, 1, 1), dtype)
+    assert_close(gx, np.einsum("igkp,gkc->igcp", grouped[2], grouped[1], dtype=float).reshape(x.shape), dtype)
+
+
+@pytest.mark.parametrize(
+    ("x_shape", "w_shape", "geometry", "dtype", "algorithm"),
+    [
+        ((1, 64, 14, 14), (64, 64, 3, 3), convolution.Geometry(padding=(1, 1)), np.float32, "winograd"),
+        ((1, 64, 14, 14), (64, 64, 3, 3), convolution.Geometry(padding=(1, 1)), np.float64, "direct"),
+        ((1, 64, 5, 5), (64, 64, 3, 3), convolution.Geometry(padding=(1, 1)), np.float32, "direct"),
+        ((8, 64, 7, 7), (64, 64, 3, 3), convolution.Geometry(padding=(1, 1)), np.float32, "winograd"),
+        ((1, 64, 14, 14), (64, 64, 3, 3), convolution.Geometry((2, 2), (1, 1)), np.float32, "direct"),
+        ((1, 64, 14, 14), (64, 64, 3, 3), convolution.Geometry(dilation=(2, 2)), np.float32, "direct"),
+        ((1, 64, 14, 14), (64, 32, 3, 3), convolution.Geometry(groups=2), np.float32, "direct"),
+        ((1, 3, 14, 14), (64, 3, 3, 3), convolution.Geometry(), np.float32, "direct"),
+        ((1, 64, 14, 14), (64, 64, 5, 5), convolution.Geometry(), np.float32, "direct"),
+        ((1, 64, 14, 14), (64, 64, 1, 1), convolution.Geometry(), np.float64, "pointwise"),
+        ((1, 64, 14, 14), (64, 64, 1, 1), convolution.Geometry((2, 2)), np.float32, "direct"),
+        ((1, 64, 14, 14), (64, 64, 1, 1), convolution.Geometry(padding=(1, 1)), np.float32, "direct"),
+    ],
+)
+def test_the_algorithm_is_chosen_by_shape(
+    x_shape: tuple, w_shape: tuple, geometry: convolution.Geometry, dtype: Any, algorithm: str
+) -> None:
+    assert convolution.fastest(x_shape, w_shape, dtype, geometry) == algorithm
+
+
+@pytest.mark.parametrize("name", ["conv2d", "conv2d_vjp_input"])
+@pytest.mark.parametrize(
+    ("algorithm", "w_shape", "possible"),
+    [
+        ("winograd", (4, 4, 1, 1), "pointwise"),
+        ("pointwise", (4, 4, 3, 3), "winograd"),
+        ("fft", (4, 4, 2, 2), ""),
+    ],
+)
+def test_an_algorithm_that_cannot_do_it_is_refused(
+    name: str, algorithm: str, w_shape: tuple, possible: str
+) -> None:
+    x, w = draw_arrays(0, np.float32, (1, 4, 8, 8), w_shape)
+    geometry = convolution.Geometry(padding=(w_shape[2] // 2,) * 2)
+    calls = {
+        "conv2d": lambda: convolution.conv2d(x, w, None, geometry, algorithm),
+        "conv2d_vjp_input": lambda: convolution.conv2d_vjp_input(x, w, x.shape, geometry, algorithm),
+    }
+    with pytest.raises(
+        ValueError, match=f"{name}: algorithm is '{algorithm}', expected one of .*{possible}.*'direct'"
+    ):
+        calls[name]()
+
+
 def seen_by(x_shape: tuple, w_shape: tuple, geometry: convolution.Geometry, pixel: tuple) -> np.ndarray:
     """Which outputs are computed from a pixel."""
     seen = np.zeros(convolution_oracle.y_shape(x_shape, w_shape, *geometry[:3]), bool)
@@ -141,29 +236,35 @@ def seen_by(x_shape: tuple, w_shape: tuple, geometry: convolution.Geometry, pixe
 @pytest.mark.parametrize(
     "geometry", [convolution.Geometry(padding=(1, 1)), convolution.Geometry((2, 1), groups=2)]
 )
+@pytest.mark.parametrize("algorithm", ["winograd", "direct"])
 def test_what_is_not_finite_reaches_the_outputs_that_see_it_and_no_other(
-    geometry: convolution.Geometry, dtype: Any, bad: float
+    algorithm: str, geometry: convolution.Geometry, dtype: Any, bad: float
 ) -> None:
+    if algorithm == "winograd" and not convolution.serves(
+        algorithm, (2, 4, 6, 6), (4, 4, 3, 3), dtype, geometry
+    ):
+        algorithm = "direct"
     pixel = (1, 2, 3, 4)
     x, w = draw_arrays(0, dtype, (2, 4, 6, 6), (4, 4 // geometry.groups, 3, 3))
     x[pixel] = bad
     with np.errstate(invalid="ignore"):  # BLAS multiplies inf by 0 in lanes that it throws away
-        y = convolution.conv2d(x, w, None, geometry)
+        y = convolution.conv2d(x, w, None, geometry, algorithm)
     np.testing.assert_array_equal(np.isfinite(y), ~seen_by(x.shape, w.shape, geometry, pixel))
 
     (g,) = draw_arrays(1, dtype, y.shape)
     g[1, 2, 0, 1] = bad
     reached = convolution_oracle.conv2d_vjp_input(~np.isfinite(g), np.ones_like(w), x.shape, *geometry) > 0
     with np.errstate(invalid="ignore"):
-        gx = convolution.conv2d_vjp_input(g, w, x.shape, geometry)
+        gx = convolution.conv2d_vjp_input(g, w, x.shape, geometry, algorithm)
     np.testing.assert_array_equal(np.isfinite(gx), ~reached)
     np.testing.assert_array_equal(np.isfinite(convolution.conv2d_vjp_bias(g)), [True, True, False, True])
 
 
-def test_a_nan_weight_reaches_its_channel_and_no_other() -> None:
+@pytest.mark.parametrize("algorithm", ["winograd", "direct"])
+def test_a_nan_weight_reaches_its_channel_and_no_other(algorithm: str) -> None:
     x, w = draw_arrays(0, np.float32, (2, 3, 5, 5), (4, 3, 3, 3))
     w[2, 1, 0, 0] = np.nan
-    y = convolution.conv2d(x, w, None, convolution.Geometry(padding=(1, 1)))
+    y = convolution.conv2d(x, w, None, convolution.Geometry(padding=(1, 1)), algorithm)
     assert np.isnan(y[:, 2]).all()
     assert np.isfinite(np.delete(y, 2, axis=1)).all()
 
@@ -202,6 +303,27 @@ def convolutions_3x3(draw: st.DrawFn) -> dict[str, Any]:
 
 @settings(max_examples=100)
 @given(case=convolutions_3x3())
+def test_winograd_and_its_input_vjp_equal_the_loops(case: dict[str, Any]) -> None:
+    x_shape, w_shape = case["x_shape"], (case["k"], case["x_shape"][1], 3, 3)
+    geometry = convolution.Geometry(padding=case["padding"])
+    y_shape = convolution_oracle.y_shape(x_shape, w_shape, *geometry[:3])
+    x, w, b, g = draw_arrays(case["seed"], np.float32, x_shape, w_shape, w_shape[:1], y_shape)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        if case["small"]:
+            cut_into_small_blocks(monkeypatch)
+        y = convolution.conv2d(x, w, b, geometry, "winograd")
+        gx = convolution.conv2d_vjp_input(g, w, x_shape, geometry, "winograd")
+    assert_close(y, convolution_oracle.conv2d(x, w, b, *geometry), np.float32)
+    assert_close(gx, convolution_oracle.conv2d_vjp_input(g, w, x_shape, *geometry), np.float32)
+
+
+def test_the_transform_of_turned_filters_is_the_transform_at_the_reciprocal_points() -> None:
+    (w,) = draw_arrays(0, np.float64, (3,))
+    np.testing.assert_allclose(winograd.G @ w[::-1], (winograd.G @ w)[winograd.RECIPROCAL], rtol=1e-14)
+
+
+@settings(max_examples=100)
+@given(case=convolutions_3x3())
 def test_the_weight_vjp_by_winograd_equals_the_loops(case: dict[str, Any]) -> None:
     x_shape, w_shape, padding = case["x_shape"], (case["k"], case["x_shape"][1], 3, 3), case["padding"]
     y_shape = convolution_oracle.y_shape(x_shape, w_shape, (1, 1), padding, (1, 1))
@@ -209,7 +331,7 @@ def test_the_weight_vjp_by_winograd_equals_the_loops(case: dict[str, Any]) -> No
     with pytest.MonkeyPatch.context() as monkeypatch:
         if case["small"]:
             cut_into_small_blocks(monkeypatch)
-        gw = winograd.conv2d_vjp_weight(g, x, padding)
+        gw = winograd_weight.conv2d_vjp_weight(g, x, padding)
     assert_close(gw, convolution_oracle.conv2d_vjp_weight(g, x, w_shape, padding=padding), np.float32)
 
 
@@ -219,15 +341,15 @@ def test_the_rounding_errors_of_winograd_are_small(mean: float) -> None:
     x, g = rng.standard_normal((2, 16, 30, 30)) + mean, rng.standard_normal((2, 16, 28, 28))
     x = np.maximum(x, 0)
     exact = convolution.conv2d_vjp_weight(g, x, (16, 16, 3, 3), convolution.Geometry())
-    gw = winograd.conv2d_vjp_weight(g.astype(np.float32), x.astype(np.float32), (0, 0))
+    gw = winograd_weight.conv2d_vjp_weight(g.astype(np.float32), x.astype(np.float32), (0, 0))
     assert np.abs(gw - exact).max() < 5e-6 * np.abs(exact).max()
 
 
 def test_winograd_adds_up_the_blocks_in_float64(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(winograd, "BLOCK_BYTES", 1)  # every image is a block
+    monkeypatch.setattr(winograd_weight, "BLOCK_BYTES", 1)  # every image is a block
     g, x = np.ones((9, 1, 1, 1), np.float32), np.ones((9, 1, 3, 3), np.float32)
     g[0], g[8] = 2.0**30, -(2.0**30)  # in float32 the ones would be lost beside them
-    np.testing.assert_allclose(winograd.conv2d_vjp_weight(g, x, (0, 0)), 7, rtol=1e-5)
+    np.testing.assert_allclose(winograd_weight.conv2d_vjp_weight(g, x, (0, 0)), 7, rtol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -257,12 +379,106 @@ def test_the_weight_vjp_is_by_winograd_where_that_can_be_and_pays(
         calls.append(arguments)
         return np.zeros(w_shape, dtype)
 
-    monkeypatch.setattr(winograd, "conv2d_vjp_weight", counting)
+    monkeypatch.setattr(winograd_weight, "conv2d_vjp_weight", counting)
     convolution.conv2d_vjp_weight(g, x, w_shape, geometry)
     assert len(calls) == by_winograd
 
 
 # ReLU and GELU
+# The product in registers, and what is kept of weights
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("dtype", DTYPES)
+@settings(max_examples=50)
+@given(
+    q=st.integers(1, 40),
+    columns=st.integers(microkernel.LANES, 140),
+    k=st.integers(1, 40),
+    seed=st.integers(0, 9),
+)
+def test_the_product_in_registers_equals_the_plain_one(
+    dtype: Any, turned: bool, q: int, columns: int, k: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    a, b, bias = (rng.integers(-4, 5, shape).astype(dtype) for shape in ((q, k), (q, columns), (k,)))
+    panels, long = -(-k // 16), -(-q // 16) * 16
+    padded = np.zeros((long, panels * 16), dtype)
+    padded[:q, :k] = a
+    if turned:  # a's rows are packed, not its columns
+        packed, a_step = padded.reshape(-1, 16, panels * 16).swapaxes(1, 2), 16 * 16
+        a_at = np.arange(q) // 16 * (panels * 16 * 16) + np.arange(q) % 16
+    else:
+        packed, a_step, a_at = padded.reshape(long, panels, 16).swapaxes(0, 1), long * 16, np.arange(q) * 16
+    b_at = rng.permutation(q) * columns  # anywhere
+    rows = np.empty_like(b)
+    rows[b_at // columns] = b
+    bias = np.concatenate([bias, np.zeros(panels * 16 - k, dtype)])
+    for multiply in (microkernel.multiply, microkernel.multiply_plainly):
+        c = np.full((panels * 16 + 1, columns), np.nan, dtype)
+        multiply(
+            packed.reshape(-1), a_at, a_step, turned, (0, panels * 16), rows.reshape(-1), 0, b_at, columns,
+            bias, c.reshape(-1), 0, columns,
+        )  # fmt: skip
+        np.testing.assert_array_equal(c[:k], a.T @ b + bias[:k, None])  # exact: whole numbers
+        assert np.isnan(c[-1]).all()
+
+
+def test_what_is_made_of_frozen_weights_is_kept_until_they_are_freed() -> None:
+    calls: list[np.ndarray] = []
+
+    def make(w: np.ndarray) -> np.ndarray:
+        calls.append(w)
+        return w + 1
+
+    before = filters.kept_bytes()
+    w = frozen(np.ones(100))
+    first = filters.made_of(w, "plus one", make)
+    assert filters.made_of(w, "plus one", make) is first
+    assert not first.flags.writeable
+    filters.made_of(w, "another kind", make)
+    assert len(calls) == 2
+    assert filters.kept_bytes() - before == 2 * first.nbytes
+    calls.clear()
+    del w
+    assert filters.kept_bytes() == before
+
+
+def test_nothing_is_kept_of_weights_that_somebody_can_write_to() -> None:
+    memory = np.ones(3)
+    w = read_only(memory)
+    assert filters.made_of(w, "plus one", lambda w: w + 1)[0] == 2
+    memory[:] = 5
+    assert filters.made_of(w, "plus one", lambda w: w + 1)[0] == 6
+
+
+def test_of_many_weights_those_last_used_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = [frozen(np.full(8, i, np.float64)) for i in range(3)]
+    monkeypatch.setattr(filters, "_kept", type(filters._kept)())
+    monkeypatch.setattr(filters, "MOST_BYTES", 2 * weights[0].nbytes)
+    made = [filters.made_of(w, "copy", np.copy) for w in weights[:2]]
+    assert filters.made_of(weights[0], "copy", np.copy) is made[0]
+    filters.made_of(weights[2], "copy", np.copy)
+    assert filters.made_of(weights[0], "copy", np.copy) is made[0]
+    assert filters.made_of(weights[1], "copy", np.copy) is not made[1]
+
+
+def test_weights_that_training_replaces_are_transformed_anew() -> None:
+    rng = np.random.default_rng(0)
+    layer = nn.Conv2d(32, 32, 3, padding=1, rng=0)
+    x = rng.standard_normal((1, 32, 16, 16), np.float32)
+    layer(x)
+    layer.weight.value = 2 * layer.weight.value
+    y = layer(x).value - layer.bias.value.reshape(-1, 1, 1)
+    expected = convolution.conv2d(x, layer.weight.value, None, convolution.Geometry(padding=(1, 1)), "direct")
+    np.testing.assert_allclose(y, expected, atol=1e-4)
+    before = filters.kept_bytes()
+    del layer
+    gc.collect()
+    assert filters.kept_bytes() <= before - 4 * 36 * 32 * 32
+
+
+# ReLU
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -499,9 +715,9 @@ def test_p_norm_pooling_neither_overflows_nor_vanishes() -> None:
 
 
 def test_every_kernel_is_among_the_calls() -> None:
-    modules = (activation, convolution, pooling, product, winograd)
+    modules = (activation, convolution, pooling, product, winograd_weight)
     public = {name for module in modules for name in module.__all__ if name[0].islower()}
-    public -= {"conv2d_direct", "pays", "one_blas_thread"}
+    public -= {"conv2d_direct", "fastest", "one_blas_thread", "pays", "serves"}
     assert public == {name.split()[0] for name in every_kernel(np.float32)}
 
 
@@ -512,11 +728,11 @@ def test_any_number_of_threads_and_any_run_gives_the_same_bits(
 ) -> None:
     counts = []
 
-    def counting(task: Callable[[int], None], count: int) -> None:
+    def counting(task: Callable[[int], None], count: int, blas: bool = True) -> None:
         counts.append(count)
-        threads.for_each(task, count)
+        threads.for_each(task, count, blas)
 
-    for module in (activation, convolution, pooling, product, winograd):
+    for module in (activation, convolution, direct, pooling, product, winograd, winograd_weight):
         monkeypatch.setattr(module, "for_each", counting)
     for dtype in DTYPES:
         call = every_kernel(dtype)[name]
@@ -557,7 +773,17 @@ def test_no_kernel_changes_its_inputs_or_returns_their_memory(name: str) -> None
 def test_no_loop_is_compiled_anew_for_arrays_that_are_read_only(dtype: Any) -> None:
     loops = {
         f"{module.__name__}.{name}": loop
-        for module in (activation, convolution, im2col, moments, pooling, winograd)
+        for module in (
+            activation,
+            convolution,
+            direct,
+            im2col,
+            microkernel,
+            moments,
+            pooling,
+            winograd,
+            winograd_weight,
+        )
         for name, loop in vars(module).items()
         if hasattr(loop, "signatures")
     }

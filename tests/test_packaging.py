@@ -98,7 +98,7 @@ def test_the_extras_exist():
         "bench",
     }
     peers = " ".join(PROJECT["optional-dependencies"]["peers"])
-    assert all(name in peers for name in ("torch", "captum", "h5py", "mne"))
+    assert all(name in peers for name in ("torch", "captum", "h5py", "mne", "concept-erasure"))
     assert "torch" not in " ".join(PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"])
 
 

@@ -6,7 +6,6 @@ import json
 import re
 from collections import Counter
 from dataclasses import replace
-from html.parser import HTMLParser
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from minixai.demo.numbers import angle_to, sample_of
 from minixai.plot import style
 from minixai.plot.page import render
 from minixai.signal import TwoComponentEstimator
+from tests.html_elements import Elements
 from tests.oracles import criterion as oracle
 
 SMALL = {
@@ -29,7 +29,6 @@ SMALL = {
     "l2_per_point": [0.0, 0.25],
 }
 FIXED = Params(angle=37, mu=0.5, sigma=0.8, noise=0.3, l2_per_point=0.1, points=400, seed=7)
-VOID = {"meta", "link", "input", "br"}
 
 
 @pytest.fixture
@@ -50,44 +49,6 @@ def default(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("page") / "demo.html"
     save_page(path)
     return path.read_text(encoding="utf-8")
-
-
-class Elements(HTMLParser):
-    """Every element of a page: its name, its attributes and the text directly in it."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.found: list[tuple[str, dict[str, str | None], list[str]]] = []
-        self.open: list[int] = []
-        self.declaration = ""
-        self.feed(text)
-        self.close()
-
-    def handle_decl(self, decl: str) -> None:
-        self.declaration = decl
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag not in VOID:
-            self.open.append(len(self.found))
-        self.found.append((tag, dict(attrs), []))
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs), []))
-
-    def handle_endtag(self, tag: str) -> None:
-        opened = self.found[self.open.pop()][0]
-        assert tag == opened, f"</{tag}> ends <{opened}>"
-
-    def handle_data(self, data: str) -> None:
-        if self.open:
-            self.found[self.open[-1]][2].append(data)
-
-    def by(self, name: str) -> list[dict[str, str | None]]:
-        return [attributes for tag, attributes, _ in self.found if tag == name]
-
-    def text(self, identity: str) -> str:
-        (text,) = [text for _, attributes, text in self.found if attributes.get("id") == identity]
-        return "".join(text)
 
 
 def saved(tmp_path: Path, params: Params | None = None) -> str:

@@ -387,7 +387,40 @@ def test_an_affine_step_by_itself_is_a_unit_of_one_input() -> None:
     x, s = mx.Tensor(np.array([[1.0, 2.0, 3.0]])), np.array([2.0, -4.0, 0.0])
     y, g = x * s + 7.0, np.array([[1.0, 2.0, 3.0]])
     np.testing.assert_array_equal(mx.backward(y, g, rules.pattern_net({}), wrt=[x])[x], [[0.5, -0.5, 0]])
-    np.testing.assert_array_equal(mx.backward(y, g, rules.pattern_attribution({}), wrt=[x])[x], g)
+    table = rules.pattern_attribution({})
+    np.testing.assert_array_equal(mx.backward(y, g, table, wrt=[x])[x], [[1, 2, 0]])
+    (wide,) = (mx.Tensor(np.array([[1.0]])),)  # one input of three units
+    np.testing.assert_array_equal(mx.backward(wide * s, g, rules.pattern_net({}), wrt=[wide])[wide], [[0]])
+    np.testing.assert_array_equal(mx.backward(wide * s, g, table, wrt=[wide])[wide], [[3]])
+
+
+class Dropped(nn.Module):
+    """With dropout in evaluation too."""
+
+    def __init__(self) -> None:
+        self.first, self.last = nn.Linear(180, 40, rng=0), nn.Linear(40, 2, rng=1)
+
+    def forward(self, x: mx.Tensor) -> mx.Tensor:
+        rng = np.random.default_rng(0)
+        return self.last(ops.dropout(self.first(ops.flatten(x)), 0.5, rng))
+
+
+def test_what_dropout_drops_has_no_pattern() -> None:
+    """What it keeps, doubled, has the pattern ½; the draws are those of the forward pass."""
+    net = float64(Dropped())
+    weights = weights_of(net)
+    e = pattern_attribution(net, X, 0, patterns=weights)
+    np.testing.assert_allclose(e.ledger.gap, 0, atol=1e-12)
+    kept = np.random.default_rng(0).random((len(X), 40)) >= 0.5
+    g = np.where(kept, e.score[:, None] * weights["last"][0], 0)
+    expected = (g * weights["last"][0]) @ np.square(weights["first"])
+    np.testing.assert_allclose(e.map.reshape(len(X), -1), expected)
+    e = pattern_net(net, X, 0, patterns=weights)
+    np.testing.assert_allclose(e.map.reshape(len(X), -1), g / 2 @ weights["first"])
+    with pytest.raises(ValueError, match=r"pattern_net: kind is 'linear', but \{layer: array\} has one kind"):
+        pattern_net(net, X, 0, patterns=weights, kind="linear")
+    with pytest.raises(TypeError, match=r"patterns: got None, expected fitted ones, or \{layer: array\}"):
+        rules.pattern_net(None)
 
 
 class ByMatrix(nn.Module):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from minixai import ops
 from minixai.data import toy
-from minixai.signal.estimators import LinearEstimator, ridge
+from minixai.signal import LinearEstimator, pattern_of, ridge
+from minixai.signal.moments import moments_of
 from tests.peers.compare import assert_close
 
 decoding = pytest.importorskip("mne.decoding", reason="mne is not installed (pip install -e '.[peers]')")
@@ -40,3 +42,17 @@ def test_mne_s_patterns_of_uncorrelated_targets_are_ours() -> None:
     theirs = decoding.LinearModel(linear_model.LinearRegression()).fit(MIXED, targets[:, :3])
     ours = [LinearEstimator(w).fit(MIXED, MIXED @ w).pattern for w in theirs.filters_]
     assert_close(np.stack(ours), theirs.patterns_, 1e-8)
+
+
+@pytest.mark.parametrize("error", [0.0, 3.0])
+def test_mne_s_patterns_of_several_targets_are_the_joint_ones(error: float) -> None:
+    """MNE divides by the covariance of the targets, we by that of the outputs, which read them."""
+    rng = np.random.default_rng(1)
+    targets = MIXED @ rng.normal(size=(20, 3)) @ rng.normal(size=(3, 3)) + error * rng.normal(size=(500, 3))
+    theirs = decoding.LinearModel(linear_model.LinearRegression()).fit(MIXED, targets)
+    w = np.asarray(theirs.filters_)
+    ours = pattern_of(moments_of(ops.linear(MIXED, w).node), w, "joint")
+    if not error:
+        assert_close(ours, theirs.patterns_, 1e-8)
+    of_outputs, of_targets = np.cov(w @ MIXED.T), np.cov(targets.T)
+    assert_close(np.linalg.solve(of_targets, of_outputs @ ours), theirs.patterns_, 1e-8)

@@ -8,9 +8,9 @@ from functools import partial
 import numpy as np
 import pytest
 
-from minixai.data import Planted, suppressor_2d, suppressor_8x8, tetrominoes, watermarked
+from minixai.data import SuppressorSample, suppressor_2d, suppressor_8x8, tetrominoes, watermarked
 
-PROBLEMS: dict[str, Callable[..., Planted]] = {
+PROBLEMS: dict[str, Callable[..., SuppressorSample]] = {
     "2d": suppressor_2d,
     "8x8": suppressor_8x8,
     **{
@@ -22,7 +22,7 @@ PROBLEMS: dict[str, Callable[..., Planted]] = {
 }
 
 
-def logistic_regression(problem: Callable[..., Planted], n: int, penalty: float = 1.0) -> float:
+def logistic_regression(problem: Callable[..., SuppressorSample], n: int, penalty: float = 1.0) -> float:
     """The accuracy on a quarter of n samples."""
     linear_model = pytest.importorskip("sklearn.linear_model", reason="scikit-learn is not installed")
     x, y, _ = problem(n=n)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import multiprocessing
 import os
+import platform
 import subprocess
 import sys
 import threading
@@ -12,6 +13,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,11 +22,12 @@ import threadpoolctl
 
 import minixai as mx
 from minixai.bootstrap import mean_interval
-from minixai.kernels import threads
+from minixai.kernels import compiling, threads
 from minixai.signal.estimators import RandomEstimator, ridge
 from tests.kernel_calls import bits, every_kernel
 
-pytestmark = pytest.mark.usefixtures("number_of_threads")
+pytestmark = pytest.mark.usefixtures("number_of_threads", "many_cores")
+CORES = threads._cores()
 SECONDS = 60  # after which a call counts as hanging
 
 needs_fork = pytest.mark.skipif(
@@ -139,7 +142,44 @@ def test_as_many_threads_work_side_by_side_as_were_asked_for(number: int) -> Non
 
 def test_at_first_there_is_a_thread_for_each_core() -> None:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    assert threads.get_num_threads() == cores
+    assert threads.get_num_threads() == min(CORES, threads._asked_for())
+    assert 1 <= CORES <= (cores or 1)
+
+
+@pytest.mark.parametrize(
+    ("quota", "cores"),
+    [("200000 100000", 2), ("150000 100000", 2), ("1000 100000", 1), ("max 100000", 8)],
+)
+def test_a_container_allows_so_many_cores_as_its_quota(
+    quota: str, cores: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()  # many_cores
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(8), raising=False)
+    monkeypatch.setattr(threads, "QUOTA", tmp_path / "cpu.max")
+    assert threads._cores() == 8
+    (tmp_path / "cpu.max").write_text(quota)
+    assert threads._cores() == cores
+
+
+@pytest.mark.parametrize(("value", "number"), [("3", 3), ("4,2", 4), ("", 16), ("many", 16), ("0", 16)])
+def test_the_environment_says_how_many_threads_there_are(
+    value: str, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", value)
+    assert threads._asked_for() == number
+
+
+def test_there_are_no_more_threads_than_cores() -> None:
+    threads.set_num_threads(100)
+    assert threads.get_num_threads() == 16
+
+
+def test_a_single_task_is_done_by_its_caller() -> None:
+    threads.set_num_threads(2)
+    done: list[int] = []
+    for count in (1, 0):
+        threads.for_each(lambda _: done.append(threading.get_ident()), count, blas=False)
+    assert done == [threading.get_ident()]
 
 
 @pytest.mark.parametrize("number", [0, -1])
@@ -204,7 +244,7 @@ atexit.register(lambda: print("at exit", np.array_equal(net.predict(x), y)))
 y = net.predict(x)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=SECONDS)
-    assert (done.stdout, done.stderr) == ("at exit True\n", "")
+    assert (done.stdout, done.stderr.removeprefix(f"{compiling.LINE}\n")) == ("at exit True\n", "")
 
 
 @pytest.mark.parametrize("by_the_caller", [True, False])
@@ -241,6 +281,36 @@ def test_a_workspace_belongs_to_its_thread() -> None:
     assert not np.shares_memory(mine, theirs)
     larger = threads.workspace((50, 50), np.dtype(np.float64))
     assert (larger.shape, larger.dtype) == ((50, 50), np.float64)
+
+
+def test_one_line_says_what_takes_so_long_where_kernels_are_compiled_anew(tmp_path: Path) -> None:
+    code = """
+from minixai.kernels import compiling, convolution
+import numpy as np
+compiling.PATIENCE = 0
+convolution.conv2d(*np.ones((2, 1, 1, 1, 1)), None, convolution.Geometry())
+"""
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    for lines in (1, 0):  # then numba's cache has them
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=SECONDS
+        )
+        assert done.stderr == f"{compiling.LINE}\n" * lines
+
+
+@pytest.mark.skipif(
+    platform.libc_ver()[0] != "glibc", reason="platform: another malloc than glibc's, which is told nothing"
+)
+def test_freed_memory_is_kept_for_the_next_step() -> None:
+    code = """
+import resource, numpy as np, minixai
+for _ in range(2):  # the second time no page needs to be cleared anew
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    np.empty(64 << 20, np.uint8).fill(1)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=SECONDS)
+    assert int(done.stdout) < 16  # 32, or 16 384, if it had been given back
 
 
 # BLAS

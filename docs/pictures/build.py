@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from docs.pictures import FOLDER, keep, toy
+from docs.pictures import FOLDER, joint, keep, toy
 from minixai.cli import main
+from minixai.demo import concept_picture
 from minixai.plot import Picture
 
 COMMANDS = {
@@ -22,7 +23,12 @@ COMMANDS = {
     "compare_coffee": ["compare", "coffee", "--quick", "--percentile", "99.5"],
     "compare_astronaut": ["compare", "astronaut", "--target", "812", "--percentile", "99.5"],
 }
-DRAWN: dict[str, Callable[[], Picture]] = {"toy_quality": toy.quality, "toy_patterns": toy.patterns}
+DRAWN: dict[str, Callable[[], Picture]] = {
+    "toy_quality": toy.quality,
+    "toy_patterns": toy.patterns,
+    "concepts": concept_picture,
+    "joint_patterns": joint.joint,
+}
 
 
 def picture_of(command: list[str]) -> np.ndarray:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import os
-import shutil
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from minixai.errors import FileFormatError, WeightsNotFoundError
-from minixai.files import locked, write_whole
+from minixai.files import clear_unfinished, locked, write_whole
 
 STALLED = 20  # seconds without a byte, after which a download ends
+ATTEMPTS = 3
 
 
 class _Source(NamedTuple):
@@ -127,66 +127,74 @@ def _download(name: str, source: _Source) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with locked("fetch", path, wait=True):
+            clear_unfinished(path)
             if not path.exists():
-                write_whole("fetch", path, _content(source, path.with_name(f".{path.name}.part")))
-    # No connection, no such page, no place to write; or pooch's ValueError for another hash.
+                write_whole("fetch", path, _content(source))
+    # No connection, no such page, no place to write; or ValueError for another hash.
     except (OSError, ValueError) as error:
         raise WeightsNotFoundError(
             f"fetch: {name} ({source.size} bytes) is not on this machine, and could not be downloaded from "
-            f"{urlsplit(source.url).netloc} ({error}). Get it from {source.url} and put it at {places(name)}."
+            f"{urlsplit(source.url).netloc} ({_in_words(error)}). "
+            f"Get it from {source.url} and put it at {places(name)}."
         ) from error
     return path
 
 
-def _content(source: _Source, folder: Path) -> bytes:
-    """What is downloaded, by way of a folder of its own: a killed process leaves it to the next one."""
+def _content(source: _Source) -> bytes:
+    """What is downloaded; where it breaks off half way it is tried again, where nothing came it is not."""
+    from requests import RequestException
+
+    for left in reversed(range(ATTEMPTS)):
+        held = _Bounded(io.BytesIO(), source.size)
+        try:
+            _get(source, held)
+            content = held.file.getvalue()
+            if (came := hashlib.sha256(content).hexdigest()) == source.sha256:
+                return content
+            raise ValueError(f"{len(content)} bytes with SHA-256 {came} came, expected {source.sha256}")
+        except (RequestException, ValueError):
+            if not left or not held.file.tell():
+                raise
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _get(source: _Source, held: _Bounded) -> None:
+    """Download what should have `size` bytes. OSErrors that are no RequestException say: not again."""
     import pooch
 
-    shutil.rmtree(folder, ignore_errors=True)
-    cache = pooch.create(
-        path=folder,
-        base_url="",
-        registry={"file": f"sha256:{source.sha256}"},
-        urls={"file": source.url},
-        retry_if_failed=2,
-    )
-    try:
-        return Path(cache.fetch("file", downloader=partial(_get, source.size))).read_bytes()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _get(size: int, url: str, path: str, _: Any) -> None:
-    """Download `size` bytes. OSErrors, which pooch takes as final, end what is larger or stands still."""
-    import pooch
-
-    with contextlib.ExitStack() as stack, open(path, "wb") as file:
+    with contextlib.ExitStack() as stack:
 
         def check_size(answer: Any, **_: Any) -> None:
             stack.callback(answer.close)
-            promised = answer.headers.get("Content-Length", str(size))
+            promised = answer.headers.get("Content-Length", str(source.size))
             if (
                 answer.status_code == 200
                 and "Content-Encoding" not in answer.headers
-                and promised != str(size)
+                and promised != str(source.size)
             ):
-                raise OSError(f"the server offers {promised} bytes, expected {size}")
+                raise OSError(f"the server offers {promised} bytes, expected {source.size}")
 
         get = pooch.HTTPDownloader(
             timeout=STALLED, headers={"Accept-Encoding": "identity"}, hooks={"response": check_size}
         )
         try:
-            get(url, _Bounded(file, size), None)
+            get(source.url, held, None)
         except OSError as error:
             if any(isinstance(each, TimeoutError) for each in _causes(error)):
                 raise TimeoutError(f"the server sent nothing for {STALLED} s") from error
             raise
 
 
+def _in_words(error: Exception) -> str:
+    """What an error says, or the system's error behind it: requests wraps it in several others."""
+    *_, root = _causes(error)
+    return (root.strerror if isinstance(root, OSError) else None) or str(error)
+
+
 class _Bounded(NamedTuple):
     """A file that takes no more than so many bytes."""
 
-    file: IO[bytes]
+    file: io.BytesIO
     size: int
 
     def write(self, piece: bytes) -> None:

@@ -1,6 +1,6 @@
 """Problems with a right answer: which features carry the target is known, for it was planted.
 
-Each returns a `Planted` (x, y, truth). In truth a feature is
+Each returns a `SuppressorSample` (x, y, truth). In truth a feature is
 
     1   associated with the target y,
     −1  a suppressor: independent of y, yet dependent on features marked 1. A model may need it, to cancel
@@ -50,7 +50,7 @@ MARK, BLEND = 1.5, 0.5  # the watermark's own value, and its weight where it lie
 TELLS = 0.9  # how often an informative watermark stands on its class
 
 
-class Planted(NamedTuple):
+class SuppressorSample(NamedTuple):
     """n samples of a problem: x (n, …) float64; y (n,) int64, 0 or 1; truth, int8 of x's shape."""
 
     x: np.ndarray
@@ -58,7 +58,9 @@ class Planted(NamedTuple):
     truth: np.ndarray
 
 
-def suppressor_2d(n: int = 2000, c: float = 0.8, s1: float = 1.0, s2: float = 0.7, seed: int = 0) -> Planted:
+def suppressor_2d(
+    n: int = 2000, c: float = 0.8, s1: float = 1.0, s2: float = 0.7, seed: int = 0
+) -> SuppressorSample:
     """Two features, of which only the first knows the target: x = (1, 0)ᵀz + η, z = 2y − 1 = ±1.
 
     η ~ N(0, Σ), Σ = [[s₁², c·s₁s₂], [c·s₁s₂, s₂²]]. The best filter is w ∝ (1, −c·s₁/s₂): it takes off x₁
@@ -76,12 +78,12 @@ def suppressor_2d(n: int = 2000, c: float = 0.8, s1: float = 1.0, s2: float = 0.
     y = rng.integers(2, size=n)
     eta = rng.standard_normal((n, 2)) @ np.linalg.cholesky([[s1**2, c * s1 * s2], [c * s1 * s2, s2**2]]).T
     x = eta + np.outer(2 * y - 1, (1, 0))
-    return Planted(x, y, _like(x, np.array([1, -1 if c else 0])))
+    return SuppressorSample(x, y, _like(x, np.array([1, -1 if c else 0])))
 
 
 def suppressor_8x8(
     n: int = 2000, signal: float = 0.08, distractor: float = 0.46, noise: float = 0.46, seed: int = 0
-) -> Planted:
+) -> SuppressorSample:
     """Images of 8×8 pixels with a signal pattern, and a distractor pattern that overlaps it.
 
     x = signal·a z/‖a z‖ + distractor·d ε/‖d ε‖ + noise·η/‖η‖,  z = 2y − 1 = ±1,  ε ~ N(0, 1),  η ~ N(0, Σ)
@@ -113,7 +115,7 @@ def suppressor_8x8(
     )
     x = np.sum([part * _unit(term) for part, term in zip(lambdas, terms, strict=True)], axis=0)
     truth = (a != 0).astype(np.int8) - ((d != 0) & (a == 0))
-    return Planted(x[:, None], y, _like(x[:, None], truth))
+    return SuppressorSample(x[:, None], y, _like(x[:, None], truth))
 
 
 def tetrominoes(
@@ -123,7 +125,7 @@ def tetrominoes(
     size: int = 8,
     alpha: float | None = None,
     seed: int = 0,
-) -> Planted:
+) -> SuppressorSample:
     """A tetromino in noise, a T or an L by class: the four scenarios of XAI-TRIS.
 
     scenario:
@@ -163,10 +165,10 @@ def tetrominoes(
     seen = s != 0 if scenario == "rigid" else (s != 0).any(axis=0)
     truth = np.where(seen, 1, 0 if background == "white" else -1)
     x = (x / np.abs(x).max())[:, None]
-    return Planted(x, y, _like(x, truth.reshape(-1, 1, size, size)))
+    return SuppressorSample(x, y, _like(x, truth.reshape(-1, 1, size, size)))
 
 
-def watermarked(kind: str = "none", n: int = 4000, seed: int = 0) -> Planted:
+def watermarked(kind: str = "none", n: int = 4000, seed: int = 0) -> SuppressorSample:
     """Digits, a 2 or a 5, that are alike in three sets but for a watermark over them.
 
     The digits are made of bars, those of a pocket calculator. Their ink has a strength of its own in each
@@ -201,7 +203,7 @@ def watermarked(kind: str = "none", n: int = 4000, seed: int = 0) -> Planted:
     truth = np.where(digits[0] != digits[1], 1, np.where(digits[0] > 0, -1, 0))
     if kind != "none":
         truth[stripe & (truth != 1)] = 1 if kind == "informative" else -1
-    return Planted(x[:, None], y, _like(x[:, None], truth))
+    return SuppressorSample(x[:, None], y, _like(x[:, None], truth))
 
 
 def _generator(call: str, seed: int) -> np.random.Generator:

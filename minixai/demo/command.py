@@ -10,6 +10,7 @@ from minixai.demo.drawing import save
 from minixai.demo.numbers import Params, angle_to, angles_in_words, fit_filter, sample_of
 from minixai.demo.pages import save_page
 from minixai.demo.windows import window
+from minixai.errors import speaking_as
 from minixai.files import check_writable
 
 __all__ = ["add_arguments", "run"]
@@ -44,15 +45,16 @@ def run(args: Namespace) -> int:
         ValueError: a parameter is out of its range, or a file's suffix is not known.
         OSError: the file cannot be written.
     """
-    params = Params(
-        angle=args.angle,
-        mu=args.mu,
-        sigma=args.sigma,
-        noise=args.noise,
-        l2_per_point=args.l2,
-        points=args.points,
-        seed=args.seed,
-    )
+    with speaking_as("demo", "Params"):
+        params = Params(
+            angle=args.angle,
+            mu=args.mu,
+            sigma=args.sigma,
+            noise=args.noise,
+            l2_per_point=args.l2,
+            points=args.points,
+            seed=args.seed,
+        )
     path = args.save if args.html is None else args.html
     if path is None:
         if window(params):

@@ -4,8 +4,8 @@ A model may use what is no truth: a suppressor, to cancel what it shares with th
 faithful to it then shows the suppressor, and these marks call that wrong.
 
 maps: (n, …), of which the |values| count. truth: of the same shape, 1 associated with the target, −1 a
-suppressor, 0 neither (`data.Planted`). A map of zeros counts as an even one. Each returns (n,) float64, in
-[0, 1], NaN where the truth has nothing to ask for.
+suppressor, 0 neither (`data.SuppressorSample`). A map of zeros counts as an even one. Each returns (n,)
+float64, in [0, 1], NaN where the truth has nothing to ask for.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from math import prod
 
 import numpy as np
 
-from minixai.data import Planted, suppressor_2d, suppressor_8x8, tetrominoes, watermarked
+from minixai.data import SuppressorSample, suppressor_2d, suppressor_8x8, tetrominoes, watermarked
 from minixai.nn import Adam, Conv2d, Flatten, Linear, MaxPool2d, Module, ReLU, Sequential, fit
 from minixai.typing import Array
 
@@ -29,11 +29,12 @@ class Training:
 class Problem:
     """A problem with a right answer, and what is trained on it.
 
-    draw: (n=…, seed=…) -> Planted. networks: by name, the accuracy on new images below which one is refused.
+    draw: (n=…, seed=…) -> SuppressorSample. networks: by name, the accuracy on new images below which one is
+    refused.
     """
 
     title: str
-    draw: Callable[..., Planted]
+    draw: Callable[..., SuppressorSample]
     networks: Mapping[str, float]
 
 
@@ -46,7 +47,7 @@ class Samples:
     truth: np.ndarray
 
     @classmethod
-    def of(cls, planted: Planted, scale: float) -> Samples:
+    def of(cls, planted: SuppressorSample, scale: float) -> Samples:
         """Vectors as images of one row; x in units of scale."""
         rows = planted.x.shape[0], 1, *(planted.x.shape[2:] or (1, planted.x.shape[1]))
         x = (planted.x / scale).astype(np.float32)

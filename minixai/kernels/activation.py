@@ -61,7 +61,7 @@ def _blockwise(loop: Callable[..., None], *arrays: Array) -> Array:
         block = slice(number * ENTRIES_A_TASK, (number + 1) * ENTRIES_A_TASK)
         loop(*(array[block] for array in flat))
 
-    for_each(fill, -(-out.size // ENTRIES_A_TASK))
+    for_each(fill, -(-out.size // ENTRIES_A_TASK), blas=False)
     return out
 
 

@@ -1,29 +1,48 @@
 """Convolution of images (n, c, h, w) with weights (k, c/groups, kh, kw), and its VJPs.
 
-`im2col` lays the patches under the kernel side by side as the columns of a matrix; then the
-convolution is one product of matrices, and its VJPs are two more. The work is cut into blocks of a
-size that does not depend on the number of threads, and so neither does the result.
+`conv2d_direct` is the definition in plain loops, to read and to test against. `fastest` says by which
+algorithm it is computed, by shape; each has a file of its own that says how it works. However the work is
+cut, every sum is taken in one order, and so results do not depend on the number of threads.
 
-`conv2d_direct` is the definition in plain loops, to read and to test against.
+The weight VJP is a product of the cotangents with the patches under the kernel, which `im2col` lays side by
+side as the columns of a matrix; or it is Winograd's, where that pays.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+import minixai.kernels.direct as direct
 import minixai.kernels.winograd as winograd
+import minixai.kernels.winograd_weight as winograd_weight
 from minixai.kernels.compiling import njit
-from minixai.kernels.im2col import add_col2im, im2col
+from minixai.kernels.filters import made_of
+from minixai.kernels.im2col import im2col
 from minixai.kernels.layout import readable
+from minixai.kernels.microkernel import LANES
 from minixai.kernels.threads import for_each, workspace
 from minixai.typing import Array
 
-__all__ = ["Geometry", "conv2d", "conv2d_direct", "conv2d_vjp_bias", "conv2d_vjp_input", "conv2d_vjp_weight"]
+__all__ = [
+    "ALGORITHMS",
+    "Geometry",
+    "conv2d",
+    "conv2d_direct",
+    "conv2d_vjp_bias",
+    "conv2d_vjp_input",
+    "conv2d_vjp_weight",
+    "fastest",
+    "serves",
+]
 
 Pair = tuple[int, int]
+Shape = tuple[int, ...]
+
+ALGORITHMS = ("winograd", "pointwise", "direct")
 
 BLOCK_BYTES = 1 << 21  # columns of one block
 PARTS = 8  # that threads share, where the work is large enough
@@ -125,53 +144,123 @@ def _patches(
     return cols.swapaxes(0, 1)
 
 
-def conv2d(x: Array, w: Array, b: Array | None, geometry: Geometry) -> Array:
-    """y[i, k] = Σ_c x[i, c] ⋆ w[k, c] + b[k], where ⋆ is the cross-correlation."""
+def fastest(x_shape: Shape, w_shape: Shape, dtype: Any, geometry: Geometry) -> str:
+    """The algorithm for a convolution of these shapes: one of ALGORITHMS.
+
+    The input VJP asks for its own: as a convolution of the cotangents, with the channels of w exchanged.
+    Where the images are small it depends on how many there are, and so may the last bits of the result.
+    """
+    out_size = geometry.output_size(x_shape[2:], w_shape[2:])
+    by_winograd = serves("winograd", x_shape, w_shape, dtype, geometry)
+    if by_winograd and winograd.pays(x_shape[0], x_shape[1], w_shape[0], out_size):
+        return "winograd"
+    return "pointwise" if serves("pointwise", x_shape, w_shape, dtype, geometry) else "direct"
+
+
+def serves(algorithm: str, x_shape: Shape, w_shape: Shape, dtype: Any, geometry: Geometry) -> bool:
+    """Whether an algorithm can do it; Winograd's rounds too much for what is asked of float64."""
+    if algorithm == "winograd":
+        plain = geometry._replace(padding=(0, 0)) == Geometry() and min(geometry.padding) >= 0
+        return plain and w_shape[2:] == (3, 3) and dtype == np.float32
+    if algorithm == "pointwise":
+        plain = geometry._replace(groups=1) == Geometry() and w_shape[2:] == (1, 1)
+        return plain and x_shape[2] * x_shape[3] >= LANES
+    return algorithm == "direct"
+
+
+def _chosen(
+    call: str, algorithm: str | None, x_shape: Shape, w_shape: Shape, dtype: Any, geometry: Geometry
+) -> str:
+    case = x_shape, w_shape, dtype, geometry
+    if algorithm is None:
+        return fastest(*case)
+    if not serves(algorithm, *case):
+        possible = [each for each in ALGORITHMS if serves(each, *case)]
+        raise ValueError(
+            f"{call}: algorithm is {algorithm!r}, expected one of {possible} for a kernel {w_shape[2:]}, "
+            f"{dtype} and {geometry}"
+        )
+    return algorithm
+
+
+def conv2d(x: Array, w: Array, b: Array | None, geometry: Geometry, algorithm: str | None = None) -> Array:
+    """y[i, k] = Σ_c x[i, c] ⋆ w[k, c] + b[k], where ⋆ is the cross-correlation.
+
+    algorithm: None is the `fastest`.
+    """
     x, groups = readable(x), geometry.groups
-    n, c = x.shape[:2]
-    k, _, kh, kw = w.shape
-    out_h, out_w = geometry.output_size(x.shape[2:], (kh, kw))
-    y = np.empty((n, groups, k // groups, out_h * out_w), x.dtype)
-    w_grouped = w.reshape(groups, k // groups, -1)
-    blocks = list(product(*_blocks(n, out_h, c * kh * kw * out_w * x.itemsize, min(n, PARTS) or 1)))
+    algorithm = _chosen("conv2d", algorithm, x.shape, w.shape, x.dtype, geometry)
+    if algorithm == "winograd":
+        bias = np.zeros(len(w), w.dtype) if b is None else b
+        y = winograd.conv2d(
+            x, made_of(w, "winograd", winograd.transform), readable(bias), False, geometry.padding
+        )
+        if y is not None:  # else something is not finite, and the direct sums keep it to those who see it
+            return y
+    y = np.empty((len(x), len(w), *geometry.output_size(x.shape[2:], w.shape[2:])), x.dtype)
+    filters = made_of(w, ("direct", groups), lambda w: direct.pack(w.reshape(groups, len(w) // groups, -1)))
+    if algorithm == "pointwise":
+        direct.pointwise(x, filters, b, y)
+    else:
+        rows, columns = (
+            tuple(u * geometry.dilation[a] - geometry.padding[a] for u in range(w.shape[2 + a]))
+            for a in (0, 1)
+        )
+        direct.correlate(x, filters, b, direct.Sum(geometry.stride, rows, columns), y)
+    return y
 
-    def fill(number: int) -> None:
-        images, rows = blocks[number]
-        patches = _patches(x, images, slice(0, c), rows, (kh, kw), geometry)
-        y_block = y[images, :, :, rows.start * out_w : rows.stop * out_w]
-        np.matmul(w_grouped, patches.reshape(len(patches), groups, -1, patches.shape[2]), out=y_block)
-        if b is not None:
-            y_block += b.reshape(groups, -1, 1)
 
-    for_each(fill, len(blocks))
-    return y.reshape(n, k, out_h, out_w)
-
-
-def conv2d_vjp_input(g: Array, w: Array, input_shape: tuple[int, ...], geometry: Geometry) -> Array:
+def conv2d_vjp_input(
+    g: Array, w: Array, input_shape: tuple[int, ...], geometry: Geometry, algorithm: str | None = None
+) -> Array:
     """gx = Σ_k g[:, k] ∗ w[k]: every output's cotangent goes back to the pixels that it was computed from."""
     g, groups = readable(g), geometry.groups
-    n, k, out_h, out_w = g.shape
     _, in_group, kh, kw = w.shape
-    g_flat = g.reshape(n, k, out_h * out_w)
-    gx = np.zeros(input_shape, g.dtype)
-    w_transposed = w.reshape(groups, k // groups, -1).swapaxes(1, 2)
-    step = -(-in_group // -(-PARTS // max(n, 1))) if groups == 1 else gx.shape[1]  # of the channels
-    images, blocks_of_rows = _blocks(n, out_h, step * kh * kw * out_w * g.itemsize, min(n, PARTS) or 1)
-    tasks = list(product(images, _slices(gx.shape[1], step)))
-
-    def fill(number: int) -> None:  # no two tasks add to the same pixel
-        images, channels = tasks[number]
-        w_part = w_transposed[:, channels.start * kh * kw : channels.stop * kh * kw]
-        for rows in blocks_of_rows:
-            g_block = _side_by_side(g_flat[images, :, rows.start * out_w : rows.stop * out_w])
-            cols = workspace((groups, w_part.shape[1], g_block.shape[1]), g.dtype)
-            np.matmul(w_part, g_block.reshape(groups, k // groups, -1), out=cols)
-            cols = cols.reshape(-1, _length(images), _length(rows) * out_w)
-            begin = images.start, channels.start, rows.start
-            add_col2im(cols, gx, begin, out_w, (kh, kw), *geometry[:3])
-
-    for_each(fill, len(tasks))
+    turned = geometry
+    if geometry.stride == (1, 1):
+        padding = tuple(geometry.dilation[a] * (w.shape[2 + a] - 1) - geometry.padding[a] for a in (0, 1))
+        turned = geometry._replace(padding=padding)
+    exchanged = in_group * groups, len(w) // groups, kh, kw
+    algorithm = _chosen("conv2d_vjp_input", algorithm, g.shape, exchanged, g.dtype, turned)
+    if algorithm == "winograd":
+        filters, zeros = made_of(w, "winograd", winograd.transform), readable(np.zeros(in_group, g.dtype))
+        gx = winograd.conv2d(g, filters, zeros, True, turned.padding)
+        if gx is not None:
+            return gx
+    if algorithm == "pointwise":
+        gx = np.empty(input_shape, g.dtype)
+        direct.pointwise(g, _turned(w, groups, (0,), (0,)), None, gx)
+        return gx
+    meeting = [list(_meeting(w.shape[2 + a], input_shape[2 + a], geometry, a)) for a in (0, 1)]
+    complete = all(weights for axis in meeting for _, weights, _ in axis)  # else some pixels meet no weight
+    gx = np.empty(input_shape, g.dtype) if complete else np.zeros(input_shape, g.dtype)
+    for (row, us, rows), (column, vs, columns) in product(*meeting):
+        if us and vs:
+            pixels = direct.Sum((1, 1), rows, columns)
+            direct.correlate(g, _turned(w, groups, us, vs), None, pixels, gx, (row, column), geometry.stride)
     return gx
+
+
+def _meeting(
+    weights: int, size: int, geometry: Geometry, axis: int
+) -> Iterator[tuple[int, tuple[int, ...], tuple[int, ...]]]:
+    """Along one axis, for the pixels from `first` on, one a stride: which weights they meet, and how far off
+    the outputs stand that they meet them in.
+    """
+    stride, padding, dilation = (pair[axis] for pair in geometry[:3])
+    for first in range(min(stride, size)):
+        meet = [u for u in range(weights) if (first + padding - u * dilation) % stride == 0]
+        yield first, tuple(meet), tuple((first + padding - u * dilation) // stride for u in meet)
+
+
+def _turned(w: Array, groups: int, us: tuple[int, ...], vs: tuple[int, ...]) -> Array:
+    """The filters of the input VJP, packed: some weights of w, with its channels exchanged."""
+
+    def make(w: Array) -> Array:
+        some = w[:, :, us][..., vs].reshape(groups, len(w) // groups, w.shape[1], -1)
+        return direct.pack(some.swapaxes(1, 2).reshape(groups, w.shape[1], -1))
+
+    return made_of(w, ("turned", groups, us, vs), make)
 
 
 def conv2d_vjp_weight(g: Array, x: Array, w_shape: tuple[int, ...], geometry: Geometry) -> Array:
@@ -183,8 +272,8 @@ def conv2d_vjp_weight(g: Array, x: Array, w_shape: tuple[int, ...], geometry: Ge
     n, k, out_h, out_w = g.shape
     _, in_group, kh, kw = w_shape
     plain = (kh, kw) == (3, 3) and geometry == Geometry(padding=geometry.padding)
-    if plain and g.dtype == np.float32 and winograd.pays(g.shape, in_group):
-        return winograd.conv2d_vjp_weight(g, x, geometry.padding)
+    if plain and g.dtype == np.float32 and winograd_weight.pays(g.shape, in_group):
+        return winograd_weight.conv2d_vjp_weight(g, x, geometry.padding)
     groups, size = geometry.groups, kh * kw
     g_flat = g.reshape(n, k, out_h * out_w)
     step = x.shape[1]  # channels of one task
@@ -225,5 +314,5 @@ def conv2d_vjp_bias(g: Array) -> Array:
     def fill(k: int) -> None:
         _sum_over_images(g[:, k : k + 1], total[k : k + 1])
 
-    for_each(fill, len(total))
+    for_each(fill, len(total), blas=False)
     return total

@@ -6,7 +6,7 @@ import numpy as np
 
 from minixai.kernels.compiling import njit
 
-__all__ = ["add_col2im", "im2col"]
+__all__ = ["im2col"]
 
 
 @njit(cache=True, nogil=True)
@@ -26,18 +26,6 @@ def _copy(source, s, step, target, t, count):
     else:
         for q in range(np.uint64(max(count, 0))):
             target[t + q] = source[s + q * np.uint64(step)]
-
-
-@njit(cache=True, nogil=True)
-def _add(source, s, target, t, step, count):
-    """target[t + q·step] += source[s + q]."""
-    s, t = np.uint64(s), np.uint64(max(t, 0))
-    if step == 1:
-        for q in range(np.uint64(max(count, 0))):
-            target[t + q] += source[s + q]
-    else:
-        for q in range(np.uint64(max(count, 0))):
-            target[t + q * np.uint64(step)] += source[s + q]
 
 
 @njit(cache=True, nogil=True)
@@ -80,37 +68,3 @@ def im2col(x, cols, begin, out_w, kernel, stride, padding, dilation):
                         t += out_w
                     start += cols.shape[2]
                     _clear(target, t, start)
-
-
-@njit(cache=True, nogil=True)
-def add_col2im(cols, gx, begin, out_w, kernel, stride, padding, dilation):
-    """The transpose of `im2col`: every entry of cols is added to the pixel that it was copied from.
-
-    The entries outside the image may be cleared.
-    """
-    channels, h, w = gx.shape[1:]
-    rows = cols.shape[2] // out_w
-    in_one_run = stride == (1, 1) and out_w == w
-    source, target = cols.reshape(-1), gx.reshape(-1)
-    start = 0
-    for c in range(begin[1], begin[1] + cols.shape[0] // (kernel[0] * kernel[1])):
-        for u in range(kernel[0]):
-            down = begin[2] * stride[0] + u * dilation[0] - padding[0]
-            top, bottom = _inside(down, h, stride[0], rows)
-            for v in range(kernel[1]):
-                right = v * dilation[1] - padding[1]
-                first, last = _inside(right, w, stride[1], out_w)
-                for i in range(begin[0], begin[0] + cols.shape[1]):
-                    s = start + top * out_w
-                    t = ((i * channels + c) * h + top * stride[0] + down) * w + first * stride[1] + right
-                    if in_one_run and first < last:
-                        for r in range(top, bottom):
-                            _clear(source, start + r * out_w, start + r * out_w + first)
-                            _clear(source, start + r * out_w + last, start + (r + 1) * out_w)
-                        _add(source, s + first, target, t, 1, (bottom - top - 1) * w + last - first)
-                    else:
-                        for _ in range(top, bottom):
-                            _add(source, s + first, target, t, stride[1], last - first)
-                            s += out_w
-                            t += stride[0] * w
-                    start += cols.shape[2]

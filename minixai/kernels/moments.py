@@ -98,7 +98,7 @@ def mean_and_spread(x: Array) -> tuple[Array, Array]:
         start = number * CHANNELS_A_TASK
         _mean_and_spread(x, start, min(start + CHANNELS_A_TASK, len(mean)), mean, spread)
 
-    for_each(fill, -(-len(mean) // CHANNELS_A_TASK))
+    for_each(fill, -(-len(mean) // CHANNELS_A_TASK), blas=False)
     return mean, spread
 
 
@@ -120,7 +120,7 @@ def centred_by_sign(y: Array, mean: Array, groups: int, dtype: Any) -> tuple[Arr
         active, above, below = (rows[:, group, place + units * part] for part in range(3))
         _centred_by_sign(y[:, unit], mean[unit], active, above, below, sums[unit])
 
-    for_each(fill, k)
+    for_each(fill, k, blas=False)
     return rows, sums.T
 
 
@@ -143,7 +143,7 @@ def add_linear(
         (mine, x), (its, its_x), group = total, batch, k // units
         _add_linear(mine[k], x[group], its[k], its_x[group], origin[group], count, shift[k], b_shift[k])
 
-    for_each(add, len(shift))
+    for_each(add, len(shift), blas=False)
 
 
 def add_by_sign(
@@ -169,7 +169,7 @@ def add_by_sign(
         of_y = float(count), above[0][k], above[1][k]
         _add_by_sign(mine, its, origin[group], of_y, shift[k], b_shift[k])
 
-    for_each(add, len(shift))
+    for_each(add, len(shift), blas=False)
 
 
 def add_row(total: tuple[Array, ...], x: Array, active: Array, shift: Array, step: Array) -> None:
@@ -186,4 +186,4 @@ def add_row(total: tuple[Array, ...], x: Array, active: Array, shift: Array, ste
             above, below, above_x = (sums[k] for sums in total[:3])
             _add_row_by_sign(above, below, above_x, total[3][0], x, active[k], shift[k], step[k])
 
-    for_each(add, len(shift))
+    for_each(add, len(shift), blas=False)

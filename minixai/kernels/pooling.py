@@ -209,7 +209,7 @@ def _planewise(loop: Callable[..., None], arrays: list[Any], *settings: Any) -> 
         block = slice(number * step, (number + 1) * step)
         loop(*(array[block] for array in flat), *settings)
 
-    for_each(fill, -(-planes // step))
+    for_each(fill, -(-planes // step), blas=False)
 
 
 def max_pool2d(x: Array, windows: Windows) -> tuple[Array, Switches]:

@@ -107,5 +107,5 @@ def rows_dot(a: Array, b: Array, rows: np.ndarray) -> Array:
         some = slice(number * ROWS_A_TASK, (number + 1) * ROWS_A_TASK)
         _rows_dot(a, b, rows[some], product[some])
 
-    for_each(fill, -(-len(rows) // ROWS_A_TASK))
+    for_each(fill, -(-len(rows) // ROWS_A_TASK), blas=False)
     return product.T

@@ -1,19 +1,26 @@
 """One pool of threads for all kernels: compiled loops and BLAS calls that release Python's lock.
 
-While the pool works, BLAS is held to one thread per call. Otherwise its threads and ours would
-wait for each other's cores.
+At first there is a thread for each core that this process may use: no more than its affinity and its
+container's quota allow, nor than the environment variable OMP_NUM_THREADS says, which BLAS and PyTorch heed,
+too. More threads than cores would only wait for each other: there are never more.
+
+While tasks that call BLAS are at work, BLAS is held to one thread per call. Otherwise its threads and ours
+would wait for each other's cores.
 """
 
 from __future__ import annotations
 
 import contextlib
 import contextvars
+import ctypes
 import itertools
 import os
+import sys
 import threading
 from _thread import start_new_thread
 from collections.abc import Callable, Iterable
 from functools import partial
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
@@ -22,11 +29,26 @@ from threadpoolctl import ThreadpoolController
 
 from minixai.settings import whole_number
 
-__all__ = ["for_each", "get_num_threads", "set_num_threads", "workspace"]
+__all__ = ["TASK_WORK", "even", "for_each", "get_num_threads", "set_num_threads", "workspace"]
+
+
+TASK_WORK = 1 << 22  # multiplications of one task: fewer are done before a second thread has woken up
+QUOTA = Path("/sys/fs/cgroup/cpu.max")  # "quota period" in microseconds, or "max period"
 
 
 def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """How many cores this process may use."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with contextlib.suppress(OSError, ValueError):
+        quota, period = map(int, QUOTA.read_text(encoding="ascii").split())
+        cores = min(cores, -(-quota // period))
+    return max(1, cores)
+
+
+def _asked_for() -> int:
+    """By the environment; where it says nothing that can be understood, as many as there are cores."""
+    number = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return int(number) if number.isdecimal() and int(number) else _cores()
 
 
 class _Team:
@@ -94,11 +116,21 @@ class _Pool:
         former.disband()
 
 
-# glibc keeps freed memory up to twice the largest block that was ever mapped and freed, at most of 32 MB;
-# the pages of what it gives back to the system must be cleared anew at every step.
-np.empty(24 << 20, np.uint8)
+def _keep_freed_memory() -> None:
+    """glibc gives freed blocks back to the system, whose pages must be cleared anew at every step: it took a
+    third of VGG16's time at batch 8. Here it is told to keep them, up to 2 GB, for the next step.
+    """
+    if sys.platform == "linux":
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc has it, musl has not
+        if mallopt:
+            mallopt(M_MMAP_MAX, 0)
+            mallopt(M_TRIM_THRESHOLD, (1 << 31) - 1)
 
-_pool = _Pool(_cores())
+
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of malloc.h
+
+_keep_freed_memory()
+_pool = _Pool(min(_asked_for(), _cores()))
 _local = threading.local()
 _controller: ThreadpoolController | None = None
 
@@ -135,18 +167,23 @@ if hasattr(os, "register_at_fork"):
 
 
 def get_num_threads() -> int:
-    """The number of threads that the kernels use; at first, that of the cores."""
+    """The number of threads that the kernels use."""
     return _pool.team.size
 
 
 def set_num_threads(threads: int) -> None:
-    """Let the kernels use so many threads, at least one. Results do not depend on it."""
-    _pool.resize(whole_number("set_num_threads", "threads", threads))
+    """Let the kernels use so many threads, at least one, at most one a core. Results do not depend on it."""
+    _pool.resize(min(whole_number("set_num_threads", "threads", threads), _cores()))
 
 
-def for_each(task: Callable[[int], None], count: int) -> None:
-    """Run task(0) … task(count-1), in any order and side by side; the first error ends it and is raised."""
+def for_each(task: Callable[[int], None], count: int, blas: bool = True) -> None:
+    """Run task(0) … task(count-1), in any order and side by side; the first error ends it and is raised.
+
+    blas: whether the tasks may call BLAS. Where they do not, a single task costs no more than its call.
+    """
     pool, caller = _pool, object()
+    if not blas:
+        return _share_out(pool.team, task, count)
     try:
         pool.enter(caller)
         _share_out(pool.team, task, count)
@@ -158,7 +195,16 @@ def for_each(task: Callable[[int], None], count: int) -> None:
             raise
 
 
+def even(tasks: int) -> int:
+    """So many tasks, or one more, which two threads share evenly; one alone stays alone."""
+    return tasks + tasks % 2 if tasks > 1 else 1
+
+
 def _share_out(team: _Team, task: Callable[[int], None], count: int) -> None:
+    if min(team.size, count) <= 1:
+        for number in range(count):
+            task(number)
+        return
     numbers, ended = itertools.count(), SimpleQueue[None]()
     errors: list[BaseException] = []
     places = [None] * max(0, min(team.size, count) - 1)  # for helpers; who comes when all are taken is late

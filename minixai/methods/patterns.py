@@ -2,8 +2,8 @@
 
 patterns: fitted to this model by `signal.fit_patterns`, or {layer: array of the weight's shape}; None
     means those that the model came with (`models.pretrained`).
-kind: "positive", "linear", …, or by layer, {"default": "positive", "8": "linear"}: see
-    `signal.Patterns.choose`. Layers with no ReLU behind them have linear patterns.
+kind: of fitted patterns, "positive" (None), "linear", …, or by layer, {"default": "positive", "8": "linear"}:
+    see `signal.Patterns.choose`. Layers with no ReLU behind them have linear patterns.
 rescale: divide what a layer passes on by its largest value, image by image. Only the direction of the
     map means something then. For deep networks whose values overflow.
 
@@ -41,7 +41,7 @@ def pattern_net(
     ask: Question,
     *,
     patterns: Given | None = None,
-    kind: Kind = "positive",
+    kind: Kind | None = None,
     rescale: bool = False,
 ) -> Answer:
     """The gradient with patterns a in place of weights w: x gets Σ_j a_ij·g_j (Kindermans et al. 2017).
@@ -66,7 +66,7 @@ def pattern_attribution(
     ask: Question,
     *,
     patterns: Given | None = None,
-    kind: Kind = "positive",
+    kind: Kind | None = None,
     rescale: bool = False,
 ) -> Answer:
     """The gradient with w ⊙ a in place of w: x gets Σ_j w_ij·a_ij·g_j (Kindermans et al. 2017).

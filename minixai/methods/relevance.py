@@ -45,10 +45,16 @@ def lrp(ask: Question, *, rules: Mapping[Any, Rule] | None = None) -> Rules | An
     Raises RuleError for an operation that the table does not cover.
     """
     if rules is not None:
-        return _table(ask.call, rules)
+        return checked_table(ask.call, rules)
+    table, how = default_table(ask)
+    return replace(ask.walk(table, ledger=True), how=how)
+
+
+def default_table(ask: Question) -> tuple[Rules, str]:
+    """The table of LRP without rules, and what to say of it where that is not expected."""
     if not any(_speaks_below_zero(node) for node in ask.nodes()):
-        return epsilon_plus()
-    return replace(ask.walk(composite(conv=epsilon()), ledger=True), how="ε in all layers")
+        return epsilon_plus(), ""
+    return composite(conv=epsilon()), "ε in all layers"
 
 
 def _speaks_below_zero(node: Node) -> bool:
@@ -56,7 +62,7 @@ def _speaks_below_zero(node: Node) -> bool:
     return Trait.RECTIFIER not in node.traits and not {Trait.GATE, Trait.STANDARDISE}.isdisjoint(node.traits)
 
 
-def _table(call: str, rules: Any) -> Rules:
+def checked_table(call: str, rules: Any) -> Rules:
     """A table of rules as a strict one; TypeError for something else, with the way on."""
     if not isinstance(rules, Mapping):
         way_on = ": call it, if it makes one" if inspect.isfunction(rules) else ""
@@ -94,8 +100,9 @@ def _takes_two(rule: Any) -> bool:
 def deep_taylor(ask: Question, *, low: Any = None, high: Any = None) -> Rules:
     """z⁺ in every layer but the first, whose rule follows from the input's domain (Montavon et al. 2017).
 
-    low, high: bounds of x, numbers or (c, 1, 1). With both the first rule is z^B; with low = 0 alone
-    it is z⁺; without any it is w². For biases ≤ 0 nothing leaks to them.
+    low, high: bounds of x as it reaches the first layer, behind a model's own preprocessing, numbers or
+    (c, 1, 1). With both the first rule is z^B; with low = 0 alone it is z⁺; without any it is w². For
+    biases ≤ 0 nothing leaks to them.
 
     Raises RuleError as `lrp`, ValueError for other bounds, or where x lies outside them.
     """

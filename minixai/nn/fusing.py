@@ -70,7 +70,9 @@ def _bias(rest: list[Any], shape: tuple[int, ...], dtype: Any) -> Array:
 
 
 def _slope_and_shift(step: Node, shape: tuple[int, ...]) -> tuple[Array, Array] | None:
-    """s and t of y = s·z + t, of this shape; None where they need more."""
+    """s and t of y = s·z + t, of this shape; None where they need more, or are drawn."""
+    if any(isinstance(setting, np.random.Generator) for setting in step.params.values()):
+        return None
     path = step.needs.index(True)
     zero = np.zeros(shape, step.value.dtype)
     arrays = tuple(zero if k == path else array for k, array in enumerate(step.arrays))

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from minixai import context
-from minixai.arrays import as_array, floats, holds, numbers, read_only
+from minixai.arrays import as_array, floats, frozen, holds, numbers
 from minixai.columns import aligned
 from minixai.errors import ShapeError, came, foreign_package
 from minixai.ops.sizes import lacks
@@ -42,8 +42,8 @@ class Parameter(Tensor):
         self.take_over(np.array(floats("Parameter", "array", array)))
 
     def take_over(self, array: Any) -> None:
-        """Hold an array that belongs to nobody else, without a copy."""
-        self._value = read_only(floats("Parameter", "array", array))
+        """Hold an array that belongs to nobody else, without a copy. From now on nobody can write to it."""
+        self._value = frozen(floats("Parameter", "array", array))
 
 
 @dataclass
@@ -111,6 +111,8 @@ class Module:
         token = context.current_layer.set(name)
         try:
             output = self.forward(*map(_as_input, inputs))
+            if (edit := context.edits.get().get(self)) is not None:
+                output = edit(output)
         finally:
             context.current_layer.reset(token)
         if trace.outputs is not None and name is not None:
@@ -234,7 +236,7 @@ class Module:
         return self.train(False)
 
     def check_input(self, call: str, x: Any, name: str = "x") -> Array:
-        """x as an array of the model's dtype; an empty or a not finite one raises ValueError."""
+        """x as an array of the model's dtype; an empty or a not finite one raises ValueError, by its name."""
         x = numbers(call, name, x)
         with np.errstate(over="ignore"):
             x = x.astype(self.dtype, copy=False)

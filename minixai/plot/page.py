@@ -1,4 +1,4 @@
-"""The page of signal and distractor: a template that the table of a demo is put into."""
+"""The pages of the demos: templates that a table is put into."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def output_colours(y: np.ndarray) -> list[str]:
     return [to_hex(colour) for colour in colormaps[style.OUTPUT_MAP]((y + 1) / 2)]
 
 
-def render(table: dict[str, Any], **texts: str) -> str:
-    """The page: its template with the style's colours, the texts by their names, and the table as JSON."""
+def render(table: dict[str, Any], template: str = "page.html", **texts: str) -> str:
+    """A page: its template with the style's colours, the texts by their names, and the table as JSON."""
     names = ("INK", "FAINT", "WARNING", "SIGNAL", "DISTRACTOR", "FILTER", "PATTERN")
     parts = {name: getattr(style, name) for name in names} | texts
     parts["colours"] = ", ".join(output_colours(np.linspace(-1, 1, COLOUR_STOPS)))
     # Within a script element only "</" could end it.
     parts["table"] = json.dumps(table, allow_nan=False, separators=(",", ":")).replace("</", "<\\/")
-    page = files("minixai.plot").joinpath("page.html").read_text(encoding="utf-8")
+    page = files("minixai.plot").joinpath(template).read_text(encoding="utf-8")
     for name, text in parts.items():
         page = page.replace("{{" + name + "}}", text)
     return page

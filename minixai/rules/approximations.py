@@ -17,6 +17,8 @@ from minixai.typing import Array
 
 __all__ = ["halves", "linearised", "signal_takes_all"]
 
+AS_TRAIT = ", as rules[mx.op.Trait.PRODUCT] meets them"
+
 
 @maker
 def halves() -> Rule:
@@ -30,7 +32,7 @@ def halves() -> Rule:
         with np.errstate(divide="ignore", invalid="ignore"):
             at_zero = [node.op.forward(*node.arrays[:k], zero[k], *node.arrays[k + 1 :]) for k in (0, 1)]
         if sum(node.needs) != 2 or any(np.any(y != 0) for y in at_zero):
-            raise refusal(node, "halves: expected a product of two paths")
+            raise refusal(node, f"halves: expected a product of two paths{AS_TRAIT}", "mx.rules.linearised()")
         shares = in_proportion(g, node)
         return Shares((gx if gx is None else gx / 2 for gx in shares), **shares.leaks)
 
@@ -44,8 +46,9 @@ def signal_takes_all(gate: int) -> Rule:
         raise ValueError(f"signal_takes_all: gate is {gate!r}, expected 0 or 1, the number of an input")
 
     def rule(g: Array, node: Node) -> Shares:
-        if len(node.arrays) != 2 or Trait.WEIGHTED in node.op.traits_of(replace(node, needs=())):
-            raise refusal(node, "signal_takes_all: expected a product of two inputs, entry by entry")
+        if sum(node.needs) != 2 or Trait.AFFINE not in node.op.traits_of(replace(node, needs=(True, False))):
+            what = f"signal_takes_all: expected a product of two paths, entry by entry{AS_TRAIT}"
+            raise refusal(node, what, "mx.rules.linearised()")
         shares = [np.zeros_like(x) for x in node.arrays]
         shares[1 - gate] = unbroadcast(g, node.arrays[1 - gate].shape)
         return Shares(shares)

@@ -89,7 +89,7 @@ def epsilon_alpha2_beta1() -> Rules:
 def epsilon_gamma_box(low: Any, high: Any) -> Rules:
     """z^B on the first layer, γ = ¼ on the other convolutions, ε on dense layers.
 
-    low, high: the least and largest values of the model's input, numbers or (c, 1, 1).
+    low, high: bounds of what the first layer takes, behind a model's own preprocessing: see `box`.
     """
     return composite(first=box(low, high), conv=gamma(0.25), dense=epsilon())
 

@@ -9,7 +9,7 @@ import numpy as np
 from minixai.nn import Parameter
 from minixai.op import Trait
 from minixai.ops.sizes import unbroadcast
-from minixai.rules.shares import Shares, booked, per_image, refusal
+from minixai.rules.shares import LRP_TABLE, Shares, booked, per_image, refusal
 from minixai.rules.table import maker, saying
 from minixai.rules.weighted import quotient
 from minixai.tape import Node, Rule, tape_of
@@ -61,7 +61,8 @@ def less_the_constant(g: Array, node: Node) -> Shares:
         result = node.op.forward(*zero, **node.params)
     constant = np.asarray(result[0] if isinstance(result, tuple) else result)
     if not np.isfinite(constant).all():
-        raise refusal(node, f"{node.op.name} of 0 is not finite, so that no share of it can be told")
+        what = f"{node.op.name} of 0 is not finite, so that no share of it can be told"
+        raise refusal(node, what, "mx.rules.linearised()")
     s, dropped = quotient(g, node.value)
     gx = np.where(constant == 0, g, (node.value - constant) * s)
     lost = np.where(constant == 0, 0, dropped)
@@ -111,19 +112,21 @@ def to_the_path(gx: Array, node: Node) -> list[Array | None]:
 
 @saying("refuses")
 @maker
-def refuse(why: str, offer: str = "a rule of your own") -> Rule:
-    """The rule of what no rule fits: it raises RuleError."""
+def refuse(why: str, offer: str = "a rule of your own", table: str = LRP_TABLE) -> Rule:
+    """The rule of what no rule fits: it raises RuleError. offer, table: as `refusal` takes them."""
 
     def rule(g: Array, node: Node) -> Shares:
-        raise refusal(node, f"{why}; rules[mx.ops.{node.op.name}] = {offer} admits it")
+        raise refusal(node, why, offer, table)
 
     return rule
 
 
 REFUSED: dict[Any, Rule] = {
     Trait.PRODUCT: refuse(
-        "a product of two tensors, expected one of them to be a constant (x * sigmoid(x) is mx.ops.silu(x))",
-        "mx.rules.halves(), or mx.rules.signal_takes_all(gate=1) if input 1 is a gate,",
+        "a product of two tensors, or a quotient by one, expected one of them to be a constant "
+        "(x * sigmoid(x) is mx.ops.silu(x))",
+        "mx.rules.linearised(), or of a product mx.rules.halves(), or mx.rules.signal_takes_all(gate=k) "
+        "where input k is a gate,",
     ),
     Trait.NORMALISE: refuse("divides by what depends on the input itself", "mx.rules.linearised()"),
     Trait.LOSS: refuse("a loss is no score: explain what it is computed from"),

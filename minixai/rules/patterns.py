@@ -7,12 +7,13 @@ biases. What is affine is a unit of one input: its pattern is 1/s; batch norm be
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from minixai import ops
-from minixai.errors import RuleError
+from minixai.errors import RuleError, came
 from minixai.op import Trait
 from minixai.ops.sizes import unbroadcast
 from minixai.rules.passing import REFUSED, back_to_its_place, path_of, refuse, to_the_path, without_border
@@ -37,21 +38,29 @@ class Fitted(Protocol):
 
 Given = Fitted | Mapping[str, Array]
 ROUNDING = 0.002  # of the terms of wᵀa, in float16: all that a table, which knows no model, can compare
+WAY_ON = ("a rule of your own", "mx.rules.pattern_net(patterns), which mx.backward takes")
 REFUSALS: dict[Any, Rule] = {
     **REFUSED,
-    Trait.PRODUCT: refuse("a product of two tensors has no pattern (x * sigmoid(x) is mx.ops.silu(x))"),
-    Trait.NORMALISE: refuse("divides by what depends on the input itself: it has no pattern"),
-    Trait.WEIGHTED: refuse("patterns belong to units, and the rows of its weight are none"),
+    Trait.PRODUCT: refuse(
+        "a product of two tensors has no pattern (x * sigmoid(x) is mx.ops.silu(x))", *WAY_ON
+    ),
+    Trait.NORMALISE: refuse("divides by what depends on the input itself: it has no pattern", *WAY_ON),
+    Trait.WEIGHTED: refuse(
+        "patterns belong to units, and the rows of its weight are none (those of mx.nn.Linear and "
+        "convolutions are; an Upsample and a convolution can stand for a transposed one)",
+        *WAY_ON,
+    ),
 }
 
 
-def pattern_net(patterns: Given, kind: Kind = "positive", rescale: bool = False) -> Rules:
+def pattern_net(patterns: Given, kind: Kind | None = None, rescale: bool = False) -> Rules:
     """A strict table: x gets Σ_j a_ij·g_j in place of Σ_j w_ij·g_j; what moves, pools or gates its gradient.
 
     Affine steps behind a layer belong to its units; y = s·x + t elsewhere passes on g/s. Of the two paths
     of a sum each gets g/2, an approximation.
 
-    patterns: fitted ones, or {layer: array of the weight's shape}. kind: see `Patterns.choose`.
+    patterns: fitted ones, or {layer: array of the weight's shape}.
+    kind: of fitted ones, "positive" if None; see `Patterns.choose`.
     rescale: divide what a layer passes on by its largest value, image by image, so that deep networks do
         not overflow; then only the direction of the map means something.
     """
@@ -60,12 +69,11 @@ def pattern_net(patterns: Given, kind: Kind = "positive", rescale: bool = False)
         Trait.UNITS: in_place_of_weight(patterns, kind, rescale),
         Trait.AFFINE: undone,
         Trait.SUM: half_the_gradient,
-        ops.dropout: gradient,
     }
     return Rules({**table, **REFUSALS}, strict=True)
 
 
-def pattern_attribution(patterns: Given, kind: Kind = "positive", rescale: bool = False) -> Rules:
+def pattern_attribution(patterns: Given, kind: Kind | None = None, rescale: bool = False) -> Rules:
     """A strict table: x gets Σ_j w_ij·a_ij·g_j; the rules book what leaks. The arguments are as above.
 
     gate: to activations, 1 − f′(z) of what comes. padding: to pixels outside the image, or that unpooling
@@ -79,13 +87,12 @@ def pattern_attribution(patterns: Given, kind: Kind = "positive", rescale: bool 
         Trait.AFFINE: passed_on,
         Trait.SUM: half_each,
         ops.pad: without_border,
-        ops.dropout: back_to_its_place,
     }
     return Rules({**table, **REFUSALS}, strict=True)
 
 
 @maker
-def in_place_of_weight(patterns: Given, kind: Kind, rescale: bool) -> Rule:
+def in_place_of_weight(patterns: Given, kind: Kind | None, rescale: bool) -> Rule:
     """x gets Σ_j a_ij·g_j."""
     pattern = _finder(patterns, kind)
 
@@ -97,7 +104,7 @@ def in_place_of_weight(patterns: Given, kind: Kind, rescale: bool) -> Rule:
 
 
 @maker
-def times_weight(patterns: Given, kind: Kind, rescale: bool) -> Rule:
+def times_weight(patterns: Given, kind: Kind | None, rescale: bool) -> Rule:
     """x gets Σ_j w_ij·a_ij·g_j; see `pattern_attribution` for the leaks."""
     pattern = _finder(patterns, kind)
 
@@ -131,14 +138,24 @@ def half_each(g: Array, node: Node) -> Shares:
 @saying("fuses")
 def undone(g: Array, node: Node) -> list[Array | None]:
     """y = s·x + t is a unit with one input, whose pattern is 1/s: gx = g/s, and 0 where s is 0."""
-    slope = np.asarray(list(node.op.vjp(np.ones_like(g), node))[path_of(node)])
+    slope = _slope(node)
     return to_the_path(np.divide(g, slope, out=np.zeros_like(g), where=slope != 0), node)
 
 
 @saying("fuses")
 def passed_on(g: Array, node: Node) -> Shares:
-    """y = s·x + t: s times its pattern 1/s is 1, so gx = g."""
-    return Shares(to_the_path(g, node))
+    """y = s·x + t: s times its pattern 1/s is 1, so gx = g; where s is 0 there is no pattern, and gx = 0."""
+    held_back = np.where(_slope(node) == 0, g, 0)
+    return Shares(to_the_path(g - held_back, node), pattern=per_image(held_back))
+
+
+def _slope(node: Node) -> Array:
+    """s of y = s·x + t, of y's shape."""
+    path = path_of(node)
+    arrays = tuple(
+        np.broadcast_to(x, node.value.shape) if k == path else x for k, x in enumerate(node.arrays)
+    )
+    return np.asarray(list(node.op.vjp(np.ones_like(node.value), replace(node, arrays=arrays)))[path])
 
 
 def gate(g: Array, node: Node) -> Shares:
@@ -159,11 +176,15 @@ def units_dot(w: Array, a: Array) -> Array:
     return np.einsum("kd,kd->k", w.reshape(len(w), -1), a.reshape(len(a), -1), dtype=np.float64)
 
 
-def _finder(patterns: Given, kind: Kind) -> Callable[[Node], Array]:
+def _finder(patterns: Given, kind: Kind | None) -> Callable[[Node], Array]:
     """The function node -> its layer's pattern, which raises RuleError where that does not fit."""
     chosen: dict[str, tuple[Array, Array | None]]
     if isinstance(patterns, Fitted):
-        chosen = dict(patterns.choose(kind))
+        chosen = dict(patterns.choose("positive" if kind is None else kind))
+    elif not isinstance(patterns, Mapping):
+        raise TypeError(f"patterns: got {came(patterns)}, expected fitted ones, or {{layer: array}}")
+    elif kind is not None:
+        raise ValueError(f"patterns: kind is {kind!r}, but {{layer: array}} has one kind: leave it out")
     else:
         chosen = {name: (np.array(a), None) for name, a in patterns.items()}
 

@@ -114,7 +114,7 @@ def flat() -> Rule:
 def box(low: Any, high: Any) -> Rule:
     """z^B: q = (x_i − l_i)·w⁺_ij + (x_i − h_i)·w⁻_ij, for inputs l ≤ x ≤ h (Montavon et al. 2017).
 
-    low, high: numbers, or arrays that broadcast to x, such as (c, 1, 1).
+    low, high: of what the layer takes, numbers, or arrays that broadcast to it, such as (c, 1, 1).
     The rule raises ValueError where x lies outside.
     """
     low, high = finite_array("box", "low", low), finite_array("box", "high", high)
@@ -124,7 +124,10 @@ def box(low: Any, high: Any) -> Rule:
         least, most = (np.broadcast_to(np.asarray(bound, x.dtype), x.shape) for bound in (low, high))
         slack = 1e-5 * (most - least)  # of rounding
         if np.any(x < least - slack) or np.any(x > most + slack):
-            raise ValueError(f"box: x is in [{x.min():g}, {x.max():g}], which is not within low and high")
+            raise ValueError(
+                f"box: x is in [{x.min():g}, {x.max():g}] at {node.label}, which is not within low and high: "
+                "they are bounds of what the layer takes, behind the model's own preprocessing"
+            )
         return in_shares(g, node, (1, [(x - least, plus(w)), (x - most, minus(w))], 0))
 
     return rule

@@ -7,10 +7,13 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from minixai.errors import RuleError
+from minixai.op import Op
 from minixai.tape import Node
 from minixai.typing import Array
 
 __all__ = ["Shares", "booked", "per_image", "refusal"]
+
+LRP_TABLE = "a table such as mx.rules.composite(conv=mx.rules.gamma())"
 
 
 class Shares:
@@ -42,6 +45,13 @@ def booked(shares: Iterable[Array | None], node: Node) -> tuple[list[Array | Non
     return [r if need else None for r, need in pairs], sum(constants, start=np.zeros(len(node.value)))
 
 
-def refusal(node: Node, what: str) -> RuleError:
-    """The error of a rule that does not fit a node."""
-    return RuleError(f"{node.label}: {what}")
+def refusal(node: Node, what: str, offer: str = "", table: str = LRP_TABLE) -> RuleError:
+    """The error of a rule that does not fit a node. offer: a rule that admits it, in which table."""
+    admits = f"; rules[{_key_of(node)}] = {offer} admits it, where rules is {table}" if offer else ""
+    return RuleError(f"{node.label}: {what}{admits}")
+
+
+def _key_of(node: Node) -> str:
+    """What a table finds this call under, and none of the operation's that are of another kind."""
+    exception = isinstance(node.op, Op) and node.traits != node.op.traits
+    return f"mx.op.{node.traits[0]!r}" if exception else f"mx.ops.{node.op.name}"

@@ -57,9 +57,8 @@ def layer_of(node: Node) -> tuple[Array, Array, Array]:
         raise refusal(node, "the rule is for convolutions, dense layers and average pooling")
     parameters = zip(node.needs[1:], node.inputs[1:], strict=True)
     if not node.needs[0] or any(need and p is not None and p.node for need, p in parameters):
-        raise refusal(
-            node, "expected the input x first, then weights that do not depend on the network's input"
-        )
+        what = "expected the input x first, then weights that do not depend on the network's input"
+        raise refusal(node, what, "mx.rules.linearised()")
     if isinstance(node, Fused):
         return node.arrays[0], node.arrays[1], node.shift
     one = np.ones((), node.value.dtype)

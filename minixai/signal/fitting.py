@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import nullcontext
 from typing import Any
 
-from minixai.errors import several_names
+from minixai.errors import several_names, warn
 from minixai.nn import Module
 from minixai.nn.module import check_model
 from minixai.progress import progress_bar
@@ -19,7 +19,11 @@ from minixai.signal.layers import Batch, Kinds, LinearLayer, add_batch, check_ru
 from minixai.signal.moments import Moments
 from minixai.signal.patterns import Patterns, digest_of
 
-__all__ = ["fit_patterns"]
+__all__ = ["PatternWarning", "fit_patterns"]
+
+
+class PatternWarning(UserWarning):
+    """A pattern is not what its name promises."""
 
 
 def fit_patterns(
@@ -38,13 +42,13 @@ def fit_patterns(
     zero outside the image):  a = Σ x·(y − ȳ) / wᵀΣ x·(y − ȳ), the sums over all samples, or over those with
     y > 0, or over the others (see `pattern_of`). Batch norm and other affine steps behind a layer are part of
     its units, y = s·(wᵀx + b) + t. Only one batch and the sums are in memory, the sums in
-    float64: 24 bytes a weight, or 8 where only "linear" is asked for.
+    float64: 24 bytes a weight, or 8 where only "linear" and "joint" are asked for.
 
     model: a `Module`; it runs in eval mode.
     batches: any iterable of images (n, …), cast to the model's dtype; or of (images, labels, …); or of
         functions without arguments that return either, called where the batch is worked on.
     kinds: of patterns, for layers with a ReLU behind them, at once or behind what only moves entries (max
-        pooling, pad, concat); the others get "linear". As a dict, such as
+        pooling, pad, concat); the others get "linear", and "joint" if it is among them. As a dict, such as
         {"default": kinds, "8": kinds}, it says for a named layer what it gets.
     layers: the names of those to fit; None means all, of a model that PatternNet can explain.
     progress: print what memory the sums take, and show a bar.
@@ -57,7 +61,8 @@ def fit_patterns(
     Raises ValueError for no batches, NaN, unknown names, or a checkpoint of another model, other data or
     other settings; ShapeError for a wrong shape; RuleError, with layers None, for what PatternNet refuses;
     FileFormatError for a damaged checkpoint; OSError where none can be written, or where another fit that
-    is not done yet has it.
+    is not done yet has it. Warns where joint patterns say nothing of the data, since units are not fewer than
+    inputs.
     Kindermans et al. 2017, arXiv 1705.05598, section 4.
     """
     check_model("fit_patterns", model)
@@ -72,6 +77,7 @@ def fit_patterns(
     fitted = linear_layers("fit_patterns", model, x, kinds, layers)
     if layers is None:
         check_rules("fit_patterns", model, x)
+    _warn_of_determined(fitted)
     if progress:
         print(_estimate(fitted))
     model_digest = digest_of(model)
@@ -109,6 +115,13 @@ def _fit(
     if checkpoint:
         checkpoint.finish(number, moments)
     return moments
+
+
+def _warn_of_determined(layers: Mapping[str, LinearLayer]) -> None:
+    found = [name for name, layer in layers.items() if "joint" in layer.kinds and layer.determined]
+    if found:
+        what = f"layer {', '.join(map(repr, found))} has as many units as inputs, or more"
+        warn(f"fit_patterns: {what}: its joint patterns are (Wᵀ)⁺, whatever the data", PatternWarning)
 
 
 def _with_bar(batches: Iterable[Batch], total: int | None, progress: bool) -> Iterator[Batch]:

@@ -15,7 +15,7 @@ from minixai.nn.module import check_model, traced
 from minixai.op import Trait
 from minixai.rules.patterns import pattern_net
 from minixai.signal.moments import Moments
-from minixai.signal.patterns import KINDS
+from minixai.signal.patterns import KINDS, OF_ALL_SAMPLES
 from minixai.tape import Node, Tensor, tape_of
 from minixai.typing import Array
 
@@ -44,11 +44,17 @@ class LinearLayer:
 
     weight: Array
     kinds: tuple[str, ...]
+    groups: int = 1
 
     @property
     def by_sign(self) -> bool:
         """Whether samples with y > 0 are kept apart from the others."""
-        return set(self.kinds) != {"linear"}
+        return not set(self.kinds) <= set(OF_ALL_SAMPLES)
+
+    @property
+    def determined(self) -> bool:
+        """Whether its units are not fewer than their inputs, so that the weight alone has joint patterns."""
+        return len(self.weight) // self.groups >= self.weight[0].size
 
 
 def images_of(call: str, model: Module, batch: Batch) -> Array:
@@ -88,9 +94,10 @@ def linear_layers(
         w, *others = (tape[y].arrays[1] for y in outputs)
         if not all(np.array_equal(w, other) for other in others):
             raise ValueError(f"{call}: layer {name!r} has several weights, expected one")
-        of_layer = named.get(name, default if _is_rectified(tape, outputs) else ("linear",))
+        rectified = _is_rectified(tape, outputs)
+        of_layer = named.get(name, default if rectified else _whatever_the_sign(default))
         if name in wanted:
-            found[name] = LinearLayer(w.copy(), of_layer)
+            found[name] = LinearLayer(w.copy(), of_layer, tape[outputs[0]].params.get("groups", 1))
     return found
 
 
@@ -110,10 +117,14 @@ def add_batch(
     for name, layer in layers.items():
         for node in calls.get(name, []):
             if name not in moments:
-                shape, groups = layer.weight.shape, node.params.get("groups", 1)
-                moments[name] = Moments.empty(shape, groups, layer.by_sign)
+                moments[name] = Moments.empty(layer.weight.shape, layer.groups, layer.by_sign)
             moments[name].add_call(node)
     return moments
+
+
+def _whatever_the_sign(kinds: Sequence[str]) -> tuple[str, ...]:
+    """The kinds of a layer with no ReLU behind it: "linear" in place of those that look at the sign of y."""
+    return tuple(dict.fromkeys(kind if kind in OF_ALL_SAMPLES else "linear" for kind in kinds))
 
 
 def _tape(call: str, model: Module, x: Array) -> dict[Tensor, Node]:

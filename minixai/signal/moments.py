@@ -61,6 +61,11 @@ class Moments:
             elif isinstance(value, np.ndarray):
                 yield name, value
 
+    def over_all(self) -> Array:
+        """(k, d): Σ x·(y − ȳ) over all samples."""
+        total = sum(self.cross.values(), start=np.zeros(()))
+        return total.reshape(len(self.mean_y), -1)
+
     @staticmethod
     def empty(weight_shape: tuple[int, ...], groups: int = 1, by_sign: bool = True) -> Moments:
         """Those of no sample, to which others are added."""

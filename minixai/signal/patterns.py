@@ -20,12 +20,23 @@ from minixai.errors import came
 from minixai.nn import Module, Parameter
 from minixai.rules.patterns import Kind, units_dot
 from minixai.settings import one_of
+from minixai.signal.covariance import pseudo_inverse
 from minixai.signal.moments import Moments
 from minixai.typing import Array
 
-__all__ = ["KINDS", "Kind", "LayerPatterns", "Patterns", "check_patterns", "digest_of", "pattern_of"]
+__all__ = [
+    "KINDS",
+    "OF_ALL_SAMPLES",
+    "Kind",
+    "LayerPatterns",
+    "Patterns",
+    "check_patterns",
+    "digest_of",
+    "pattern_of",
+]
 
-KINDS = ("linear", "positive", "negative", "positive_centred", "negative_centred")
+OF_ALL_SAMPLES = ("linear", "joint")  # whatever the sign of y
+KINDS = (*OF_ALL_SAMPLES, "positive", "negative", "positive_centred", "negative_centred")
 TOLERANCE = 64  # in units of the dtype's rounding; what is smaller beside its own terms counts as zero
 FORMAT = "minixai patterns 1"
 
@@ -38,21 +49,42 @@ def pattern_of(moments: Moments, w: Array, kind: str = "linear") -> Array:
         "positive", "negative": those with y > 0, or the others; m is ȳ of *all* samples, as in the paper.
         "positive_centred", "negative_centred": the same with the mean of y over these samples. Then a is
         their own cov[x, y] / var[y]; a mean of x that is no signal has no influence on it.
+        "joint": all samples and all units of a group at once, A = Σ_x W Σ_y⁺ = cov[x, y] cov[y]⁺, where
+        cov[y] = Wᵀ cov[x, y]. Then x − A y has no covariance with any y, and WᵀA = I where no unit is a
+        combination of others; else they share. Units that are not fewer than their inputs have A = (Wᵀ)⁺,
+        which says nothing of the data. That of uncorrelated units is "linear".
     w: the weight. A unit gets the pattern 0 where its output is constant, where it has no such samples,
     or where the denominator is zero beside its terms, by 64 roundings of what was summed up.
     Returns an array of w's shape and dtype.
-    Kindermans et al. 2017, arXiv 1705.05598, eq. 4 and the equation of S_{a±}.
+    Kindermans et al. 2017, arXiv 1705.05598, eq. 4 and the equation of S_{a±}; "joint": Haufe et al. 2014,
+    NeuroImage 87, eq. 6.
     """
     weight = w.reshape(len(w), -1)
     mean_x = _by_unit(moments.sum_x / moments.count, len(w))
-    numerator, size = _numerator(moments, weight, mean_x, kind)
-    denominator = (weight * numerator).sum(axis=1)
     terms_of_y = np.abs(moments.mean_y) + (np.abs(weight) * np.abs(mean_x)).sum(axis=1)
     varies = np.sqrt(moments.square_y / moments.count) > TOLERANCE * np.finfo(np.float64).eps * terms_of_y
+    if kind == "joint":
+        return _joint(moments, weight, varies).reshape(w.shape).astype(w.dtype)
+    numerator, size = _numerator(moments, weight, mean_x, kind)
+    denominator = (weight * numerator).sum(axis=1)
     not_zero = np.abs(denominator) > TOLERANCE * moments.rounding * size
     defined = varies & (_count(moments, kind) > 0) & not_zero
     scale = np.divide(1, denominator, out=np.zeros_like(denominator), where=defined)
     return (numerator * scale[:, None]).reshape(w.shape).astype(w.dtype)
+
+
+def _joint(moments: Moments, weight: Array, varies: Array) -> Array:
+    """(k, d): Σ_x W Σ_y⁺ of the units of each group, 0 where a unit does not vary."""
+    xy = moments.over_all() * varies[:, None]
+    groups = len(moments.sum_x)
+    found = []
+    for w, c, rounding in zip(*(np.split(a, groups) for a in (weight, xy, moments.rounding)), strict=True):
+        covariance = w.astype(np.float64) @ c.T
+        deviation = np.sqrt(np.maximum(np.diagonal(covariance), 0))
+        scale = np.divide(1, deviation, out=np.zeros_like(deviation), where=deviation > 0)
+        terms = np.linalg.norm(scale[:, None] * (np.abs(w) @ np.abs(c.T)) * scale)
+        found.append(pseudo_inverse((covariance + covariance.T) / 2, rounding.max() * terms) @ c)
+    return np.concatenate(found)
 
 
 def _by_unit(of_groups: Array, units: int) -> Array:
@@ -67,7 +99,7 @@ def _numerator(moments: Moments, weight: Array, mean_x: Array, kind: str) -> tup
     Terms with x measured from its mean: far from zero, those with x itself hide what varies.
     """
     if kind == "linear":
-        total = sum(moments.cross.values(), start=np.zeros(())).reshape(weight.shape)
+        total = moments.over_all()
         return total, np.einsum("kd,kd->k", np.abs(weight), np.abs(total))
     sign, _, centred = kind.partition("_")
     if kind not in KINDS or moments.positive_x is None:
@@ -93,7 +125,7 @@ def _count(moments: Moments, kind: str) -> Array:
 
 
 def _kinds_in(moments: Moments) -> tuple[str, ...]:
-    return KINDS if moments.positive_x is not None else ("linear",)
+    return KINDS if moments.positive_x is not None else OF_ALL_SAMPLES
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +133,8 @@ class LayerPatterns:
     """The patterns of one layer.
 
     by_kind: {kind: array of the weight's shape and dtype}.
-    wa: {kind: (k,)}, wᵀa of every unit: 1, or 0 where the pattern is 0.
+    wa: {kind: (k,)}, wᵀa of every unit: 1, or 0 where the pattern is 0; with "joint" between them where units
+        are combinations of each other.
     count: the number of samples. positive_count: (k,), the number of those with y > 0.
     """
 
@@ -117,6 +150,7 @@ class LayerPatterns:
         return self.by_kind[kind]
 
     linear = property(lambda self: self.of("linear"), doc="S_a: cov[x, y] / var[y].")
+    joint = property(lambda self: self.of("joint"), doc="S_A: cov[x, y] cov[y]⁺, of all units at once.")
     positive = property(lambda self: self.of("positive"), doc="a₊ of S_a±.")
     negative = property(lambda self: self.of("negative"), doc="a₋ of S_a±.")
 
@@ -190,8 +224,8 @@ class Patterns(Mapping[str, LayerPatterns]):
             one_of("patterns", "kind", each, KINDS)
         chosen = {}
         for name, layer in self.layers.items():
-            only_linear = set(layer.by_kind) == {"linear"}
-            of_layer = named.get(name, "linear" if only_linear else default)
+            by_sign = not set(layer.by_kind) <= set(OF_ALL_SAMPLES)
+            of_layer = named.get(name, default if by_sign or default in OF_ALL_SAMPLES else "linear")
             chosen[name] = layer.of(of_layer), layer.wa[of_layer]
         return chosen
 
@@ -213,7 +247,7 @@ class Patterns(Mapping[str, LayerPatterns]):
         if self.model != other.model or list(self) != list(other):
             raise ValueError("Patterns.merge: the other patterns are of another model, or of other layers")
         kinds = {name: tuple(layer.by_kind) for name, layer in self.layers.items()}
-        if any(tuple(other[name].by_kind) != of_layer for name, of_layer in kinds.items()):
+        if any(set(other[name].by_kind) != set(of_layer) for name, of_layer in kinds.items()):
             raise ValueError("Patterns.merge: the other patterns are of other kinds")
         both = {name: m.merge(other.moments[name]) for name, m in self.moments.items()}
         return Patterns.from_moments(both, self.weights, kinds, self.model)
@@ -319,6 +353,9 @@ def _digest(arrays: Mapping[str, Array]) -> str:
 
 
 def _ones_and_zeros(wa: Array) -> str:
-    """How many units have wᵀa = 1; the others have no pattern."""
-    ones = int(np.isclose(wa, 1, atol=0.01).sum())
-    return f"1 in {ones}, 0 in {len(wa) - ones}" if ones < len(wa) else "1"
+    """How many units have wᵀa = 1, and how many no pattern; the others share one."""
+    ones, zeros = (int(np.isclose(wa, value, atol=0.01).sum()) for value in (1, 0))
+    others = len(wa) - ones - zeros
+    if ones == len(wa):
+        return "1"
+    return f"1 in {ones}, 0 in {zeros}" + (f", between in {others}" if others else "")

@@ -48,3 +48,12 @@ def pattern(x, y, w, kind):
     numerator = mean_xy - mean_x * mean_y
     denominator = w @ mean_xy - w @ mean_x * mean_y
     return numerator / denominator if abs(denominator) > 1e-12 * np.abs(w) @ np.abs(numerator) else 0 * w
+
+
+def joint_pattern(x, w, b):
+    """The patterns (k, d) of units with weights w (k, d) that see the same samples x (n, d)."""
+    y = np.array([[unit @ sample for unit in w] for sample in x]) + b
+    mean_x, mean_y = x.mean(axis=0), y.mean(axis=0)
+    covariance_x = np.mean([np.outer(sample - mean_x, sample - mean_x) for sample in x], axis=0)
+    covariance_y = np.mean([np.outer(output - mean_y, output - mean_y) for output in y], axis=0)
+    return (covariance_x @ w.T @ np.linalg.pinv(covariance_y, rcond=1e-12)).T
