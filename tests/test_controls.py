@@ -76,7 +76,8 @@ def test_the_tables_list_them_apart(capsys):
     assert not any(name in markdown_table() for name in CONTROLS)
     assert cli.main(["methods"]) == 0
     printed = capsys.readouterr().out
-    listed = [line.split()[0] for line in printed.splitlines() if not line.startswith(" ")]
+    names = [line.split()[0] for line in printed.splitlines() if not line.startswith(" ")]
+    listed = [name for name in names if name in METHODS]
     assert listed[-len(CONTROLS) :] == CONTROLS
 
 
