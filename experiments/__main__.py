@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from docs import pictures
-from experiments import correction, degradation, grid, limits, rho, tcav
+from experiments import correction, degradation, grid, limits, rho, right_answers, sanity, tcav
 from experiments.networks import NETWORKS
+from minixai.evaluate import Bench, bench
 from minixai.files import write_whole
 
 MEASURED = {
@@ -22,6 +23,7 @@ MEASURED = {
     "degradation": degradation,
     "tcav": tcav,
     "correction": correction,
+    "sanity": sanity,
 }
 FOLDER = Path(__file__).parent
 
@@ -31,7 +33,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         "python -m experiments", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("name", choices=[*MEASURED, "grid"])
+    parser.add_argument("name", choices=[*MEASURED, "grid", "bench"])
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, help="some of the experiment's, not all")
     parser.add_argument("--images", nargs=2, type=int, metavar=("FIT", "TEST"), help="to fit to, to test on")
     parser.add_argument("--redraw", action="store_true", help="measure nothing")
@@ -46,6 +48,8 @@ def main(arguments: list[str] | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     if options.name == "grid":
         draw_grids(options)
+    elif options.name == "bench":
+        mark(options)
     else:
         measure(options)
 
@@ -65,6 +69,14 @@ def measure(options: argparse.Namespace) -> None:
     results = read(path)
     print("\n\n".join(experiment.tables(results)))
     pictures.keep(experiment.draw(results).pixels(), options.pictures / f"{options.name}.jpg")
+
+
+def mark(options: argparse.Namespace) -> None:
+    """Run the default bench, which goes on from what is in results/."""
+    path = options.results / "bench.json"
+    found = Bench.load(path) if options.redraw else bench(effort="default", file=path)
+    print("\n\n".join([*right_answers.tables(found), *found.remarks()]))
+    pictures.keep(found.plot().pixels(), options.pictures / "bench.jpg")
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import re
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, TextIO
 
@@ -20,6 +21,7 @@ from minixai import __version__, concepts, course, data, demo, models
 from minixai.columns import printable
 from minixai.concepts.directions import CLASSIFIERS
 from minixai.errors import FileFormatError, RuleError, WeightsNotFoundError
+from minixai.evaluate import bench, untrained
 from minixai.evaluate.trace import Trace
 from minixai.files import check_writable
 from minixai.methods import METHODS, Explanation, MapWarning, side_by_side
@@ -163,6 +165,11 @@ def _parser() -> argparse.ArgumentParser:
         help="the layer whose strongest unit is explained below the class",
     )
     command.add_argument("--quick", action="store_true", help="only the methods that take one walk back")
+    command.add_argument(
+        "--controls",
+        action="store_true",
+        help="below, what knows nothing: edges, |x|, random, and an untrained network",
+    )
     command.set_defaults(run=_compare)
 
     command = commands.add_parser(
@@ -190,6 +197,17 @@ def _parser() -> argparse.ArgumentParser:
         "--seed", type=int, default=0, help="your number, kept from students: it varies data and answers (0)"
     )
     command.set_defaults(run=_course)
+
+    command = commands.add_parser("bench", help="mark methods on problems whose right answer is known")
+    efforts = command.add_mutually_exclusive_group()
+    for effort, words in (("quick", "in a minute"), ("full", "64×64 pixels too, ten trainings; hours")):
+        efforts.add_argument(f"--{effort}", dest="effort", action="store_const", const=effort, help=words)
+    command.add_argument("--methods", nargs="+", metavar="NAME", help="some of them; controls come along")
+    command.add_argument("--problems", nargs="+", metavar="NAME", help="some of them")
+    command.add_argument("--json", metavar="FILE", help="keep all marks, and go on from those it has")
+    command.add_argument("--save", metavar="FILE", help="a picture: PNG, SVG or PDF")
+    command.add_argument("--markdown", action="store_true", help="print the table in Markdown")
+    command.set_defaults(run=_bench, effort="default")
 
     command = commands.add_parser("methods", help="list all methods: what they show, where they fail")
     command.set_defaults(run=_methods)
@@ -284,10 +302,11 @@ class _Task:
             options |= _given(self.args, ("kind", "rescale"))
         return METHODS[method].function(self.model, self.x, **options)
 
-    def save(self, explanations: Sequence[Explanation], title: str) -> int:
+    def save(self, explanations: Sequence[Explanation], title: str, with_edges: bool = False) -> int:
         """Draw the explanations, and say where the picture is."""
         args = self.args
-        side_by_side(explanations, None, args.percentile, self.names, args.overlay, title).save(self.path)
+        look = args.percentile, self.names, args.overlay, title, False, with_edges
+        side_by_side(explanations, None, *look).save(self.path)
         print(f"saved {printable(str(self.path))}")
         if args.percentile is None:
             print("nothing is clipped; --percentile 99.5 would show weak values better")
@@ -310,17 +329,33 @@ def _compare(args: argparse.Namespace) -> int:
     title = task.top()
     layer = NETWORKS[task.network].inner if args.layer is None else args.layer
     neuron = _strongest_unit(task.model, task.x, layer)
-    methods = METHODS
+    methods = {name: method for name, method in METHODS.items() if not method.control}
     if getattr(task.model, "patterns", None) is None:
         for name in _given(args, ("kind", "rescale")):
             raise ValueError(f"--{name}: {task.network} has no patterns: name their file with --patterns")
-        methods = {name: method for name, method in METHODS.items() if not method.takes_patterns}
-        missing = ", ".join(sorted(METHODS.keys() - methods.keys()))
+        missing = ", ".join(sorted(name for name, method in methods.items() if method.takes_patterns))
+        methods = {name: method for name, method in methods.items() if not method.takes_patterns}
         print(f"without {missing}: name fitted patterns with --patterns")
     quick = [name for name, method in methods.items() if method.quick]
     explanations = [task.explain(name, target=task.target) for name in (quick if args.quick else methods)]
     explanations += [task.explain(name, layer=layer, neuron=neuron) for name in quick]
-    return task.save(explanations, f"{title}. Below: the strongest unit of {layer}")
+    if args.controls:
+        explanations += [task.explain(name) for name, method in METHODS.items() if method.control]
+        task.model = _untrained(task.model, task.x, int(explanations[0].target[0]))
+        for name in quick:
+            if not methods[name].takes_patterns:
+                e = task.explain(name, target=explanations[0].target)
+                explanations.append(replace(e, method=f"{e.method}, untrained", kind="control"))
+    return task.save(explanations, f"{title}. Below: the strongest unit of {layer}", with_edges=True)
+
+
+def _untrained(model: Module, x: Array, target: int) -> Module:
+    """The first of ten untrained copies in which the class is not silent; the last one if all are."""
+    for seed in range(10):
+        other = untrained(model, seed)
+        if other.predict(x).reshape(-1)[target]:
+            break
+    return other
 
 
 def _concept(args: argparse.Namespace) -> int:
@@ -366,8 +401,18 @@ def _course(args: argparse.Namespace) -> int:
     return 0
 
 
+def _bench(args: argparse.Namespace) -> int:
+    path = None if args.save is None else _output_path(args.save, "", "bench")
+    found = bench(args.methods, args.problems, args.effort, file=args.json)
+    print(found.markdown() if args.markdown else found)
+    if path is not None:
+        found.plot().save(path)
+        print(f"saved {path}")
+    return 0
+
+
 def _methods(args: argparse.Namespace) -> int:
-    for name, method in METHODS.items():
+    for name, method in sorted(METHODS.items(), key=lambda row: row[1].control):
         print(f"{name} ({method.paper})")
         for heading, text in (
             ("shows", f"{method.kind}: {method.shows}"),

@@ -8,6 +8,7 @@ import numpy as np
 
 import minixai as mx
 from minixai import demo, evaluate, nn, ops
+from minixai.evaluate.right_answers import Cell
 from minixai.methods import side_by_side
 from minixai.plot import Picture, draw_tape
 from tests.networks import float64
@@ -42,6 +43,12 @@ def every_picture() -> dict[str, Callable[[], Picture]]:
     concept = mx.concepts.fit(net, "1", *images)
     tested = mx.concepts.tcav(net, X, 0, "1", {"a": images[0], "b": images[1][:9]}, images[1], runs=2)
     y = ops.relu(mx.Tensor(1.0) * 2 - 3)
+    forgot = evaluate.randomise(net, X, ["gradient"], measures=("spearman",), progress=False)
+    began = evaluate.convergence(net, X, ["gradient"], starts=2, progress=False)
+    marks = dict.fromkeys(("share", "precision", "roc_auc", "false_alarms", "zero"), 0.5)
+    states = {state: {"gradient": marks} for state in ("trained", "untrained", "shuffled")}
+    cell = Cell("two_features", "linear", 0, {"trained": 1.0}, states)
+    bench = evaluate.Bench("quick", {"gradient": False}, [cell])
     return {
         "maps": lambda: side_by_side([heat, signal, inner], title="-1 $x_1$"),
         "overlay": lambda: heat.plot(overlay=True, percentile=99),
@@ -54,6 +61,10 @@ def every_picture() -> dict[str, Callable[[], Picture]]:
         "quality by layer": lambda: one.plot("title"),
         "quality by ridge": lambda: two.plot("title"),
         "top activations": lambda: top.plot("title"),
+        "randomisation": lambda: forgot.plot("title"),
+        "randomisation, maps": lambda: forgot.plot_maps("title"),
+        "convergence": lambda: began.plot("title"),
+        "bench": lambda: bench.plot("title"),
         "tape": lambda: draw_tape(y, cotangents=mx.backward(y, wrt=mx.tape.tape_of(y)), title="title"),
         "signal and distractor": demo.picture,
         "concept": lambda: concept.plot("title"),

@@ -278,7 +278,7 @@ def test_the_bar_counts_images_and_the_model_is_left_as_it_was(net, capsys):
         ({"steps": 2.5}, TypeError, "steps is 2.5, expected a whole number"),
         ({"seed": -1}, ValueError, "seed is -1, expected at least 0"),
         ({"batch_size": 0}, ValueError, "batch_size is 0, expected at least 1"),
-        ({"fill": "mean"}, ValueError, "fill is 'mean', expected 'patch mean', 'blur' or numbers"),
+        ({"fill": "mean"}, ValueError, "fill is 'mean', expected 'patch mean', 'blur', 'road' or numbers"),
         ({"fill": [0, 0, 0]}, ShapeError, r"fill has shape \(3,\), expected a number, 2 of them or \(3, 2,"),
         ({"fill": np.nan}, ValueError, "fill holds NaN or inf"),
     ],

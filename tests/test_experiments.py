@@ -13,10 +13,11 @@ from PIL import Image
 
 import minixai as mx
 from docs.pictures import keep
-from experiments import correction, degradation, grid, limits, tcav
+from experiments import correction, degradation, grid, limits, right_answers, sanity, tcav
 from experiments.__main__ import FOLDER, MEASURED, main
 from experiments.networks import NETWORKS, Network
 from minixai.columns import interval
+from minixai.evaluate import Bench
 from minixai.models.shipped_networks import pretrained
 
 KNOWN_EXACTLY = ("linear", "two_component")  # estimators with ρ = 1 in-sample
@@ -142,6 +143,32 @@ def test_the_readme_says_what_was_measured(name):
     readme = (FOLDER / "README.md").read_text(encoding="utf-8")
     for table in experiment.tables(results):
         assert table in readme
+
+
+def test_the_readme_says_what_the_bench_marked(tmp_path, capsys):
+    main(["bench", "--redraw", "--pictures", str(tmp_path)])
+    printed, readme = capsys.readouterr().out, (FOLDER / "README.md").read_text(encoding="utf-8")
+    found = Bench.load(FOLDER / "results" / "bench.json")
+    assert found.effort == "default"
+    assert len(found.cells) == 90
+    for table in right_answers.tables(found):
+        assert table in readme
+        assert table in printed
+    with Image.open(tmp_path / "bench.jpg") as image:
+        assert image.width == 1200
+
+
+def test_sanity_checks_of_a_few_images(small, tmp_path, monkeypatch):
+    monkeypatch.setattr(sanity, "METHODS", ("gradient", "sobel_edges"))
+    monkeypatch.setattr(sanity, "PATTERNS", ())
+    monkeypatch.setattr(sanity, "STARTS", (2, 1))
+    result = sanity.measure(small, 12, 2, tmp_path)
+    assert result["likeness"]["edges (Sobel)"]["ssim"] == [1.0] * 9
+    assert len(result["cosine"]["gradient"]) == len(result["layers"]) == 9
+    keep(sanity.draw({"squares": result}).pixels(), tmp_path / "sanity.jpg")
+    likeness, converged = sanity.tables({"squares": result})
+    assert "| edges (Sobel) | 1.00 / 1.00 / " in likeness
+    assert f"{result['classes']['gradient']:.2f} |" in converged
 
 
 def test_the_rank_of_random_concepts_is_calibrated_and_the_t_test_is_not():

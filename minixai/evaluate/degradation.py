@@ -15,8 +15,9 @@ stands there instead. Compare fills, and always with a random order.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +26,10 @@ from minixai import kernels
 from minixai.bootstrap import mean_interval
 from minixai.columns import aligned, interval, minus
 from minixai.errors import ShapeError, came
-from minixai.methods import Explanation
+from minixai.evaluate.given import given_map
+from minixai.evaluate.imputation import Mask, road
+from minixai.evaluate.randomisation import untrained
+from minixai.methods import METHODS
 from minixai.methods.question import Numbers, Question
 from minixai.nn import Module
 from minixai.ops.sizes import Size, check_images, pair
@@ -35,7 +39,9 @@ from minixai.typing import Array
 if TYPE_CHECKING:
     from minixai.plot.picture import Picture
 
-__all__ = ["Degradation", "DegradationComparison", "degrade", "insertion_deletion"]
+__all__ = ["Degradation", "DegradationComparison", "compare_degradation", "degrade", "insertion_deletion"]
+
+Imputed = Callable[[Numbers, Mask], Array]  # (images, which pixels are removed) -> images
 
 ORDERS = {"morf": "most relevant first", "lerf": "least relevant first"}
 BLUR = 0.05  # σ of the Gaussian blur, as a share of the image's shorter side
@@ -86,10 +92,12 @@ class DegradationComparison:
     paired, image by image.
 
     curves: name → Degradation; put the random order first.
+    controls: the names of those that are no explanations, which the picture sets apart.
     Raises ValueError where there is none, or they differ in patch, change, steps, images, class or quantity.
     """
 
     curves: Mapping[str, Degradation]
+    controls: Collection[str] = ()
 
     def __post_init__(self) -> None:
         if not self.curves:
@@ -123,14 +131,13 @@ class DegradationComparison:
         from minixai.plot.degradation import probability_curves
 
         first = next(iter(self.curves.values()))
-        bands = {
-            f"{name}: area {_interval(curve.area, '.2f')}": mean_interval(curve.scores, LEVEL)
-            for name, curve in self.curves.items()
-        }
+        labels = {name: f"{name}: area {_interval(curve.area, '.2f')}" for name, curve in self.curves.items()}
+        bands = {labels[name]: mean_interval(curve.scores, LEVEL) for name, curve in self.curves.items()}
+        apart = {labels[name] for name in self.controls}
         several = f"mean of {_images(first)}, {100 * LEVEL:.0f} % bootstrap intervals"
         note = f"{self.heading}; {several if len(first.scores) > 1 else 'one image'}"
         xlabel = f"{first.patch} {first.change.split()[0]}, of {first.patches}"
-        return probability_curves(first.steps, bands, xlabel, first.quantity, title, note)
+        return probability_curves(first.steps, bands, xlabel, first.quantity, title, note, apart)
 
 
 def degrade(
@@ -162,8 +169,9 @@ def degrade(
     patch: the side or (height, width), in pixels. steps: patches to replace; None means all, as does a
     number beyond all.
     order: "morf", most relevant first, or "lerf", least relevant first, its reverse.
-    fill: "patch mean"; "blur", the image after a Gaussian of σ = 5 % of its shorter side; a number or c of
-    them, in the model's input; or an array of x's shape.
+    fill: "patch mean"; "blur", the image after a Gaussian of σ = 5 % of its shorter side; "road", what the
+    pixels that are left say of their neighbours, with noise (Rong et al. 2022; needs SciPy), so that the
+    hole itself tells little; a number or c of them, in the model's input; or an array of x's shape.
     seed: of a random order. batch_size: images at a time; bounds the memory.
 
     Raises ShapeError for an attribution or a fill that does not fit x; ValueError for an Explanation of
@@ -174,7 +182,7 @@ def degrade(
     one_of("degrade", "order", order, ORDERS)
     size = pair("degrade", "patch", patch)
     patches = _patches(ask, size)
-    filled, change = _filled(ask, fill, patches)
+    filled, change = _filled(ask, fill, patches, seed=seed)
     ranks = _ranks(ask, attribution, patches, seed)
     total = ranks.shape[1]
     if order == "lerf":
@@ -185,6 +193,39 @@ def degrade(
     name = "pixels" if size == (1, 1) else f"{size[0]}×{size[1]} patches"
     quantity = str(ask.probability)
     return Degradation(name, f"replaced by {change}", order, total, counts, scores, ask.target, quantity)
+
+
+def compare_degradation(
+    model: Module,
+    x: Any,
+    attributions: Mapping[str, Any],
+    target: Any = None,
+    *,
+    controls: bool = False,
+    **settings: Any,
+) -> DegradationComparison:
+    """Degrade in the order of several attributions, and in a random order, which comes first.
+
+    attributions: name → what `degrade` takes, or a function (model, x, target) -> that.
+    controls: with the orders of the catalogue's controls besides (edges, |x|), and of each function's map of
+    an untrained copy of the model: a method that is no better than these has shown nothing.
+    settings, and what is raised: those of `degrade`; ValueError where a name is given twice.
+    """
+    asked = Question("compare_degradation", model, x, target).target
+    given = {name: each(model, x, asked) if callable(each) else each for name, each in attributions.items()}
+    orders: dict[str, Any] = {"random": None}
+    if controls:
+        orders |= {
+            method.title: method.function(model, x)
+            for method in METHODS.values()
+            if method.control and method.title != "random"
+        }
+        other, asks = untrained(model), [name for name, each in attributions.items() if callable(each)]
+        orders |= {f"{name}, untrained": attributions[name](other, x, asked) for name in asks}
+    if twice := orders.keys() & given.keys():
+        raise ValueError(f"compare_degradation: {min(twice)!r} is the name of a control, expected another")
+    curves = {name: degrade(model, x, order, target, **settings) for name, order in (orders | given).items()}
+    return DegradationComparison(curves, tuple(orders))
 
 
 def insertion_deletion(
@@ -210,9 +251,10 @@ def insertion_deletion(
     """
     ask = _ask("insertion_deletion", model, x, target, batch_size)
     patches = _patches(ask, (1, 1))
-    (filled, deleted), (empty, inserted) = (
-        _filled(ask, each, patches, name) for name, each in (("fill", fill), ("start", start))
-    )
+    filled, deleted = _filled(ask, fill, patches, seed=seed)
+    empty, inserted = _filled(ask, start, patches, "start")
+    if callable(empty):
+        raise ValueError(f"{ask.call}: start is 'road', which needs pixels that are left, expected another")
     ranks = _ranks(ask, attribution, patches, seed)
     total = ranks.shape[1]
     shares = min(whole_number(ask.call, "steps", steps), total)
@@ -255,27 +297,28 @@ def _ranks(ask: Question, attribution: Any, patches: Numbers, seed: int) -> Numb
 
 def _heat(ask: Question, attribution: Any) -> Array:
     """(n, h, w) float64: the attribution of each pixel."""
-    call, x = ask.call, ask.x
+    x = ask.x
     pixels = (len(x), *x.shape[2:])
     if attribution is None:
         return np.zeros(pixels)
-    if isinstance(attribution, Explanation) and not np.array_equal(attribution.x, x):
-        raise ValueError(f"{call}: attribution explains another x, expected an Explanation of this one")
-    heat = finite_array(call, "attribution", attribution)
-    if heat.shape not in (x.shape, pixels):
-        raise ShapeError(f"{call}: attribution has shape {heat.shape}, expected {x.shape} or {pixels}")
-    heat = heat.astype(np.float64)
+    heat = given_map(ask, attribution, x.shape, pixels)
     return heat.sum(axis=1) if heat.ndim == 4 else heat
 
 
-def _filled(ask: Question, fill: Any, patches: Numbers, name: str = "fill") -> tuple[Array, str]:
-    """(n, c, h, w): the images with every patch replaced, and what by, in words."""
+def _filled(
+    ask: Question, fill: Any, patches: Numbers, name: str = "fill", seed: int = 0
+) -> tuple[Array | Imputed, str]:
+    """(n, c, h, w): the images with every patch replaced, or what replaces them; and what by, in words."""
     call, x = ask.call, ask.x
     if isinstance(fill, str):
         if fill == "blur":
             return _blurred(x), "a blurred copy"
+        if fill == "road":
+            return partial(_imputed, x, seed), "noisy linear imputation"
         if fill != "patch mean":
-            raise ValueError(f"{call}: {name} is {came(fill)}, expected 'patch mean', 'blur' or numbers")
+            raise ValueError(
+                f"{call}: {name} is {came(fill)}, expected 'patch mean', 'blur', 'road' or numbers"
+            )
         if patches.max() + 1 == patches.size:
             raise ValueError(f"{call}: {name} is 'patch mean', which is the pixel itself where patch is 1")
         return _patch_means(x, patches), "their mean"
@@ -308,14 +351,23 @@ def _blurred(x: Array) -> Array:
     return kernels.product.between(rows, x, columns).astype(x.dtype)
 
 
+def _imputed(x: Array, seed: int, images: Numbers, changed: Mask) -> Array:
+    """The images without the pixels changed (m, h, w); what is drawn depends on the image and their count."""
+    rngs = [np.random.default_rng([seed, i, each.sum()]) for i, each in zip(images, changed, strict=True)]
+    return np.stack([road(x[i], each, rng) for i, each, rng in zip(images, changed, rngs, strict=True)])
+
+
 def _scores(
-    ask: Question, start: Array, end: Array, ranks: Numbers, counts: Numbers, progress: bool
+    ask: Question, start: Array, end: Array | Imputed, ranks: Numbers, counts: Numbers, progress: bool
 ) -> Array:
     """(n, s + 1): the probability where the pixels of ranks (n, h, w) below each count are those of end."""
     scores = np.empty((len(start), len(counts)))
     for steps, images in ask.pairs(len(counts), progress):
         changed = ranks[images] < counts[steps, None, None]
-        points = np.where(changed[:, None], end[images], start[images])
+        if callable(end):
+            points = end(images, changed)
+        else:
+            points = np.where(changed[:, None], end[images], start[images])
         scores[images, steps] = ask.probabilities(points, images)
     return scores
 

@@ -70,6 +70,7 @@ class OfClass(Protocol[P]):
         """Explain the class at x."""
 
 
+KINDS = ("function", "signal", "attribution", "control")
 ASKS: dict[str, Any] = {"unit": OfUnit, "score": OfScore, "class": OfClass}
 WORDS = {
     "model": "a Module; it answers in eval mode, and is left as it was.",
@@ -103,7 +104,7 @@ class Method:
 
     function: Callable[..., Explanation]
     title: str  # in figures
-    kind: str  # "function", "signal" or "attribution"
+    kind: str  # "function", "signal" or "attribution"; "control", what knows nothing of the network
     shows: str
     fails: str
     paper: str
@@ -114,6 +115,11 @@ class Method:
     def quick(self) -> bool:
         """Whether it takes one walk back."""
         return self.cost == "one walk back"
+
+    @property
+    def control(self) -> bool:
+        """Whether it is no explanation, but what explanations are held against."""
+        return self.kind == "control"
 
     @property
     def takes_patterns(self) -> bool:
@@ -160,7 +166,7 @@ def method(
     seed: the default. ledger: whether the walk with a table keeps one.
     """
 
-    one_of("method", "kind", kind, ("function", "signal", "attribution"))
+    one_of("method", "kind", kind, KINDS)
 
     def enter(say: Says[...]) -> Callable[..., Explanation]:
         asked, signature = _signature(say, asks, seed)
@@ -206,10 +212,11 @@ def _signature(say: Says[...], asks: str, seed: Seed | None) -> tuple[list[str],
 
 
 def markdown_table() -> str:
-    """The catalogue as README.md has it."""
+    """The catalogue as README.md has it, without the controls."""
     rows = [("method", "shows", "needs", "where it fails", "paper"), ("---",) * 5]
     rows += [
         (f"`{name}`", f"{each.kind}: {each.shows}", each.needs, each.fails, each.paper)
         for name, each in METHODS.items()
+        if not each.control
     ]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)

@@ -11,6 +11,7 @@ import numpy as np
 from minixai.errors import ShapeError, several_names, warn
 from minixai.methods.ledger import Ledger
 from minixai.methods.unit import Unit
+from minixai.similarity import edges, rank_correlation
 from minixai.typing import Array
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ class Explanation:
     """A map of the input's shape, and what it explains. `np.asarray(explanation)` is the map.
 
     kind: "function" (how the output would change), "signal" (what of the input the output responds
-    to, in the input's channels) or "attribution" (what each input contributes to the score).
+    to, in the input's channels), "attribution" (what each input contributes to the score) or "control" (no
+    explanation, but what explanations are held against).
     It owns its arrays: they are copies.
     """
 
@@ -141,6 +143,8 @@ class Explanation:
         from minixai.plot.maps import number
 
         score = number(self.score[i], 4)
+        if self.kind == "control":
+            return "controls", "of no trained network"
         if self.unit.layer is not None:
             return self.unit.where, f"{self.unit.which}: {score}"
         target = int(self.target[i])
@@ -160,13 +164,17 @@ def side_by_side(
     overlay: bool = False,
     title: str = "",
     common_scale: bool = False,
+    with_edges: bool = False,
 ) -> Picture:
     """Draw explanations in one sheet: those of the same unit side by side, in rows of six.
 
-    Every method has a scale of its own in each row, and its key below the map. With common_scale, all maps
-    of a kind ("function", "signal" or "attribution") have one, and explanations may be of different x: so
-    photos can be compared. The other arguments and errors are those of `Explanation.plot`; ValueError where
-    there is nothing to draw, or x differs without common_scale or beside a photo.
+    Every method has a scale of its own in each row, and its key below the map; controls stand in rows apart.
+    With common_scale, all maps of a kind ("function", "signal", "attribution" or "control") have one, and
+    explanations may be of different x: so photos can be compared. with_edges: each map has with it how like
+    the image's edges it is: Spearman's rank correlation of the size of its sum over the channels with the
+    image's Sobel edges; and, as a baseline, with those of the image's mirror image. The other arguments and
+    errors are those of `Explanation.plot`; ValueError where there is nothing to draw, or x differs without
+    common_scale or beside a photo.
     """
     from minixai.plot import maps
 
@@ -186,22 +194,37 @@ def side_by_side(
         )
     if len(of_x) > 1 and photo is not None:
         raise ValueError("side_by_side: the explanations are of different x, expected photo=None")
-    batches = [maps.Batch(each[0]._photos(photo), _groups(each, classes)) for each in of_x]
+    batches = [maps.Batch(each[0]._photos(photo), _groups(each, classes, with_edges)) for each in of_x]
     return maps.sheet(batches, title, percentile, overlay, common_scale)
 
 
-def _groups(explanations: Sequence[Explanation], classes: Sequence[str] | None) -> list[Group]:
+def _groups(
+    explanations: Sequence[Explanation], classes: Sequence[str] | None, with_edges: bool
+) -> list[Group]:
     """Explanations of the same x, those of the same unit in rows."""
     from minixai.plot.maps import Group, Maps
 
     units: dict[Any, list[Explanation]] = {}
     for e in explanations:
-        units.setdefault((e.unit, *e.target.tolist()), []).append(e)
+        units.setdefault((e.kind == "control", e.unit, *e.target.tolist()), []).append(e)
     return [
         Group(
             [row[0]._heading(i, classes) for i in range(len(row[0].x))],
-            [Maps(e.method, e.kind, e._images(e.map), e.kind == "signal", e.quantity) for e in row],
+            [
+                Maps(e.method, e.kind, e._images(e.map), e.kind == "signal", e.quantity, like)
+                for e in row
+                for like in [_likeness_to_edges(e) if with_edges else None]
+            ],
         )
-        for unit in units.values()
+        for unit in (units[key] for key in sorted(units, key=lambda key: key[0]))
         for row in (unit[i : i + COLUMNS] for i in range(0, len(unit), COLUMNS))
     ]
+
+
+def _likeness_to_edges(e: Explanation) -> Array:
+    """(n, 2): each map's rank correlation with its image's edges, and with the edges mirrored.
+
+    NaN where one of them is constant.
+    """
+    size, outline = np.abs(e.map.sum(axis=1)), edges(e.x).sum(axis=1)
+    return np.stack([rank_correlation(size, each) for each in (outline, outline[:, :, ::-1])], axis=1)

@@ -117,6 +117,10 @@ class Question:
     unit = property(lambda self: self._at_x.unit, doc="Which part of the model it is.")
     probability = property(lambda self: self._at_x.probability, doc="What the probability of a class is.")
 
+    def start_from(self, cotangent: Array) -> None:
+        """Let the way back start from this, which has the shape of what is explained, not from the unit."""
+        self._at_x = self._at_x._replace(cotangent=cotangent)
+
     def walk(self, rules: Mapping[Any, Rule] | None = None, ledger: bool = False) -> Answer:
         """Walk the tape of x back with a table of rules; keep a ledger, in a strict table, if asked."""
         leaf, output = self._at_x.tape or self._tape(self.x)

@@ -43,6 +43,8 @@ class Maps:
 
     signal: shown in the image's channels; otherwise as heat maps of the sum over channels.
     quantity: what they are about, where that is not what the heading says.
+    edges: (n, 2), their rank correlations with the images' edges, and with those mirrored, which stand
+        behind the subtitle.
     """
 
     title: str
@@ -50,6 +52,14 @@ class Maps:
     values: np.ndarray
     signal: bool
     quantity: str = ""
+    edges: np.ndarray | None = None
+
+    def words(self, i: int) -> str:
+        """What stands below the title of image i's map."""
+        if self.edges is None:
+            return self.subtitle
+        like, mirrored = ("–" if np.isnan(each) else minus(f"{each:.2f}") for each in self.edges[i])
+        return f"{self.subtitle}, edges {like} ({mirrored})"
 
 
 @dataclass(frozen=True)
@@ -254,7 +264,7 @@ def _tile(
         for maps, (shown, limits) in zip(group.maps, columns, strict=True):
             empty = "" if shown[i].any() else CANCELLED if maps.values[i].any() else ZERO
             below = crop(photo) if overlay and not maps.signal else None
-            row.append(_MapPanel(crop(shown[i]), maps.title, maps.subtitle, limits[i], empty, below))
+            row.append(_MapPanel(crop(shown[i]), maps.title, maps.words(i), limits[i], empty, below))
         tile.append(row)
     if all(boxes):
         whole = _PhotoPanel(photo, "photo", "", marks)
@@ -296,6 +306,9 @@ def _note(all_maps: Sequence[Maps], tiles: list[_Tile], percentile: float | None
         parts.append(f"Clipped at percentile {percentile:g} of the |values| that are not zero.")
     if any(isinstance(panel, _PhotoPanel) and panel.enlarged for panel in panels):
         parts.append("The box is enlarged.")
+    if any(maps.edges is not None for maps in all_maps):
+        mirrored = "in brackets, with those of its mirror image"
+        parts.append(f"Edges: rank correlation of |map| with the photo's Sobel edges; {mirrored}.")
     about = (f"{maps.title}: of the {maps.quantity}." for maps in all_maps if maps.quantity)
     return " ".join([*parts, *dict.fromkeys(about)])
 
