@@ -22,7 +22,7 @@ from minixai.columns import printable
 from minixai.concepts.directions import CLASSIFIERS
 from minixai.errors import FileFormatError, RuleError, WeightsNotFoundError
 from minixai.evaluate import bench, untrained
-from minixai.evaluate.trace import Trace
+from minixai.evaluate.run import Run
 from minixai.files import check_writable
 from minixai.methods import METHODS, Explanation, MapWarning, side_by_side
 from minixai.methods.unit import select_unit
@@ -280,7 +280,7 @@ class _Task:
         if args.patterns is not None:
             model.patterns = Patterns.load(args.patterns)
         self.x = self.model.check_input(name, _input(self.model, photo))
-        (self.probabilities,), self.quantity = Trace(name, model, self.x).probabilities()
+        (self.probabilities,), self.quantity = Run(name, model, self.x).probabilities()
         self.names = list(getattr(model, "classes", ())) or _class_names(len(self.probabilities))
         classes = len(self.probabilities)
         self.target = None if args.target is None else _class_number(args.target, classes, self.names)

@@ -12,7 +12,7 @@ from contextvars import ContextVar, copy_context
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-__all__ = ["apart", "current_layer", "edited", "edits", "no_tape", "recording", "trace", "training"]
+__all__ = ["apart", "current_layer", "edited", "edits", "network_call", "no_tape", "recording", "training"]
 
 Result = TypeVar("Result")
 
@@ -22,21 +22,21 @@ current_layer: ContextVar[str | None] = ContextVar("current_layer", default=None
 edits: ContextVar[Mapping[Any, Callable[[Any], Any]]] = ContextVar(
     "edits", default=MappingProxyType({})
 )  # module -> output -> output
-trace: ContextVar[Any] = ContextVar("trace", default=None)  # the call of a whole network that goes on
+network_call: ContextVar[Any] = ContextVar("network_call", default=None)  # of the whole one that goes on
 
 
 def apart(call: Callable[[], Result], **values: Any) -> Result:
     """Call in a context of its own, in which these variables have these values, and no network is called."""
 
     def inside() -> Result:
-        for variable, value in {"trace": None, "current_layer": None, **values}.items():
+        for variable, value in {"network_call": None, "current_layer": None, **values}.items():
             VARIABLES[variable].set(value)
         return call()
 
     return copy_context().run(inside)
 
 
-VARIABLES = {variable.name: variable for variable in (recording, training, current_layer, trace)}
+VARIABLES = {variable.name: variable for variable in (recording, training, current_layer, network_call)}
 
 
 @contextlib.contextmanager

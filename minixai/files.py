@@ -10,6 +10,7 @@ import stat
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import IO
 from uuid import uuid4
@@ -18,6 +19,7 @@ from minixai.errors import warn
 
 __all__ = ["check_writable", "clear_unfinished", "locked", "write_whole"]
 
+LONGEST = 200  # bytes of a name: file systems take 255
 NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK)  # what file systems say that have none
 
 
@@ -75,13 +77,19 @@ def clear_unfinished(path: Path) -> None:
     """Remove what `write_whole` left beside a file where its process was killed; call it under `locked`."""
     target = Path(os.path.realpath(path))
     for other in target.parent.iterdir():
-        if other.name.startswith(f".{target.name}.") and other.suffix == ".tmp":
+        if other.name.startswith(f"{_hidden(target)}.") and other.suffix == ".tmp":
             shutil.rmtree(other, ignore_errors=True)
 
 
 def _beside(target: Path) -> Path:
     """A new name in its folder."""
-    return target.with_name(f".{target.name}.{uuid4().hex}.tmp")
+    return target.parent / f"{_hidden(target)}.{uuid4().hex}.tmp"
+
+
+def _hidden(target: Path) -> str:
+    """What names of ours beside it begin with: its own name, or a digest where that leaves no room."""
+    name = os.fsencode(target.name)
+    return f".{target.name}" if len(name) <= LONGEST else f".{sha256(name).hexdigest()}"
 
 
 def _cannot_write(call: str, path: Path, error: OSError) -> OSError:
@@ -119,7 +127,7 @@ def locked(call: str, path: Path, wait: bool = False) -> Iterator[None]:
     Raises OSError where `path` cannot be written.
     """
     target = Path(os.path.realpath(path))
-    lock = target.with_name(f".{target.name}.lock")
+    lock = target.parent / f"{_hidden(target)}.lock"
     try:
         _replaceable(target)
         file = _opened_lock(lock, wait)

@@ -145,7 +145,7 @@ class Op:
         if others:
             raise TypeError(
                 f"{self.name}: inputs of {', '.join([dtype, *others])}, expected one dtype: "
-                f"array.astype({dtype!r}) casts a constant"
+                "array.astype(model.dtype) casts what is given"
             )
         return tuple(a if a is None or isinstance(a, Tensor) else _as_tensor(a, dtype) for a in arrays)
 

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import inspect
 import operator
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
 
-from minixai.arrays import as_array, numbers
-from minixai.errors import came
+from minixai.arrays import OnTape, as_array, numbers
+from minixai.errors import came, several_names
 from minixai.typing import Array
 
-__all__ = ["finite_array", "finite_number", "generator", "one_of", "whole_number"]
+__all__ = [
+    "check_rules",
+    "check_walk",
+    "finite_array",
+    "finite_number",
+    "generator",
+    "one_of",
+    "whole_number",
+]
 
 Word = TypeVar("Word", bound=str)
 
@@ -77,3 +86,44 @@ def generator(call: str, name: str, rng: Any) -> np.random.Generator:
     except (TypeError, ValueError) as error:
         expected = "expected a whole number, at least 0, or a generator"
         raise type(error)(f"{call}: {name} is {came(rng)}, {expected}") from None
+
+
+def check_walk(output: Any, rules: Any, wrt: Iterable[Any] | None) -> set[Any] | None:
+    """wrt as a set, or None; TypeError where an argument of `backward` is of another kind."""
+    call = "backward"
+    if not isinstance(output, OnTape):
+        raise TypeError(f"{call}: output is {came(output)}, expected a Tensor")
+    if rules is not None:
+        check_rules(call, rules)
+    if wrt is None:
+        return None
+    several = [] if isinstance(wrt, OnTape) else list(several_names(call, "wrt", wrt))
+    if isinstance(wrt, OnTape) or not all(isinstance(each, OnTape) for each in several):
+        raise TypeError(f"{call}: wrt is {came(wrt)}, expected several Tensors in a list")
+    return set(several)
+
+
+def check_rules(call: str, rules: Any) -> None:
+    """TypeError unless it is a table of rules, with the way on."""
+    if not isinstance(rules, Mapping):
+        such = "such as mx.rules.epsilon_plus()"
+        raise TypeError(f"{call}: rules is {came(rules)}, expected a table of rules, {such}{_way_on(rules)}")
+    for key, rule in rules.items():
+        if not _takes_two(rule):
+            expected = f"expected a rule (g, node) -> cotangents{_way_on(rule)}"
+            raise TypeError(f"{call}: rules[{key}] is {came(rule)}, {expected}")
+
+
+def _way_on(value: Any) -> str:
+    return ": call it, if it makes one" if inspect.isfunction(value) else ""
+
+
+def _takes_two(rule: Any) -> bool:
+    """Whether it can be called with two arguments, as far as it says what it takes."""
+    try:
+        inspect.signature(rule).bind(None, None)
+    except TypeError:
+        return False
+    except ValueError:  # it says nothing
+        return callable(rule)
+    return True

@@ -15,6 +15,7 @@ import numpy as np
 
 from minixai.arrays import OnTape, as_array, floats, on_copies, read_only
 from minixai.errors import RuleError, ShapeError
+from minixai.settings import check_walk
 from minixai.typing import Array
 
 __all__ = ["Node", "Rule", "Tensor", "backward", "tape_of"]
@@ -166,7 +167,7 @@ def backward(
     Raises ShapeError for a cotangent of a wrong shape, RuleError for an operation that a strict table
     does not cover, ValueError for a tensor in `wrt` on which the output does not depend.
     """
-    targets = None if wrt is None else set(wrt)
+    targets = check_walk(output, rules, wrt)
     tape = getattr(rules, "read", lambda tape, kept: tape)(tape_of(output, targets), targets or ())
     targets = {tensor for tensor, node in tape.items() if node is None} if targets is None else targets
     if strangers := targets.difference(tape):
@@ -174,7 +175,6 @@ def backward(
     start = np.ones_like(output.value) if cotangent is None else as_array("backward", "cotangent", cotangent)
     if start.shape != output.shape:
         raise ShapeError(f"backward: cotangent has shape {start.shape}, the output {output.shape}")
-
     arrived, found = {output: np.asarray(start, output.dtype)}, {}
     for tensor, node in reversed(tape.items()):
         g = arrived.pop(tensor, None)

@@ -20,6 +20,7 @@ import pytest
 import minixai as mx
 from minixai.data import fetch, read_arrays, read_deep_compression, read_idx, write_arrays, write_sealed
 from minixai.errors import FileFormatError
+from minixai.files import locked, write_whole
 from tests.oracles.files import (
     IDX_CODES,
     decode_deep_compression,
@@ -454,6 +455,33 @@ def test_write_arrays_wants_its_own_suffix_and_no_reserved_name(tmp_path):
     with pytest.raises(ValueError, match="named '__metadata__'"):
         write_arrays(tmp_path / "a.safetensors", {"__metadata__": np.zeros(2)})
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (({3: np.zeros(2)},), TypeError, r"a name in arrays is 3, expected a string"),
+        (({"\udcff": np.zeros(2)},), ValueError, r"a name in arrays is '\\udcff', which UTF-8 cannot hold"),
+        (({"x": np.zeros(2)}, {"n": 3}), TypeError, "a key or a value in metadata is 3, expected a string"),
+        (([np.zeros(2)],), TypeError, r"arrays is a list.*, expected \{name: …\}"),
+        (({"x": np.zeros(2)}, "n"), TypeError, r"metadata is 'n', expected \{name: …\}"),
+    ],
+)
+def test_write_arrays_wants_strings(tmp_path, arguments, error, message):
+    with pytest.raises(error, match=f"write_arrays: {message}"):
+        write_arrays(tmp_path / "a.safetensors", *arguments)
+    assert os.listdir(tmp_path) == []
+
+
+@posix
+def test_a_name_may_be_as_long_as_the_file_system_takes(tmp_path):
+    path = tmp_path / f"{'a' * 243}.safetensors"  # 255 bytes
+    with locked("test", path):
+        write_arrays(path, {"x": np.arange(3)})
+    assert list(read_arrays(path)) == ["x"]
+    assert os.listdir(tmp_path) == [path.name]
+    with pytest.raises(IsADirectoryError, match="write_whole: cannot write /: "):
+        write_whole("write_whole", Path("/"), b"")
 
 
 @pytest.mark.parametrize("place", ["missing/a.safetensors", "file/a.safetensors", "folder.safetensors"])

@@ -426,3 +426,43 @@ def test_fit_stops_at_a_loss_that_is_no_number():
     put(model[0].weight, np.inf)
     with np.errstate(invalid="ignore"), pytest.raises(FloatingPointError, match="the loss is nan in epoch 1"):
         mx.nn.fit(model, x, y, progress=False)
+
+
+class Scaled(mx.nn.Module):
+    def __init__(self) -> None:
+        self.layer = mx.nn.Linear(3, 2, rng=0)
+
+    def forward(self, x: mx.Tensor, other: mx.Tensor | None = None, *, scale: float = 1.0) -> mx.Tensor:
+        return self.layer(x if other is None else x + other) * scale
+
+
+class Both(mx.nn.Module):
+    def forward(self, x: mx.Tensor, y: mx.Tensor) -> mx.Tensor:
+        return x + y
+
+
+def test_arguments_with_a_name_reach_forward_as_they_are():
+    x, model = np.ones((2, 3), np.float32), Scaled()
+    np.testing.assert_array_equal(model(x, scale=2.0).value, 2 * model(x).value)
+    np.testing.assert_array_equal(model(x, other=mx.Tensor(x)).value, model(2 * x).value)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda x: mx.nn.Sequential(mx.nn.ReLU())(x, x),
+            r"Sequential: too many .*, expected \(x\)$",
+        ),
+        (lambda x: mx.nn.ReLU()(), r"ReLU: missing a required argument: 'x', expected \(x\)$"),
+        (lambda x: Scaled()(x, scales=2), r"Scaled: .*'scales', expected \(x, other=None, \*, scale=1\.0\)$"),
+        (
+            lambda x: mx.methods.gradient(Both(), x),
+            r"Both: .*'y', expected \(x, y\); methods, predict and fit give one",
+        ),
+        (lambda x: mx.nn.Sequential(Both()).predict(x), r"Both: missing a required argument: 'y', expected"),
+    ],
+)
+def test_a_call_that_does_not_fit_names_the_module_and_what_it_takes(call, message):
+    with pytest.raises(TypeError, match=message):
+        call(np.ones((2, 3), np.float32))

@@ -7,7 +7,7 @@ import pytest
 
 import minixai as mx
 from minixai import evaluate, nn, ops
-from minixai.evaluate.trace import Trace
+from minixai.evaluate.run import Run
 from minixai.methods import perturbation
 from tests.networks import float64
 
@@ -129,7 +129,7 @@ def test_occlusion_sensitivity(ending):
 
 def test_all_classes_as_the_command_line_prints_them(ending):
     model, probabilities, quantity = ending
-    p, said = Trace("explain", model, X).probabilities()
+    p, said = Run("explain", model, X).probabilities()
     np.testing.assert_allclose(p, probabilities(X))
     assert str(said) == quantity
 

@@ -150,7 +150,7 @@ def state(model: nn.Module, folder: Any) -> Any:
     """What an interrupt must leave as it was."""
     return (
         [library.num_threads for library in threads._blas().lib_controllers],
-        [context.recording.get(), context.training.get(), context.trace.get(), context.current_layer.get()],
+        [variable.get() for variable in context.VARIABLES.values()],
         [module.training for _, module in model.named_modules()],
         list(warnings.filters),
         rc_params(),

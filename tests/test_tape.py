@@ -12,6 +12,7 @@ from minixai.errors import RuleError, ShapeError
 from minixai.rules import Rules
 
 RNG = np.random.default_rng(0)
+Y = mx.Tensor(np.ones(2)) * 2.0
 
 
 def tensor(*shape):
@@ -276,3 +277,27 @@ def test_an_op_tells_its_formula_and_its_parameters():
 
     assert "y[i, k, r, q]" in mx.ops.conv2d.__doc__
     assert list(inspect.signature(mx.ops.conv2d).parameters)[:4] == ["x", "w", "b", "stride"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((np.ones(2),), r"output is .*, expected a Tensor"),
+        (
+            (Y, None, "epsilon"),
+            "rules is 'epsilon', expected a table of rules, such as mx.rules",
+        ),
+        (
+            (Y, None, mx.rules.epsilon_plus),
+            r"rules is .*, expected a table of rules, .*: call it, if it",
+        ),
+        ((Y, None, {mx.ops.multiply: 3}), r"rules\[<op multiply>\] is 3, expected a rule \(g, node\)"),
+        ((Y, None, {mx.ops.multiply: mx.rules.epsilon}), r"rules\[.*: call it, if it makes one"),
+        ((Y, None, None, Y), r"wrt is .*, expected several Tensors in a list"),
+        ((Y, None, None, [np.ones(2)]), r"wrt is .*, expected several Tensors in a list"),
+        ((Y, None, None, 3), r"wrt is 3, expected several"),
+    ],
+)
+def test_backward_names_an_argument_of_another_kind(arguments, message):
+    with pytest.raises(TypeError, match=f"backward: {message}"):
+        mx.backward(*arguments)

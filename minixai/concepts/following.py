@@ -15,11 +15,13 @@ from minixai.errors import ShapeError, speaking_as
 from minixai.methods.explanation import Explanation
 from minixai.methods.ledger import Ledger, Row, row_of, watched
 from minixai.methods.question import Answer, Question
-from minixai.methods.relevance import checked_table, default_table
+from minixai.methods.relevance import default_table
 from minixai.methods.unit import select_unit
 from minixai.nn import Module
 from minixai.nn.module import traced
+from minixai.rules import Rules
 from minixai.rules.shares import per_image
+from minixai.settings import check_rules
 from minixai.tape import Rule, Tensor, backward
 from minixai.typing import Array
 
@@ -85,7 +87,9 @@ def relevance(
     ask = Question("relevance", model, x, target, seed="value")
     w, a = split("relevance", concept.pattern, concept.filter, direction)
     concept.check_found("relevance")
-    table, how = default_table(ask) if rules is None else (checked_table(ask.call, rules), "")
+    if rules is not None:
+        check_rules(ask.call, rules)
+    table, how = default_table(ask) if rules is None else (Rules(rules), "")
     table.strict = True
     leaf = Tensor(ask.x)
 

@@ -16,7 +16,7 @@ import numpy as np
 from minixai.data._reading import MAX_DEFLATE_RATIO, one_error, open_file, read_up_to
 from minixai.data.safetensors import stored_arrays, writer
 from minixai.data.stored import Source, StoredArray
-from minixai.errors import FileFormatError
+from minixai.errors import FileFormatError, came
 from minixai.files import write_whole
 
 _LONGEST_HEADER = 1 << 14  # bytes of a .npy; NumPy refuses those of more than 10 000
@@ -65,7 +65,8 @@ def write_arrays(
     Raises
     ------
     ValueError : `path` does not end in `.safetensors`.
-    TypeError : an array's dtype has no place in the format (objects, strings, complex128, ...).
+    TypeError : an array's dtype has no place in the format (objects, strings, complex128, ...); a name or
+        metadata that are no strings.
     OSError : the folder is missing or cannot be written, or the disk is full.
     """
     write_safetensors("write_arrays", Path(path), arrays, metadata)
@@ -77,6 +78,9 @@ def write_safetensors(
     """What `write_arrays` does, under the name of any call."""
     if path.suffix != ".safetensors":
         raise ValueError(f"{call}: {path} ends in {path.suffix!r}, expected '.safetensors'")
+    for name, given in (("arrays", arrays), ("metadata", {} if metadata is None else metadata)):
+        if not isinstance(given, Mapping):
+            raise TypeError(f"{call}: {name} is {came(given)}, expected {{name: …}}")
     values = {name: np.asarray(array) for name, array in arrays.items()}
     write_whole(call, path, writer(call, values, metadata))
 

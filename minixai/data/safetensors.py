@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from minixai.data.stored import Source, StoredArray
-from minixai.errors import FileFormatError
+from minixai.errors import FileFormatError, came
 
 __all__ = ["stored_arrays", "writer"]
 
@@ -61,8 +62,13 @@ def writer(
 ) -> Callable[[Path], None]:
     """What writes the arrays to a path, for `write_whole`.
 
-    Raises, at once, TypeError for a dtype that has no place in the format, ValueError for a reserved name.
+    Raises, at once, TypeError for a dtype that has no place in the format, or names and metadata that are no
+    strings, ValueError for a name that UTF-8 cannot hold, or a reserved one.
     """
+    for name in arrays:
+        _check_string(call, "a name in arrays", name)
+    for each in itertools.chain(*(metadata or {}).items()):
+        _check_string(call, "a key or a value in metadata", each)
     if "__metadata__" in arrays:
         raise ValueError(f"{call}: an array is named '__metadata__', which the format keeps for itself")
     for name, array in arrays.items():
@@ -71,6 +77,15 @@ def writer(
             raise TypeError(f"{call}: {name} has dtype {array.dtype}, expected {expected}")
     contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     return lambda path: _save(path, contiguous, dict(metadata) if metadata else None)
+
+
+def _check_string(call: str, what: str, value: Any) -> None:
+    if not isinstance(value, str):
+        raise TypeError(f"{call}: {what} is {came(value)}, expected a string")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{call}: {what} is {value!r}, which UTF-8 cannot hold") from None
 
 
 def _save(path: Path, arrays: dict[str, np.ndarray], metadata: dict[str, str] | None) -> None:

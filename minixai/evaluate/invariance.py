@@ -15,7 +15,7 @@ import numpy as np
 from minixai.arrays import as_array
 from minixai.data import Preprocess
 from minixai.errors import ShapeError, came, several_names, speaking_as
-from minixai.evaluate.trace import Trace
+from minixai.evaluate.run import Run
 from minixai.methods.unit import Indices, Layer, check_layer, class_indices
 from minixai.nn import Module
 from minixai.nn.module import check_model
@@ -90,12 +90,12 @@ def invariance_curves(
         check_layer(call, model, layer, "layers")
     photos = _photos(call, photos)
     class_indices(call, target, len(photos))
-    run = Trace(call, model, prepare(photos))
+    run = Run(call, model, prepare(photos))
     classes, still = run.chosen(target).target, _features(run, layers)
     distances, probability = [], []
     for amount in steps:
         moved = prepare([_move(photo, transformation, amount) for photo in photos])
-        run = Trace(call, model, moved)
+        run = Run(call, model, moved)
         p, quantity = run.probabilities()
         pairs = zip(_features(run, layers), still, strict=True)
         distances.append([np.linalg.norm(new - old, axis=1) for new, old in pairs])
@@ -129,7 +129,7 @@ def correspondence(model: Module, x: Any, occluded: Any, layer: Layer) -> float:
         raise ShapeError(
             f"{call}: x {x.shape} and occluded {occluded.shape}, expected one shape, n at least 2"
         )
-    whole, hidden = (Trace(call, model, each).features(layer) for each in (x, occluded))
+    whole, hidden = (Run(call, model, each).features(layer) for each in (x, occluded))
     signs = np.sign(whole - hidden).reshape(len(x), -1)
     return float(sum((signs != each).mean(axis=1).sum() for each in signs))
 
@@ -168,7 +168,7 @@ def _preparation(call: str, model: Module, preprocess: Any) -> Callable[[list[An
     return prepared
 
 
-def _features(run: Trace, layers: Sequence[Layer]) -> list[Array]:
+def _features(run: Run, layers: Sequence[Layer]) -> list[Array]:
     """Those of each layer, (n, d)."""
     found = [run.features(layer) for layer in layers]
     return [features.reshape(len(features), -1) for features in found]

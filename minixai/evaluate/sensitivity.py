@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minixai.errors import ShapeError, several_names
-from minixai.evaluate.trace import Trace
+from minixai.evaluate.run import Run
 from minixai.methods.explanation import Explanation
 from minixai.methods.projection import projected
 from minixai.methods.unit import Indices, Layer, check_layer, class_indices
@@ -112,7 +112,7 @@ def occlusion_sensitivity(
         raise ValueError(f"{CALL}: patch is {size}, expected at most the image {(h, w)}")
     batch_size = whole_number(CALL, "batch_size", batch_size)
     fill = finite_number(CALL, "fill", fill)
-    run = Trace(CALL, model, x)
+    run = Run(CALL, model, x)
     channel, chosen = int(_sums(run, layer)[0].argmax()), int(run.chosen(target).target[0])
     _, quantity = run.probabilities()
     tops, lefts = range(0, h - size[0] + 1, step[0]), range(0, w - size[1] + 1, step[1])
@@ -141,11 +141,11 @@ def occlusion_sensitivity(
 
 def _measure(model: Module, x: Array, layer: Layer) -> tuple[Array, Array]:
     """The sum of every feature map, (n, k), and the probability of every class, (n, classes)."""
-    run = Trace(CALL, model, x)
+    run = Run(CALL, model, x)
     return _sums(run, layer), run.probabilities()[0]
 
 
-def _sums(run: Trace, layer: Layer) -> Array:
+def _sums(run: Run, layer: Layer) -> Array:
     """(n, k): those of the feature maps of a layer."""
     maps = run.features(layer)
     if maps.ndim != 4:

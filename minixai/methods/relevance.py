@@ -5,19 +5,17 @@ The explanations have a ledger: the relevance of every layer, and where it leake
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from minixai.errors import came
 from minixai.methods.catalogue import method
 from minixai.methods.question import Answer, Question
 from minixai.op import Trait
 from minixai.rules import Rules, box, composite, epsilon, epsilon_plus, w_square, z_plus
-from minixai.settings import finite_array
+from minixai.settings import check_rules, finite_array
 from minixai.tape import Node, Rule
 
 __all__ = ["deep_taylor", "lrp"]
@@ -45,7 +43,8 @@ def lrp(ask: Question, *, rules: Mapping[Any, Rule] | None = None) -> Rules | An
     Raises RuleError for an operation that the table does not cover.
     """
     if rules is not None:
-        return checked_table(ask.call, rules)
+        check_rules(ask.call, rules)
+        return Rules(rules)
     table, how = default_table(ask)
     return replace(ask.walk(table, ledger=True), how=how)
 
@@ -60,31 +59,6 @@ def default_table(ask: Question) -> tuple[Rules, str]:
 def _speaks_below_zero(node: Node) -> bool:
     """Whether a unit before it with z ≤ 0 is not silent."""
     return Trait.RECTIFIER not in node.traits and not {Trait.GATE, Trait.STANDARDISE}.isdisjoint(node.traits)
-
-
-def checked_table(call: str, rules: Any) -> Rules:
-    """A table of rules as a strict one; TypeError for something else, with the way on."""
-    if not isinstance(rules, Mapping):
-        way_on = ": call it, if it makes one" if inspect.isfunction(rules) else ""
-        such = "such as mx.rules.epsilon_plus()"
-        raise TypeError(f"{call}: rules is {came(rules)}, expected a table of rules, {such}{way_on}")
-    for key, rule in rules.items():
-        if not _takes_two(rule):
-            way_on = ": call it, if it makes one" if inspect.isfunction(rule) else ""
-            expected = f"expected a rule (g, node) -> cotangents{way_on}"
-            raise TypeError(f"{call}: rules[{key}] is {came(rule)}, {expected}")
-    return Rules(rules)
-
-
-def _takes_two(rule: Any) -> bool:
-    """Whether it can be called with two arguments, as far as it says what it takes."""
-    try:
-        inspect.signature(rule).bind(None, None)
-    except TypeError:
-        return False
-    except ValueError:  # it says nothing
-        return callable(rule)
-    return True
 
 
 @method(

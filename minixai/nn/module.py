@@ -47,7 +47,7 @@ class Parameter(Tensor):
 
 
 @dataclass
-class _Trace:
+class _NetworkCall:
     """One call of a whole network: the names of its modules, and what each of them returned."""
 
     names: dict[Module, str]
@@ -98,26 +98,42 @@ class Module:
         """Compute the output."""
         raise NotImplementedError(f"{type(self).__name__} has no forward")
 
-    def __call__(self, *inputs: Any) -> Any:
+    def __call__(self, *inputs: Any, **settings: Any) -> Any:
         """Compute the output; a module that is not within another names the layers.
 
         Inputs that are arrays or numbers become tensors; dicts, and lists and tuples that hold tensors, are
-        passed as they are. So is what `forward` returns; of the whole network it should be one tensor.
+        passed as they are, and so are arguments with a name. So is what `forward` returns; of the whole
+        network it should be one tensor.
         """
-        trace = context.trace.get()
-        if trace is None:
-            return context.apart(lambda: self(*inputs), trace=_Trace(self._names()))
-        name = trace.names.get(self)
+        whole = context.network_call.get()
+        if whole is None:
+            call = _NetworkCall(self._names())
+            return context.apart(lambda: self(*inputs, **settings), network_call=call)
+        name = whole.names.get(self)
         token = context.current_layer.set(name)
         try:
-            output = self.forward(*map(_as_input, inputs))
+            output = self.forward(*map(_as_input, inputs), **settings)
             if (edit := context.edits.get().get(self)) is not None:
                 output = edit(output)
+        except TypeError:
+            self._check_arguments(inputs, settings)
+            raise
         finally:
             context.current_layer.reset(token)
-        if trace.outputs is not None and name is not None:
-            trace.outputs.setdefault(name, []).append(output)
+        if whole.outputs is not None and name is not None:
+            whole.outputs.setdefault(name, []).append(output)
         return output
+
+    def _check_arguments(self, inputs: tuple[Any, ...], settings: dict[str, Any]) -> None:
+        """TypeError where `forward` does not take them, with what it takes."""
+        takes = inspect.signature(self.forward)
+        try:
+            takes.bind(*inputs, **settings)
+        except TypeError as error:
+            named = [each.replace(annotation=each.empty) for each in takes.parameters.values()]
+            expected = takes.replace(parameters=named, return_annotation=takes.empty)
+            hint = "" if len(inputs) != 1 or settings else "; methods, predict and fit give one input"
+            raise TypeError(f"{type(self).__name__}: {error}, expected {expected}{hint}") from None
 
     def _names(self) -> dict[Module, str]:
         return {module: name for name, module in self.named_modules()}
@@ -128,9 +144,9 @@ class Module:
         The model is left as it is, and what the caller's context says of modes and tapes has no influence.
         record: whether there is a tape.
         """
-        trace = _Trace(self._names(), outputs={})
-        output = context.apart(lambda: self(x), training=False, recording=record, trace=trace)
-        return output, trace.outputs or {}
+        call = _NetworkCall(self._names(), outputs={})
+        output = context.apart(lambda: self(x), training=False, recording=record, network_call=call)
+        return output, call.outputs or {}
 
     def register_buffer(self, name: str, array: Any) -> None:
         """Set a copy of an array that belongs to the state, but that no gradient changes."""

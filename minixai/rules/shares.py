@@ -8,7 +8,7 @@ import numpy as np
 
 from minixai.errors import RuleError
 from minixai.op import Op
-from minixai.tape import Node
+from minixai.tape import Node, operations
 from minixai.typing import Array
 
 __all__ = ["Shares", "booked", "per_image", "refusal"]
@@ -54,4 +54,6 @@ def refusal(node: Node, what: str, offer: str = "", table: str = LRP_TABLE) -> R
 def _key_of(node: Node) -> str:
     """What a table finds this call under, and none of the operation's that are of another kind."""
     exception = isinstance(node.op, Op) and node.traits != node.op.traits
-    return f"mx.op.{node.traits[0]!r}" if exception else f"mx.ops.{node.op.name}"
+    if exception:
+        return f"mx.op.{node.traits[0]!r}"
+    return f"mx.ops.{node.op.name}" if operations.get(node.op.name) is node.op else node.op.name

@@ -10,10 +10,10 @@ from minixai.nn.module import check_model, traced
 from minixai.tape import Tensor
 from minixai.typing import Array
 
-__all__ = ["Trace"]
+__all__ = ["Run"]
 
 
-class Trace:
+class Run:
     """A run in eval mode for x (n, …), the model's input; its errors begin with the call's name."""
 
     def __init__(self, call: str, model: Module, x: Any) -> None:
