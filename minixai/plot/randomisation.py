@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,13 @@ MARKERS = "os^Dv<>P*X"
 SMALL, NOTE = 9, 11
 SIDE, NAMES = 0.92, 1.6  # inches, of a map and of the methods' names
 OTHER_IMAGE = "Short lines on the right: how like the maps of two images are. Below that, maps are not alike."
+
+
+def _look(number: int) -> dict[str, Any]:
+    """Of a method's line: where the colours begin anew, it is dashed."""
+    again, colour = divmod(number, len(style.LINES))
+    marker = MARKERS[number % len(MARKERS)]
+    return {"color": style.LINES[colour], "marker": marker, "linestyle": "--" if again else "-"}
 
 
 @style.drawn(style.PLAIN_TEXT)
@@ -37,10 +45,9 @@ def likeness_curves(
     for axes, (measure, methods) in zip(panels, lines.items(), strict=True):
         axes.axhline(0, color=style.FAINT, linewidth=0.8)
         for k, (method, values) in enumerate(methods.items()):
-            colour, marker = style.LINES[k % len(style.LINES)], MARKERS[k % len(MARKERS)]
-            axes.plot(places, [1, *values], color=colour, marker=marker, markersize=5, label=method)
-            floor = floors[measure][method]
-            axes.plot([places[-1] + 0.3, places[-1] + 0.9], [floor, floor], color=colour, linewidth=2.5)
+            look, floor = _look(k), floors[measure][method]
+            axes.plot(places, [1, *values], markersize=5, label=method, **look)
+            axes.plot([places[-1] + 0.3, places[-1] + 0.9], [floor] * 2, color=look["color"], linewidth=2.5)
         axes.set_xticks(places, ["trained", *layers], size=SMALL, rotation=90)
         axes.set_title(measure, size=NOTE, loc="left", weight="bold")
         axes.set_xlim(-0.3, places[-1] + 1)
@@ -89,7 +96,7 @@ def convergence_curves(
     for axes, found, heading in zip(picture.subplots(1, 2), (cosine, ratio), headings, strict=True):
         ends = classes if found is cosine else {}
         for k, (method, values) in enumerate(found.items()):
-            look = {"color": style.LINES[k % len(style.LINES)], "marker": MARKERS[k % len(MARKERS)]}
+            look = _look(k)
             axes.plot(places, values, markersize=5, label=method, **look)
             if method in ends:
                 axes.plot(len(layers) + 0.3, ends[method], markersize=7, **look)
