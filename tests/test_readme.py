@@ -104,7 +104,7 @@ def test_patterns_of_ones_own(tmp_path, monkeypatch, capsys):
 def test_commands(capsys):
     commands = [line.split("#")[0] for line in README.splitlines() if line.startswith("minixai ")]
     with_files = [shlex.split(command)[1:] for command in commands if "--save" in command]
-    assert len(with_files) == 4
+    assert len(with_files) == 5
     for arguments in with_files:
         arguments += ["--quick"] if arguments[0] == "compare" else []
         assert main(arguments) == 0, capsys.readouterr().err

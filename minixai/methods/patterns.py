@@ -58,7 +58,7 @@ def pattern_net(
     "attribution",
     shows="how much each pixel's signal gives to the score",
     wants="patterns, fitted in one pass over data",
-    fails="as PatternNet; converges to rank 1, whatever the class (Sixt et al. 2020)",
+    fails="as PatternNet; maps of different classes grow alike with depth (Sixt et al. 2020)",
     paper="Kindermans et al. 2017",
     seed="value",
 )

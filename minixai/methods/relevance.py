@@ -66,7 +66,7 @@ def _speaks_below_zero(node: Node) -> bool:
     "attribution",
     shows="as LRP, only what speaks for the score",
     wants="bounds of x for the first layer",
-    fails="no evidence against a class; converges to rank 1, whatever the class (Sixt et al. 2020)",
+    fails="no evidence against a class; maps of different classes grow alike with depth (Sixt et al. 2020)",
     paper="Montavon et al. 2017",
     seed="value",
     ledger=True,
