@@ -493,7 +493,8 @@ tell(checks.check_im2col, im2col)
 # - **six loops in another order**: the output's column $q$ is innermost;
 # - **im2col in loops**, and **BLAS** for the product;
 # - the same loops **compiled by numba**, without changing a character of them;
-# - **minixai's** `conv2d`: compiled im2col and BLAS, cut into blocks that the cores could share.
+# - **minixai's** `conv2d`: no columns, its sums stay in the processor's registers; for 3×3 filters and many
+#   channels by Winograd's algorithm, with a quarter of the multiplications.
 #
 # All run on one core, to be fair to the loops.
 #
@@ -618,8 +619,10 @@ picture
 #   uses each number many times while it is there. The price is space: the columns hold each pixel up to
 #   nine times.
 #
-# So minixai's convolution is compiled copying around BLAS. For one image on one core it is slower than the
-# bare columns: it checks its arguments, writes the tape, and cuts the work into blocks.
+# So minixai's convolution takes BLAS's idea and leaves the columns out: `minixai/kernels/microkernel.py` says on
+# its first screen how a number is used many times while it is in a register, and `winograd.py` how the
+# multiplications become fewer. With many channels that is the fastest way here. On a small image it is slower than
+# the bare columns: it checks its arguments and writes the tape.
 #
 # ## 2.6 Max pooling and its switches
 #
