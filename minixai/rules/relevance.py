@@ -41,7 +41,7 @@ def epsilon(epsilon: float = 1e-6) -> Rule:
 
     def rule(g: Array, node: Node) -> Shares:
         x, w, b = layer_of(node)
-        return in_shares(g, node, (1, [(x, w)], b), epsilon=epsilon)
+        return in_shares(g, node, (1, [(x, w)], b), z=node.value, epsilon=epsilon)
 
     return rule
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from minixai import kernels
 from minixai.nn.fusing import Fused
 from minixai.op import Trait
-from minixai.rules.shares import Shares, per_image, refusal
+from minixai.rules.shares import Shares, refusal
 from minixai.tape import Node
 from minixai.typing import Array
 
@@ -42,12 +43,10 @@ def minus(x: Array) -> Array:
     return np.minimum(x, 0)
 
 
-def quotient(g: Array, z: Array) -> tuple[Array, Array]:
-    """g/z, 0 where it is not finite; and the g that were dropped there."""
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        s = g / z
-    finite = np.isfinite(s)
-    return np.where(finite, s, 0), np.where(finite, 0, g)
+def quotient(g: Array, z: Array, b: Any = 0, epsilon: float = 0.0) -> tuple[Array, dict[str, Array]]:
+    """s = g / (z + ε·sign z), 0 where it is not finite; and of each image what of g is not in (z − b)·s."""
+    s, bias, to_epsilon, zero = kernels.relevance.quotient(g, z, b, epsilon)
+    return s, {"bias": bias, "epsilon": to_epsilon, "zero": zero}
 
 
 def layer_of(node: Node) -> tuple[Array, Array, Array]:
@@ -86,21 +85,34 @@ def vjp_with_weight(node: Node, s: Array, w: Array) -> Array:
     return np.asarray(gx)
 
 
-def in_shares(g: Array, node: Node, *terms: Term, epsilon: float = 0.0) -> Shares:
-    """Σ over terms of scale·R_j·q_ij / (z_j + ε·sign z_j), with z_j = Σ_i q_ij + b_j; book the leaks."""
-    relevance, to_bias = np.zeros_like(node.arrays[0]), np.zeros_like(g)
-    to_epsilon, dropped = np.zeros_like(g), np.zeros_like(g)
+def in_shares(g: Array, node: Node, *terms: Term, z: Array | None = None, epsilon: float = 0.0) -> Shares:
+    """Σ over terms of scale·R_j·q_ij / (z_j + ε·sign z_j), with z_j = Σ_i q_ij + b_j; book the leaks.
+
+    z: of a single term, where the tape holds it; else it is computed.
+    """
+    given: list[Array] = []
+    leaks = dict.fromkeys(("bias", "epsilon", "zero"), np.zeros(len(g)))
+    to_b: Any = 0
     for scale, parts, b in terms:
+        r = g if np.isscalar(scale) and scale == 1 else scale * g
+        if not np.any(r):
+            continue
         some = [(x, w) for x, w in parts if np.any(x)]  # after a ReLU there is no x⁻
-        z = sum((with_weight(node, x, w) for x, w in some), start=np.zeros_like(g)) + b
-        offset = (epsilon * np.where(z >= 0, 1, -1)).astype(z.dtype)
-        s, zero = quotient(scale * g, z + offset)
-        relevance += sum(x * vjp_with_weight(node, s, w) for x, w in some)
-        to_bias += b * s
-        to_epsilon += offset * s
-        dropped += zero
+        z_j = _sums(node, some, b) if z is None else z
+        s, leaked = quotient(r, z_j, b, epsilon)
+        given += [kernels.relevance.product(x, vjp_with_weight(node, s, w)) for x, w in some]
+        leaks = {reason: leak + leaked[reason] for reason, leak in leaks.items()}
+        if node.needs[2:] == (True,):
+            to_b += (b * s).sum(axis=(0, *range(2, g.ndim)))
+    relevance = sum(given[1:], start=given[0]) if given else np.zeros_like(node.arrays[0])
     shares: list[Array | None] = [relevance, *[None] * (len(node.inputs) - 1)]
     if node.needs[2:] == (True,):
-        shares[2] = to_bias.sum(axis=(0, *range(2, g.ndim)))
-    leaks = {"bias": to_bias, "epsilon": to_epsilon, "zero": dropped}
-    return Shares(shares, **{reason: per_image(leak) for reason, leak in leaks.items()})
+        shares[2] = np.zeros_like(node.arrays[2]) + to_b
+    return Shares(shares, **leaks)
+
+
+def _sums(node: Node, parts: list[Part], b: Any) -> Array:
+    """z_j = Σ_i q_ij + b_j."""
+    first, *others = [with_weight(node, x, w) for x, w in parts] or [np.zeros_like(node.value)]
+    z = sum(others, start=first)
+    return z + b if np.any(b) else z
