@@ -447,6 +447,16 @@ def test_what_is_made_of_frozen_weights_is_kept_until_they_are_freed() -> None:
     assert filters.kept_bytes() == before
 
 
+def test_what_is_made_of_what_is_kept_is_kept_too_and_freed_with_it() -> None:
+    before = filters.kept_bytes()
+    w = frozen(np.ones(100))
+    of_w = filters.made_of(w, "plus one", lambda w: w + 1)
+    assert filters.made_of(of_w, "copy", np.copy) is filters.made_of(of_w, "copy", np.copy)
+    assert filters.kept_bytes() - before == 2 * w.nbytes
+    del w, of_w
+    assert filters.kept_bytes() == before
+
+
 def test_nothing_is_kept_of_weights_that_somebody_can_write_to() -> None:
     memory = np.ones(3)
     w = read_only(memory)

@@ -5,12 +5,15 @@ Average pooling is such a layer too: its shares are scaled by w = 1, and it has 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from minixai import kernels
+from minixai.kernels.filters import made_of
 from minixai.nn.fusing import Fused
 from minixai.op import Trait
 from minixai.rules.shares import Shares, refusal
@@ -23,13 +26,15 @@ __all__ = [
     "in_shares",
     "layer_of",
     "minus",
+    "of",
     "plus",
     "quotient",
     "vjp_with_weight",
     "with_weight",
 ]
 
-Part = tuple[Array, Array]  # x and w, both perhaps changed: q_ij = x_i·w_ij
+Weight = Array | Callable[[], Array]  # or what makes it, where it is used
+Part = tuple[Array, Weight]  # x and w, both perhaps changed: q_ij = x_i·w_ij
 Term = tuple[Any, list[Part], Any]  # scale, parts, b: scale·R_j is shared by the sum of the parts, and b
 
 
@@ -41,6 +46,13 @@ def plus(x: Array) -> Array:
 def minus(x: Array) -> Array:
     """x⁻ = min(x, 0)."""
     return np.minimum(x, 0)
+
+
+def of(w: Array, make: Callable[..., Array], *settings: Any) -> Callable[[], Array]:
+    """What makes make(w, *settings). Of a convolution it is kept as long as w, and so are its transforms."""
+    if w.ndim < 3:  # dense ones may take gigabytes, and have no transforms
+        return partial(make, w, *settings)
+    return partial(made_of, w, (make, *settings), lambda w: make(w, *settings))
 
 
 def quotient(g: Array, z: Array, b: Any = 0, epsilon: float = 0.0) -> tuple[Array, dict[str, Array]]:
@@ -97,7 +109,7 @@ def in_shares(g: Array, node: Node, *terms: Term, z: Array | None = None, epsilo
         r = g if np.isscalar(scale) and scale == 1 else scale * g
         if not np.any(r):
             continue
-        some = [(x, w) for x, w in parts if np.any(x)]  # after a ReLU there is no x⁻
+        some = [(x, w() if callable(w) else w) for x, w in parts if np.any(x)]  # after a ReLU there is no x⁻
         z_j = _sums(node, some, b) if z is None else z
         s, leaked = quotient(r, z_j, b, epsilon)
         given += [kernels.relevance.product(x, vjp_with_weight(node, s, w)) for x, w in some]
@@ -111,7 +123,7 @@ def in_shares(g: Array, node: Node, *terms: Term, z: Array | None = None, epsilo
     return Shares(shares, **leaks)
 
 
-def _sums(node: Node, parts: list[Part], b: Any) -> Array:
+def _sums(node: Node, parts: list[tuple[Array, Array]], b: Any) -> Array:
     """z_j = Σ_i q_ij + b_j."""
     first, *others = [with_weight(node, x, w) for x, w in parts] or [np.zeros_like(node.value)]
     z = sum(others, start=first)
