@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minixai.kernels import activation, convolution, pooling, product, winograd_weight
+from minixai.kernels import activation, convolution, pooling, product, relevance, winograd_weight
 
 
 def every_kernel(
@@ -53,12 +53,15 @@ def every_kernel(
     gy = array(images, 4, *windows.output_size((size, size + 1)))
     y = np.abs(gy) + 1
     switches = layout(rng.integers(0, size * (size + 1), gy.shape, np.int32))
-    a, b = array(images * size, size), array(size, size + 1)
+    a, b, of_units = array(images * size, size), array(size, size + 1), array(4, 1, 1)
     calls |= {
         "relu": lambda: activation.relu(x),
         "relu_vjp": lambda: activation.relu_vjp(g, x),
         "gelu": lambda: activation.gelu(x),
         "gelu_vjp": lambda: activation.gelu_vjp(g, x),
+        "quotient": lambda: relevance.quotient(g, x, of_units, 1e-3),
+        "product": lambda: relevance.product(g, x),
+        "sum_of_each": lambda: relevance.sum_of_each(x),
         "matrix_product": lambda: product.matrix_product(a, b),
         "matrix_product of few rows": lambda: product.matrix_product(b.T, a.T),
         "matrix_product of stacks": lambda: product.matrix_product(x, x.swapaxes(2, 3)),

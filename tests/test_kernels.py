@@ -26,6 +26,7 @@ from minixai.kernels import (
     moments,
     pooling,
     product,
+    relevance,
     threads,
     winograd,
     winograd_weight,
@@ -35,6 +36,7 @@ from tests.oracles import activation as activation_oracle
 from tests.oracles import convolution as convolution_oracle
 from tests.oracles import dense as dense_oracle
 from tests.oracles import pooling as pooling_oracle
+from tests.oracles import relevance as relevance_oracle
 
 DTYPES = [np.float32, np.float64]
 TOLERANCE = {np.float32: 2e-5, np.float64: 1e-12}
@@ -56,6 +58,7 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def cut_into_small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(activation, "ENTRIES_A_TASK", 16)
+    monkeypatch.setattr(relevance, "ENTRIES_A_TASK", 16)
     monkeypatch.setattr(convolution, "BLOCK_BYTES", 512)
     monkeypatch.setattr(convolution, "SLICE_ROWS", 8)
     monkeypatch.setattr(pooling, "ENTRIES_A_TASK", 16)
@@ -444,6 +447,16 @@ def test_what_is_made_of_frozen_weights_is_kept_until_they_are_freed() -> None:
     assert filters.kept_bytes() == before
 
 
+def test_what_is_made_of_what_is_kept_is_kept_too_and_freed_with_it() -> None:
+    before = filters.kept_bytes()
+    w = frozen(np.ones(100))
+    of_w = filters.made_of(w, "plus one", lambda w: w + 1)
+    assert filters.made_of(of_w, "copy", np.copy) is filters.made_of(of_w, "copy", np.copy)
+    assert filters.kept_bytes() - before == 2 * w.nbytes
+    del w, of_w
+    assert filters.kept_bytes() == before
+
+
 def test_nothing_is_kept_of_weights_that_somebody_can_write_to() -> None:
     memory = np.ones(3)
     w = read_only(memory)
@@ -521,6 +534,62 @@ def test_relu_keeps_nan_and_inf() -> None:
         activation.relu_vjp(np.array([np.nan, np.inf, np.nan]), np.array([1.0, 1.0, 0.0])),
         [np.nan, np.inf, 0],
     )
+
+
+# Relevance
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    ("shape", "of_b"),
+    [
+        ((2, 3, 4, 5), (3, 1, 1)),
+        ((3, 5), (5,)),
+        ((2, 3, 4), (1, 1, 4)),
+        ((2, 3, 4), ()),
+        ((3,), ()),
+        ((0, 2, 3), (2, 1)),
+        ((2, 0, 3), (1, 1)),
+        ((2, 40), (1,)),
+    ],
+)
+@pytest.mark.parametrize("epsilon", [0, 0.1])
+@pytest.mark.parametrize("small", [False, True])
+def test_the_quotient_and_its_leaks_equal_the_loops(
+    dtype: Any, shape: tuple, of_b: tuple, epsilon: float, small: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if small:
+        cut_into_small_blocks(monkeypatch)
+    g, z, b = draw_arrays(0, dtype, shape, shape, of_b)
+    z = np.where(abs(z) < 0.1, 0, z)  # what is close to −ε or ε tells rounding errors
+    if z.size:
+        z.ravel()[1], g.ravel()[2] = np.nan, np.inf
+    s, *sums = relevance.quotient(g, z, b, epsilon)
+    of_loops, *sums_of_loops = relevance_oracle.quotient(g, z, b, epsilon)
+    assert_close(s, of_loops, dtype)
+    for got, expected in zip(sums, sums_of_loops, strict=True):
+        assert got.dtype == np.float64
+        np.testing.assert_allclose(got, expected, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
+
+
+def test_a_quotient_that_overflows_is_dropped() -> None:
+    g, z = np.array([[1e30, 2]], np.float32), np.array([[1e-30, 1]], np.float32)
+    s, _, _, dropped = relevance.quotient(g, z, np.zeros(()), 0)
+    np.testing.assert_array_equal(s, [[0, 2]])
+    np.testing.assert_array_equal(dropped, g[:, 0])
+
+
+@pytest.mark.parametrize("dtype", [*DTYPES, np.float16, bool, np.int64])
+@pytest.mark.parametrize("shape", [(2, 3, 4, 5), (3,), (0, 2), (2, 0)])
+def test_sum_of_each_adds_up_in_float64(dtype: Any, shape: tuple, monkeypatch: pytest.MonkeyPatch) -> None:
+    cut_into_small_blocks(monkeypatch)
+    x = np.arange(np.prod(shape)).reshape(shape).astype(dtype)
+    assert relevance.sum_of_each(x).dtype == np.float64
+    np.testing.assert_array_equal(
+        relevance.sum_of_each(x), [float(sum(map(float, row.ravel()))) for row in x]
+    )
+    millions = np.full((1, 1 << 12), 1e4 + 1e-3, np.float32)
+    np.testing.assert_allclose(relevance.sum_of_each(millions), millions[0, 0].item() * (1 << 12), rtol=1e-14)
 
 
 def test_relu_takes_any_number_of_axes() -> None:
@@ -715,7 +784,7 @@ def test_p_norm_pooling_neither_overflows_nor_vanishes() -> None:
 
 
 def test_every_kernel_is_among_the_calls() -> None:
-    modules = (activation, convolution, pooling, product, winograd_weight)
+    modules = (activation, convolution, pooling, product, relevance, winograd_weight)
     public = {name for module in modules for name in module.__all__ if name[0].islower()}
     public -= {"conv2d_direct", "fastest", "one_blas_thread", "pays", "serves"}
     assert public == {name.split()[0] for name in every_kernel(np.float32)}
@@ -732,7 +801,7 @@ def test_any_number_of_threads_and_any_run_gives_the_same_bits(
         counts.append(count)
         threads.for_each(task, count, blas)
 
-    for module in (activation, convolution, direct, pooling, product, winograd, winograd_weight):
+    for module in (activation, convolution, direct, pooling, product, relevance, winograd, winograd_weight):
         monkeypatch.setattr(module, "for_each", counting)
     for dtype in DTYPES:
         call = every_kernel(dtype)[name]

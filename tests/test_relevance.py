@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 import minixai as mx
 from minixai import ops, rules
 from minixai.errors import RuleError
+from minixai.kernels import filters
 from minixai.methods.relevance import deep_taylor, lrp
 from minixai.nn.merge import merge_batch_norm
 from minixai.op import Trait
@@ -166,6 +168,39 @@ def test_a_zero_output_counts_as_positive_for_epsilon_and_is_dropped_without_it(
     relevance, leaks = walk(y, np.array([[3.0]]), x, rules.epsilon(0))
     assert not relevance.any()
     assert (leaks["zero"], leaks["epsilon"]) == ([3.0], [0.0])
+
+
+def test_epsilon_takes_z_from_the_tape() -> None:
+    x = mx.Tensor(np.ones((1, 2)))
+    y = ops.linear(x, np.array([[2.0, 1]]), np.array([1.0]))
+    assert y.node is not None
+    node = replace(y.node, value=np.array([[8.0]]), needs=(True, False, False))
+    shares = rules.epsilon(0)(np.array([[4.0]]), node)
+    np.testing.assert_array_equal(shares.cotangents[0], [[1, 0.5]])
+    assert shares.leaks["bias"] == 0.5
+
+
+@pytest.mark.parametrize("rule", [rules.z_plus(), rules.gamma(), rules.w_square()])
+def test_changed_weights_of_a_convolution_are_kept_and_made_anew_after_training(
+    rule: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(filters, "_kept", type(filters._kept)())
+    layer, x = mx.nn.Conv2d(32, 32, 3, padding=1, rng=0), np.ones((1, 32, 16, 16), np.float32)
+    model, table = mx.nn.Sequential(layer), rules.composite(conv=rule)
+
+    def explain() -> np.ndarray:
+        return np.asarray(lrp(model, x, layer="0", neuron=(3, 4, 5), rules=table))
+
+    first, kept = explain(), filters.kept_bytes()
+    assert kept >= 4 * 32 * 32 * (9 + 2 * 36)  # the changed weight, and both transforms
+    np.testing.assert_array_equal(explain(), first)
+    assert filters.kept_bytes() == kept
+    layer.weight.value = layer.weight.value[:, ::-1].copy()
+    turned = explain()
+    assert abs(turned - first).max() > 0.01 * abs(first).max()
+    fresh = mx.nn.Sequential(mx.nn.Conv2d(32, 32, 3, padding=1, rng=1))
+    fresh.load_state_dict(model.state_dict())
+    np.testing.assert_array_equal(turned, np.asarray(lrp(fresh, x, layer="0", neuron=(3, 4, 5), rules=table)))
 
 
 def test_a_neuron_without_negative_contributions_passes_on_alpha_times_its_relevance() -> None:

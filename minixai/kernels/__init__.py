@@ -6,9 +6,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from minixai.kernels import activation, convolution, moments, pooling, product, threads
+    from minixai.kernels import activation, convolution, moments, pooling, product, relevance, threads
 
-__all__ = ["activation", "convolution", "moments", "pooling", "product", "threads"]
+__all__ = ["activation", "convolution", "moments", "pooling", "product", "relevance", "threads"]
 
 
 def __getattr__(name: str) -> Any:

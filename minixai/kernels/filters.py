@@ -12,7 +12,7 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 
-from minixai.arrays import is_frozen
+from minixai.arrays import frozen, is_frozen
 from minixai.kernels.layout import readable
 from minixai.typing import Array
 
@@ -32,7 +32,7 @@ def made_of(w: Array, kind: Hashable, make: Callable[[Array], Array]) -> Array:
         return readable(make(readable(w)))
     made = _kept.get(id(w), {}).get(kind)
     if made is None:
-        made = readable(make(readable(w)))
+        made = frozen(readable(make(readable(w))))  # so that what is made of it is kept, too
         if id(w) not in _kept:
             weakref.finalize(w, _kept.pop, id(w), None).atexit = False
         _kept.setdefault(id(w), {})[kind] = made

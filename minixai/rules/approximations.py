@@ -65,10 +65,10 @@ def linearised() -> Rule:
     """
 
     def rule(g: Array, node: Node) -> Shares:
-        s, dropped = quotient(g, node.value)
+        s, leaks = quotient(g, node.value)
         pairs = zip(node.arrays, node.op.vjp(s, node), node.needs, strict=False)
         shares = [None if gx is None or not need else x * gx for x, gx, need in pairs]
         passed = sum((per_image(r) for r in shares if r is not None), start=np.zeros(len(g)))
-        return Shares(shares, bias=per_image(node.value * s) - passed, zero=per_image(dropped))
+        return Shares(shares, bias=per_image(node.value * s) - passed, zero=leaks["zero"])
 
     return rule

@@ -44,10 +44,10 @@ def without_border(g: Array, node: Node) -> Shares:
 
 def in_proportion(g: Array, node: Node) -> Shares:
     """R_x = x ⊙ VJP(R/y): all of R where y(c·x) = c·y(x), as for a sum x + y, where it is x/(x + y)·R."""
-    s, dropped = quotient(g, node.value)
+    s, leaks = quotient(g, node.value)
     shares = [None if gx is None else x * gx for x, gx in zip(node.arrays, node.op.vjp(s, node), strict=True)]
     kept, constant = booked(shares, node)
-    return Shares(kept, bias=constant, zero=per_image(dropped))
+    return Shares(kept, bias=constant, zero=leaks["zero"])
 
 
 def less_the_constant(g: Array, node: Node) -> Shares:
@@ -63,10 +63,10 @@ def less_the_constant(g: Array, node: Node) -> Shares:
     if not np.isfinite(constant).all():
         what = f"{node.op.name} of 0 is not finite, so that no share of it can be told"
         raise refusal(node, what, "mx.rules.linearised()")
-    s, dropped = quotient(g, node.value)
-    gx = np.where(constant == 0, g, (node.value - constant) * s)
-    lost = np.where(constant == 0, 0, dropped)
-    return Shares(to_the_path(gx, node), bias=per_image(constant * s), zero=per_image(lost))
+    shared = np.where(constant == 0, 0, g)
+    s, leaks = quotient(shared, node.value)
+    gx = g - shared + (node.value - constant) * s
+    return Shares(to_the_path(gx, node), bias=per_image(constant * s), zero=leaks["zero"])
 
 
 @saying("fuses")
@@ -92,9 +92,9 @@ def spread_held(g: Array, node: Node) -> Shares:
     An approximation, LRP-0 of what is linear then (Achtibat et al. 2024).
     """
     (x,), scale = node.arrays, node.saved
-    s, dropped = quotient(g, node.value)
+    s, leaks = quotient(g, node.value)
     u = s.reshape(len(scale), -1) * scale
-    return Shares([x * (u - u.mean(axis=1, keepdims=True)).reshape(x.shape)], zero=per_image(dropped))
+    return Shares([x * (u - u.mean(axis=1, keepdims=True)).reshape(x.shape)], zero=leaks["zero"])
 
 
 def path_of(node: Node) -> int:

@@ -14,7 +14,7 @@ import numpy as np
 
 from minixai.rules.shares import Shares, refusal
 from minixai.rules.table import maker, saying
-from minixai.rules.weighted import Term, in_shares, layer_of, minus, plus
+from minixai.rules.weighted import Term, in_shares, layer_of, minus, of, plus
 from minixai.settings import finite_array, finite_number
 from minixai.tape import Node, Rule
 from minixai.typing import Array
@@ -41,7 +41,7 @@ def epsilon(epsilon: float = 1e-6) -> Rule:
 
     def rule(g: Array, node: Node) -> Shares:
         x, w, b = layer_of(node)
-        return in_shares(g, node, (1, [(x, w)], b), epsilon=epsilon)
+        return in_shares(g, node, (1, [(x, w)], b), z=node.value, epsilon=epsilon)
 
     return rule
 
@@ -53,16 +53,21 @@ def gamma(gamma: float = 0.25) -> Rule:
 
     def rule(g: Array, node: Node) -> Shares:
         x, w, b = layer_of(node)
-        xp, xn, wp, wn = plus(x), minus(x), w + gamma * plus(w), w + gamma * minus(w)
+        xp, xn, wp, wn = plus(x), minus(x), of(w, _more, plus, gamma), of(w, _more, minus, gamma)
         above = node.value >= 0
         return in_shares(
             g,
             node,
-            (above, [(xp, wp), (xn, wn)], b + gamma * plus(b)),
-            (~above, [(xp, wn), (xn, wp)], b + gamma * minus(b)),
+            (above, [(xp, wp), (xn, wn)], _more(b, plus, gamma)),
+            (~above, [(xp, wn), (xn, wp)], _more(b, minus, gamma)),
         )
 
     return rule
+
+
+def _more(w: Array, part: Any, gamma: float) -> Array:
+    """w + γw⁺, or w + γw⁻."""
+    return w + gamma * part(w)
 
 
 @saying("assumes silence")
@@ -82,7 +87,7 @@ def alpha_beta(alpha: float = 2, beta: float = 1, bias: Bias = "separate") -> Ru
 
     def rule(g: Array, node: Node) -> Shares:
         x, w, b = layer_of(node)
-        xp, xn, wp, wn = plus(x), minus(x), plus(w), minus(w)
+        xp, xn, wp, wn = plus(x), minus(x), of(w, plus), of(w, minus)
         bp, bn = {"separate": (plus(b), minus(b)), "joint": (b, b), "ignore": (0 * b, 0 * b)}[bias]
         excite: Term = (alpha, [(xp, wp), (xn, wn)], bp)
         inhibit: Term = (-beta, [(xp, wn), (xn, wp)], bn)
@@ -128,7 +133,7 @@ def box(low: Any, high: Any) -> Rule:
                 f"box: x is in [{x.min():g}, {x.max():g}] at {node.label}, which is not within low and high: "
                 "they are bounds of what the layer takes, behind the model's own preprocessing"
             )
-        return in_shares(g, node, (1, [(x - least, plus(w)), (x - most, minus(w))], 0))
+        return in_shares(g, node, (1, [(x - least, of(w, plus)), (x - most, of(w, minus))], 0))
 
     return rule
 
@@ -159,4 +164,4 @@ def pass_through() -> Rule:
 def _by_weight(node: Node, of_weight: Any) -> Term:
     """The term with q_ij = of_weight(w_ij)."""
     x, w, _ = layer_of(node)
-    return 1, [(np.ones_like(x), of_weight(w))], 0
+    return 1, [(np.ones_like(x), of(w, of_weight))], 0

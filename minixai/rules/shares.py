@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from minixai import kernels
 from minixai.errors import RuleError
 from minixai.op import Op
 from minixai.tape import Node, operations
@@ -35,7 +36,7 @@ class Shares:
 
 def per_image(relevance: Array) -> Array:
     """(n,): the sum over each image, in float64."""
-    return relevance.reshape(len(relevance), -1).sum(axis=1, dtype=np.float64)
+    return kernels.relevance.sum_of_each(relevance)
 
 
 def booked(shares: Iterable[Array | None], node: Node) -> tuple[list[Array | None], Array]:

@@ -5,14 +5,18 @@ Average pooling is such a layer too: its shares are scaled by w = 1, and it has 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from minixai import kernels
+from minixai.kernels.filters import made_of
 from minixai.nn.fusing import Fused
 from minixai.op import Trait
-from minixai.rules.shares import Shares, per_image, refusal
+from minixai.rules.shares import Shares, refusal
 from minixai.tape import Node
 from minixai.typing import Array
 
@@ -22,13 +26,15 @@ __all__ = [
     "in_shares",
     "layer_of",
     "minus",
+    "of",
     "plus",
     "quotient",
     "vjp_with_weight",
     "with_weight",
 ]
 
-Part = tuple[Array, Array]  # x and w, both perhaps changed: q_ij = x_i·w_ij
+Weight = Array | Callable[[], Array]  # or what makes it, where it is used
+Part = tuple[Array, Weight]  # x and w, both perhaps changed: q_ij = x_i·w_ij
 Term = tuple[Any, list[Part], Any]  # scale, parts, b: scale·R_j is shared by the sum of the parts, and b
 
 
@@ -42,12 +48,17 @@ def minus(x: Array) -> Array:
     return np.minimum(x, 0)
 
 
-def quotient(g: Array, z: Array) -> tuple[Array, Array]:
-    """g/z, 0 where it is not finite; and the g that were dropped there."""
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        s = g / z
-    finite = np.isfinite(s)
-    return np.where(finite, s, 0), np.where(finite, 0, g)
+def of(w: Array, make: Callable[..., Array], *settings: Any) -> Callable[[], Array]:
+    """What makes make(w, *settings). Of a convolution it is kept as long as w, and so are its transforms."""
+    if w.ndim < 3:  # dense ones may take gigabytes, and have no transforms
+        return partial(make, w, *settings)
+    return partial(made_of, w, (make, *settings), lambda w: make(w, *settings))
+
+
+def quotient(g: Array, z: Array, b: Any = 0, epsilon: float = 0.0) -> tuple[Array, dict[str, Array]]:
+    """s = g / (z + ε·sign z), 0 where it is not finite; and of each image what of g is not in (z − b)·s."""
+    s, bias, to_epsilon, zero = kernels.relevance.quotient(g, z, b, epsilon)
+    return s, {"bias": bias, "epsilon": to_epsilon, "zero": zero}
 
 
 def layer_of(node: Node) -> tuple[Array, Array, Array]:
@@ -86,21 +97,34 @@ def vjp_with_weight(node: Node, s: Array, w: Array) -> Array:
     return np.asarray(gx)
 
 
-def in_shares(g: Array, node: Node, *terms: Term, epsilon: float = 0.0) -> Shares:
-    """Σ over terms of scale·R_j·q_ij / (z_j + ε·sign z_j), with z_j = Σ_i q_ij + b_j; book the leaks."""
-    relevance, to_bias = np.zeros_like(node.arrays[0]), np.zeros_like(g)
-    to_epsilon, dropped = np.zeros_like(g), np.zeros_like(g)
+def in_shares(g: Array, node: Node, *terms: Term, z: Array | None = None, epsilon: float = 0.0) -> Shares:
+    """Σ over terms of scale·R_j·q_ij / (z_j + ε·sign z_j), with z_j = Σ_i q_ij + b_j; book the leaks.
+
+    z: of a single term, where the tape holds it; else it is computed.
+    """
+    given: list[Array] = []
+    leaks = dict.fromkeys(("bias", "epsilon", "zero"), np.zeros(len(g)))
+    to_b: Any = 0
     for scale, parts, b in terms:
-        some = [(x, w) for x, w in parts if np.any(x)]  # after a ReLU there is no x⁻
-        z = sum((with_weight(node, x, w) for x, w in some), start=np.zeros_like(g)) + b
-        offset = (epsilon * np.where(z >= 0, 1, -1)).astype(z.dtype)
-        s, zero = quotient(scale * g, z + offset)
-        relevance += sum(x * vjp_with_weight(node, s, w) for x, w in some)
-        to_bias += b * s
-        to_epsilon += offset * s
-        dropped += zero
+        r = g if np.isscalar(scale) and scale == 1 else scale * g
+        if not np.any(r):
+            continue
+        some = [(x, w() if callable(w) else w) for x, w in parts if np.any(x)]  # after a ReLU there is no x⁻
+        z_j = _sums(node, some, b) if z is None else z
+        s, leaked = quotient(r, z_j, b, epsilon)
+        given += [kernels.relevance.product(x, vjp_with_weight(node, s, w)) for x, w in some]
+        leaks = {reason: leak + leaked[reason] for reason, leak in leaks.items()}
+        if node.needs[2:] == (True,):
+            to_b += (b * s).sum(axis=(0, *range(2, g.ndim)))
+    relevance = sum(given[1:], start=given[0]) if given else np.zeros_like(node.arrays[0])
     shares: list[Array | None] = [relevance, *[None] * (len(node.inputs) - 1)]
     if node.needs[2:] == (True,):
-        shares[2] = to_bias.sum(axis=(0, *range(2, g.ndim)))
-    leaks = {"bias": to_bias, "epsilon": to_epsilon, "zero": dropped}
-    return Shares(shares, **{reason: per_image(leak) for reason, leak in leaks.items()})
+        shares[2] = np.zeros_like(node.arrays[2]) + to_b
+    return Shares(shares, **leaks)
+
+
+def _sums(node: Node, parts: list[tuple[Array, Array]], b: Any) -> Array:
+    """z_j = Σ_i q_ij + b_j."""
+    first, *others = [with_weight(node, x, w) for x, w in parts] or [np.zeros_like(node.value)]
+    z = sum(others, start=first)
+    return z + b if np.any(b) else z

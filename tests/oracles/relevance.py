@@ -106,6 +106,23 @@ RULES: dict[str, Callable[..., list[Any]]] = {
 }
 
 
+# Entry by entry
+
+
+def quotient(g: Array, z: Array, b: Array, eps: float) -> tuple[Array, Array, Array, Array]:
+    """s = g / (z + ε·sign z), 0 where not finite; of each image Σ b·s, Σ ε·sign z·s, and Σ of the g left."""
+    s, sums, b = np.zeros_like(g), np.zeros((3, len(g))), np.broadcast_to(b, g.shape)
+    for at in np.ndindex(g.shape):
+        stabiliser = eps if z[at] >= 0 else -eps
+        denominator = z[at] + stabiliser
+        if denominator == 0 or np.isnan(denominator) or not np.isfinite(g[at]):
+            sums[2, at[0]] += g[at]
+        else:
+            s[at] = g[at] / denominator
+            sums[:2, at[0]] += b[at] * s[at], stabiliser * s[at]
+    return s, *sums
+
+
 # Operations without weights, entry by entry
 
 
