@@ -74,11 +74,11 @@ class Windows(NamedTuple):
 
 
 @njit(cache=True, nogil=True)
-def _run_size(outputs, kernel, stride, dilation):
+def _run_size(outputs, kernel, stride, dilation, most):
     """How many rows of the output make a run, and how wide each is in the strip."""
     planes, down, across = outputs
     wide = across + (kernel[1] - 1) * dilation[1] // stride[1]
-    return min(max(1, STRIP // wide), planes * down), wide
+    return min(max(1, most // wide), planes * down), wide
 
 
 @njit(cache=True, nogil=True)
@@ -118,10 +118,10 @@ def _fill_strip(x, rows, down, wide, shift, stride, padding, outside, strip):
 
 
 @njit(cache=True, nogil=True)
-def _max_pool(x, y, switches, kernel, stride, padding, dilation):
+def _max_pool(x, y, switches, kernel, stride, padding, dilation, most):
     planes, down, across = y.shape
     w = x.shape[2]
-    run, wide = _run_size(y.shape, kernel, stride, dilation)
+    run, wide = _run_size(y.shape, kernel, stride, dilation, most)
     strip = np.full((stride[1], run * wide), -np.inf, x.dtype)
     best, ways = np.empty(run * wide, x.dtype), np.empty(run * wide, np.int32)  # from the window's corner
     lefts = (np.arange(across) * stride[1] - padding[1]).astype(np.int32)
@@ -185,10 +185,10 @@ def _window_area(i, size, kernel, stride, padding, count_padding):
 
 
 @njit(cache=True, nogil=True)
-def _avg_pool(x, y, kernel, stride, padding, count_padding):
+def _avg_pool(x, y, kernel, stride, padding, count_padding, most):
     planes, down, across = y.shape
     h, w = x.shape[1:]
-    run, wide = _run_size(y.shape, kernel, stride, (1, 1))
+    run, wide = _run_size(y.shape, kernel, stride, (1, 1), most)
     strip, sums = np.zeros((stride[1], run * wide), x.dtype), np.empty(run * wide)
     widths, means = np.empty(across), y.reshape(-1)
     for j in range(across):
@@ -213,17 +213,22 @@ def _avg_pool(x, y, kernel, stride, padding, count_padding):
 @njit(cache=True, nogil=True)
 def _avg_pool_vjp(g, gx, kernel, stride, padding, count_padding):
     planes, h, w = gx.shape
+    line = np.empty(w)  # what a row of windows gives to each row of pixels under it
     for p in range(planes):
         for i in range(g.shape[1]):
             top, bottom = _window(i, h, kernel[0], stride[0], padding[0])
             height = _window_area(i, h, kernel[0], stride[0], padding[0], count_padding)
+            line[:] = 0
             for j in range(g.shape[2]):
                 left, right = _window(j, w, kernel[1], stride[1], padding[1])
                 area = height * _window_area(j, w, kernel[1], stride[1], padding[1], count_padding)
                 share = g[p, i, j] / area
-                for row in range(top, bottom):
-                    for column in range(left, right):
-                        gx[p, row, column] += share
+                for column in range(left, right):
+                    line[np.uint64(column)] += share
+            for row in range(top, bottom):
+                pixels = gx[p, row]
+                for column in range(np.uint64(w)):
+                    pixels[column] += line[column]
 
 
 @njit(cache=True, nogil=True)
@@ -282,7 +287,7 @@ def max_pool2d(x: Array, windows: Windows) -> tuple[Array, Switches]:
     """y = the maximum of each window, and its switch; what lies in the padding is never the maximum."""
     y = np.empty(x.shape[:2] + windows.output_size(x.shape[2:]), x.dtype)
     switches = np.empty(y.shape, np.int32)
-    _planewise(_max_pool, [readable(x), y, switches], *windows[:4])
+    _planewise(_max_pool, [readable(x), y, switches], *windows[:4], STRIP)
     return y, switches
 
 
@@ -305,7 +310,7 @@ def max_unpool2d_vjp(g: Array, switches: Switches) -> Array:
 def avg_pool2d(x: Array, windows: Windows, count_include_pad: bool) -> Array:
     """y = the mean of each window, over its pixels or over its pixels and padding."""
     y = np.empty(x.shape[:2] + windows.output_size(x.shape[2:]), x.dtype)
-    _planewise(_avg_pool, [readable(x), y], *windows[:3], count_include_pad)
+    _planewise(_avg_pool, [readable(x), y], *windows[:3], count_include_pad, STRIP)
     return y
 
 
