@@ -31,7 +31,7 @@ Switches = np.ndarray[Any, np.dtype[np.int32]]
 Pair = tuple[int, int]
 
 ENTRIES_A_TASK = 1 << 18  # entries of the larger array
-STRIP = 1 << 10  # outputs of one run: what they need stays in the nearest cache
+STRIP = 1 << 10  # outputs of one run of max pooling: what they need stays in the nearest cache
 
 
 class Windows(NamedTuple):
@@ -53,8 +53,8 @@ class Windows(NamedTuple):
         for axis, count in enumerate(self.output_size(size)):
             stride, padding = self.stride[axis], self.padding[axis]
             starts = range(-padding, count * stride - padding, stride)
-            outside = starts[: -(-padding // stride)]
-            if max(starts[-1], *(start % self.dilation[axis] for start in outside), 0) >= size[axis]:
+            first = [start % self.dilation[axis] for start in starts[: -(-padding // stride)]]  # not outside
+            if max([starts[-1], *first]) >= size[axis]:
                 return False
         return True
 
@@ -67,25 +67,17 @@ class Windows(NamedTuple):
         return count - 1 if (count - 1) * stride >= size + padding else count
 
 
-# A run of rows of the output, counted over all planes, is worked off tap by tap. The pixels under its taps
-# stand in a strip, row behind row, and dealt out by the stride: strip[b, c] is column c·stride + b. So the
+# Max pooling works off a run of rows of the output, counted over all planes, tap by tap. The pixels under its
+# taps stand in a strip, row behind row, and dealt out by the stride: strip[b, c] is column c·stride + b. So the
 # pixels under one tap are contiguous, and the loops over them long however narrow the planes are: LLVM
 # vectorises them, by unsigned indices, which spare numba its test for negative ones.
 
 
 @njit(cache=True, nogil=True)
-def _run_size(outputs, kernel, stride, dilation, most):
-    """How many rows of the output make a run, and how wide each is in the strip."""
-    planes, down, across = outputs
-    wide = across + (kernel[1] - 1) * dilation[1] // stride[1]
-    return min(max(1, most // wide), planes * down), wide
-
-
-@njit(cache=True, nogil=True)
-def _fill_strip(x, rows, down, wide, shift, stride, padding, outside, strip):
-    """strip = the row of x `shift` under the top of each window; what is left and right of it stays."""
+def _fill_strip(x, rows, down, wide, shift, stride, padding, strip):
+    """strip = row i·stride + shift of x for each row i of the output; -inf outside, left and right of it too."""
     h, w = x.shape[1:]
-    pixels, lines = x.reshape(-1), np.empty(rows[1] - rows[0], np.int64)  # where each begins
+    pixels, lines = x.reshape(-1), np.empty(rows[1] - rows[0], np.int64)  # where each row begins, or -1
     for r in range(lines.size):
         p, i = divmod(rows[0] + r, down)
         row = i * stride[0] + shift
@@ -95,10 +87,11 @@ def _fill_strip(x, rows, down, wide, shift, stride, padding, outside, strip):
     start, count = first * step - padding, np.uint64(max(0, end - first))
     heap, other = strip[0], strip[-1]
     for r in range(lines.size):
-        at, seen = np.uint64(r * wide + first), np.uint64(lines[r] + start)
         if lines[r] < 0:
-            strip[:, r * wide : (r + 1) * wide] = outside
-        elif step == 1:
+            strip[:, r * wide : (r + 1) * wide] = -np.inf
+            continue
+        at, seen = np.uint64(r * wide + first), np.uint64(lines[r] + start)
+        if step == 1:
             for c in range(count):
                 heap[at + c] = pixels[seen + c]
         elif step == 2:  # both heaps at once: LLVM loads whole vectors
@@ -121,7 +114,8 @@ def _fill_strip(x, rows, down, wide, shift, stride, padding, outside, strip):
 def _max_pool(x, y, switches, kernel, stride, padding, dilation, most):
     planes, down, across = y.shape
     w = x.shape[2]
-    run, wide = _run_size(y.shape, kernel, stride, dilation, most)
+    wide = across + (kernel[1] - 1) * dilation[1] // stride[1]  # of one row in the strip
+    run = min(max(1, most // wide), planes * down)
     strip = np.full((stride[1], run * wide), -np.inf, x.dtype)
     best, ways = np.empty(run * wide, x.dtype), np.empty(run * wide, np.int32)  # from the window's corner
     lefts = (np.arange(across) * stride[1] - padding[1]).astype(np.int32)
@@ -133,7 +127,7 @@ def _max_pool(x, y, switches, kernel, stride, padding, dilation, most):
         best[:] = -np.inf
         for u in range(kernel[0]):
             shift = u * dilation[0] - padding[0]
-            _fill_strip(x, rows, down, wide, shift, stride, padding[1], -np.inf, strip)
+            _fill_strip(x, rows, down, wide, shift, stride, padding[1], strip)
             for v in range(kernel[1]):
                 c, b = divmod(v * dilation[1], stride[1])
                 line, way = strip[b, c:], np.int32(u * dilation[0] * w + v * dilation[1])
@@ -185,29 +179,25 @@ def _window_area(i, size, kernel, stride, padding, count_padding):
 
 
 @njit(cache=True, nogil=True)
-def _avg_pool(x, y, kernel, stride, padding, count_padding, most):
-    planes, down, across = y.shape
-    h, w = x.shape[1:]
-    run, wide = _run_size(y.shape, kernel, stride, (1, 1), most)
-    strip, sums = np.zeros((stride[1], run * wide), x.dtype), np.empty(run * wide)
-    widths, means = np.empty(across), y.reshape(-1)
-    for j in range(across):
-        widths[j] = _window_area(j, w, kernel[1], stride[1], padding[1], count_padding)
-    for start in range(0, planes * down, run):
-        rows = start, min(start + run, planes * down)
-        count = np.uint64((rows[1] - rows[0]) * wide - (wide - across))
-        sums[:] = 0
-        for u in range(kernel[0]):
-            _fill_strip(x, rows, down, wide, u - padding[0], stride, padding[1], 0.0, strip)
-            for v in range(kernel[1]):
-                line = strip[v % stride[1], v // stride[1] :]
-                for q in range(count):
-                    sums[q] += line[q]
-        for r in range(rows[1] - rows[0]):
-            height = _window_area((start + r) % down, h, kernel[0], stride[0], padding[0], count_padding)
-            at, to = np.uint64(r * wide), np.uint64((start + r) * across)
-            for j in range(np.uint64(across)):
-                means[to + j] = sums[at + j] / (height * widths[j])
+def _avg_pool(x, y, kernel, stride, padding, count_padding):
+    planes, h, w = x.shape
+    line = np.empty(w)  # the sum of the rows of pixels under a row of windows
+    for p in range(planes):
+        for i in range(y.shape[1]):
+            top, bottom = _window(i, h, kernel[0], stride[0], padding[0])
+            height = _window_area(i, h, kernel[0], stride[0], padding[0], count_padding)
+            line[:] = 0
+            for row in range(top, bottom):
+                pixels = x[p, row]
+                for column in range(np.uint64(w)):
+                    line[column] += pixels[column]
+            for j in range(y.shape[2]):
+                left, right = _window(j, w, kernel[1], stride[1], padding[1])
+                area = height * _window_area(j, w, kernel[1], stride[1], padding[1], count_padding)
+                s = 0.0
+                for column in range(left, right):
+                    s += line[np.uint64(column)]
+                y[p, i, j] = s / area
 
 
 @njit(cache=True, nogil=True)
@@ -310,7 +300,7 @@ def max_unpool2d_vjp(g: Array, switches: Switches) -> Array:
 def avg_pool2d(x: Array, windows: Windows, count_include_pad: bool) -> Array:
     """y = the mean of each window, over its pixels or over its pixels and padding."""
     y = np.empty(x.shape[:2] + windows.output_size(x.shape[2:]), x.dtype)
-    _planewise(_avg_pool, [readable(x), y], *windows[:3], count_include_pad, STRIP)
+    _planewise(_avg_pool, [readable(x), y], *windows[:3], count_include_pad)
     return y
 
 
