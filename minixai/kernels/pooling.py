@@ -67,15 +67,15 @@ class Windows(NamedTuple):
         return count - 1 if (count - 1) * stride >= size + padding else count
 
 
-# Max pooling works off a run of rows of the output, counted over all planes, tap by tap. The pixels under its
-# taps stand in a strip, row behind row, and dealt out by the stride: strip[b, c] is column c·stride + b. So the
-# pixels under one tap are contiguous, and the loops over them long however narrow the planes are: LLVM
+# Max pooling works off a run of rows of the output, counted over all planes, tap by tap. The pixels under
+# its taps stand in a strip, row behind row, and dealt out by the stride: strip[b, c] is column c·stride + b.
+# So the pixels under one tap are contiguous, and the loops over them long however narrow the planes are: LLVM
 # vectorises them, by unsigned indices, which spare numba its test for negative ones.
 
 
 @njit(cache=True, nogil=True)
 def _fill_strip(x, rows, down, wide, shift, stride, padding, strip):
-    """strip = row i·stride + shift of x for each row i of the output; -inf outside, left and right of it too."""
+    """strip = row i·stride + shift of x for each row i of the output; -inf outside, left and right too."""
     h, w = x.shape[1:]
     pixels, lines = x.reshape(-1), np.empty(rows[1] - rows[0], np.int64)  # where each row begins, or -1
     for r in range(lines.size):
