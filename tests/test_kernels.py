@@ -62,6 +62,7 @@ def cut_into_small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(convolution, "BLOCK_BYTES", 512)
     monkeypatch.setattr(convolution, "SLICE_ROWS", 8)
     monkeypatch.setattr(pooling, "ENTRIES_A_TASK", 16)
+    monkeypatch.setattr(pooling, "STRIP", 8)
     monkeypatch.setattr(product, "FEW", 0)
     monkeypatch.setattr(product, "LINES_A_TASK", 4)
     monkeypatch.setattr(product, "WORK_A_TASK", 600)
@@ -695,6 +696,29 @@ def test_max_pooling_and_unpooling_equal_the_loops(dtype: Any, case: dict[str, A
     np.testing.assert_array_equal(got_switches, switches)
     assert_close(unpooled, pooling_oracle.max_unpool2d(g, switches, size), dtype)
     assert_close(gathered, pooling_oracle.max_unpool2d_vjp(gx, switches), dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("strip", [1, 100, pooling.STRIP])
+@pytest.mark.parametrize(
+    "windows",
+    [
+        pooling.Windows((3, 3), (2, 2), (1, 1)),
+        pooling.Windows((2, 2), (2, 2), ceil_mode=True),
+        pooling.Windows((3, 2), (1, 1), (0, 1), (1, 3)),
+        pooling.Windows((5, 5), (3, 3), (2, 2), ceil_mode=True),
+    ],
+)
+def test_runs_of_rows_over_many_planes_take_nan_inf_and_ties_as_the_loops(
+    windows: pooling.Windows, strip: int, dtype: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = np.array([-np.inf, 0, 1, np.inf, np.nan], dtype)
+    x = np.random.default_rng(0).choice(values, (2, 2, 9, 41), p=[0.7, 0.1, 0.1, 0.05, 0.05])
+    expected, switches = pooling_oracle.max_pool2d(x, *windows)
+    monkeypatch.setattr(pooling, "STRIP", strip)
+    y, got_switches = pooling.max_pool2d(x, windows)
+    np.testing.assert_array_equal(y, expected)
+    np.testing.assert_array_equal(got_switches, switches)
 
 
 @given(case=poolings(dilated=True, ceil_mode=True), shift=st.integers(0, 2))

@@ -31,6 +31,7 @@ Switches = np.ndarray[Any, np.dtype[np.int32]]
 Pair = tuple[int, int]
 
 ENTRIES_A_TASK = 1 << 18  # entries of the larger array
+STRIP = 1 << 10  # outputs of one run of max pooling: what they need stays in the nearest cache
 
 
 class Windows(NamedTuple):
@@ -50,9 +51,10 @@ class Windows(NamedTuple):
     def all_meet(self, size: tuple[int, ...]) -> bool:
         """Whether there is a pixel in every window; a dilated one may step over a small image."""
         for axis, count in enumerate(self.output_size(size)):
-            first = np.arange(count) * self.stride[axis] - self.padding[axis]
-            places = np.add.outer(first, np.arange(self.kernel[axis]) * self.dilation[axis])
-            if not ((places >= 0) & (places < size[axis])).any(axis=1).all():
+            stride, padding = self.stride[axis], self.padding[axis]
+            starts = range(-padding, count * stride - padding, stride)
+            first = [start % self.dilation[axis] for start in starts[: -(-padding // stride)]]  # not outside
+            if max([starts[-1], *first]) >= size[axis]:
                 return False
         return True
 
@@ -65,50 +67,99 @@ class Windows(NamedTuple):
         return count - 1 if (count - 1) * stride >= size + padding else count
 
 
+# Max pooling works off a run of rows of the output, counted over all planes, tap by tap. The pixels under
+# its taps stand in a strip, row behind row, and dealt out by the stride: strip[b, c] is column c·stride + b.
+# So the pixels under one tap are contiguous, and the loops over them long however narrow the planes are: LLVM
+# vectorises them, by unsigned indices, which spare numba its test for negative ones.
+
+
 @njit(cache=True, nogil=True)
-def _max_pool(x, y, switches, kernel, stride, padding, dilation):
-    planes, h, w = x.shape
-    for p in range(planes):
-        plane = x[p].reshape(-1)
-        for i in range(y.shape[1]):
+def _fill_strip(x, rows, down, wide, shift, stride, padding, strip):
+    """strip = row i·stride + shift of x for each row i of the output; -inf outside, left and right too."""
+    h, w = x.shape[1:]
+    pixels, lines = x.reshape(-1), np.empty(rows[1] - rows[0], np.int64)  # where each row begins, or -1
+    for r in range(lines.size):
+        p, i = divmod(rows[0] + r, down)
+        row = i * stride[0] + shift
+        lines[r] = (p * h + row) * w if 0 <= row < h else -1
+    step = stride[1]
+    first, end = (padding + step - 1) // step, min((w + padding) // step, wide)  # of whole groups of `step`
+    start, count = first * step - padding, np.uint64(max(0, end - first))
+    heap, other = strip[0], strip[-1]
+    for r in range(lines.size):
+        if lines[r] < 0:
+            strip[:, r * wide : (r + 1) * wide] = -np.inf
+            continue
+        at, seen = np.uint64(r * wide + first), np.uint64(lines[r] + start)
+        if step == 1:
+            for c in range(count):
+                heap[at + c] = pixels[seen + c]
+        elif step == 2:  # both heaps at once: LLVM loads whole vectors
+            for c in range(count):
+                q = seen + np.uint64(2) * c
+                heap[at + c], other[at + c] = pixels[q], pixels[q + np.uint64(1)]
+        else:
+            for b in range(step):
+                for c in range(count):
+                    strip[b, at + c] = pixels[seen + np.uint64(step) * c + np.uint64(b)]
+    for q in range(min(w, wide * step - padding)):
+        if not start <= q < end * step - padding:
+            c, b = divmod(q + padding, step)
+            for r in range(lines.size):
+                if lines[r] >= 0:
+                    strip[b, r * wide + c] = pixels[lines[r] + q]
+
+
+@njit(cache=True, nogil=True)
+def _max_pool(x, y, switches, kernel, stride, padding, dilation, most):
+    planes, down, across = y.shape
+    w = x.shape[2]
+    wide = across + (kernel[1] - 1) * dilation[1] // stride[1]  # of one row in the strip
+    run = min(max(1, most // wide), planes * down)
+    strip = np.full((stride[1], run * wide), -np.inf, x.dtype)
+    best, ways = np.empty(run * wide, x.dtype), np.empty(run * wide, np.int32)  # from the window's corner
+    lefts = (np.arange(across) * stride[1] - padding[1]).astype(np.int32)
+    ways_in = ((dilation[1] - 1 - np.minimum(lefts, 0)) // dilation[1] * dilation[1]).astype(np.int32)
+    values, places = y.reshape(-1), switches.reshape(-1)
+    for start in range(0, planes * down, run):
+        rows = start, min(start + run, planes * down)
+        count = np.uint64((rows[1] - rows[0]) * wide - (wide - across))
+        best[:] = -np.inf
+        for u in range(kernel[0]):
+            shift = u * dilation[0] - padding[0]
+            _fill_strip(x, rows, down, wide, shift, stride, padding[1], strip)
+            for v in range(kernel[1]):
+                c, b = divmod(v * dilation[1], stride[1])
+                line, way = strip[b, c:], np.int32(u * dilation[0] * w + v * dilation[1])
+                for q in range(count):
+                    value = line[q]
+                    better = (value > best[q]) | np.isnan(value)
+                    best[q] = value if better else best[q]
+                    ways[q] = way if better else ways[q]
+        i = start % down
+        for r in range(rows[1] - rows[0]):
             top = i * stride[0] - padding[0]
-            bottom = min(top + kernel[0] * dilation[0], h)
-            while top < 0:
-                top += dilation[0]
-            for j in range(y.shape[2]):
-                left = j * stride[1] - padding[1]
-                right = min(left + kernel[1] * dilation[1], w)
-                while left < 0:
-                    left += dilation[1]
-                place = top * w + left
-                best = plane[np.uint64(place)]
-                row = top
-                while row < bottom:  # a range whose step is not known costs a division
-                    at = row * w + left
-                    end = row * w + right
-                    while at < end:
-                        value = plane[np.uint64(at)]
-                        better = (value > best) | np.isnan(value)
-                        best = value if better else best  # no branch: which is larger cannot be foreseen
-                        place = at if better else place
-                        at += dilation[1]
-                    row += dilation[0]
-                y[p, i, j] = best
-                switches[p, i, j] = place
+            way_down = (dilation[0] - 1 - min(top, 0)) // dilation[0] * dilation[0] * w
+            at, to = np.uint64(r * wide), np.uint64((start + r) * across)
+            for j in range(np.uint64(across)):
+                value = best[at + j]
+                way = ways[at + j] if value > -np.inf or np.isnan(value) else way_down + ways_in[j]
+                values[to + j], places[to + j] = value, top * w + lefts[j] + way
+            i = i + 1 if i + 1 < down else 0
 
 
 @njit(cache=True, nogil=True)
 def _unpool(g, switches, gx):
     for p in range(g.shape[0]):
         for i in range(g.shape[1]):
-            gx[p, switches[p, i]] += g[p, i]
+            gx[p, np.uint64(switches[p, i])] += g[p, i]
 
 
 @njit(cache=True, nogil=True)
 def _gather(g, switches, gx):
     for p in range(switches.shape[0]):
         for i in range(switches.shape[1]):
-            gx[p, i] = g[p, switches[p, i]]
+            gx[p, i] = g[p, np.uint64(switches[p, i])]
 
 
 @njit(cache=True, nogil=True)
@@ -130,34 +181,44 @@ def _window_area(i, size, kernel, stride, padding, count_padding):
 @njit(cache=True, nogil=True)
 def _avg_pool(x, y, kernel, stride, padding, count_padding):
     planes, h, w = x.shape
+    line = np.empty(w)  # the sum of the rows of pixels under a row of windows
     for p in range(planes):
         for i in range(y.shape[1]):
             top, bottom = _window(i, h, kernel[0], stride[0], padding[0])
             height = _window_area(i, h, kernel[0], stride[0], padding[0], count_padding)
+            line[:] = 0
+            for row in range(top, bottom):
+                pixels = x[p, row]
+                for column in range(np.uint64(w)):
+                    line[column] += pixels[column]
             for j in range(y.shape[2]):
                 left, right = _window(j, w, kernel[1], stride[1], padding[1])
                 area = height * _window_area(j, w, kernel[1], stride[1], padding[1], count_padding)
                 s = 0.0
-                for row in range(top, bottom):
-                    for column in range(left, right):
-                        s += x[p, row, column]
+                for column in range(left, right):
+                    s += line[np.uint64(column)]
                 y[p, i, j] = s / area
 
 
 @njit(cache=True, nogil=True)
 def _avg_pool_vjp(g, gx, kernel, stride, padding, count_padding):
     planes, h, w = gx.shape
+    line = np.empty(w)  # what a row of windows gives to each row of pixels under it
     for p in range(planes):
         for i in range(g.shape[1]):
             top, bottom = _window(i, h, kernel[0], stride[0], padding[0])
             height = _window_area(i, h, kernel[0], stride[0], padding[0], count_padding)
+            line[:] = 0
             for j in range(g.shape[2]):
                 left, right = _window(j, w, kernel[1], stride[1], padding[1])
                 area = height * _window_area(j, w, kernel[1], stride[1], padding[1], count_padding)
                 share = g[p, i, j] / area
-                for row in range(top, bottom):
-                    for column in range(left, right):
-                        gx[p, row, column] += share
+                for column in range(left, right):
+                    line[np.uint64(column)] += share
+            for row in range(top, bottom):
+                pixels = gx[p, row]
+                for column in range(np.uint64(w)):
+                    pixels[column] += line[column]
 
 
 @njit(cache=True, nogil=True)
@@ -216,7 +277,7 @@ def max_pool2d(x: Array, windows: Windows) -> tuple[Array, Switches]:
     """y = the maximum of each window, and its switch; what lies in the padding is never the maximum."""
     y = np.empty(x.shape[:2] + windows.output_size(x.shape[2:]), x.dtype)
     switches = np.empty(y.shape, np.int32)
-    _planewise(_max_pool, [readable(x), y, switches], *windows[:4])
+    _planewise(_max_pool, [readable(x), y, switches], *windows[:4], STRIP)
     return y, switches
 
 

@@ -78,14 +78,14 @@ def max_pool2d(
     dilation: Pair = (1, 1),
     ceil_mode: bool = False,
 ) -> tuple[Array, Array]:
-    """(y, switches): the largest pixel of each window and its index in the flattened plane."""
+    """(y, switches): the largest pixel of each window, or its last NaN, and its index in the plane."""
     y = empty_output(x, kernel, stride, padding, dilation, ceil_mode)
     switches = np.zeros(y.shape, int)
     for i, c in np.ndindex(x.shape[:2]):
         for at, pixels in places(x.shape[2:], kernel, stride, padding, dilation, ceil_mode):
             best = pixels[0]
             for pixel in pixels:
-                if x[i, c][pixel] > x[i, c][best]:
+                if x[i, c][pixel] > x[i, c][best] or np.isnan(x[i, c][pixel]):
                     best = pixel
             y[i, c][at] = x[i, c][best]
             switches[i, c][at] = best[0] * x.shape[3] + best[1]
