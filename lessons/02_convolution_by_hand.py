@@ -619,10 +619,10 @@ picture
 #   uses each number many times while it is there. The price is space: the columns hold each pixel up to
 #   nine times.
 #
-# So minixai's convolution takes BLAS's idea and leaves the columns out: `minixai/kernels/microkernel.py` says on
-# its first screen how a number is used many times while it is in a register, and `winograd.py` how the
-# multiplications become fewer. With many channels that is the fastest way here. On a small image it is slower than
-# the bare columns: it checks its arguments and writes the tape.
+# So minixai's convolution takes BLAS's idea and leaves the columns out: `minixai/kernels/microkernel.py` says
+# on its first screen how a number is used many times while it is in a register, and `winograd.py` how the
+# multiplications become fewer. With many channels that is the fastest way here. On a small image it is
+# slower than the bare columns: it checks its arguments and writes the tape.
 #
 # ## 2.6 Max pooling and its switches
 #
