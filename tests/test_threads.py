@@ -28,6 +28,10 @@ from tests.kernel_calls import bits, every_kernel
 
 pytestmark = pytest.mark.usefixtures("number_of_threads", "many_cores")
 CORES = threads._cores()
+AT_FIRST = (
+    threads.get_num_threads(),
+    threads._asked_for(),
+)  # before any test, and what it starts, has changed them
 SECONDS = 60  # after which a call counts as hanging
 
 needs_fork = pytest.mark.skipif(
@@ -142,7 +146,8 @@ def test_as_many_threads_work_side_by_side_as_were_asked_for(number: int) -> Non
 
 def test_at_first_there_is_a_thread_for_each_core() -> None:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    assert threads.get_num_threads() == min(CORES, threads._asked_for())
+    found, asked_for = AT_FIRST
+    assert found == min(CORES, asked_for)
     assert 1 <= CORES <= (cores or 1)
 
 
