@@ -28,10 +28,8 @@ from tests.kernel_calls import bits, every_kernel
 
 pytestmark = pytest.mark.usefixtures("number_of_threads", "many_cores")
 CORES = threads._cores()
-AT_FIRST = (
-    threads.get_num_threads(),
-    threads._asked_for(),
-)  # before any test, and what it starts, has changed them
+# Before any test, and what it starts, has changed them.
+AT_FIRST = threads.get_num_threads(), threads._asked_for()
 SECONDS = 60  # after which a call counts as hanging
 
 needs_fork = pytest.mark.skipif(
