@@ -453,6 +453,18 @@ def test_a_child_forked_while_a_thread_is_inside_for_each_can_call_every_kernel(
 
 @needs_fork
 @pytest.mark.usefixtures("two_blas_threads")
+def test_a_child_forked_after_the_last_caller_left_and_before_blas_is_free_frees_it() -> None:
+    caller = object()
+    threads._pool.enter(caller)
+    threads._pool.callers.discard(caller)  # as `leave` does first
+    assert blas_threads() == {1}
+    assert in_forked_child(blas_threads) == {2}
+    threads._pool.leave(caller)
+    assert blas_threads() == {2}
+
+
+@needs_fork
+@pytest.mark.usefixtures("two_blas_threads")
 def test_children_forked_while_threads_call_kernels_can_call_them_too() -> None:
     calls = every_kernel(np.float32, images=4, size=20)
     expected, stop = all_bits(calls), threading.Event()

@@ -154,8 +154,8 @@ def _start_afresh_in_child() -> None:
     """A forked child has none of its parent's threads, and inherits the limit that a caller set to BLAS."""
     global _pool
     inherited, _pool = _pool, _Pool(_pool.team.size)
-    for caller in list(inherited.callers):
-        inherited.leave(caller)
+    inherited.callers.clear()
+    inherited._settle()  # also where the last caller had left, and not yet settled
 
 
 if hasattr(os, "register_at_fork"):
