@@ -122,6 +122,11 @@ def test_the_table_is_that_of_the_code():
     assert table == markdown_table()  # of minixai.methods.catalogue
 
 
+def test_the_table_of_marks_is_that_of_the_bench():
+    table = README.partition("<!-- bench -->\n")[2].partition("\n<!-- /bench -->")[0]
+    assert table == Bench.load(ROOT / "experiments" / "results" / "bench.json").markdown()
+
+
 def test_the_files_to_read_are_as_long_as_it_says():
     table = README.partition("<!-- reading -->\n")[2].partition("\n<!-- /reading -->")[0]
     rows = re.findall(r"^\| \d \| \[`(.*?)`\]\(minixai/\1\) \| (\d+) \|", table, re.MULTILINE)
