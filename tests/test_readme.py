@@ -15,6 +15,7 @@ from PIL import Image
 
 import minixai as mx
 from minixai.cli import main
+from minixai.evaluate import Bench
 from minixai.methods.catalogue import METHODS, markdown_table
 
 ROOT = Path(__file__).resolve().parents[1]
