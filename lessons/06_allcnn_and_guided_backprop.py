@@ -507,7 +507,7 @@ columns = [(net_name, state) for net_name in untrained for state in ("trained", 
 for number, (axes, title) in enumerate(
     zip(
         picture.subplots(1, 2, sharey=True),
-        ("maps of two classes", "a map and its image\n(grey lines: and another image)"),
+        ("maps of two classes", "a map and its image\n(black lines: and another image)"),
         strict=True,
     )
 ):
@@ -517,7 +517,7 @@ for number, (axes, title) in enumerate(
         axes.bar(places, heights, 0.25, color=colour, label=name)
         if number == 1:
             others = [results[(*column, name)][2] for column in columns]
-            axes.hlines(others, places - 0.125, places + 0.125, color=style.FAINT, linewidth=4, zorder=3)
+            axes.hlines(others, places - 0.125, places + 0.125, color=style.INK, linewidth=3)
     axes.axhline(0, color=style.INK, linewidth=1)
     axes.set(title=f"cosine of {title}, median", ylim=(-0.2, 1.05), xticks=range(4))
     axes.set_xticklabels([f"{net_name}\n{state}" for net_name, state in columns])
@@ -526,7 +526,7 @@ picture
 
 # %% [markdown]
 # Read the orange bars. **Guided backprop is almost the same for two classes** and has much of the image in
-# it, and next to nothing of another image (the grey lines). Both are *stronger* without training. The
+# it, and next to nothing of another image (the black lines). Both are *stronger* without training. The
 # gradient is at the other end: nothing of the image, and the classes told apart.
 #
 # DeConvNet in All-CNN looks good on the left, with a low cosine between classes once the network is trained.

@@ -665,8 +665,8 @@ draw_depth(results, [f"conv {k}" for k in range(7, 0, -1)], "max-pooling network
 # %% [markdown]
 # As in LeNet: PatternAttribution goes towards rank 1, the gradient does not. How far depends on the
 # patterns and the images: positive ones are the least settled, as their $w\odot a$ has large entries of
-# both signs. These, which spoiled the maps above, are also what keeps a little of the class. On images of
-# CIFAR-10 more of it is left (`experiments/README.md`, "Sanity checks").
+# both signs. These, which spoiled the maps above, are also what keeps a little of the class. Measured on
+# CIFAR-10, more of it is left (`experiments/README.md`, "Sanity checks").
 #
 # Is the order of the patches any good? As in the paper, each is replaced by its own mean.
 
