@@ -383,6 +383,14 @@ def cosines(a, b):
     return (a * b).sum(axis=1) / (np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1))
 
 
+def with_images(maps):
+    """Cosines of maps of the images: with their own, with others (the mean), with their mean; medians."""
+    others = [np.roll(images, k, axis=0) for k in range(1, len(images))]
+    other = np.mean([cosines(maps, each) for each in others], axis=0)
+    found = (cosines(maps, images), other, cosines(maps, np.mean(others, axis=0)))
+    return [np.median(each) for each in found]
+
+
 def without_switches(rules, kind):
     """A table of rules, and max pooling unpooled to the centre of its windows or at random."""
     return {**rules, mx.ops.max_pool2d: mx.rules.unpooling(kind)}
@@ -392,6 +400,7 @@ tables = {"DeConvNet": mx.rules.deconvnet(), "guided": mx.rules.guided_backprop(
 kinds = {"recorded": "switches", "centre": "centre", "random": "at random"}
 cat = allcnn.classes.index("cat")
 maps = {}
+print(f"{'median cosine with:':>34}  another's map  own image  another  mean image")
 for net_name, net in {"All-CNN": allcnn, "max pooling": twin}.items():
     leaf = mx.Tensor(images)
     _, layers = net.trace(leaf)
@@ -403,9 +412,9 @@ for net_name, net in {"All-CNN": allcnn, "max pooling": twin}.items():
             walked = mx.backward(top, start, without_switches(rules, kind), wrt=[leaf])[leaf]
             maps[net_name, name, kind] = walked
             shown = f"{net_name}, {name}" + (f", {kinds[kind]}" if net is twin else "")
-            other, image = cosines(walked, np.roll(walked, 1, axis=0)), cosines(walked, images)
-            print(f"{shown:>34}: cosine with another image's map {np.median(other):5.2f}, "
-                  f"with the image {np.median(image):5.2f}")  # fmt: skip
+            map_of_other = np.median(cosines(walked, np.roll(walked, 1, axis=0)))
+            own, other, mean = with_images(walked)
+            print(f"{shown:>34} {map_of_other:14.2f} {own:10.2f} {other:8.2f} {mean:11.2f}")
 for net_name, kind in (("All-CNN", "recorded"), ("max pooling", "centre")):
     one, two = maps[net_name, "DeConvNet", kind][:2]
     print(f"DeConvNet, {net_name}, {kind}: the maps of two photos are equal: {np.array_equal(one, two)}")
@@ -423,7 +432,7 @@ picture
 # values go to the centre. Placed at random, the maps differ, but only by chance.
 #
 # **Guided backprop knows it by the gates.** Taking the switches away does not cost it the image: the cosine
-# is no smaller without them.
+# is no smaller without them, and with other images it is next to 0.
 #
 # ## 6.6 Does it know the class?
 #
@@ -479,15 +488,16 @@ picture
 # %%
 pairs = [(i, j) for i in range(10) for j in range(i)]
 results = {}
-print(f"{'':>38}  two classes   with the image")
+print(f"{'median cosine with:':>38}  another class  own image  another  mean image")
 for state, pair in {"trained": {"All-CNN": allcnn, "max pooling": twin}, "untrained": untrained}.items():
     for net_name, net in pair.items():
         for name, rules in rules_of.items():
             each = class_maps(net, images, rules)
             between = np.median([cosines(each[i], each[j]) for i, j in pairs])
-            with_image = np.median([cosines(one, images) for one in each])
-            results[net_name, state, name] = between, with_image
-            print(f"{net_name:>11}, {state:>9}, {name:>15} {between:12.2f} {with_image:16.2f}")
+            own, other, mean = np.median([with_images(one) for one in each], axis=0)
+            results[net_name, state, name] = between, own, other
+            print(f"{net_name:>11}, {state:>9}, {name:>15} {between:14.2f}", end="")
+            print(f"{own:11.2f} {other:8.2f} {mean:11.2f}")
 zeros = [np.mean(net.predict(images) == 0) for net in (allcnn, untrained["All-CNN"])]
 print(f"\nlogits of All-CNN that are exactly 0: trained {zeros[0]:.0%}, untrained {zeros[1]:.0%}")
 
@@ -497,13 +507,17 @@ columns = [(net_name, state) for net_name in untrained for state in ("trained", 
 for number, (axes, title) in enumerate(
     zip(
         picture.subplots(1, 2, sharey=True),
-        ("maps of two classes", "a map and the image"),
+        ("maps of two classes", "a map and its image\n(black lines: and another image)"),
         strict=True,
     )
 ):
     for k, (name, colour) in enumerate(zip(rules_of, colours, strict=True)):
         heights = [results[(*column, name)][number] for column in columns]
-        axes.bar(np.arange(4) + 0.27 * (k - 1), heights, 0.25, color=colour, label=name)
+        places = np.arange(4) + 0.27 * (k - 1)
+        axes.bar(places, heights, 0.25, color=colour, label=name)
+        if number == 1:
+            others = [results[(*column, name)][2] for column in columns]
+            axes.hlines(others, places - 0.125, places + 0.125, color=style.INK, linewidth=3)
     axes.axhline(0, color=style.INK, linewidth=1)
     axes.set(title=f"cosine of {title}, median", ylim=(-0.2, 1.05), xticks=range(4))
     axes.set_xticklabels([f"{net_name}\n{state}" for net_name, state in columns])
@@ -512,8 +526,8 @@ picture
 
 # %% [markdown]
 # Read the orange bars. **Guided backprop is almost the same for two classes** and has much of the image in
-# it. Both are *stronger* without training. The gradient is at the other end: nothing of the image, and the
-# classes told apart.
+# it, and next to nothing of another image (the black lines). Both are *stronger* without training. The
+# gradient is at the other end: nothing of the image, and the classes told apart.
 #
 # DeConvNet in All-CNN looks good on the left, with a low cosine between classes once the network is trained.
 # But we know from 6.5 that its map has nothing to do with the image. Nor is the gradient's low cosine a
@@ -555,21 +569,28 @@ for n in numbers:
         noise = rng.normal(size=y.shape).astype(np.float32)
         for name, rules in rules_of.items():
             walked = mx.backward(y, noise, rules, wrt=[leaf])[leaf]
-            found[name].append(cosines(walked, photos))
+            found[name].append([cosines(walked, x) for x in (photos, np.roll(photos, 1, axis=0))])
             returned[name, n] = walked[0]
     for name, values in found.items():
-        curves[name].append(np.mean(values))
+        curves[name].append(np.mean(values, axis=(0, 2)))  # with its own photo, and with another
 
 picture = Picture(figsize=(14, 5), dpi=66, layout="constrained")
 grid = picture.add_gridspec(2, 4, width_ratios=(2.2, 1, 1, 1))
 axes = picture.add_subplot(grid[:, 0])
 for (name, values), colour in zip(curves.items(), colours, strict=True):
-    axes.semilogx(numbers, values, "o-", color=colour, linewidth=3, label=name)
-    print(f"{name:>15}: cosine {values[0]:5.2f} with {numbers[0]} filters, {values[-1]:5.2f} with 256")
+    own, another = np.transpose(values)
+    axes.semilogx(numbers, own, "o-", color=colour, linewidth=3, label=name)
+    axes.semilogx(numbers, another, ":", color=colour, linewidth=2)
+    print(f"{name:>15}: cosine {own[0]:5.2f} with {numbers[0]} filters, {own[-1]:5.2f} with 256; "
+          f"with another photo {another[0]:5.2f} and {another[-1]:5.2f}")  # fmt: skip
 axes.set_xticks(numbers, [str(n) for n in numbers])
 axes.minorticks_off()
 axes.legend(frameon=False, loc="upper left")
-axes.set(xlabel="random filters", ylim=(-0.2, 1.3), title="cosine of what comes back and the photo, mean")
+axes.set(
+    xlabel="random filters",
+    ylim=(-0.2, 1.3),
+    title="cosine of what comes back and the photo\n(dotted: and another photo)",
+)
 axes.set_yticks([0, 0.5, 1])
 show(picture.add_subplot(grid[0, 1]), photos[0], "photo\n")
 panels = [("guided backprop", 4), ("guided backprop", 32)]
@@ -581,9 +602,9 @@ picture
 
 # %% [markdown]
 # From *noise* guided backprop makes the photo, with filters that know nothing; by the other two rules noise
-# stays noise. A trained network is not a random one, and 6.6 shows that training weakens the effect. But it
-# does not undo it. Nie et al. add that it matters that filters are small: every patch recovers itself, in its
-# place.
+# stays noise. (Photos have something in common, so it is a little like another one, too: the dotted line.)
+# A trained network is not a random one, and 6.6 shows that training weakens the effect. But it does not
+# undo it. Nie et al. add that it matters that filters are small: every patch recovers itself, in its place.
 #
 # ## 6.8 Where it fails
 #

@@ -583,9 +583,11 @@ picture
 # %% [markdown]
 # With z⁺ in every layer the maps of two classes are nearly the same, up to a factor. Why? For a given
 # image, LRP is a product of matrices, layer by layer, and *only the vector at the very top knows the
-# class*. With z⁺ no matrix has a negative entry. A product of such matrices approaches rank 1, as the right
-# panel shows: whatever vector goes in, one and the same map comes out. With both signs it hardly moves.
-# Sixt et al. (2020) found this for nearly all methods that change the backward pass.
+# class*. With z⁺ no matrix has a negative entry. A product of such matrices approaches rank 1 if their
+# columns do not stay orthogonal (as those of the identity) or vanish. The right panel shows it for dense
+# random ones: whatever vector goes in, one and the same map comes out. With both signs it hardly moves. Sixt
+# et al. (2020) found this for nearly all methods that change the backward pass. How fast it goes in a
+# network, whose convolutions are sparse and local, must be measured.
 #
 # One dense layer with ε at the top tells the classes apart again, as it brings both signs in. The price is
 # the wild behaviour of 7.1 in that layer.

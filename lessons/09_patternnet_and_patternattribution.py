@@ -313,16 +313,30 @@ for i, panels in enumerate(picture.subplots(3, 1 + len(explained))):
     panels[0].set(xticks=[], yticks=[], ylabel=f"score {attribution.score[i]:.1f}")
     for axes, (name, e) in zip(panels[1:], explained.items(), strict=True):
         heat(axes, e.map[i, 0], "" if i else name)
-for name, e in explained.items():
+others = [np.roll(some, k, axis=0) for k in range(1, len(some))]
+mean_digit = np.broadcast_to(train.mean(axis=0), some.shape)
+print("median cosine with:       own image  another  mean digit")
+compared = {name: e.map for name, e in explained.items()} | {"the image as its map": some}
+for name, maps in compared.items():
+    other = np.mean([cosines(maps, x) for x in others], axis=0)
+    found = (cosines(maps, some), other, cosines(maps, mean_digit))
+    own, other, mean = np.median(found, axis=1)
     name = name.replace("\n", " ").replace("$", "")
-    print(f"{name:>22}: cosine with the image {np.median(cosines(e.map, some)):5.2f}")
+    print(f"{name:>22} {own:12.2f} {other:8.2f} {mean:11.2f}")
 picture
 
 # %% [markdown]
 # Each map has its own scale, the number below it. The gradient scatters, and $S_w$ is nearly the same: it
 # only rescales the weights. Linear patterns make large smooth patches of both signs. With positive
-# patterns, PatternNet draws a smooth ghost of the digit. PatternAttribution with fitted patterns follows
+# patterns, PatternNet draws a smooth ghost of a digit. PatternAttribution with fitted patterns follows
 # the strokes, and nearly everything in its maps is positive.
+#
+# Read the cosines beside their baselines. All digits have ink in the middle, so two different ones are
+# alike (last line), and any blob in the middle is like both. Every map is more like its own digit than like
+# others. But PatternNet with positive patterns and PatternAttribution with linear ones are hardly more like
+# it than like the *mean* digit, and with $S_w$ PatternAttribution is less like it. With positive patterns
+# it is clearly nearest to its own. The gradient has a small cosine with its digit, and next to none with
+# others.
 #
 # Look at the scales of PatternNet. They grow with every layer, to many times the score: a unit's signal
 # $a_jv_j$ is right for *that unit*, but many units see the same stroke, and each puts it there once more.
@@ -481,8 +495,9 @@ draw_depth(results, ["dense 3", "dense 2", "dense 1", "conv 2", "conv 1"], "LeNe
 
 # %% [markdown]
 # The maps of PatternAttribution for two different classes are almost the same map, up to a factor. Its chain
-# of mostly positive matrices approaches rank 1, whichever of the three patterns it is made of. Sixt et al.
-# (2020) found it, and list PatternAttribution among the methods that converge. PatternNet with positive
+# of mostly positive matrices comes near rank 1, whichever of the three patterns it is made of. No law says
+# that it must: it would not if columns stayed orthogonal or vanished, and how fast it goes is to be measured.
+# Sixt et al. (2020) list PatternAttribution among the methods that converge. PatternNet with positive
 # patterns does so, too. The gradient does not: its $\sigma_2/\sigma_1$ stays where it was. So the strokes of
 # 9.3 show *that there is a digit*, more than why it is a two and not a three.
 #
@@ -648,9 +663,10 @@ results = {
 draw_depth(results, [f"conv {k}" for k in range(7, 0, -1)], "max-pooling network, medians over 9 crops")
 
 # %% [markdown]
-# As in LeNet: PatternAttribution goes towards rank 1 layer by layer, the gradient does not. Positive patterns
-# are the least settled, as their $w\odot a$ has large entries of both signs. These, which spoiled the maps
-# above, are also what keeps a little of the class.
+# As in LeNet: PatternAttribution goes towards rank 1, the gradient does not. How far depends on the
+# patterns and the images: positive ones are the least settled, as their $w\odot a$ has large entries of
+# both signs. These, which spoiled the maps above, are also what keeps a little of the class. Measured on
+# CIFAR-10, more of it is left (`experiments/README.md`, "Sanity checks").
 #
 # Is the order of the patches any good? As in the paper, each is replaced by its own mean.
 
