@@ -373,6 +373,6 @@ def test_the_strongest_cifar_images_of_squeezenet(data_dir):
         assert image[:, *field].any()
         outside = image.copy()
         outside[:, *field] = 0
-        assert not outside.any()
+        assert np.abs(outside).max() <= 1e-6 * np.abs(image).max()  # rounding, in Winograd's tiles
     sides = {rows.stop - rows.start for rows, _ in tops.fields[0]}
     assert max(sides) <= 27  # 7, then a 3×3 pool at stride 2, then two 3×3 convolutions at stride 4
