@@ -1,4 +1,4 @@
-"""Small networks to fit patterns of, data far from zero, and whether two fits are the same."""
+"""Networks and convolutions to fit patterns of, data far from zero, and whether two fits are the same."""
 
 from __future__ import annotations
 
@@ -7,6 +7,15 @@ import numpy as np
 from minixai import nn
 from minixai.signal import Patterns
 from tests.networks import cast
+
+CONVOLUTIONS = {
+    "plain": {},
+    "padding": {"padding": (1, 2)},
+    "stride": {"stride": (2, 3), "padding": (1, 1)},
+    "dilation": {"dilation": (2, 1), "padding": (2, 0)},
+    "groups": {"groups": 2, "padding": (1, 1)},
+    "depthwise": {"groups": 4, "stride": (2, 2)},
+}
 
 
 def network(dtype: type = np.float64, seed: int = 0) -> nn.Module:

@@ -13,20 +13,12 @@ from minixai import nn, ops
 from minixai.signal import Patterns, PatternWarning, fit_patterns, pattern_of
 from minixai.signal.covariance import pseudo_inverse
 from minixai.signal.moments import moments_of
-from tests.fits import assert_same, far_from_zero, network
+from tests.fits import CONVOLUTIONS, assert_same, far_from_zero, network
 from tests.networks import cast
 from tests.oracles import patterns as oracle
 
 RNG = np.random.default_rng
 FEW = {"kinds": ("linear", "joint"), "progress": False}
-CONVOLUTIONS = {
-    "plain": {},
-    "padding": {"padding": (1, 2)},
-    "stride": {"stride": (2, 3), "padding": (1, 1)},
-    "dilation": {"dilation": (2, 1), "padding": (2, 0)},
-    "groups": {"groups": 2, "padding": (1, 1)},
-    "depthwise": {"groups": 4, "stride": (2, 2)},
-}
 
 
 def joint_of(x: np.ndarray, w: np.ndarray, b: np.ndarray | None = None) -> np.ndarray:

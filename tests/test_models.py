@@ -5,6 +5,9 @@ import pytest
 
 import minixai as mx
 from minixai.errors import FileFormatError, ShapeError
+from minixai.kernels import convolution
+from minixai.ops.sizes import pair
+from minixai.tape import tape_of
 
 
 def softmax(y):
@@ -142,3 +145,30 @@ def test_shipped_networks_and_the_authors_weights_are_in_eval_mode(data_dir):
         assert not any(module.training for _, module in model.named_modules())
     x = np.random.default_rng(0).random((1, 3, 227, 227), np.float32)
     np.testing.assert_array_equal(model(x).value, model.predict(x))  # no dropout
+
+
+def test_what_convolutions_lose_to_rounding_on_squeezenets_activations(squeezenet):
+    leaf = mx.Tensor(squeezenet.preprocess(mx.data.photo("chelsea")))
+    nodes = [node for node in tape_of(squeezenet.trace(leaf)[0]).values() if node]
+    most = {"winograd": (2e-6, 6e-6), "pointwise": (3e-6, 3e-6), "direct": (3e-6, 3e-6)}
+    rng, used = np.random.default_rng(0), set()
+    for x, w, b, geometry in ((*n.arrays, _geometry_of(n)) for n in nodes if n.op is mx.ops.conv2d):
+        wide_x, wide_w, wide_b = (array.astype(np.float64) for array in (x, w, b))
+        exact = convolution.conv2d(wide_x, wide_w, wide_b, geometry, "direct")
+        g = rng.standard_normal(exact.shape).astype(np.float32)
+        exact_vjp = convolution.conv2d_vjp_input(g.astype(np.float64), wide_w, x.shape, geometry)
+        for algorithm in convolution.ALGORITHMS:
+            if convolution.serves(algorithm, x.shape, w.shape, x.dtype, geometry):
+                used.add(algorithm)
+                y = convolution.conv2d(x, w, b, geometry, algorithm)
+                gx = convolution.conv2d_vjp_input(g, w, x.shape, geometry, algorithm)
+                assert np.abs(y - exact).max() < most[algorithm][0] * np.abs(exact).max()
+                assert np.abs(gx - exact_vjp).max() < most[algorithm][1] * np.abs(exact_vjp).max()
+    assert used == set(most)
+
+
+def _geometry_of(node):
+    settings = dict(node.params)
+    groups = settings.pop("groups")
+    pairs = {name: pair("conv2d", name, size, least=0) for name, size in settings.items()}
+    return convolution.Geometry(**pairs, groups=groups)

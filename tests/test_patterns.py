@@ -17,19 +17,11 @@ from minixai.errors import FileFormatError, ShapeError
 from minixai.signal import Patterns, fit_patterns, moments, pattern_of, patterns
 from minixai.signal.moments import Moments, moments_of
 from minixai.signal.patterns import KINDS as ALL_KINDS
-from tests.fits import assert_same, far_from_zero, network
+from tests.fits import CONVOLUTIONS, assert_same, far_from_zero, network
 from tests.networks import put
 from tests.oracles import patterns as oracle
 
 KINDS = tuple(kind for kind in ALL_KINDS if kind != "joint")  # see test_joint_patterns.py
-CONVOLUTIONS = {
-    "plain": {},
-    "padding": {"padding": (1, 2)},
-    "stride": {"stride": (2, 3), "padding": (1, 1)},
-    "dilation": {"dilation": (2, 1), "padding": (2, 0)},
-    "groups": {"groups": 2, "padding": (1, 1)},
-    "depthwise": {"groups": 4, "stride": (2, 2)},
-}
 
 
 def rng_of(seed: int) -> np.random.Generator:

@@ -117,8 +117,8 @@ class _Pool:
 
 
 def _keep_freed_memory() -> None:
-    """glibc gives freed blocks back to the system, whose pages must be cleared anew at every step: it took a
-    third of VGG16's time at batch 8. Here it is told to keep them, up to 2 GB, for the next step.
+    """glibc gives freed blocks back to the system, whose pages must be cleared anew at every step.
+    Here it is told to keep them, up to 2 GB, for the next step.
     """
     if sys.platform == "linux":
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc has it, musl has not
