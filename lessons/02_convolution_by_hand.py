@@ -411,7 +411,7 @@ picture
 # The layer returns the kernel turned; the convolution and the VJP return it as it is. Forward, each output
 # reads the window around it. Backward, each output *adds* its cotangent, times the kernel, to the pixels that
 # it has read. So **a network correlates forward and convolves backward**. DeConvNet's "transposed filters"
-# (lesson 5) are this backward step.
+# (lesson 6) are this backward step.
 #
 # ## 2.4 One product of matrices
 #
@@ -742,7 +742,7 @@ picture
 # %% [markdown]
 # Only the maxima reach the output, and each reaches it unchanged. So each cotangent goes back to its switch,
 # and all other inputs get 0: **the VJP of max pooling is unpooling with switches.** The "unpooling" of
-# DeConvNet (lesson 5) is therefore what the gradient does, too.
+# DeConvNet (lesson 6) is therefore what the gradient does, too.
 #
 # What do the switches carry? We take the edges of a photo, pool them by 3×3, and put the maxima back: to
 # their switches, all to the top left of their windows, or to the middle.

@@ -38,7 +38,7 @@ UNREADY = (
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[1]
-LESSON = ROOT / "lessons" / "04_signal_and_distractor.ipynb"
+LESSON = ROOT / "lessons" / "05_signal_and_distractor.ipynb"
 CW3 = ROOT / "lessons" / "coursework" / "release" / "cw3" / "cw3.ipynb"
 PICTURES = ROOT / "out" / "browser"
 SECONDS = 120  # to wait for anything

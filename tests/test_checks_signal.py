@@ -1,4 +1,4 @@
-"""The checks of lesson 8 take right answers, and name the mistakes of wrong ones."""
+"""The checks of lesson 11 take right answers, and name the mistakes of wrong ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The checks of lesson 4 take right answers, and name the mistakes of wrong ones."""
+"""The checks of lesson 5 take right answers, and name the mistakes of wrong ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The checks of lesson 8: the pattern of the active samples, ρ, ρ held out, the patterns of a convolution.
+"""The checks of lesson 11: the pattern of the active samples, ρ, ρ held out, the patterns of a convolution.
 
 Samples are the rows of x (n, d); a filter w (d,) has the output y = x·w.
 """

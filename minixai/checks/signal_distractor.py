@@ -1,4 +1,4 @@
-"""The checks of lesson 4: the exact filter of two directions, the pattern, what L2 leaves behind."""
+"""The checks of lesson 5: the exact filter of two directions, the pattern, what L2 leaves behind."""
 
 from __future__ import annotations
 

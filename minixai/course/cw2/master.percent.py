@@ -220,7 +220,7 @@ cw2.mark_conv2d_vjp_input(conv2d_vjp_input, HIDDEN_SEED)
 # $$(g_w)_{k,c,u,v} = \sum_{n,r,q} g_{n,k,r,q}\; x_{n,\;c,\;rs+ud-p,\;qs+vd-p}.$$
 #
 # This is what training needs. It is also how minixai fits patterns: at the cotangent $y$ it is the sum of
-# $x\,y$ over all patches (lesson 8).
+# $x\,y$ over all patches (lesson 11).
 
 
 # %% nbgrader={"grade": false, "grade_id": "cw2-vjp-weight", "locked": false, "schema_version": 3, "solution": true, "task": false}

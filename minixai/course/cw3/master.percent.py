@@ -17,7 +17,7 @@
 # *rule* decides what goes on. You write these rules, hang them into minixai's walk, and look through them
 # into a trained network. At the end you measure what the pictures know of the class.
 #
-# **You need:** lesson 5 (DeConvNet, switches) and lesson 6 (guided backprop). **Time:** about 100 minutes;
+# **You need:** lesson 6 (DeConvNet, switches) and lesson 7 (guided backprop). **Time:** about 100 minutes;
 # the cells run about 10 seconds. Nothing is fetched: the network comes with minixai, the photos with
 # scikit-image and scikit-learn.
 #
@@ -93,7 +93,7 @@ for name, layer in net.named_modules():
 # `node.arrays[0]` its input $f$. A rule answers with a *tuple*, one cotangent for every input; a ReLU has
 # one.
 #
-# Lesson 6 had three rules of ReLU. They differ in two gates:
+# Lesson 7 had three rules of ReLU. They differ in two gates:
 #
 # $$g_x=g\cdot[f>0\ \text{if forward}]\cdot[g>0\ \text{if backward}]$$
 #

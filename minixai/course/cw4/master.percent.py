@@ -17,7 +17,7 @@
 # each with an account of what it loses; walk a network of your own with them and print a ledger whose rows
 # close to $10^{-9}$; then find out what a closed ledger does *not* prove.
 #
-# **You need:** lesson 7 (the rules, the ledger) and lesson 1 (VJPs, `mx.backward`).
+# **You need:** lesson 8 (the rules, the ledger) and lesson 1 (VJPs, `mx.backward`).
 #
 # **Time:** 60 to 120 minutes. The cells run about 8 seconds, offline, on scikit-learn's digits.
 #

@@ -18,7 +18,7 @@
 # samples that nothing was fitted to; do all of it for the convolutions of a small network that you train on
 # digits.
 #
-# **You need:** lessons 4 and 8; lesson 2 for the patches of a convolution, lesson 1 for the backward pass.
+# **You need:** lessons 5 and 11; lesson 2 for the patches of a convolution, lesson 1 for the backward pass.
 #
 # **Time:** 90 minutes, of which the cells run less than half a minute.
 #
@@ -165,7 +165,7 @@ cw5.mark_merge(merge, HIDDEN_SEED)
 # %% [markdown]
 # ### Exercise 5.3 — $a$, $a_+$ and $a_-$ of many units (15 points)
 #
-# Lesson 8, and the two-component estimator of Kindermans et al. 2017 (arXiv 1705.05598):
+# Lesson 11, and the two-component estimator of Kindermans et al. 2017 (arXiv 1705.05598):
 #
 # $$a_+=\frac{E_+[xy]-E_+[x]\,E[y]}{w^\top E_+[xy]-w^\top E_+[x]\,E[y]},\qquad
 # a_-\text{ the same with }E_-,\qquad a=\frac{\mathrm{cov}[x,y]}{w^\top\mathrm{cov}[x,y]}.$$
@@ -531,7 +531,7 @@ cw5.mark_patches(patches, HIDDEN_SEED)
 # ### Exercise 5.9 — the moments of a convolution, without patches (15 points)
 #
 # The reader of ρ needs the patches. The patterns do not. The backward pass of a convolution with respect to
-# its weight, for a cotangent $g$, is $\sum g\cdot x$ over all patches (lesson 8.5). Choose $g$ twice for
+# its weight, for a cotangent $g$, is $\sum g\cdot x$ over all patches (lesson 11.5). Choose $g$ twice for
 # each regime, and you have $\bar x_\pm$ and $C_\pm$, for any stride, padding and dilation:
 #
 # `weight = mx.Tensor(w)`, `y = mx.ops.conv2d(mx.Tensor(x), weight, mx.Tensor(b), **how)`, and

@@ -17,7 +17,7 @@
 # own, and then do what papers often leave out: measure whether the maps say anything, by degradation and by
 # whether they change with the class. What you find goes into a report, which a person marks.
 #
-# **You need:** lesson 8 (patterns), lesson 9 (the two methods, rank 1, degradation). **Time:** about 120
+# **You need:** lesson 11 (patterns), lesson 12 (the two methods, rank 1, degradation). **Time:** about 120
 # minutes, 45 of them for the report. The cells run about 10 seconds. Nothing is fetched: the digits come with
 # scikit-learn, the photos with scikit-image and scikit-learn, the CIFAR-10 network with minixai.
 #

@@ -83,7 +83,7 @@ test, test_labels = images[1400:], labels[1400:]
 print(f"{last.validation_accuracy:.1%} of {len(test)} digits that were not trained on are right")
 
 # %% [markdown]
-# ## 5.1 Unpooling with switches
+# ## 6.1 Unpooling with switches
 #
 # To see what a unit responds to, set all other activations of its layer to zero and walk back:
 #
@@ -96,7 +96,7 @@ print(f"{last.validation_accuracy:.1%} of {len(test)} digits that were not train
 # Max pooling forgets where in its window the maximum was. DeConvNet remembers: on the way forward each
 # window leaves a **switch**, the index of its maximum in the flattened image, row · width + column.
 #
-# ### Exercise 5.1 — unpool
+# ### Exercise 6.1 — unpool
 # *Difficulty 2/5 · importance 5/5 · at most 10 minutes*
 #
 # Write `unpool(y, switches, size)`: `y` float64 (h', w'), `switches` integers (h', w'), `size` = (h, w);
@@ -170,7 +170,7 @@ picture
 # it is what the gradient does at a max pooling layer. The same holds for convolution, as we will see. So
 # only ReLU is different.
 #
-# ## 5.2 Rectification
+# ## 6.2 Rectification
 #
 # On the way forward a ReLU passes $f$ where $f>0$. The gradient passes the cotangent $g$ through the same
 # gate. DeConvNet instead rectifies what comes back, since a feature map is never negative, and asks nothing
@@ -182,7 +182,7 @@ picture
 # `mx.backward(y, g, rules={mx.ops.relu: rule})` asks `rule` at every ReLU and takes the gradient everywhere
 # else.
 #
-# ### Exercise 5.2 — the rule of DeConvNet
+# ### Exercise 6.2 — the rule of DeConvNet
 # *Difficulty 2/5 · importance 5/5 · at most 10 minutes*
 #
 # Write `relu_rule(g, node)`. `g` is what comes back to the ReLU's output; `node.arrays[0]` is its input,
@@ -215,12 +215,12 @@ def relu_rule(g, node):
 tell(deconvnet.check_relu_rule, relu_rule)
 
 # %% [markdown]
-# ## 5.3 Transposed filters
+# ## 6.3 Transposed filters
 #
 # A convolution is a matrix, $y=Cx$ with $C$ made of the filter's weights. The way back is $C^\top g$: each
 # value of $g$ *stamps* its filter into the image, times that value, and where stamps overlap they add up.
 #
-# ### Exercise 5.3 — stamp
+# ### Exercise 6.3 — stamp
 # *Difficulty 3/5 · importance 4/5 · at most 15 minutes*
 #
 # Write `transposed_conv(g, w, stride)`: `g` float64 (k, h', w'), one plane for each of k filters; `w`
@@ -265,7 +265,7 @@ def transposed_conv(g, w, stride):
 tell(deconvnet.check_transposed_conv, transposed_conv)
 
 # %% [markdown]
-# ## 5.4 One activation, back to the pixels
+# ## 6.4 One activation, back to the pixels
 #
 # **Checkpoint.** The next cell holds the functions of the solutions, so you can go on whatever became of
 # yours.
@@ -356,7 +356,7 @@ picture
 # show one map of eight, in which rectifying removes much; the pixels are made of all eight. The result can
 # be negative, for after the last filter there is no ReLU.
 #
-# ## 5.5 What a feature map looks for: the nine strongest
+# ## 6.5 What a feature map looks for: the nine strongest
 #
 # One activation in one image says little. Zeiler and Fergus look for the nine images in which a feature map
 # is strongest, and project each of these activations on its own. Beside them they show what the unit saw.
@@ -386,7 +386,7 @@ picture
 # The two columns on the right do without the switches. "centre" puts every value in the middle of its
 # window (of a 2×2 window, in the upper left pixel), "random" anywhere in it.
 #
-# ## 5.6 What the switches know
+# ## 6.6 What the switches know
 #
 # The ReLU rule does not look at the image, the filters do not, and the starting value only scales. **So all
 # that the picture knows of the image is in the switches** (and in the choice of the unit). Let us test
@@ -434,7 +434,7 @@ picture
 # %% [markdown]
 # Without switches the same picture comes back from every image, up to its brightness: it depends on the
 # network alone. This is why DeConvNet fails for networks without max pooling, and why guided backprop
-# (lesson 6) brings the forward ReLU's gate back in.
+# (lesson 7) brings the forward ReLU's gate back in.
 #
 # On a photo, through SqueezeNet, the difference is plain. The map is the strongest one behind its fourth
 # fire module.
@@ -479,7 +479,7 @@ picture
 # is positive, so the rectifier lets nothing through. A grey picture would have been easy to take for an
 # answer.
 #
-# ## 5.7 Occlusion: asking the network instead
+# ## 6.7 Occlusion: asking the network instead
 #
 # Is the part that a projection shows the part that counts? There is a test without any walk back: cover it.
 # Zeiler and Fergus slide a grey square over the image and record, for each of its places, the sum of the
@@ -501,7 +501,7 @@ picture
 # Nor is occlusion a neutral judge. A grey square on black is not "nothing": here it *adds* ink where the
 # digit has a gap. What you cover it with is a part of the question.
 #
-# ## 5.8 Where it fails
+# ## 6.8 Where it fails
 #
 # DeConvNet can start at a class, too: at its logit. So ask it for each of the ten classes, right or wrong,
 # and compare with the gradient.
@@ -554,7 +554,7 @@ picture
 # network saw a digit or a dog. Nie et al. (2018) prove it for random networks of great width; in our narrow
 # untrained one the maps hardly show the image, but much is the same for all classes there, too.
 #
-# What is left? Projections of *inner* units, from many images, beside the patches, as in 5.5: there the
+# What is left? Projections of *inner* units, from many images, beside the patches, as in 6.5: there the
 # unit is chosen by the image, and the comparison is between images.
 #
 # **Open question.** Rectification makes the pictures clean. Without it (the gradient) they are noisy, but

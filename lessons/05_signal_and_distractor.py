@@ -64,7 +64,7 @@ def show(axes, x, y, limit=3.5, title="", **arrows):
 
 
 # %% [markdown]
-# ## 4.1 A signal, a distractor, a filter
+# ## 5.1 A signal, a distractor, a filter
 #
 # Someone measures two numbers, $x = (x_1, x_2)$. What we want to know is $y$. Something that we do not care
 # about, $\epsilon$, is in the measurement too:
@@ -105,7 +105,7 @@ picture
 #
 # $$w^\top a_s = 1\ \text{ (read the signal)},\qquad w^\top a_d = 0\ \text{ (cancel the distractor)}.$$
 #
-# ### Exercise 4.1 — the filter from its two conditions
+# ### Exercise 5.1 — the filter from its two conditions
 # *Difficulty 1/5 · importance 5/5 · at most 5 minutes*
 #
 # Write `filter_of(a_s, a_d)`. It takes two float64 arrays of shape (2,) and returns $w$, float64 of shape
@@ -137,7 +137,7 @@ def filter_of(a_s, a_d):
 tell(checks.check_filter_of, filter_of)
 
 # %% [markdown]
-# ## 4.2 The distractor turns
+# ## 5.2 The distractor turns
 #
 # > **Predict 2.** We keep the signal where it is and turn the distractor from 30° to 60°, 90° and 135°.
 # > What will $w$ do? At which of the four is $w$ along the signal?
@@ -163,7 +163,7 @@ picture
 # | **signal** | what in the input made the output what it is? | $a_s\,y$ |
 # | **attribution** | how much does each input, through its signal, add to the output? | $w\odot a_s\,y$ |
 #
-# For the point of 4.1, $x=(\tfrac32,1)$ with $y=\tfrac12$:
+# For the point of 5.1, $x=(\tfrac32,1)$ with $y=\tfrac12$:
 
 # %%
 x_one, y_one, w_one = np.array([1.5, 1.0]), 0.5, np.array([1.0, -1.0])
@@ -178,7 +178,7 @@ print("input×gradient   w ⊙ x    ", w_one * x_one, " sum", (w_one * x_one).su
 # and $-1$, since it takes the distractor for a part of the input that counts. The attribution gives all to
 # $x_1$.
 #
-# ## 4.3 Estimating the signal
+# ## 5.3 Estimating the signal
 #
 # For a real network nobody tells us $a_s$. A **signal estimator** $S$ splits $x$ into $S(x)$ and a
 # distractor from the filter and data alone. Three of them:
@@ -194,7 +194,7 @@ print("input×gradient   w ⊙ x    ", w_one * x_one, " sum", (w_one * x_one).su
 # Where does $a$ come from? Write $x=a\,y+d$ and ask that the distractor $d$ has nothing more to do with the
 # output: $\mathrm{cov}[d,y]=\mathrm{cov}[x,y]-a\,\mathrm{var}[y]=0$.
 #
-# ### Exercise 4.2 — the pattern
+# ### Exercise 5.2 — the pattern
 # *Difficulty 2/5 · importance 5/5 · at most 10 minutes*
 #
 # Write `pattern(x, y)`: `x` float64 (n, d), `y` float64 (n,), the result float64 (d,). Worked example with
@@ -270,7 +270,7 @@ for mu in (-2.0, 0.0, 0.7, 2.0):
 # Chance: in 2 000 points $\epsilon$ and $y$ are never quite uncorrelated, and the pattern takes the rest of
 # their covariance for signal. On average it is $(1,0)$, and the mean of the distractor does not matter.
 #
-# ## 4.4 Noise, and L2
+# ## 5.4 Noise, and L2
 #
 # So far everything in $x$ was signal or distractor. Now every coordinate gets noise of its own, with
 # standard deviation $\sigma$: it has no direction, so no filter can cancel it.
@@ -336,7 +336,7 @@ picture
 # distractor. Both filters let some of the distractor through. Why does the pattern show it in one case
 # only?
 #
-# ### Exercise 4.3 — what L2 leaves behind
+# ### Exercise 5.3 — what L2 leaves behind
 # *Difficulty 3/5 · importance 4/5 · at most 15 minutes*
 #
 # Split the covariance of the output $\hat y$:
@@ -385,7 +385,7 @@ tell(checks.check_left_behind, left_behind)
 # changes together with it includes that. Fitted to the labels $y$ instead of the output, the pattern would
 # be $a_s$ again, and say nothing of the filter.
 #
-# ## 4.5 Play
+# ## 5.5 Play
 #
 # The whole lesson in one picture, with $w$ and $a$, what each estimator calls signal, and both sweeps.
 #
@@ -400,7 +400,7 @@ demo.picture(demo.Params(angle=60, noise=0.3), dpi=75)
 demo.notebook()
 
 # %% [markdown]
-# ## 4.6 Where it fails
+# ## 5.6 Where it fails
 #
 # **The distractor along the signal.** At 0° no filter can tell the two apart, and no estimator says so:
 # each is perfectly aligned and calls everything signal.
@@ -419,7 +419,7 @@ print(f"w {scene.angle_w:.0f}°, a {scene.angle_a:.0f}° off, yet S_a has an err
 # **One line.** $S_a$ knows one direction per filter. A neuron with a ReLU does one thing when it is active
 # and another when it is not.
 #
-# **Open question.** In a deep network only the filter's own outputs exist, no labels. Exercise 4.3 showed
+# **Open question.** In a deep network only the filter's own outputs exist, no labels. Exercise 5.3 showed
 # that the pattern of a shrunk filter's output leans to the distractor. Nearly all networks are trained with
 # weight decay. How would you find out, without knowing $a_s$, how far their patterns lean?
 #

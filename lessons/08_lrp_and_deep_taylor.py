@@ -24,7 +24,7 @@
 # Taylor is LRP with certain rules; that a sum which is right says little about a map; why all-positive
 # rules forget which class they explain.
 #
-# **You need:** lesson 4 (what *attribution* means), matrix products, the idea of walking a network back.
+# **You need:** lesson 5 (what *attribution* means), matrix products, the idea of walking a network back.
 #
 # **Time:** 75 minutes, of which the cells run about 15 seconds. Everything runs offline, on scikit-learn's
 # digits (1 797 images of 8×8, a copy of a UCI test set, not MNIST). One cell shows a photo through
@@ -75,7 +75,7 @@ test, test_labels = images[1400:], labels[1400:]
 print(f"{last.validation_accuracy:.1%} of {len(test)} digits that were not trained on are right")
 
 # %% [markdown]
-# ## 7.1 One neuron
+# ## 8.1 One neuron
 #
 # A neuron computes $z_j=\sum_i x_i w_{ij}+b_j$, and relevance $R_j$ arrives at it. Each input shall get its
 # share,
@@ -128,7 +128,7 @@ picture
 # weighs the positive claims more. z⁺ hears nobody else. αβ shares out more than there is and takes the rest
 # back.
 #
-# ### Exercise 7.1 — the ε rule of a dense layer
+# ### Exercise 8.1 — the ε rule of a dense layer
 # *Difficulty 2/5 · importance 5/5 · at most 10 minutes*
 #
 # Write `epsilon_rule(x, w, b, r, epsilon)`: float64 `x` (d,), `w` (k, d), `b` (k,), the relevance `r` (k,)
@@ -172,15 +172,15 @@ def epsilon_rule(x, w, b, r, epsilon):
 tell(relevance.check_epsilon_rule, epsilon_rule)
 
 # %% [markdown]
-# ## 7.2 The ledger
+# ## 8.2 The ledger
 #
 # The bias and $\varepsilon$ stand below the line, so they get a share as well. How much? Put $b_j$ in the
 # place of $q_{ij}$.
 #
-# ### Exercise 7.2 — what leaks, by formula
+# ### Exercise 8.2 — what leaks, by formula
 # *Difficulty 2/5 · importance 5/5 · at most 10 minutes*
 #
-# Write `leaks(x, w, b, r, epsilon)`, with the arguments of 7.1. It returns two numbers: the relevance that
+# Write `leaks(x, w, b, r, epsilon)`, with the arguments of 8.1. It returns two numbers: the relevance that
 # goes to the bias, summed over the units, and the relevance that goes to $\varepsilon$. Do *not* call
 # `epsilon_rule`. Worked example: `x`, `w`, `b` as above, `r = [5, -2]`, $\varepsilon=1$: the denominators
 # are $4+1$ and $-1-1$, so $R_j/(\dots)=(1,1)$, the bias gets $1\cdot1+0\cdot1=1$, and $\varepsilon$ gets
@@ -269,15 +269,15 @@ print(f"gap of the whole walk: {e.ledger.gap[0]:.1e}")
 # program, however wrong. A leak by formula closes them only if rule and formula are both right. The gap
 # that the ledger prints is a test: what the formulas do not explain. Here it is rounding.
 #
-# ## 7.3 Only what speaks for it: z⁺
+# ## 8.3 Only what speaks for it: z⁺
 #
 # The z rule explodes because claims of both signs cancel. So let only those be heard that pushed the neuron
 # up: $q_{ij}=(x_iw_{ij})^+$, and of the bias its positive part. Then all shares lie between 0 and 1.
 #
-# ### Exercise 7.3 — the z⁺ rule
+# ### Exercise 8.3 — the z⁺ rule
 # *Difficulty 3/5 · importance 4/5 · at most 15 minutes*
 #
-# Write `z_plus_rule(x, w, b, r)`, shapes as in 7.1, for inputs of *either sign*. A unit without any
+# Write `z_plus_rule(x, w, b, r)`, shapes as in 8.1, for inputs of *either sign*. A unit without any
 # positive claim passes nothing on. Worked example: `x = [1, 2]`, `w = [[1, 1], [1, -1]]`, `b = [1, -5]`,
 # `r = [4, 3]`. The first unit has claims $(1,2)$ and $b^+=1$: it gives $(1,2)$, and 1 to the bias. The
 # second has $(1,0)$ and $b^+=0$: it gives $(3,0)$. The sum is $(4,2)$.
@@ -317,7 +317,7 @@ def z_plus_rule(x, w, b, r):
 tell(relevance.check_z_plus_rule, z_plus_rule)
 
 # %% [markdown]
-# ## 7.4 Deep Taylor: where such rules come from
+# ## 8.4 Deep Taylor: where such rules come from
 #
 # z⁺ looks like an ad-hoc repair. Montavon et al. derive it. Take the relevance of a neuron as a function of
 # its inputs, $R_j(x)=c\cdot\max(0,\,w^\top x+b)$, and find a point $\tilde x$ nearby where it is just zero,
@@ -343,7 +343,7 @@ tell(relevance.check_z_plus_rule, z_plus_rule)
 # only help. The bias does not: **deep Taylor needs $b\le0$**. With a positive bias the root
 # can lie outside, and minixai then books a share $b^+$ as a leak.
 #
-# ### Exercise 7.4 — the box rule $z^B$, for pixels
+# ### Exercise 8.4 — the box rule $z^B$, for pixels
 # *Difficulty 2/5 · importance 3/5 · at most 10 minutes*
 #
 # Write `box_rule(x, w, r, low, high)`: `x` (d,), `w` (k, d), `r` (k,), two numbers. There is no bias in the
@@ -387,7 +387,7 @@ print("deep Taylor is LRP with this table:",
 print(f"smallest value of its maps: {deep_taylor.map.min():.1e}")
 
 # %% [markdown]
-# ## 7.5 Composites
+# ## 8.5 Composites
 #
 # A rule can be chosen layer by layer. The usual advice: ε where the network is nearly linear and the
 # classes are told apart (the dense layers), z⁺, γ or αβ in the convolutions, which have too many cancelling
@@ -471,7 +471,7 @@ else:
 picture
 
 # %% [markdown]
-# ## 7.6 What is conserved, and what that proves
+# ## 8.6 What is conserved, and what that proves
 #
 # > **Predict 4.** Which tables bring 100 % of the score to the pixels? What if no bias is positive?
 
@@ -514,7 +514,7 @@ print(f"\nthe score spread evenly over all pixels: {arrives:.1%} arrives")
 # looking at the image. It conserves perfectly. **Conservation is bookkeeping: it says that nothing was
 # lost, not that it went to the right place.**
 #
-# ## 7.7 Where it fails
+# ## 8.7 Where it fails
 #
 # **The map depends on the rules.** How alike are the maps of two tables, for the same image and class? The
 # cell shows their cosine: 1 is the same map up to a factor, 0 nothing in common.
@@ -590,17 +590,17 @@ picture
 # network, whose convolutions are sparse and local, must be measured.
 #
 # One dense layer with ε at the top tells the classes apart again, as it brings both signs in. The price is
-# the wild behaviour of 7.1 in that layer.
+# the wild behaviour of 8.1 in that layer.
 #
-# On the photo of 7.5 it is the same: two classes as different as a cat and a dog have the most similar maps
+# On the photo of 8.5 it is the same: two classes as different as a cat and a dog have the most similar maps
 # under z⁺, and the least similar ones under ε.
 #
 # **What else it cannot say.** LRP shares out the score that there is. It does not say what would happen if
 # a pixel changed (that is *function*), and a pixel with a large share is not therefore a pixel that carries
-# signal: the z rule gives $x_iw_i$ to a distractor as well (lesson 4).
+# signal: the z rule gives $x_iw_i$ to a distractor as well (lesson 5).
 #
 # **Open question.** All eight tables close their books, and their maps differ. Which measurement would make
-# you prefer one, without a look at the maps? Lesson 9 tries one, degradation. What could it miss?
+# you prefer one, without a look at the maps? Lesson 12 tries one, degradation. What could it miss?
 #
 # ## References
 # - S. Bach, A. Binder, G. Montavon, F. Klauschen, K.-R. Müller, W. Samek: *On pixel-wise explanations for

@@ -24,7 +24,7 @@
 # **You will learn:** that max pooling is one end of a family; what a rule needs to bring the image back; why
 # the most beautiful maps say least about the class.
 #
-# **You need:** lesson 5 (DeConvNet, switches, tables of rules).
+# **You need:** lesson 6 (DeConvNet, switches, tables of rules).
 #
 # **Time:** 75 minutes, of which the cells run about 20 seconds. Everything runs offline: the two networks
 # come with minixai, the photos with scikit-image and scikit-learn. The networks were trained on CIFAR-10
@@ -65,7 +65,7 @@ for title, net in {"All-CNN-C": allcnn, "max pooling": twin}.items():
     print("    " + ", ".join(f"{name} → {net.classes[k]}" for name, k in zip(names, best, strict=True)))
 
 # %% [markdown]
-# ## 6.1 A family of poolings
+# ## 7.1 A family of poolings
 #
 # A pooling layer takes a window of each feature map and returns one number. Springenberg et al. begin with
 # a whole family of such numbers, the $p$-norms of the window (their equation 1):
@@ -74,7 +74,7 @@ for title, net in {"All-CNN-C": allcnn, "max pooling": twin}.items():
 #
 # with stride $r$, for each map $u$ on its own.
 #
-# ### Exercise 6.1 — p-norm pooling
+# ### Exercise 7.1 — p-norm pooling
 # *Difficulty 2/5 · importance 3/5 · at most 10 minutes*
 #
 # Write `p_norm_pool(f, size, stride, p)`: `f` float64 (c, h, w), windows of `size` × `size` without padding,
@@ -154,7 +154,7 @@ picture
 # What about the way back? The derivative is $\partial s/\partial f=\mathrm{sign}f\,(\lvert f\rvert/s)^{p-1}$:
 # every pixel of the window gets a share, and the largest gets the largest. These are soft switches.
 #
-# ## 6.2 Convolution in place of pooling
+# ## 7.2 Convolution in place of pooling
 #
 # Look at the formula again. Without the root and the power it is a convolution of stride $r$ whose weights
 # are fixed: 1 for the window's own map and 0 for all others. Why not learn them? Then pooling becomes a
@@ -164,7 +164,7 @@ picture
 #
 # That is All-CNN. What it costs is weights.
 #
-# ### Exercise 6.2 — what it costs
+# ### Exercise 7.2 — what it costs
 # *Difficulty 1/5 · importance 3/5 · at most 5 minutes*
 #
 # Write `added_parameters(maps, size)`: a network has `len(maps)` pooling layers, the k-th on `maps[k]`
@@ -244,7 +244,7 @@ for title, net in {"All-CNN-C": allcnn, "max pooling": twin}.items():
 # For us what matters is what went with it. **A convolution of stride 2 has no switches.** On the way
 # forward it chooses nothing, and on the way back it stamps its filters, the same for every image.
 #
-# ## 6.3 Three rules for ReLU
+# ## 7.3 Three rules for ReLU
 #
 # Let $f$ be the input of a ReLU and $R$ what comes back to its output. All three rules pass on $R$ through
 # a gate and differ in what opens the gate:
@@ -257,7 +257,7 @@ for title, net in {"All-CNN-C": allcnn, "max pooling": twin}.items():
 #
 # The thought behind the third: follow the units that were active *and* that raise the unit above.
 #
-# ### Exercise 6.3 — the three rules
+# ### Exercise 7.3 — the three rules
 # *Difficulty 2/5 · importance 5/5 · at most 10 minutes*
 #
 # Write `relu_rules(f, r)`: `f` and `r` float64 of one shape. Return a tuple of three arrays of this shape:
@@ -288,7 +288,7 @@ def relu_rules(f, r):
 tell(guided.check_relu_rules, relu_rules)
 
 # %% [markdown]
-# ## 6.4 Side by side
+# ## 7.4 Side by side
 #
 # **Checkpoint.** The function of the solution is in the next cell; put into a table, it gives what minixai's
 # methods give.
@@ -362,11 +362,11 @@ picture
 
 # %% [markdown]
 # Each map has its own scale, and all are shown like signals to compare them, though the gradient is a
-# *function* (lesson 4). The gradient is noise to the eye. DeConvNet shows outlines in the twin, and in
+# *function* (lesson 5). The gradient is noise to the eye. DeConvNet shows outlines in the twin, and in
 # All-CNN a pattern without any photo. Guided backprop shows the photo in both. This is the paper's
 # observation: DeConvNet needs the switches, guided backprop does not.
 #
-# ## 6.5 Switches or gates
+# ## 7.5 Switches or gates
 #
 # What does each map know of the image? We can be exact. A map can learn of the image at three places: in the
 # ReLU's gates ($f>0$), in the switches, and in the choice of the start, which is fixed here. The filters are
@@ -434,7 +434,7 @@ picture
 # **Guided backprop knows it by the gates.** Taking the switches away does not cost it the image: the cosine
 # is no smaller without them, and with other images it is next to 0.
 #
-# ## 6.6 Does it know the class?
+# ## 7.6 Does it know the class?
 #
 # So guided backprop's map is of *this image*. Is it of *this class*? Ask for all ten. And ask a network that
 # never saw a cat: the same architecture, with the random weights that training starts from.
@@ -530,13 +530,13 @@ picture
 # gradient is at the other end: nothing of the image, and the classes told apart.
 #
 # DeConvNet in All-CNN looks good on the left, with a low cosine between classes once the network is trained.
-# But we know from 6.5 that its map has nothing to do with the image. Nor is the gradient's low cosine a
+# But we know from 7.5 that its map has nothing to do with the image. Nor is the gradient's low cosine a
 # proof: noise would have it, too. **No single number certifies a map.**
 #
-# The last line is the trap of 6.4: from logits that are exactly 0, guided backprop and the gradient return a
+# The last line is the trap of 7.4: from logits that are exactly 0, guided backprop and the gradient return a
 # grey picture.
 #
-# ## 6.7 Why: random filters give the image back
+# ## 7.7 Why: random filters give the image back
 #
 # Nie et al. (2018) prove it for random weights. The smallest case is one layer. Let $w_1,\dots,w_n$ be
 # random filters, $x$ the input (or a patch of it), and $R_k$ what comes back to the ReLU of filter $k$:
@@ -603,10 +603,10 @@ picture
 # %% [markdown]
 # From *noise* guided backprop makes the photo, with filters that know nothing; by the other two rules noise
 # stays noise. (Photos have something in common, so it is a little like another one, too: the dotted line.)
-# A trained network is not a random one, and 6.6 shows that training weakens the effect. But it does not
+# A trained network is not a random one, and 7.6 shows that training weakens the effect. But it does not
 # undo it. Nie et al. add that it matters that filters are small: every patch recovers itself, in its place.
 #
-# ## 6.8 Where it fails
+# ## 7.8 Where it fails
 #
 # **A sharp map is no evidence.** Its sharpness comes from the image, through the gates, and would be there
 # in a network with random weights. "The network looks at the cat's eyes", read from such a map, may be said
@@ -614,16 +614,16 @@ picture
 # class, take the weights away (Adebayo et al. 2018).
 #
 # **Dropping what speaks against.** The condition $R>0$ is one-sided: what *lowers* the class never shows up,
-# though it may be just what sets it apart from another. In 6.6 the gradient and guided backprop differ in
+# though it may be just what sets it apart from another. In 7.6 the gradient and guided backprop differ in
 # this condition alone: compare their cosines of two classes.
 #
-# **What is left?** As in lesson 5: inner units. The original paper uses guided backprop there, to show *what
+# **What is left?** As in lesson 6: inner units. The original paper uses guided backprop there, to show *what
 # in a patch* a unit of a middle layer was active for, in many images side by side. The choice of the unit
 # then carries the information, not the class.
 #
 # **Open question.** The gradient tells the classes apart and shows nothing to the eye, guided backprop is
 # the other way round. Is there a backward rule that does both, or does what we like to see exclude what we
-# want to know? Lessons 7 and 9 try others: ask their maps for two classes.
+# want to know? Lessons 8 and 12 try others: ask their maps for two classes.
 #
 # ## References
 # - J. T. Springenberg, A. Dosovitskiy, T. Brox, M. Riedmiller: *Striving for simplicity: the all

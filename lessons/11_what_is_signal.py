@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 8 · What is signal? Estimators and the quality criterion ρ
 #
-# Lesson 4 split the input of a linear filter into signal and distractor. There we knew the true signal. In
+# Lesson 5 split the input of a linear filter into signal and distractor. There we knew the true signal. In
 # a network nobody knows it. So how can we say that one estimator of the signal is better than another? The
 # paper of PatternNet proposes a number for that, ρ. This lesson computes it, and then asks what it measures.
 #
@@ -23,7 +23,7 @@
 # **You will learn:** why ρ of $S_a$ and $S_{a\pm}$ is 1 on the data that they were fitted to; what changes on
 # other images; when $S_{a\pm}$ is wrong and ρ does not see it; what else ρ cannot see.
 #
-# **You need:** lesson 4; lessons 1 and 2 for the backward pass of a convolution; least squares.
+# **You need:** lesson 5; lessons 1 and 2 for the backward pass of a convolution; least squares.
 #
 # **Time:** 75 minutes, of which the cells run about 15 seconds. Everything runs offline, on points that we
 # draw and on scikit-learn's digits (1 797 images of 8×8, a copy of a UCI test set, not MNIST). Code
@@ -54,7 +54,7 @@ ESTIMATORS = {  # as minixai calls them: name, colour, marker
 }
 
 # %% [markdown]
-# ## 8.1 Five answers
+# ## 11.1 Five answers
 #
 # A filter has the output $y=w^\top x$. (A bias is left out. It only moves $y$, and all that follows is about
 # what *varies* together.) A signal estimator splits $x=S(x)+\hat d$ into what $y$ speaks of and the rest.
@@ -78,7 +78,7 @@ ESTIMATORS = {  # as minixai calls them: name, colour, marker
 #
 # $$a_+=\frac{E_+[xy]-E_+[x]\,E[y]}{w^\top\left(E_+[xy]-E_+[x]\,E[y]\right)},\qquad w^\top a_+=1 .$$
 #
-# ### Exercise 8.1 — the pattern of the active samples
+# ### Exercise 11.1 — the pattern of the active samples
 # *Difficulty 2/5 · importance 5/5 · at most 10 minutes*
 #
 # Write `positive_pattern(x, y, w)`: float64 `x` (n, d), `y` (n,), `w` (d,); the result float64 (d,). Worked
@@ -113,7 +113,7 @@ def positive_pattern(x, y, w):
 tell(checks.check_positive_pattern, positive_pattern)
 
 # %% [markdown]
-# ## 8.2 A criterion: what can still be read from the rest?
+# ## 11.2 A criterion: what can still be read from the rest?
 #
 # If $S$ is good, then all that has to do with $y$ is in $S(x)$. From the rest $\hat d=x-S(x)$ nothing of $y$
 # can be read any more. So let somebody try, with the best linear reader $v$:
@@ -123,7 +123,7 @@ tell(checks.check_positive_pattern, positive_pattern)
 # $\rho=1$: nothing is left. $\rho=0$: all of $y$ is still there. The best $v$ is no search: it is least
 # squares of $y$ from $\hat d$, with $\hat d$ and $y$ centred.
 #
-# ### Exercise 8.2 — ρ by hand
+# ### Exercise 11.2 — ρ by hand
 # *Difficulty 2/5 · importance 5/5 · at most 10 minutes*
 #
 # Write `rho(d, y)`: `d` float64 (n, k), the rests; `y` float64 (n,); the result a number. Worked example with
@@ -158,7 +158,7 @@ tell(checks.check_rho, rho)
 # **Checkpoint.** From here on we use minixai's estimators and `reference_rho`, so you can go on whatever
 # became of your functions.
 #
-# Back to the toy model of lesson 4: $x=a_s\,y+a_d\,\epsilon$ with $a_s=(1,0)$, $a_d=(1,1)$, $y\sim U(-1,1)$,
+# Back to the toy model of lesson 5: $x=a_s\,y+a_d\,\epsilon$ with $a_s=(1,0)$, $a_d=(1,1)$, $y\sim U(-1,1)$,
 # $\epsilon\sim N(\mu,1)$ and the filter $w=(1,-1)$. First $\mu=0$.
 #
 # > **Predict 1.** Which estimators get $\rho=1$? And $S_x$, for which all is signal: what is its ρ?
@@ -213,7 +213,7 @@ picture
 # the same. Then $v^\top\mathrm{cov}[\hat d,y]=0$ for every $v$. **On the samples that they were fitted to, ρ
 # of $S_a$ and $S_{a\pm}$ is 1 for any data and any filter, whether the signal is right or wrong.**
 #
-# ## 8.3 Wrong, and ρ = 1
+# ## 11.3 Wrong, and ρ = 1
 #
 # So let us look for a case in which one of them is wrong. We give the distractor a mean, $\mu=0.7$.
 #
@@ -264,7 +264,7 @@ picture
 
 # %% [markdown]
 # $S_a$ finds the signal. $S_{a\pm}$ does not: it has taken the mean of the distractor for signal. Put
-# $x=a_s y+a_d\epsilon$ into the formula of 8.1, with $E[y]=0$:
+# $x=a_s y+a_d\epsilon$ into the formula of 11.1, with $E[y]=0$:
 #
 # $$a_+=a_s+\mu\,a_d\,\frac{E_+[y]-E[y]}{E_+[y^2]-E_+[y]\,E[y]}=a_s+\mu\,a_d\,\frac{1/2}{1/3}
 # =a_s+1.5\,\mu\,a_d,\qquad a_-=a_s-1.5\,\mu\,a_d .$$
@@ -278,19 +278,19 @@ picture
 # *centred*. The paper and both reference codes take the mean over all samples; in minixai the other is an
 # option.
 #
-# ## 8.4 Other samples
+# ## 11.4 Other samples
 #
 # On its own samples ρ is 1 by construction. On *other* samples it need not be. The paper takes three parts:
 # patterns from the first, $v$ from the second, ρ from the third.
 #
-# ### Exercise 8.3 — ρ held out
+# ### Exercise 11.3 — ρ held out
 # *Difficulty 3/5 · importance 5/5 · at most 15 minutes*
 #
 # Write `held_out_rho(w, x_a, x_v, x_test)` for $S_a$: `w` float64 (d,), three float64 arrays of samples (n,
 # d), the outputs are `x @ w`; the result a number. Worked example, `w = [1, -1]`:
 # `x_a = [[2, 1], [0, -1], [0, 1], [-2, -1]]` gives $a=(1,0)$, so the rest is $(x_2,x_2)$.
 # `x_v = [[0, 1], [0, -1]]` has $y=-x_2$: the reader learns a *negative* $v$.
-# `x_test = [[8, 1], [0, -1], [0, 1], [-8, -1]]` has the $y$ and the $d$ of 8.2, where the correlation is
+# `x_test = [[8, 1], [0, -1], [0, 1], [-8, -1]]` has the $y$ and the $d$ of 11.2, where the correlation is
 # $+0.6$. So $v$ reads it with the wrong sign: the correlation is $-0.6$ and $\rho=1.6$.
 #
 # <details><summary>Hint</summary>
@@ -327,7 +327,7 @@ tell(checks.check_held_out_rho, held_out_rho)
 # Why can ρ exceed 1? The maximum over $v$ was taken on other samples, where the reader may have learned the
 # sign of an accident.
 #
-# ## 8.5 A network
+# ## 11.5 A network
 #
 # A convolution is a linear filter that looks at every patch, so its samples $x$ are the patches of all
 # images, at all places, zeros beyond the edge included. Must we cut them out? No. Lesson 2: the backward
@@ -339,7 +339,7 @@ tell(checks.check_held_out_rho, held_out_rho)
 # **One weight-VJP gives the patterns of a whole layer**, for any stride and padding. With $g=(y-\bar y)$
 # where $y>0$ and 0 elsewhere, it is the numerator of $a_+$.
 #
-# ### Exercise 8.4 — the patterns of a convolution
+# ### Exercise 11.4 — the patterns of a convolution
 # *Difficulty 3/5 · importance 5/5 · at most 15 minutes*
 #
 # Write `conv_pattern(x, w, stride, padding)`: float64 `x` (n, c, h, w) and weights `w` (k, c, kh, kw), two
@@ -477,7 +477,7 @@ picture
 #   sample an image. What fell is how well $a$ and $v$ *generalise*.
 # - **Over the active samples** the picture turns over. Behind `conv1`, $S_{a\pm}$ leaves nearly everything,
 #   more than $S_a$: the estimator that was made for the active samples is the worse one just there. The
-#   inputs of these layers are never negative, so they have means, as in 8.3. (So have the pixels, and in
+#   inputs of these layers are never negative, so they have means, as in 11.3. (So have the pixels, and in
 #   `conv1` the two are close: how much harm a mean does depends on the data.)
 # - **Centred** is the best over the active samples, so the mean *is* the cause. Over all it is worse: its two
 #   regimes have rests with two different means, a step at $y=0$ from which $y$ can be read.
@@ -489,7 +489,7 @@ picture
 # varies. For $S=p\,y$ with a pattern $p$ its rest is $\hat d_i=x_i-p_i\,y$: constant minus a multiple of
 # $y$. *All* of $y$ can be read from it, unless $p_i=0$. Fitted patterns have $p_i=0$ there, weights do not.
 #
-# > **Predict 4.** A third input is added to the toy model of 8.2. It is always 0, and its weight is 0.1. What
+# > **Predict 4.** A third input is added to the toy model of 11.2. It is always 0, and its weight is 0.1. What
 # > becomes of $\rho(S_w)=0.72$?
 
 # %%
@@ -529,7 +529,7 @@ for label, pattern in {
 # inputs hardly vary, and inputs that go up and down together leave such directions. So a low $\rho(S_w)$ is
 # first of all a statement about the inputs.
 #
-# ## 8.6 What else moves ρ
+# ## 11.6 What else moves ρ
 #
 # > **Predict 5.** We fit the patterns and $v$ of `dense1` and `dense2` to fewer images. Does the held-out ρ
 # > of $S_a$ go up or down?
@@ -572,7 +572,7 @@ picture
 # The paper says neither its ridge nor its number of samples, so only values that were measured alike can be
 # compared.
 #
-# ## 8.7 Where it fails: ρ is one-sided
+# ## 11.7 Where it fails: ρ is one-sided
 #
 # ρ looks at the rest only. It finds *signal that was left in the rest*. Who looks for *distractor that was
 # left in the signal*? Take the best estimator of the toy model and spoil it: give a share $\kappa$ of the
@@ -616,7 +616,7 @@ picture
 #
 # **Open question.** A network is not the toy model: nobody has the true $a_s$. Which experiment, on the
 # network itself, would show that $S_{a\pm}$ took a mean for signal, without ρ? (What could you add to all
-# images?) Lesson 9 takes the patterns back through a network, and measures the maps in another way.
+# images?) Lesson 12 takes the patterns back through a network, and measures the maps in another way.
 #
 # ## References
 # - P.-J. Kindermans, K. T. Schütt, M. Alber, K.-R. Müller, D. Erhan, B. Kim, S. Dähne: *Learning how to

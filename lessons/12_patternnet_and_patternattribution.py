@@ -24,7 +24,7 @@
 # nothing and its direction does; where PatternAttribution loses relevance although $w^\top a=1$; why its
 # maps of different classes become alike; what a degradation curve can and cannot tell.
 #
-# **You need:** lesson 4 (signal, pattern, attribution) and the idea of walking a tape back.
+# **You need:** lesson 5 (signal, pattern, attribution) and the idea of walking a tape back.
 #
 # **Time:** 75 minutes, of which the cells run about 20 seconds. Everything runs offline: scikit-learn's
 # digits (1 797 images of 8×8, a copy of a UCI test set, not MNIST), two CIFAR-10 networks that come with
@@ -72,9 +72,9 @@ adam = mx.nn.Adam(net.parameters(), lr=2e-3)
 print(f"LeNet-5: {last.validation_accuracy:.1%} of {len(test)} digits that were not trained on are right")
 
 # %% [markdown]
-# ## 9.1 One unit, one layer
+# ## 12.1 One unit, one layer
 #
-# A unit reads $y=w^\top x+b$. Lesson 4 fitted its pattern, $a=\mathrm{cov}[x,y]/\mathrm{var}[y]$, with
+# A unit reads $y=w^\top x+b$. Lesson 5 fitted its pattern, $a=\mathrm{cov}[x,y]/\mathrm{var}[y]$, with
 # $w^\top a=1$, and told three questions apart. All three can be asked of a *layer*: something arrives at its
 # outputs, $g_j$ at unit $j$, and is brought to its inputs.
 #
@@ -84,7 +84,7 @@ print(f"LeNet-5: {last.validation_accuracy:.1%} of {len(test)} digits that were 
 # | signal (PatternNet) | $a\,y$ | $\sum_j a_{ij}\,g_j$ |
 # | attribution (PatternAttribution) | $w\odot a\,y$ | $\sum_j w_{ij}\,a_{ij}\,g_j$ |
 #
-# So in minixai both are tables with another rule for one operation. The toy of lesson 4, at the point
+# So in minixai both are tables with another rule for one operation. The toy of lesson 5, at the point
 # $x=(\tfrac32,1)$ with $y=\tfrac12$:
 
 # %%
@@ -109,7 +109,7 @@ for name, (start, table) in tables.items():
 # $x_2$ is there because the pattern is fitted to 2 000 points. Both start at the *value* $y$: there is no
 # signal of a score of 0. The gradient adds up to nothing in particular, the attribution to $y$.
 #
-# ### Exercise 9.1 — the rule of PatternNet
+# ### Exercise 12.1 — the rule of PatternNet
 # *Difficulty 2/5 · importance 5/5 · at most 10 minutes*
 #
 # Write `pattern_net_rule(a)`. It takes the patterns of a dense layer, float64 `a` (k, d), one row for each
@@ -143,7 +143,7 @@ def pattern_net_rule(a):
 tell(checks.check_pattern_net_rule, pattern_net_rule)
 
 # %% [markdown]
-# ## 9.2 A pattern for every unit
+# ## 12.2 A pattern for every unit
 #
 # In a network no one tells us the signal; each unit's own output $y$ takes its place. `fit_patterns` reads
 # the images once and fits two patterns to every unit: `linear`, over all samples, and `positive` (written
@@ -181,7 +181,7 @@ picture
 # The table above says where no pattern is to be had. A unit that never fires on these images gets
 # $a_+=0$, and $w^\top a=0$.
 #
-# ## 9.3 From layer to layer
+# ## 12.3 From layer to layer
 #
 # Take the score $y$, and let it be a unit on hidden values $h$. Its signal in $h$ is $a\,y$: so much of
 # hidden unit $j$'s value is signal, call it $v_j$. If $j$ is active, it is again a linear unit on what lies
@@ -192,7 +192,7 @@ picture
 # - **dense and convolutional layers:** $a$, or $w\odot a$, in place of $w$; no bias;
 # - **ReLU:** passes where it was active; **max pooling:** to the pixel that won.
 #
-# ### Exercise 9.2 — PatternAttribution of a small network
+# ### Exercise 12.2 — PatternAttribution of a small network
 # *Difficulty 3/5 · importance 5/5 · at most 15 minutes*
 #
 # Write `attribute(x, w1, b1, a1, w2, b2, a2, target)`: one image `x` (d,), a dense layer `w1`, `a1` (h, d),
@@ -343,13 +343,13 @@ picture
 # **Only the direction of a PatternNet map means something.** (In deep networks the values overflow;
 # `rescale=True` rescales them on the way.)
 #
-# ## 9.4 The ledger of PatternAttribution
+# ## 12.4 The ledger of PatternAttribution
 #
 # $w\odot a$ adds up to $w^\top a=1$ for every unit: each unit hands on exactly what it got.
 #
 # > **Predict 3.** How much of the score arrives at the pixels?
 #
-# ### Exercise 9.3 — two leaks
+# ### Exercise 12.3 — two leaks
 # *Difficulty 2/5 · importance 4/5 · at most 10 minutes*
 #
 # Write `leaks(r, z, w, a)`. Relevance `r` (h,) arrives at a ReLU whose input was `z` (h,). What passes
@@ -420,14 +420,14 @@ picture
 # On this image some of them are not active, and their share stops at the gate. Padding takes a little, at
 # the border. The books close: map and leaks add up to the score, up to the gap printed above.
 #
-# ## 9.5 Does the map know its class?
+# ## 12.5 Does the map know its class?
 #
 # For one image, the whole walk is a product of matrices from the ten scores to the pixels. If the product
 # has **rank 1**, its ten maps are the same map with ten factors. The ratio of its two largest singular
 # values, $\sigma_2/\sigma_1$, says how far it is from that: 0 is rank 1.
 #
 # > **Predict 4.** $w\odot a$ adds up to 1 in every unit, and most of its entries are positive. What does
-# > lesson 7 say of products of such matrices? Whose maps will be most alike: the gradient's, PatternNet's or
+# > lesson 8 say of products of such matrices? Whose maps will be most alike: the gradient's, PatternNet's or
 # > PatternAttribution's?
 
 
@@ -499,15 +499,15 @@ draw_depth(results, ["dense 3", "dense 2", "dense 1", "conv 2", "conv 1"], "LeNe
 # that it must: it would not if columns stayed orthogonal or vanished, and how fast it goes is to be measured.
 # Sixt et al. (2020) list PatternAttribution among the methods that converge. PatternNet with positive
 # patterns does so, too. The gradient does not: its $\sigma_2/\sigma_1$ stays where it was. So the strokes of
-# 9.3 show *that there is a digit*, more than why it is a two and not a three.
+# 12.3 show *that there is a digit*, more than why it is a two and not a three.
 #
-# ## 9.6 Degradation: take away what is called relevant
+# ## 12.6 Degradation: take away what is called relevant
 #
 # Kindermans et al. test their maps so: cut the image into patches, order them by their summed attribution,
 # and replace one after the other, the most relevant first, by its own mean colour. The faster the
 # probability of the class falls, the better the order.
 #
-# ### Exercise 9.4 — one step of it
+# ### Exercise 12.4 — one step of it
 # *Difficulty 2/5 · importance 4/5 · at most 10 minutes*
 #
 # Write `replace_patch(image, row, column, size)`: `image` (c, h, w), the patch in row `row` and column
@@ -592,7 +592,7 @@ picture
 # measures an order, a fill and a network together.** Read the intervals in the table before you believe a
 # difference.
 #
-# ## 9.7 Two networks for photos
+# ## 12.7 Two networks for photos
 #
 # minixai brings two small networks for CIFAR-10, with patterns fitted to its 50 000 training images:
 # All-CNN-C at half width, and the same with max pooling. They see photos that they were not made for, so
@@ -643,7 +643,7 @@ picture
 # contains the mean of $x$ over the active samples; together with the bias that can bring its denominator
 # close to zero. A few such units are enough, as the layers multiply.
 #
-# > **Predict 6.** Draw the two curves of 9.5 for this network. Which lines will be high on the right?
+# > **Predict 6.** Draw the two curves of 12.5 for this network. Which lines will be high on the right?
 
 # %%
 rng = np.random.default_rng(0)
@@ -692,7 +692,7 @@ picture
 # that the networks were not trained on. It is no refutation, and it is a warning: **a ranking of methods
 # belongs to the network, the data and the fill it was measured with.**
 #
-# ## 9.8 Optional: SqueezeNet
+# ## 12.8 Optional: SqueezeNet
 #
 # The same for a network of 26 layers, trained on ImageNet. We fit linear patterns to the nine crops, at
 # 131×131 pixels to save time: enough to see the machinery work, far too few for patterns to trust.
@@ -725,7 +725,7 @@ picture
 # With weights at hand, the cell prints how far PatternNet's values grow in 26 layers (hence
 # `rescale=True`), how little of the score arrives, and how alike the maps of two classes are.
 #
-# ## 9.9 Where it fails
+# ## 12.9 Where it fails
 #
 # - **One direction a unit.** A pattern is a mean over all images. A unit that stands for several things gets
 #   their blur.
@@ -733,7 +733,7 @@ picture
 # - **PatternNet counts signal many times,** PatternAttribution loses it at the gates; neither sum says
 #   anything of the map's quality.
 # - **Rank 1.** What looks like a clean map of the class is nearly the map of any class.
-# - **The proof is for one unit.** Lesson 4 showed that $a$ finds the signal of a linear model. That the walk
+# - **The proof is for one unit.** Lesson 5 showed that $a$ finds the signal of a linear model. That the walk
 #   through many layers finds the signal of the score is an analogy, and each sum over units an assumption.
 #
 # **Open question.** The walk gives each hidden unit its signal $v_j=a_jy$, and then forgets which value the
