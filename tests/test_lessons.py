@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import importlib.util
 import re
 import sys
@@ -18,6 +19,19 @@ from PIL import Image
 LESSONS = Path(__file__).parents[1] / "lessons"
 SOURCES = sorted(LESSONS.glob("[0-9][0-9]_*.py"))
 SECONDS = 60
+MOST_LINES, MOST_WORDS = 25, 220  # of a cell that is to be shown on a projector
+# Cells that are still longer, by lesson. This only shrinks.
+TOO_LONG: dict[str, int] = {
+    "01_chain_rule_as_a_tape": 5,
+    "02_convolution_by_hand": 8,
+    "03_training_a_network": 10,
+    "05_signal_and_distractor": 2,
+    "06_deconvnet": 4,
+    "07_allcnn_and_guided_backprop": 11,
+    "08_lrp_and_deep_taylor": 6,
+    "11_what_is_signal": 8,
+    "12_patternnet_and_patternattribution": 10,
+}
 
 
 def load_build() -> ModuleType:
@@ -62,7 +76,58 @@ def test_the_notebook_is_that_of_the_source(source: Path) -> None:
     assert counts == list(range(1, len(counts) + 1))
     assert "widgets" not in committed.metadata
     assert path.stat().st_size <= build.MAX_BYTES
-    assert 15 <= len(committed.cells) <= 30
+    assert 15 <= len(committed.cells) <= 60
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)
+def test_no_cell_is_too_long_for_a_projector(source: Path) -> None:
+    found = [text for cell in build.convert(source).cells if (text := too_long(cell))]
+    assert len(found) == TOO_LONG.get(source.stem, 0), found
+
+
+def too_long(cell: Any) -> str:
+    """What is too long about a cell, or nothing."""
+    if cell.cell_type == "code":
+        lines = cell.source.count("\n") + 1
+        return f"{cell.id} has {lines} lines" if lines > MOST_LINES else ""
+    words = len(re.findall(r"\w[\w'’-]*", prose_of(cell.source)))
+    return f"{cell.id} has {words} words" if words > MOST_WORDS else ""
+
+
+def prose_of(text: str) -> str:
+    """A text cell without references, what folds out, formulas, code and addresses."""
+    folded = r"<details>.*?</details>|^## References.*"
+    other = r"```.*?```|\$\$.*?\$\$|\$[^$]*\$|`[^`]*`|\]\([^)]*\)"
+    return re.sub(f"{folded}|{other}", " ", text, flags=re.DOTALL | re.MULTILINE)
+
+
+def test_the_exceptions_are_lessons() -> None:
+    assert set(TOO_LONG) <= {source.stem for source in SOURCES}
+    assert all(TOO_LONG.values()), "a lesson without long cells is no exception"
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "verdict"),
+    [
+        ("code", "\n".join(25 * ["x"]), ""),
+        ("code", "\n".join(26 * ["x"]), "0 has 26 lines"),
+        ("markdown", 220 * "the word $a$ `b` " + "<details>\n\nmore\n\n</details>", "0 has 440 words"),
+        ("markdown", 110 * "the word $a$ `b` " + "<details>\n\nmore\n\n</details>", ""),
+        ("markdown", 110 * "the [word](https://a.b/c) " + "it's", "0 has 221 words"),
+    ],
+)
+def test_a_long_cell_is_found(kind: str, text: str, verdict: str) -> None:
+    assert too_long(nbformat.from_dict({"cell_type": kind, "source": text, "id": "0"})) == verdict
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)
+def test_exercises_and_sections_have_the_number_of_the_lesson(source: Path) -> None:
+    text = source.read_text(encoding="utf-8")
+    number = int(source.stem[:2])
+    assert re.findall(r"^# # (\d+) · ", text, re.MULTILINE) == [str(number)]
+    for kind in (r"^# ## (\d+)\.(\d+)", r"^# ### Exercise (\d+)\.(\d+)"):
+        found = [(int(lesson), int(k)) for lesson, k in re.findall(kind, text, re.MULTILINE)]
+        assert found == [(number, k + 1) for k in range(len(found))] != []
 
 
 def inputs(notebook: Any) -> list[tuple[str, str, str, Any]]:
@@ -81,6 +146,63 @@ def test_the_index_shows_a_picture_of_the_notebook(source: Path) -> None:
         assert np.abs(np.asarray(image, float) - np.asarray(picture, float)).mean() < 7
     index = (LESSONS / "README.md").read_text(encoding="utf-8")
     assert len(re.findall(rf"!\[[^]]{{20,}}\]\(thumbnails/{source.stem}\.jpg\)", index)) == 1
+
+
+PNG = base64.b64encode(b"a picture").decode()
+TINY = """\
+# %% [markdown]
+# # 99 · A title
+#
+# The lesson's aim.
+
+# %% [markdown]
+# ## 99.1 A section
+#
+# Before.
+# <details><summary>Hint</summary>
+#
+# folded away
+#
+# </details>
+#
+# > **Predict 1.** Up
+# > or down?
+
+# %%
+code
+
+# %% [markdown]
+# **Answer to prediction 1.** Down.
+"""
+
+
+def test_slides_show_predictions_and_pictures_and_note_the_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build, "FOLDER", tmp_path)
+    monkeypatch.setattr(build, "SLIDES", tmp_path / "slides")
+    source = tmp_path / "99_tiny.py"
+    source.write_text(TINY, encoding="utf-8")
+    notebook = build.convert(source)
+    (cell,) = (cell for cell in notebook.cells if cell.cell_type == "code")
+    cell.outputs = [
+        nbformat.v4.new_output("stream", text="a number 1.5\n"),
+        nbformat.v4.new_output("display_data", {"image/png": PNG}),
+    ]
+    nbformat.write(notebook, tmp_path / "99_tiny.ipynb")
+    page = build.slides("99_tiny").read_text(encoding="utf-8")
+    notes = re.findall(r'<aside class="notes">(.*?)</aside>', page, re.DOTALL)
+    slides = re.findall(
+        r"<section>(.*?)</section>", re.sub(r"<aside.*?</aside>", "", page, flags=re.DOTALL), re.DOTALL
+    )
+    assert ["The lesson's aim" in slide for slide in slides] == [True, False, False]
+    assert ["Up\nor down" in slide for slide in slides] == [False, True, False]
+    assert [PNG in slide for slide in slides] == [False, False, True]
+    assert "Before." in notes[0]
+    assert "a number 1.5" in notes[0]
+    assert "Down." in notes[1]
+    assert "folded away" not in page
+    assert not any("Before." in slide or "Down." in slide for slide in slides)
 
 
 def test_a_failing_cell_is_an_error(tmp_path: Path) -> None:
