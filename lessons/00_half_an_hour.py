@@ -62,8 +62,8 @@ cloud(toy.x, toy.y, {"signal": toy.a_s, "distractor": toy.a_d, "filter w": w, "p
 # of $\epsilon$. The **filter** $w$ is made by the distractor. It says how to read $y$, not where $y$ is.
 #
 # What varies *together* with the output is something else. The **pattern**
-# $a=\mathrm{cov}[x,y]/\mathrm{var}[y]$ points along the signal. Hold on to that pair of words. [Lesson 5](05_signal_and_distractor.ipynb) turns
-# the distractor by hand, and shows when the pattern fails.
+# $a=\mathrm{cov}[x,y]/\mathrm{var}[y]$ points along the signal. Hold on to that pair of words.
+# [Lesson 5](05_signal_and_distractor.ipynb) turns the distractor by hand, and shows when the pattern fails.
 #
 # ## 0.2 One walk, several rules
 #
