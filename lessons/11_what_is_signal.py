@@ -18,7 +18,8 @@
 # paper of PatternNet proposes a number for that, ρ. This lesson computes it, and then asks what it measures.
 #
 # **You will do:** derive the two-component estimator $S_{a\pm}$; compute ρ by least squares; fit the patterns
-# of a convolution with one backward pass; measure ρ in every layer of a small network.
+# of a convolution with one backward pass; measure ρ in every layer of a small network; design a control that
+# needs no truth.
 #
 # **You will learn:** why ρ of $S_a$ and $S_{a\pm}$ is 1 on the data that they were fitted to; what changes on
 # other images; when $S_{a\pm}$ is wrong and ρ does not see it; what else ρ cannot see.
@@ -30,28 +31,16 @@
 # BSD-3-Clause, text CC BY 4.0.
 
 # %%
-import itertools
-
-import matplotlib
 import numpy as np
+from figures import what_is_signal as figures
 from sklearn.datasets import load_digits
 
 import minixai as mx
 from minixai.checks import signal as checks
 from minixai.checks import tell
 from minixai.data import toy
-from minixai.plot import Picture, style
 
-matplotlib.rcParams.update(style.RC)
 np.set_printoptions(precision=3, suppress=True)
-POSITIVE, NEGATIVE = "#009E73", "#E69F00"
-ESTIMATORS = {  # as minixai calls them: name, colour, marker
-    "random": ("random", style.FAINT, "o"),
-    "filter": ("$S_w$", style.FILTER, "s"),
-    "linear": ("$S_a$", style.PATTERN, "D"),
-    "two_component": (r"$S_{a\pm}$", POSITIVE, "^"),
-    "two_component_centred": (r"$S_{a\pm}$ centred", style.DISTRACTOR, "v"),
-}
 
 # %% [markdown]
 # ## 11.1 Five answers
@@ -155,13 +144,11 @@ def rho(d, y):
 tell(checks.check_rho, rho)
 
 # %% [markdown]
-# **Checkpoint.** From here on we use minixai's estimators and `reference_rho`, so you can go on whatever
-# became of your functions.
+# **Checkpoint.** From here on we use minixai's estimators and `reference_rho`, so the lesson goes on whatever
+# you wrote above.
 #
 # Back to the toy model of lesson 5: $x=a_s\,y+a_d\,\epsilon$ with $a_s=(1,0)$, $a_d=(1,1)$, $y\sim U(-1,1)$,
 # $\epsilon\sim N(\mu,1)$ and the filter $w=(1,-1)$. First $\mu=0$.
-#
-# > **Predict 1.** Which estimators get $\rho=1$? And $S_x$, for which all is signal: what is its ρ?
 
 
 # %%
@@ -177,36 +164,35 @@ def fitted(sample, w):
     signal = mx.signal
     estimators = signal.RandomEstimator(w, seed=3), signal.FilterEstimator(w), signal.LinearEstimator(w)
     estimators += signal.TwoComponentEstimator(w), signal.TwoComponentEstimator(w, centred=True)
-    return dict(zip(ESTIMATORS, (each.fit(sample.x, sample.x @ w) for each in estimators), strict=True))
+    return dict(zip(figures.LOOKS, (each.fit(sample.x, sample.x @ w) for each in estimators), strict=True))
 
 
 tell(checks.check_rho, reference_rho)
-tell(checks.check_positive_pattern,
-     lambda x, y, w: mx.signal.TwoComponentEstimator(w, y[0] - x[0] @ w).fit(x, y).positive)  # fmt: skip
-
-w = np.array([1.0, -1.0])
-sample = toy(20_000, seed=0)
-picture = Picture(figsize=(14.5, 4.1), dpi=72, layout="constrained")
-panels = picture.subplots(1, 4, sharey=True)
-for axes, (name, estimator) in zip(panels, list(fitted(sample, w).items())[:4], strict=True):
-    label, colour, _ = ESTIMATORS[name]
-    rest = sample.x - estimator.signal(sample.x)
-    along = rest @ sample.a_d / 2  # in two dimensions all rests lie along a_d, as w·rest = 0
-    axes.scatter(along[:1500], sample.y[:1500], s=5, color=colour, alpha=0.4, linewidths=0)
-    ends = np.array([-3.2, 3.2])
-    axes.plot(ends, np.polyval(np.polyfit(along, sample.y, 1), ends), color=style.INK, linewidth=2)
-    axes.set(xlim=ends, ylim=(-1.05, 1.05), xlabel="rest, in units of $a_d$")
-    axes.set_title(f"{label}: ρ = {reference_rho(rest, sample.y):.3f}", color=colour, weight="bold", size=16)
-panels[0].set_ylabel("output $y$")
-variance = 1 / 3  # of y
-print(f"S_w by the formula 1 − (σ_y/2) / √(1 + σ_y²/4): {1 - np.sqrt(variance / 4 / (1 + variance / 4)):.3f}")
-picture
 
 # %% [markdown]
-# The black line is the reader. The rest of $S_w$ is $(\epsilon+\tfrac12y)\,a_d$, half of the signal is in
-# there, and the reader finds it. The random direction of this seed is hardly worse. From the rest of $S_a$
-# and $S_{a\pm}$ nothing can be read. And $S_x$? Its rest is 0. Nothing varies, there is no correlation, and ρ
-# is undefined. (The paper leaves it out of its figure, too.)
+# > **Predict 1.** Which estimators get $\rho=1$? And $S_x$, for which all is signal: what is its ρ?
+
+# %%
+w = np.array([1.0, -1.0])
+sample = toy(20_000, seed=0)
+estimators = fitted(sample, w)
+rests = {name: sample.x - each.signal(sample.x) for name, each in estimators.items()}
+along = {
+    name: rest @ sample.a_d / 2 for name, rest in rests.items()
+}  # as w·rest = 0, all rests lie along a_d
+rhos = {name: reference_rho(rest, sample.y) for name, rest in rests.items()}
+variance = 1 / 3  # of y
+by_formula = 1 - np.sqrt(variance / 4 / (1 + variance / 4))
+print(f"S_w by the formula 1 − (σ_y/2) / √(1 + σ_y²/4): {by_formula:.3f}")
+print(f"centred S_a±: {rhos['two_component_centred']:.3f}")
+figures.readers(sample.y, dict(list(along.items())[:4]), rhos)
+
+# %% [markdown]
+# **Answer to prediction 1.** The black line is the reader. The rest of $S_w$ is
+# $(\epsilon+\tfrac12y)\,a_d$, half of the signal is in there, and the reader finds it. The random direction
+# of this seed is hardly worse. From the rest of $S_a$ and $S_{a\pm}$ nothing can be read. And $S_x$? Its
+# rest is 0. Nothing varies, there is no correlation, and ρ is undefined. (The paper leaves it out of its
+# figure, too.)
 #
 # The values of $S_a$ and $S_{a\pm}$ are not close to 1, they *are* 1, but for rounding. Look at where they
 # came from: $a$ was *made* so that $\mathrm{cov}[\hat d,y]=0$, and $a_\pm$ so that the two regimes add up to
@@ -232,39 +218,17 @@ for name, estimator in estimators.items():
     signal = estimator.signal(sample.x)
     rest = sample.x - signal
     error = np.sqrt(np.mean((signal - np.outer(y, sample.a_s)) ** 2))
-    print(
-        f"{name:>22} {reference_rho(rest, y):7.3f} {reference_rho(rest[y > 0], y[y > 0]):9.3f} {error:24.3f}"
-    )
+    active = reference_rho(rest[y > 0], y[y > 0])
+    print(f"{name:>22} {reference_rho(rest, y):7.3f} {active:9.3f} {error:24.3f}")
 
+# %%
 along = (sample.x - two.signal(sample.x)) @ sample.a_d / 2
-picture = Picture(figsize=(14.5, 4.6), dpi=72, layout="constrained")
-left, middle, right = picture.subplots(1, 3, width_ratios=[1, 1.25, 1.25])
-left.scatter(*sample.x[:1500].T, c=y[:1500], s=5, alpha=0.35, linewidths=0, cmap=style.OUTPUT_MAP)
-places = {"a": (1.5, -0.35), "a_+": (2.3, 1.45), "a_-": (0.5, -1.3)}
-for (name, a), colour in zip(patterns.items(), (style.PATTERN, POSITIVE, NEGATIVE), strict=True):
-    left.annotate("", a, (0, 0), arrowprops={"color": colour, "width": 3, "headwidth": 12, "shrink": 0})
-    left.text(*places[name], f"${name}$", color=colour, size=17, weight="bold", ha="center", va="center",
-              bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1})  # fmt: skip
-left.set(xlim=(-3, 3), ylim=(-3, 3), aspect="equal", xlabel="$x_1$", ylabel="$x_2$")
-left.set_title("signal (1, 0), μ = 0.7; colour: y")
-bins = np.linspace(-1, 1, 21)
-means = [along[(y >= low) & (y < high)].mean() for low, high in itertools.pairwise(bins)]
-for axes, chosen, low in ((middle, y >= -1, -1), (right, y > 0, 0)):
-    axes.scatter(y[chosen][:1500], along[chosen][:1500], s=5, color=POSITIVE, alpha=0.35, linewidths=0)
-    axes.plot((bins[:-1] + 0.05)[bins[:-1] > low - 0.01], np.array(means)[bins[:-1] > low - 0.01],
-              color=style.FILTER, linewidth=3, label="its mean")  # fmt: skip
-    ends = np.array([low, 1.0])
-    axes.plot(ends, np.polyval(np.polyfit(y[chosen], along[chosen], 1), ends), color=style.INK,
-              linewidth=2, linestyle="--", label="straight line")  # fmt: skip
-    value = reference_rho(along[chosen, None], y[chosen])
-    axes.set_title(f"rest of $S_{{a\\pm}}$, {'y > 0' if low == 0 else 'all'}: ρ = {value:.2f}", weight="bold")
-    axes.set(xlim=ends, ylim=(-3.2, 3.2), xlabel="output $y$", ylabel="rest, in units of $a_d$")
-    axes.legend(loc="lower left", frameon=True, framealpha=0.9, edgecolor="none")
-picture
+rho_of = {"all": reference_rho(along[:, None], y), "y > 0": reference_rho(along[y > 0, None], y[y > 0])}
+figures.roof(sample.x, y, patterns, along, rho_of)
 
 # %% [markdown]
-# $S_a$ finds the signal. $S_{a\pm}$ does not: it has taken the mean of the distractor for signal. Put
-# $x=a_s y+a_d\epsilon$ into the formula of 11.1, with $E[y]=0$:
+# **Answer to prediction 2.** $S_a$ finds the signal. $S_{a\pm}$ does not: it has taken the mean of the
+# distractor for signal. Put $x=a_s y+a_d\epsilon$ into the formula of 11.1, with $E[y]=0$:
 #
 # $$a_+=a_s+\mu\,a_d\,\frac{E_+[y]-E[y]}{E_+[y^2]-E_+[y]\,E[y]}=a_s+\mu\,a_d\,\frac{1/2}{1/3}
 # =a_s+1.5\,\mu\,a_d,\qquad a_-=a_s-1.5\,\mu\,a_d .$$
@@ -384,10 +348,30 @@ tell(checks.check_conv_pattern, conv_pattern)
 
 # %% [markdown]
 # **Checkpoint.** Now a network: two convolutions and two dense layers, trained on 1 200 digits. 600 of them
-# are for the patterns, the other 600 for $v$, and the rest, which the network has not seen, is for ρ. The
-# cell fits the patterns with minixai, and compares those of `conv2` with the few lines of the solution. (The
+# are for the patterns, the other 600 for $v$, and the rest, which the network has not seen, is for ρ. (The
 # layers have biases. A sample is active where $w^\top x+b>0$, as the ReLU sees it; the paper's equation has
 # no bias, and both reference codes do as we do.)
+
+# %%
+digits = load_digits()
+order = np.random.default_rng(0).permutation(len(digits.target))
+images, labels = (digits.images[order, None] / 16).astype(np.float32), digits.target[order]
+rng = np.random.default_rng(0)
+net = mx.nn.Sequential({
+    "conv1": mx.nn.Conv2d(1, 8, 3, padding=1, rng=rng), "relu1": mx.nn.ReLU(),
+    "conv2": mx.nn.Conv2d(8, 16, 3, padding=1, rng=rng), "relu2": mx.nn.ReLU(), "pool": mx.nn.MaxPool2d(2),
+    "flatten": mx.nn.Flatten(), "dense1": mx.nn.Linear(16 * 16, 32, rng=rng), "relu3": mx.nn.ReLU(),
+    "dense2": mx.nn.Linear(32, 10, rng=rng),
+})  # fmt: skip
+optimiser = mx.nn.Adam(net.parameters(), lr=2e-3)
+(*_, last) = mx.nn.fit(net, images[:1200], labels[:1200], epochs=8, batch_size=32, optimiser=optimiser,
+                       validation=(images[1200:], labels[1200:]), progress=False)  # fmt: skip
+for_patterns, for_v, test = images[:600], images[600:1200], images[1200:]
+print(f"{last.validation_accuracy:.1%} of {len(test)} digits that were not trained on are right")
+
+# %% [markdown]
+# `fit_patterns` fits every kind of pattern to every layer in one pass over the images. The patterns of
+# `conv2` are compared with those of the few lines of the exercise's solution.
 
 
 # %%
@@ -403,23 +387,6 @@ def reference_conv_pattern(x, w, stride, padding):
     return numerator / (w * numerator).sum(axis=(1, 2, 3), keepdims=True)
 
 
-digits = load_digits()
-order = np.random.default_rng(0).permutation(len(digits.target))
-images = (digits.images[order, None] / 16).astype(np.float32)
-labels = digits.target[order]
-rng = np.random.default_rng(0)
-net = mx.nn.Sequential({
-    "conv1": mx.nn.Conv2d(1, 8, 3, padding=1, rng=rng), "relu1": mx.nn.ReLU(),
-    "conv2": mx.nn.Conv2d(8, 16, 3, padding=1, rng=rng), "relu2": mx.nn.ReLU(), "pool": mx.nn.MaxPool2d(2),
-    "flatten": mx.nn.Flatten(), "dense1": mx.nn.Linear(16 * 16, 32, rng=rng), "relu3": mx.nn.ReLU(),
-    "dense2": mx.nn.Linear(32, 10, rng=rng),
-})  # fmt: skip
-optimiser = mx.nn.Adam(net.parameters(), lr=2e-3)
-(*_, last) = mx.nn.fit(net, images[:1200], labels[:1200], epochs=8, batch_size=32, optimiser=optimiser,
-                       validation=(images[1200:], labels[1200:]), progress=False)  # fmt: skip
-for_patterns, for_v, test = images[:600], images[600:1200], images[1200:]
-print(f"{last.validation_accuracy:.1%} of {len(test)} digits that were not trained on are right\n")
-
 layers = ("conv1", "conv2", "dense1", "dense2")
 kinds = ("linear", "positive", "negative", "positive_centred", "negative_centred")
 patterns = mx.signal.fit_patterns(net, batches(for_patterns), dict.fromkeys(layers, kinds), progress=False)
@@ -430,9 +397,8 @@ for name in layers:
 _, outputs = net.trace(mx.Tensor(for_patterns))
 weight = net.state_dict()["conv2.weight"].astype(np.float64)
 by_hand = reference_conv_pattern(outputs["relu1"][0].value.astype(np.float64), weight, 1, 1)
-tell(checks.check_conv_pattern, reference_conv_pattern)
-print(f"conv2, by hand less minixai: at most {np.abs(by_hand - patterns['conv2'].linear).max():.1e}, "
-      f"the largest number in it is {np.abs(by_hand).max():.2f}")  # fmt: skip
+difference = np.abs(by_hand - patterns["conv2"].linear).max()
+print(f"conv2 by hand less minixai: at most {difference:.1e} of {np.abs(by_hand).max():.2f}")
 
 # %% [markdown]
 # > **Predict 3.** Three measurements of ρ: *in sample* (patterns, $v$ and ρ on the same images), *held out*
@@ -440,37 +406,27 @@ print(f"conv2, by hand less minixai: at most {np.abs(by_hand - patterns['conv2']
 # > wins over the active samples, $S_a$ or $S_{a\pm}$?
 
 # %%
-share = {"estimators": ESTIMATORS, "ridge": 1e-4, "units": 8, "draws": 100, "progress": False}
+share = {"estimators": figures.LOOKS, "ridge": 1e-4, "units": 8, "draws": 100, "progress": False}
 same = batches(for_patterns[:200])
 of_same = mx.signal.fit_patterns(net, same, dict.fromkeys(layers, kinds), progress=False)
+quality, apart = mx.evaluate.quality, (batches(for_v), batches(test))
 held_out = {"patterns": patterns, "patches": 8, **share}
 measured = {
-    "in sample": mx.evaluate.quality(net, same, same, patterns=of_same, patches=None, **share),
-    "held out": mx.evaluate.quality(net, batches(for_v), batches(test), **held_out),
-    "held out, y > 0 only": mx.evaluate.quality(
-        net, batches(for_v), batches(test), samples="active", **held_out
-    ),
+    "in sample": quality(net, same, same, patterns=of_same, patches=None, **share),
+    "held out": quality(net, *apart, **held_out),
+    "held out, y > 0 only": quality(net, *apart, samples="active", **held_out),
 }
-picture = Picture(figsize=(14.5, 5), dpi=72, layout="constrained")
-panels = picture.subplots(1, 3, sharey=True)
-for axes, (title, q) in zip(panels, measured.items(), strict=True):
-    mean, low, high = (a[:, 0] for a in q.means())
-    print(f"{title}\n" + "\n".join(f"{layer:>8} {row}" for layer, row in zip(layers, mean, strict=True)))
-    for k, (label, colour, marker) in enumerate(ESTIMATORS.values()):
-        places = np.arange(4) + 0.15 * (k - 2)
-        axes.vlines(places, low[:, k], high[:, k], color=colour, linewidth=2)
-        axes.plot(places, mean[:, k], marker, color=colour, markersize=8, label=label)
-    for level in (0, 1):
-        axes.axhline(level, color=style.FAINT, linewidth=0.8, zorder=0)
-    for border in (0.5, 1.5, 2.5):
-        axes.axvline(border, color=style.FAINT, alpha=0.3, linewidth=0.8)
-    axes.set(xticks=range(4), xticklabels=layers, xlim=(-0.5, 3.5))
-    axes.set_title(title, weight="bold")
-panels[0].set_ylabel("ρ, mean over 8 units")
-picture.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False)
-picture
+means = {title: tuple(a[:, 0] for a in q.means()) for title, q in measured.items()}
+for title, (mean, _, _) in means.items():
+    print(title)
+    for layer, row in zip(layers, mean, strict=True):
+        print(f"{layer:>8} {row}")
+figures.by_layer(means, layers)
 
 # %% [markdown]
+# **Answer to prediction 3.** (Bars: 95 % intervals, by bootstrap over the test images; patterns and $v$ as
+# they are.)
+#
 # - **In sample** $S_a$ and $S_{a\pm}$ are at 1 in every layer, as they must be. This says nothing of the
 #   network.
 # - **Held out** the two stay together. They lose most in `dense1`: it has the most inputs, 256, and only one
@@ -489,8 +445,8 @@ picture
 # varies. For $S=p\,y$ with a pattern $p$ its rest is $\hat d_i=x_i-p_i\,y$: constant minus a multiple of
 # $y$. *All* of $y$ can be read from it, unless $p_i=0$. Fitted patterns have $p_i=0$ there, weights do not.
 #
-# > **Predict 4.** A third input is added to the toy model of 11.2. It is always 0, and its weight is 0.1. What
-# > becomes of $\rho(S_w)=0.72$?
+# > **Predict 4.** A third input is added to the toy model of 11.2. It is always 0, and its weight is 0.1.
+# > What becomes of $\rho(S_w)=0.72$?
 
 # %%
 sample = toy(20_000, seed=0)
@@ -504,14 +460,18 @@ for name, source in {"conv2": "relu1", "dense1": "flatten", "dense2": "relu3"}.i
     what = "channels" if name == "conv2" else "inputs"
     print(f"{name}: {never.sum()} of its {len(never)} {what} never vary")
 
-# A unit of dense2 by hand, in float64: its S_a beside minixai's, and S_w without the inputs that never vary.
+# %% [markdown]
+# **Answer to prediction 4.** To 0: an input that says nothing at all decides it. The network has such
+# inputs: the outputs of units that never fire. What would $\rho(S_w)$ be without them? The next cell takes
+# one unit of `dense2` by hand, in float64.
+
+# %%
 of_v, of_test = (net.trace(mx.Tensor(part))[1] for part in (for_v, test))
 x_a, x_v, x_test = (each["relu3"][0].value.astype(np.float64) for each in (outputs, of_v, of_test))
 q = measured["held out"]
 w_unit = net.state_dict()["dense2.weight"][q.units["dense2"][0]].astype(np.float64)
 w_varying = np.where(never, 0, w_unit)
 y_v, y_test = x_v @ w_unit, x_test @ w_unit
-print()
 a_unit = mx.signal.LinearEstimator(w_unit).fit(x_a, x_a @ w_unit).pattern
 for label, pattern in {
     f"S_a (minixai: {q.rho['dense2'][0, 2, 0]:.3f})": a_unit,
@@ -520,14 +480,89 @@ for label, pattern in {
     "S_w of the inputs that vary": w_varying / (w_varying @ w_varying),
 }.items():
     value = reference_rho(x_v - np.outer(y_v, pattern), y_v, x_test - np.outer(y_test, pattern), y_test)
-    print(f"one unit of dense2 by hand, {label}: {value:.3f}")
+    print(f"one unit of dense2, {label}: {value:.3f}")
 
 # %% [markdown]
-# To 0: an input that says nothing at all decides it. The network has such inputs: the outputs of units that
-# never fire. And without them? The last line of the cell has their
-# weights set to 0, and the value hardly rises. Nearly the same happens along any *direction* in which the
-# inputs hardly vary, and inputs that go up and down together leave such directions. So a low $\rho(S_w)$ is
-# first of all a statement about the inputs.
+# In the last line their weights are 0, and the value hardly rises. Nearly the same happens along any
+# *direction* in which the inputs hardly vary, and inputs that go up and down together leave such directions.
+# So a low $\rho(S_w)$ is first of all a statement about the inputs.
+#
+# ### Exercise 11.5 — a control that needs no truth (investigation)
+# *Difficulty 4/5 · importance 5/5 · at most 20 minutes*
+#
+# In a network nobody knows the true signal. How could one still find out that an estimator takes the *mean*
+# of its inputs for signal, without ρ? Add the same constant vector $c$ to every input, and let the bias
+# take $w^\top c$ off: then no output has changed, and nothing varies that did not vary before. A pattern
+# that speaks of what varies with $y$ must stay where it was.
+#
+# Write `moved_by(fit, x, y, c)`: `fit(x, y)` gives a pattern (d,) from `x` float64 (n, d) and `y` (n,); `c`
+# is float64 (d,). Return $\|a'-a\|/\|a\|$, $a$ before and $a'$ after. Worked example: for `fit = lambda x,
+# y: x.mean(axis=0)`, `x = [[3, 4]]`, `y = [1]` and `c = [0, 5]` it is 1.
+#
+# Then choose the constants for the cell below it, and judge in three sentences what came out.
+#
+# <details><summary>Hint</summary>
+#
+# $y$ stays as it is: the bias sees to that. So the fit gets `x + c` and the old `y`.
+#
+# </details>
+# <details><summary>Solution</summary>
+#
+# ```python
+# def moved_by(fit, x, y, c):
+#     before = fit(x, y)
+#     return np.linalg.norm(fit(x + c, y) - before) / np.linalg.norm(before)
+# ```
+#
+# </details>
+
+
+# %%
+def moved_by(fit, x, y, c):
+    """How far the pattern fit(x, y) moves, relative to its length, when c (d,) is added to every x."""
+    return None  # your lines
+
+
+tell(checks.check_moved_by, moved_by)
+
+
+# %%
+def reference_moved_by(fit, x, y, c):
+    before = fit(x, y)
+    return np.linalg.norm(fit(x + c, y) - before) / np.linalg.norm(before)
+
+
+def fits_of(w):
+    """The fits (x, y) -> pattern of three kinds, for a unit with the filter w."""
+    linear, two = mx.signal.LinearEstimator, mx.signal.TwoComponentEstimator
+    return {
+        "a": lambda x, y: linear(w).fit(x, y).pattern,
+        "a₊": lambda x, y: two(w).fit(x, y).positive,
+        "a₊ centred": lambda x, y: two(w, centred=True).fit(x, y).positive,
+    }
+
+
+x = outputs["flatten"][0].value.astype(np.float64)  # the inputs of dense1
+w_all, b_all = (net.state_dict()[f"dense1.{name}"].astype(np.float64) for name in ("weight", "bias"))
+often = patterns["dense1"].positive_count >= 50
+for what, c in {"minus the mean": -x.mean(axis=0), "one everywhere": np.ones(x.shape[1])}.items():
+    for kind in fits_of(w_all[0]):
+        moved = [
+            reference_moved_by(fits_of(w)[kind], x, x @ w + b, c)
+            for w, b in zip(w_all[often], b_all[often], strict=True)
+        ]
+        print(f"{what} added: {kind:>10} moves by {np.median(moved):.2f} lengths, at most {max(moved):.2f}")
+
+
+# %% [markdown]
+# <details><summary>Three sentences, as one might write them</summary>
+#
+# Adding a constant changes no output, and $a$ and the centred $a_+$ do not move, to rounding, as a
+# covariance must not. The paper's $a_+$ moves by about the size printed above, with either constant, so part
+# of what it calls signal is the mean of the inputs. This does not show that $S_a$ is right, only that it
+# cannot be wrong in this way: a control can convict, it cannot acquit.
+#
+# </details>
 #
 # ## 11.6 What else moves ρ
 #
@@ -541,36 +576,25 @@ for n in counts:
     part = [*batches(for_patterns[:n]), *batches(for_v[:n])]  # minixai halves it: patterns, v
     q = mx.evaluate.quality(net, part, batches(test), ("linear",), layers[2:], ridge=ridges, units=8,
                             draws=100, progress=False)  # fmt: skip
-    mean_low_high = [a[..., 0].T for a in q.means()]  # each (ridges, layers)
-    by_count.append([a[1] for a in mean_low_high])
-by_ridge = mean_low_high
-
-picture = Picture(figsize=(12.5, 4.6), dpi=76, layout="constrained")
-panels = picture.subplots(1, 2, sharey=True)
-titles = "more images: ρ rises", "a larger ridge: ρ rises, too"
-series = {"images for the patterns, and as many for $v$": (counts, np.swapaxes(by_count, 0, 1)),
-          "ridge, over the mean variance of the inputs": (ridges, by_ridge)}  # fmt: skip
-for axes, title, (label, (x, (mean, low, high))) in zip(panels, titles, series.items(), strict=True):
-    for k, (name, colour) in enumerate({"dense1": style.PATTERN, "dense2": style.FILTER}.items()):
-        reach = np.maximum([mean[:, k] - low[:, k], high[:, k] - mean[:, k]], 0)
-        axes.errorbar(x, mean[:, k], reach, color=colour, marker="o", linewidth=2, capsize=3, label=name)
-        print(f"{name}, {label.split(',')[0]}: " + ", ".join(
-            f"{at:g}: {value:.2f}" for at, value in zip(x, mean[:, k], strict=True)))  # fmt: skip
-    axes.set(xscale="log", xlabel=label, ylim=(0, 1.05), title=title)
-    axes.axhline(1, color=style.FAINT, linewidth=0.8)
-panels[0].set_xticks(counts, counts)
-panels[0].minorticks_off()
-panels[0].set_ylabel("held-out ρ of $S_a$")
-panels[0].legend(loc="lower right", frameon=False)
-picture
+    mean_low_high = np.array([a[..., 0].T for a in q.means()])  # (3, ridges, layers)
+    by_count.append(mean_low_high[:, 1])
+of_counts = {name: np.array(by_count)[..., k].T for k, name in enumerate(layers[2:])}
+of_ridges = {name: mean_low_high[..., k] for k, name in enumerate(layers[2:])}
+for x, found in ((counts, of_counts), (ridges, of_ridges)):
+    for name, (mean, _, _) in found.items():
+        print(f"{name}: " + ", ".join(f"{at:g} → {value:.2f}" for at, value in zip(x, mean, strict=True)))
+figures.over({
+    "images for the patterns, and as many for $v$": (counts, of_counts),
+    "ridge, over the mean variance of the inputs": (ridges, of_ridges),
+})  # fmt: skip
 
 # %% [markdown]
-# More images: ρ goes up, as $a$ and $v$ get better. A larger ridge: ρ goes up as well, but now since the
-# reader gets *worse* and finds less. Why not leave it out? As $w^\top a=1$, the output that the rest leaves
-# is $w^\top\hat d=0$: but only to rounding. Look at the line with float32 in the cell of Predict 4: there
-# $w^\top\hat d$ is a tiny multiple of $y$, and a reader without a ridge enlarges it and reads everything.
-# The paper says neither its ridge nor its number of samples, so only values that were measured alike can be
-# compared.
+# **Answer to prediction 5.** More images (left): ρ goes up, as $a$ and $v$ get better. A larger ridge: ρ
+# goes up as well, but now since the reader gets *worse* and finds less. (Bars: 95 %, by bootstrap over the
+# test images.) Why not leave it out? As $w^\top a=1$, the output that the rest leaves is $w^\top\hat d=0$:
+# but only to rounding. Look at the line with float32 at the end of 11.5: there $w^\top\hat d$ is a tiny
+# multiple of $y$, and a reader without a ridge enlarges it and reads everything. The paper says neither its
+# ridge nor its number of samples, so only values that were measured alike can be compared.
 #
 # ## 11.7 Where it fails: ρ is one-sided
 #
@@ -592,31 +616,22 @@ rhos = [reference_rho(sample.x - signal, y) for signal in spoiled]
 errors = [np.sqrt(np.mean((signal - np.outer(y, sample.a_s)) ** 2)) for signal in spoiled]
 for share, value, error in zip(shares, rhos, errors, strict=True):
     print(f"κ = {share:.2f}: ρ = {value:.3f}, rms error of the signal {error:.3f}")
-picture = Picture(figsize=(8, 4.4), dpi=76, layout="constrained")
-axes = picture.subplots()
-axes.plot(shares, rhos, "o-", color=style.PATTERN, linewidth=3)
-axes.plot(shares, errors, "s-", color=style.FILTER, linewidth=3)
-axes.text(0.3, 0.93, "ρ", color=style.PATTERN, size=18, weight="bold", ha="center", va="top")
-axes.text(0.7, 0.55, "rms error of the signal", color=style.FILTER, size=15, weight="bold", va="center")
-axes.set(xlim=(0, 1.15), ylim=(0, 1.1), xticks=[*shares[:4], 1])
-axes.set_xlabel("share κ of the rest that is given back to the signal")
-axes.set_title("the signal gets worse, ρ stays at 1")
-picture
+figures.one_sided(shares, rhos, errors)
 
 # %% [markdown]
-# ρ is 1 for every $\kappa<1$, as a correlation does not care about size. An estimator that calls nearly all
-# of $x$ signal gets full marks. What protects the comparison is that all estimators in it have *one or two
-# directions*. So ρ shows what $S_w$ and random directions leave behind. Between estimators that are fitted,
-# it cannot tell which signal is right.
+# **Answer to prediction 6.** ρ is 1 for every $\kappa<1$, as a correlation does not care about size. An
+# estimator that calls nearly all of $x$ signal gets full marks. What protects the comparison is that all
+# estimators in it have *one or two directions*. So ρ shows what $S_w$ and random directions leave behind.
+# Between estimators that are fitted, it cannot tell which signal is right.
 #
 # **To take home.** ρ needs to be told *on which samples* (held out, all or active), *how many*, and *with
 # which ridge*. 1 in sample is a theorem. A held-out ρ below 1 says that $a$ and $v$ were fitted to too
 # little, or to something else. For $S_w$, an input that never varies decides it alone. ρ is blind to what
 # is not linear, and to distractor in the signal.
 #
-# **Open question.** A network is not the toy model: nobody has the true $a_s$. Which experiment, on the
-# network itself, would show that $S_{a\pm}$ took a mean for signal, without ρ? (What could you add to all
-# images?) Lesson 12 takes the patterns back through a network, and measures the maps in another way.
+# **Open question.** Exercise 11.5 convicts an estimator that depends on a mean. Which change of the inputs
+# would convict one that takes *noise* for signal? Lesson 12 takes the patterns back through a network, and
+# measures the maps in another way.
 #
 # ## References
 # - P.-J. Kindermans, K. T. Schütt, M. Alber, K.-R. Müller, D. Erhan, B. Kim, S. Dähne: *Learning how to

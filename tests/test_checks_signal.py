@@ -54,11 +54,16 @@ def conv_pattern(x, w, stride, padding):
     return divided(summed(x, w, stride, padding), w)
 
 
+def moved_by(fit, x, y, c):
+    return np.linalg.norm(fit(x + c, y) - fit(x, y)) / np.linalg.norm(fit(x, y))
+
+
 RIGHT = [
     (signal.check_positive_pattern, positive_pattern),
     (signal.check_rho, rho),
     (signal.check_held_out_rho, held_out_rho),
     (signal.check_conv_pattern, conv_pattern),
+    (signal.check_moved_by, moved_by),
 ]
 
 
@@ -69,7 +74,7 @@ def test_the_right_answer_passes(check, answer) -> None:
 
 
 def test_the_solutions_in_the_lesson_pass() -> None:
-    assert_solutions_pass(8, [check for check, _ in RIGHT])
+    assert_solutions_pass(11, [check for check, _ in RIGHT])
 
 
 @pytest.mark.parametrize("check", [check for check, _ in RIGHT])
@@ -143,6 +148,18 @@ WRONG = {
         ),
         "over all units": lambda x, w, *how: divided(summed(x, w, *how, lambda y: y - y.mean()), w),
         "got the shape (2,), expected (1, 1, 1, 2)": lambda x, w, *how: conv_pattern(x, w, *how).ravel(),
+    },
+    signal.check_moved_by: {
+        "not divided by the length of a": lambda fit, x, y, c: np.linalg.norm(fit(x + c, y) - fit(x, y)),
+        "length of a′": lambda fit, x, y, c: (
+            np.linalg.norm(fit(x + c, y) - fit(x, y)) / np.linalg.norm(fit(x + c, y))
+        ),
+        "y moves too": lambda fit, x, y, c: (
+            moved_by(fit, x, y, c)
+            if len(x) == 1
+            else np.linalg.norm(fit(x + c, (x + c) @ np.linalg.lstsq(x, y)[0]) - fit(x, y))
+            / np.linalg.norm(fit(x, y))
+        ),
     },
 }
 

@@ -1,4 +1,4 @@
-"""The checks of lesson 11: the pattern of the active samples, ρ, ρ held out, the patterns of a convolution.
+"""The checks of lesson 11: the pattern of the active samples, ρ, ρ held out, a convolution's, a control.
 
 Samples are the rows of x (n, d); a filter w (d,) has the output y = x·w.
 """
@@ -12,7 +12,13 @@ import numpy as np
 from minixai.checks.patches import patches_of
 from minixai.checks.report import Answer, Array, compare
 
-__all__ = ["check_conv_pattern", "check_held_out_rho", "check_positive_pattern", "check_rho"]
+__all__ = [
+    "check_conv_pattern",
+    "check_held_out_rho",
+    "check_moved_by",
+    "check_positive_pattern",
+    "check_rho",
+]
 
 
 def check_positive_pattern(positive_pattern: Answer) -> None:
@@ -37,14 +43,14 @@ def check_positive_pattern(positive_pattern: Answer) -> None:
             "divided by the variance of y, which is not wᵀ of the numerator": cross / (y > 0).sum() / y.var(),
         }
         got = positive_pattern(x, y, w)
-        compare(f"8.1 {case}", got, cross / (w @ cross), mistakes)
-        compare(f"8.1 {case}: wᵀa₊", np.asarray(got) @ w, 1)
+        compare(f"11.1 {case}", got, cross / (w @ cross), mistakes)
+        compare(f"11.1 {case}: wᵀa₊", np.asarray(got) @ w, 1)
 
 
 def check_rho(rho: Answer) -> None:
     """rho(d, y): 1 less the correlation of y (n,) with what reads y best from d (n, k)."""
     compare(
-        "8.2 by hand",
+        "11.2 by hand",
         rho(np.array([[1.0], [-1.0], [1.0], [-1.0]]), np.array([7.0, 1.0, -1.0, -7.0])),
         0.4,
         {
@@ -70,10 +76,10 @@ def check_rho(rho: Answer) -> None:
         - max(abs(_correlation(column, y)) for column in d.T),
     }
     got = rho(d, y)
-    compare("8.2 random", got, 1 - correlation, mistakes)
+    compare("11.2 random", got, 1 - correlation, mistakes)
     mixed = d @ rng.normal(size=(3, 3)) + 5
-    compare("8.2 other coordinates of d change nothing", rho(mixed, y), got)
-    compare("8.2 another unit of y changes nothing", rho(d, 10 * y - 3), got)
+    compare("11.2 other coordinates of d change nothing", rho(mixed, y), got)
+    compare("11.2 another unit of y changes nothing", rho(d, 10 * y - 3), got)
 
 
 def check_held_out_rho(held_out_rho: Answer) -> None:
@@ -95,7 +101,7 @@ def check_held_out_rho(held_out_rho: Answer) -> None:
             "a and v have changed samples": _held_out(w, x_v, x_a, x_test),
             "that is the correlation; ρ is 1 less it": 1 - expected,
         }
-        compare(f"8.3 {case}", held_out_rho(w, x_a, x_v, x_test), expected, mistakes)
+        compare(f"11.3 {case}", held_out_rho(w, x_a, x_v, x_test), expected, mistakes)
 
 
 def check_conv_pattern(conv_pattern: Answer) -> None:
@@ -129,7 +135,29 @@ def check_conv_pattern(conv_pattern: Answer) -> None:
                 "ȳ of each image on its own, it is over images and places": _normalised(by_image, w),
                 "ȳ over all units, each has its own": _normalised(by_all, w),
             }
-        compare(f"8.4 {case}", conv_pattern(x, w, stride, padding), _normalised(numerator, w), mistakes)
+        compare(f"11.4 {case}", conv_pattern(x, w, stride, padding), _normalised(numerator, w), mistakes)
+
+
+def check_moved_by(moved_by: Answer) -> None:
+    """moved_by(fit, x, y, c): ‖a′ − a‖ / ‖a‖, of a = fit(x, y) and a′ = fit(x + c, y)."""
+    by_hand = np.array([[3.0, 4.0]]), np.array([1.0]), np.array([0.0, 5.0])
+    mistakes = {
+        "not divided by the length of a": 5.0,
+        "divided by the length of a′, not of a": 5 / np.sqrt(90),
+    }
+    compare("11.5 by hand", moved_by(lambda x, y: x.mean(axis=0), *by_hand), 1.0, mistakes)
+    x, w = _samples(4, 30)
+    c = np.array([1.0, -2.0, 0.5])
+    for case, fit in {"a fit that moves": _weighted_sum, "a covariance": _covariance}.items():
+        before, after = fit(x, x @ w), fit(x + c, x @ w)
+        length, distance = np.linalg.norm(before), np.linalg.norm(after - before)
+        with_output = np.linalg.norm(fit(x + c, (x + c) @ w) - before) / length
+        mistakes = {
+            "not divided by the length of a": distance,
+            "divided by the length of a′, not of a": distance / np.linalg.norm(after),
+            "y moves too; the bias keeps it where it was": with_output,
+        }
+        compare(f"11.5 {case}", moved_by(fit, x, x @ w, c), distance / length, mistakes)
 
 
 def _samples(seed: int, n: int) -> tuple[Array, Array]:
