@@ -11,7 +11,7 @@
 # ---
 
 # %% [markdown]
-# # 8 · What is signal? Estimators and the quality criterion ρ
+# # 11 · What is signal? Estimators and the quality criterion ρ
 #
 # Lesson 5 split the input of a linear filter into signal and distractor. There we knew the true signal. In
 # a network nobody knows it. So how can we say that one estimator of the signal is better than another? The
@@ -241,7 +241,8 @@ figures.roof(sample.x, y, patterns, along, rho_of)
 # in place of $E[y]$ for $a_+$, which makes it the covariance *within* the regime. The table calls that
 # *centred*. The paper and both reference codes take the mean over all samples; in minixai the other is an
 # option.
-#
+
+# %% [markdown]
 # ## 11.4 Other samples
 #
 # On its own samples ρ is 1 by construction. On *other* samples it need not be. The paper takes three parts:
@@ -440,7 +441,8 @@ figures.by_layer(means, layers)
 #
 # So who wins depends on which samples ρ is taken over. The paper's figure is the middle panel, for a large
 # network.
-#
+
+# %% [markdown]
 # And $S_w$? It is at 0 in all layers but the first. Is it that bad? Look at one input $x_i$ that never
 # varies. For $S=p\,y$ with a pattern $p$ its rest is $\hat d_i=x_i-p_i\,y$: constant minus a multiple of
 # $y$. *All* of $y$ can be read from it, unless $p_i=0$. Fitted patterns have $p_i=0$ there, weights do not.

@@ -11,7 +11,7 @@
 # ---
 
 # %% [markdown]
-# # 9 · PatternNet and PatternAttribution: from estimator to backward pass
+# # 12 · PatternNet and PatternAttribution: from estimator to backward pass
 #
 # The pattern $a$ of a unit says what of its input is signal. A network has thousands of units, layer upon
 # layer. What is the signal of its score *in the pixels*? Put the patterns in the place of the weights, and
