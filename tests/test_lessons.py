@@ -26,7 +26,6 @@ TOO_LONG: dict[str, int] = {
     "02_convolution_by_hand": 8,
     "03_training_a_network": 10,
     "05_signal_and_distractor": 2,
-    "06_deconvnet": 4,
     "07_allcnn_and_guided_backprop": 11,
     "08_lrp_and_deep_taylor": 6,
     "11_what_is_signal": 8,
