@@ -27,7 +27,6 @@ TOO_LONG: dict[str, int] = {
     "03_training_a_network": 10,
     "05_signal_and_distractor": 2,
     "07_allcnn_and_guided_backprop": 11,
-    "08_lrp_and_deep_taylor": 6,
     "11_what_is_signal": 8,
     "12_patternnet_and_patternattribution": 10,
 }
