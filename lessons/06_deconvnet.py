@@ -570,7 +570,7 @@ for state, model in {"trained": net, "untrained": network(seed=5)}.items():
         key = f"{name},\n{state}"
         beside[key] = own.ravel(), np.median(other), np.median(means)
         found[key] = np.mean([finds_its_image(classes[:, k], x) for k in range(10)])
-        print(f"{name:>9}, {state:>9}: own {np.median(own):5.2f}, another {np.median(other):5.2f}, mean digit",
+        print(f"{name:>9}, {state:>9}: own {np.median(own):5.2f}, another {np.median(other):5.2f}, mean",
               f"{np.median(means):5.2f}; finds its image: {found[key]:3.0%}; two classes {pairs:5.2f}")  # fmt: skip
 figures.own_image(beside, found, chance=1 / 50)
 

@@ -26,7 +26,6 @@ TOO_LONG: dict[str, int] = {
     "02_convolution_by_hand": 8,
     "03_training_a_network": 10,
     "05_signal_and_distractor": 2,
-    "07_allcnn_and_guided_backprop": 11,
     "11_what_is_signal": 8,
     "12_patternnet_and_patternattribution": 10,
 }

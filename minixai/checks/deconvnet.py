@@ -70,7 +70,7 @@ def check_transposed_conv(transposed_conv: Answer) -> None:
 
 
 def check_own_and_other(own_and_other: Answer) -> None:
-    """own_and_other(maps, x): both (n, h, w); cosines (n,) with the own image, and the mean over the others."""
+    """own_and_other(maps, x): both (n, h, w); cosines (n,) with the own image, and means over the others."""
     rng = np.random.default_rng(3)
     by_hand = np.array([[[3.0, 4.0]], [[0.0, 2.0]]]), np.array([[[1.0, 0.0]], [[0.0, 1.0]]])
     for case, maps, x in [
