@@ -25,7 +25,6 @@ TOO_LONG: dict[str, int] = {
     "01_chain_rule_as_a_tape": 5,
     "02_convolution_by_hand": 8,
     "03_training_a_network": 10,
-    "05_signal_and_distractor": 2,
     "11_what_is_signal": 8,
     "12_patternnet_and_patternattribution": 10,
 }
