@@ -122,9 +122,9 @@ figures.turned(samples, filters)
 
 # %% [markdown]
 # **Answer to prediction 2.** The signal did not move, and $w$ followed the distractor, always at a right
-# angle to it. **$w$ tells you about the distractor.** Only where the distractor happens to be orthogonal to the
-# signal do the two agree. And the closer the distractor lies to the signal, the longer $w$ must be in order
-# to keep $w^\top a_s=1$.
+# angle to it. **$w$ tells you about the distractor.** Only where the distractor happens to be orthogonal to
+# the signal do the two agree. And the closer the distractor lies to the signal, the longer $w$ must be in
+# order to keep $w^\top a_s=1$.
 #
 # So an explanation has to say which question it answers. Three words, which the course keeps apart:
 #
@@ -220,8 +220,8 @@ figures.called_signal(signals, sample.y)
 
 # %% [markdown]
 # **Answer to prediction 3.** $S_a$ finds the signal, to within a degree or two; $S_w$ puts all of it on a
-# line along $w$. Is the small rest a fault of $S_a$, or chance? In $n$ points $\epsilon$ and $y$ are never quite
-# uncorrelated, and whatever covariance remains goes into the pattern: $a=a_s+a_d\,c$ with
+# line along $w$. Is the small rest a fault of $S_a$, or chance? In $n$ points $\epsilon$ and $y$ are never
+# quite uncorrelated, and whatever covariance remains goes into the pattern: $a=a_s+a_d\,c$ with
 # $c=\mathrm{cov}[\epsilon,y]/\mathrm{var}[y]$, whose standard deviation is $\sigma/(\sigma_y\sqrt n)$. Its
 # second coordinate is $c$ itself.
 #
@@ -247,8 +247,8 @@ figures.scatter_of_patterns(numbers, found, lines)
 
 # %% [markdown]
 # The dots lie on the lines, within the few percent to which 500 seeds determine a standard deviation. What is
-# left over is chance, it falls with $1/\sqrt n$, and the printed means lie within two standard errors of zero.
-# With the means subtracted the distractor's mean cannot matter,
+# left over is chance, it falls with $1/\sqrt n$, and the printed means lie within two standard errors of
+# zero. With the means subtracted the distractor's mean cannot matter,
 # as it shifts all points alike. (In lesson 11 you will meet an estimator that is not so lucky.)
 #
 # ## 5.4 Noise, and L2
@@ -296,8 +296,8 @@ print(f"no distractor, σ = 0.5: w·a_s = {w_alone[0]:.3f}, by the formula {(1 /
 # noise through. The compromise cancels the distractor only in part. The pattern stays where it is.
 #
 # **Answer to prediction 5.** With L2 $w$ does the same as with noise. That is exact, as the line with the
-# four copies shows: in the mean over all noise, $\lambda=N\sigma^2$ is the same problem. The line after it is the
-# second effect of both: $w$ shrinks, without a distractor to
+# four copies shows: in the mean over all noise, $\lambda=N\sigma^2$ is the same problem. The line after it is
+# the second effect of both: $w$ shrinks, without a distractor to
 # $w^\top a_s=\mathrm{var}[y]\,/\,(\mathrm{var}[y]+\sigma^2)<1$.
 #
 # **But the pattern is not the same.** With noise it stays on the signal, with L2 it leans to the distractor.
@@ -356,8 +356,9 @@ tell(checks.check_left_behind, left_behind)
 # ## 5.5 Play
 #
 # The whole lesson in one picture: the arrows in their true lengths, what each estimator calls signal, and
-# both sweeps, in which a dot marks where the picture stands. Run the cell below it to get sliders; `minixai demo`
-# shows them in a window of its own (in which all arrows have one length, so that directions can be compared).
+# both sweeps, in which a dot marks where the picture stands. Run the cell below it to get sliders;
+# `minixai demo` shows them in a window of its own (in which all arrows have one length, so that directions
+# can be compared).
 #
 # Try in this order: turn the angle slowly from 30° to 150°; at 45° raise the noise; put it back and raise L2;
 # give $\epsilon$ a mean; take 100 points. Last, set the angle to 0.

@@ -478,6 +478,10 @@ def all_classes(method, model, x):
 methods = {"DeConvNet": mx.methods.deconvnet, "gradient": mx.methods.gradient}
 figures.all_classes(test[0, 0], {name: all_classes(m, net, test[:1])[0] for name, m in methods.items()})
 
+# %% [markdown]
+# **Answer to prediction 6.** Ten classes, very nearly one picture, and it looks like the digit that we put
+# in. Run the next cell to try other digits.
+
 # %%
 maps.sliders(
     lambda rule, digit, image: figures.row_of_maps(
@@ -488,9 +492,8 @@ maps.sliders(
 )
 
 # %% [markdown]
-# **Answer to prediction 6.** Ten classes, very nearly one picture, and it looks like the digit that we put
-# in. (Run the cell to move the sliders.) But *looks like* is a claim, and a claim needs a number. The obvious
-# one is the cosine of a map with its own image. Is .79 high?
+# *Looks like* is a claim, though, and a claim needs a number. The obvious one is the cosine of a map with its
+# own image; for DeConvNet's maps of all classes its median is .79. Is that high?
 #
 # ### Exercise 6.3 — a cosine needs a baseline
 # *Difficulty 2/5 · importance 5/5 · at most 10 minutes*
@@ -570,8 +573,8 @@ for state, model in {"trained": net, "untrained": network(seed=5)}.items():
         key = f"{name},\n{state}"
         beside[key] = own.ravel(), np.median(other), np.median(means)
         found[key] = np.mean([finds_its_image(classes[:, k], x) for k in range(10)])
-        print(f"{name:>9}, {state:>9}: own {np.median(own):5.2f}, another {np.median(other):5.2f}, mean",
-              f"{np.median(means):5.2f}; finds its image: {found[key]:3.0%}; two classes {pairs:5.2f}")  # fmt: skip
+        print(f"{name:>9}, {state:>9}: own {np.median(own):5.2f}, another {np.median(other):5.2f}, "
+              f"mean {np.median(means):5.2f}; finds own: {found[key]:3.0%}; pairs {pairs:5.2f}")  # fmt: skip
 figures.own_image(beside, found, chance=1 / 50)
 
 # %% [markdown]

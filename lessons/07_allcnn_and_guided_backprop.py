@@ -26,11 +26,11 @@
 #
 # **You need:** lesson 6 (DeConvNet, switches, own and other images) and lesson 3 (training).
 #
-# **Time:** 90 minutes, of which the cells run for about 25 seconds, offline. The two
-# networks come with minixai and were trained on CIFAR-10 (32×32 pixels, ten classes). **The photos are no
-# CIFAR-10 images**: of the six only the cat belongs to one of its classes. Where CIFAR-10's test images are
-# in `MINIXAI_DATA` (`cifar10-jpeg.zip`, 52 MB), twelve of them are measured as well. Code BSD-3-Clause, text
-# CC BY 4.0.
+# **Time:** 90 minutes, of which the cells run for about 25 seconds, offline. The two networks, All-CNN and a
+# *twin* with max pooling, come with minixai and were trained on CIFAR-10 (32×32 pixels, ten classes). **The
+# photos are no CIFAR-10 images**: of the six only the cat belongs to one of its classes. Where CIFAR-10's
+# test images are in `MINIXAI_DATA` (`cifar10-jpeg.zip`, 52 MB), twelve of them are measured as well. Code
+# BSD-3-Clause, text CC BY 4.0.
 
 # %%
 import numpy as np

@@ -380,7 +380,7 @@ figures.tables_on_digits(test[:3, 0], deep_taylor.score, {n: one.map[:, 0] for n
 def explain(rules, digit, image):
     """The picture of one digit's map."""
     one = mx.methods.lrp(net, test[image : image + 1], target=digit, rules=tables[rules])
-    title = f"{rules}, class {digit}, score {one.score[0]:.1f}"
+    title = f"{rules}, class {digit}, score {one.score[0]:.1f}".replace("-", "−")
     return figures.one_map(test[image, 0], one.map[0, 0], title)
 
 
@@ -566,11 +566,10 @@ figures.products_and_places(ratios, by_distance)
 # products of local matrices on the left.
 #
 # So two classes get the same map to the extent that their relevance lies in the same *places* after the first
-# mixing. How far that goes must be measured, layer by layer. In SqueezeNet, which is four times as deep as
-# our network, will it be more?
+# mixing. How far that goes must be measured, layer by layer.
 #
 # > **Predict 7.** For z⁺, follow the relevance of two classes from the top to the pixels. In which layer do
-# > they become alike? Does the deeper network end up higher?
+# > they become alike? And does it go further in SqueezeNet, which is more than four times as deep?
 
 
 # %%
@@ -609,13 +608,13 @@ figures.on_the_way_down(panels)
 # **Answer to prediction 7.** In the digits network nearly all of it happens in *one* convolution, conv3,
 # which mixes the 32 channels of a place; later layers add little. **The deeper network ends up lower.** Over
 # five classes spread through its ranking the median under z⁺ is about .6; the best class and the eighth, two
-# animals, reach .81, and under all rules but ε they lie between .7 and .8 (8.5). There the relevance of two
-# classes can lie in different places of a 13×13 map, and no later layer mixes what is far apart. What makes
-# maps collapse is mixing, not depth.
+# animals, reach .81 under z⁺, between .7 and .8 under γ, αβ and $z^B$, and .3 under ε (8.5). There the
+# relevance of two classes can lie in different places of a 13×13 map, and no later layer mixes what is far
+# apart. What makes maps collapse here is mixing, not depth.
 #
-# Sixt et al. (2020) found the convergence for nearly all methods that change the backward pass, in networks
-# with large dense layers at the top. Read "converges to rank 1" as a statement about those factors, not about
-# every network.
+# Sixt et al. (2020) found the convergence for nearly all methods that change the backward pass, in the
+# networks that they tried. Whether it holds for yours depends on what its layers mix, so measure it, layer by
+# layer.
 #
 # The price of ε at the top is the wild behaviour of 8.1 in that layer.
 
@@ -647,8 +646,9 @@ figures.on_the_way_down(panels)
 #    pixels arrives to 100.0 %, it does not show that any of it went to the right place.
 # 2. That everything is positive follows from z⁺, which cannot produce a negative share, whatever the network:
 #    under ε the same score is carried by red and blue alike.
-# 3. The map of another class is needed beside it; for Chihuahua, the eighth, it has a cosine of .81 with the
-#    cat's, so most of what the map shows is not about the cat, and only the difference of the two could be.
+# 3. The maps of other classes are needed beside it; that of Chihuahua, the eighth, has a cosine of .81 with
+#    the cat's, and even over classes spread through the whole ranking the median is .6 (8.8), so most of what
+#    the map shows is not about the cat, and only the differences could be.
 #
 # Give yourself a point for each sentence that a reader could *check*. "The map may be misleading" is none.
 #
