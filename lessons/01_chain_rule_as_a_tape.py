@@ -305,7 +305,8 @@ projected(draw_tape(loss, {leaf: name for name, leaf in leaves.items()}, cotange
 # %% [markdown]
 # Each box now states a shape. A cotangent has the shape of its array, and the picture gives its norm. A
 # single walk found the derivatives with respect to all entries of all nine arrays.
-#
+
+# %% [markdown]
 # ## 1.3 Is a gradient right?
 #
 # A wrong VJP raises no error. The network learns a little worse, or the explanation shows something slightly
@@ -423,7 +424,8 @@ for name, op in {"the package's": ops.softmax, "the broken one": broken}.items()
 # **Answer to prediction 3.** It passes. The outputs of softmax add up to 1 for every $x$, so with ones the
 # true answer *is* zero. minixai's `check_vjp` draws its cotangents at random and catches it. Every operation
 # of the package is tested this way, and `check_vjp` itself is tested with wrong VJPs.
-#
+
+# %% [markdown]
 # ## 1.4 Activation functions
 #
 # At an activation function the walk does a single thing: it multiplies the cotangent by the slope
@@ -455,7 +457,8 @@ functions_and_slopes(z.value, values, slopes)
 # they did wrong. The perceptrons of 1958 were made of steps, and only their last layer was trained. The
 # sigmoid passes on a quarter at best and is nearly flat on both sides; tanh passes everything at 0 and little
 # far from it; ReLU is all or nothing. The slope of softplus is the sigmoid.
-#
+
+# %% [markdown]
 # ## 1.5 Credit through depth
 #
 # A walk through twenty layers multiplies twenty slopes and twenty weight matrices. How large is what arrives
@@ -592,7 +595,8 @@ for name, activation in {"step": Step, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "
 # **Answer to prediction 6.** Step and sigmoid do no better than guessing. With the step, only the last layer
 # moves. With the sigmoid, the credit shrinks from layer to layer, and the distances shrink with it. The two
 # that keep the gradient's size move all layers by a similar share, and they read the digits.
-#
+
+# %% [markdown]
 # ## 1.6 Outlook: another answer at a node
 #
 # The rest of this course rests on one idea: **give a node another rule, and the same walk answers another
@@ -621,7 +625,8 @@ maps_of_rules(images[test[0]].reshape(8, 8), f"the network says {target}", maps)
 # Change one line and the map changes (red is positive, blue negative; each map has its own scale, given above
 # it). The two new ones are DeConvNet and guided backprop, as published and as the package has them. Which of
 # the three is right? That depends on the question, which is what the other lessons are about.
-#
+
+# %% [markdown]
 # ## 1.7 Where it fails
 #
 # **At a kink.** ReLU has no derivative at 0. minixai takes 0, central differences give the mean of both
