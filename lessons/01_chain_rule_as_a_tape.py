@@ -197,7 +197,7 @@ projected(draw_tape(loss, {leaf: name for name, leaf in leaves.items()}, cotange
 # *against* the cotangents makes the loss smaller: $w_1$ and $b$ go up, $w_2$ goes down.
 #
 # The next cell prints the heart of minixai's `backward`. It is your walk, with arrays in place of numbers;
-# `targets` and `needed` leave out what nobody asked for.
+# `targets` and `needs` leave out what nobody asked for, and `answered` checks what a rule returns.
 #
 # | your tape | minixai's |
 # |---|---|

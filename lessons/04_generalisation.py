@@ -43,6 +43,7 @@ from figures.generalisation import (
     widths_at_two_times,
 )
 from results import generalisation as results
+from sklearn.datasets import load_digits
 
 from minixai.checks import tell
 from minixai.checks.generalisation import check_cross_validate, check_polynomial_fit, check_ridge
@@ -208,7 +209,7 @@ error_over_samples(bands, law=True)
 # %% [markdown]
 # ## 4.3 A prior: where L2 comes from
 #
-# Least squares believes every weight to be as likely as any other. Suppose we know better: before we see
+# Least squares takes all weights to be equally likely beforehand. Suppose we know better: before we see any
 # samples, each weight is drawn from $N(0,\tau^2)$. By Bayes' rule the posterior is the likelihood times this
 # prior,
 #
@@ -225,9 +226,8 @@ error_over_samples(bands, law=True)
 # ### Exercise 4.2 — the posterior mean
 # *Difficulty 2/5 · importance 5/5 · at most 15 minutes*
 #
-# Set the gradient of the sum to zero, solve for $w$, and write `ridge(x, y, noise, spread)`: `x` float64 (n,
-# k),
-# `y` (n,), `noise` is $\sigma$ and `spread` is $\tau$; the result is float64 (k,). Worked example:
+# Set the gradient of the sum to zero, solve for $w$, and write `ridge(x, y, noise, spread)`: `x` float64
+# (n, k), `y` (n,), `noise` is $\sigma$ and `spread` is $\tau$; the result is float64 (k,). Worked example:
 # `x = [[1], [1]]`, `y = [2, 4]`, both standard deviations 1: least squares says 3, the posterior mean is
 # $6/(2+1)=2$.
 #
@@ -324,10 +324,10 @@ learning_curves(curves, results.SIZES, results.UPDATES)
 # is nothing to choose between the three, with 1 200 the LeNet is ahead. A curve that is still falling asks
 # for more data; one that is flat, as that of logistic regression nearly is, asks for another model.
 #
-# Single starts are less orderly, as the last numbers of each line say: one start of logistic regression gets
-# worse from 600 to 1 200 images. A curve from one start, or with the same number of *updates* for every size
-# (so that a larger set is seen less often), can rise by chance. Compare the two panels before you explain
-# such a rise.
+# Single starts are less orderly, as the end of each printed line says: one start of logistic regression gets
+# worse from 600 to 1 200 images, though its images are 600 more. A curve from a single start can rise by
+# chance. There is a second trap: with the same number of updates for every size, a larger set is passed over
+# less often. Compare the two panels before you explain a rise.
 
 # %% [markdown]
 # ## 4.5 More weights, and two times to stop
@@ -365,14 +365,13 @@ widths_at_two_times(
 )
 
 # %% [markdown]
-# **Answer to prediction 5.** The narrowest networks obey the rule of ten and are the worst: they
+# **Answer to prediction 5.** The narrowest networks, with 14 and 7 samples per weight, are the worst: they
 # **underfit**. With true labels the error then falls all the way, down to 0.03 samples per weight, at both
 # stopping times.
 #
 # With random labels the answer depends on *when we stop*. After 400 updates the error has one valley and
 # rises slowly for wide networks, which begin to learn the false labels by heart. After 4 000 updates there is
-# a **peak**, at the width that can just fit all labels (the right panel shows where the share of false labels
-# learned reaches 100 %), and beyond it the error falls again: double descent, as in 4.2. The picture from one
+# a **peak**, about at the width from which on the false labels can all be learned (right panel), and beyond it the error falls again: double descent, as in 4.2. The picture from one
 # stopping time would have told us the opposite story.
 #
 # (Lines are means of five starts, bands reach from the lowest to the highest.)
@@ -435,8 +434,6 @@ regularisers(stops, test, validation, (stops[chosen], stopped))
 # > that every image is tested once. Which error is larger, and by how much?
 
 # %%
-from sklearn.datasets import load_digits
-
 pixels, digits = load_digits(return_X_y=True)
 scans = (pixels / 16).reshape(-1, 1, 8, 8).astype(np.float32)
 everything = np.arange(len(scans))
@@ -468,10 +465,10 @@ for name, order in (("shuffled", shuffled), ("in order", everything)):
 # %% [markdown]
 # ## 4.8 Where it fails: a protocol that finds signal in coin flips
 #
-# A colleague has 40 patients, half of them ill, and 500 measurements of each. He picks the 10 measurements in
-# which ill and healthy differ most. Then he cross-validates with care: in each of 5 folds, the class means
-# come from the other folds, and each patient of the fold gets the class with the nearer mean. He reports an
-# error far below 50 %.
+# A colleague has 40 patients, half of them ill, and 500 measurements of each. She picks the 10 measurements
+# in which ill and healthy differ most. Then she cross-validates with care: in each of 5 folds, the class
+# means come from the other folds, and each patient of the fold gets the class with the nearer mean. She
+# reports an error far below 50 %.
 
 
 # %%
@@ -483,7 +480,7 @@ def nearest_mean_error(x, y, x_test, y_test):
 
 
 def colleagues(x, y, folds=5, keep=10):
-    """Errors (folds,) of the protocol as he tells it, for x (n, k) and y (n,) of 0 and 1."""
+    """Errors (folds,) of the protocol as she tells it, for x (n, k) and y (n,) of 0 and 1."""
     difference = np.abs(x[y == 1].mean(axis=0) - x[y == 0].mean(axis=0))
     x = x[:, np.argsort(-difference)[:keep]]
     errors = []
@@ -505,7 +502,7 @@ def colleagues(x, y, folds=5, keep=10):
 #    integers (n,), the result float64 (folds,). The folds are consecutive, as above. Worked example:
 #    `x = [[0, 5], [9, 4], [1, 4], [8, 5], [0, 4], [9, 5]]`, `y = [0, 1, 0, 1, 0, 1]`, 3 folds and `keep = 1`
 #    give `[0, 0, 0]`.
-# 3. Write two sentences to the colleague: what his number means, and what he should report.
+# 3. Write two sentences to the colleague: what her number means, and what she should report.
 #
 # <details><summary>Hint</summary>
 #
