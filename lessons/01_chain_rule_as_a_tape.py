@@ -426,6 +426,43 @@ for name, op in {"the package's": ops.softmax, "the broken one": broken}.items()
 # of the package is tested this way, and `check_vjp` itself is tested with wrong VJPs.
 
 # %% [markdown]
+# ### Exercise 1.4 — an investigation: five suspects
+# *Difficulty 3/5 · importance 4/5 · at most 20 minutes*
+#
+# `checks.suspects()` returns five operations on an array (n,): `softplus`, `reverse` ($y_i=x_{n+1-i}$),
+# `centre` ($y=x-\text{mean}$), `magnitude` ($y=|x|$) and `sine`. Three of them have a wrong VJP. Each of the
+# three would have passed a careless check: with a cotangent of *ones*, with *positive* numbers $x$ only, or
+# at $x=0$ (*zero*).
+#
+# Find out which, and set `answers` to a dict from the name of each wrong one to the check that accepts it,
+# for example `{"softplus": "positive"}`. `check_vjp(op, x)` draws its own cotangents; for a cotangent of your
+# own compare `mx.backward(op(tensor), c)[tensor]` with differences, as the cell above does.
+#
+# <details><summary>Hint</summary>
+#
+# Start with `check_vjp(op, rng.normal(size=5))` for all five. Then think what the true VJP is, and for which
+# $x$ or which cotangent the wrong one is equal to it.
+#
+# </details>
+# <details><summary>Solution</summary>
+#
+# ```python
+# suspects = {"reverse": "ones", "magnitude": "positive", "sine": "zero"}
+# ```
+#
+# All three return the cotangent as it came. The true VJP of `reverse` reverses it, which ones do not show.
+# That of `magnitude` multiplies it by the sign of $x$, which positive numbers do not show. That of `sine`
+# multiplies it by $\cos x$, which is 1 at 0. So check at random cotangents *and* at random points of both
+# signs.
+#
+# </details>
+
+# %%
+answers = None  # your dict
+
+tell(checks.check_suspects, answers)
+
+# %% [markdown]
 # ## 1.4 Activation functions
 #
 # At an activation function the walk does a single thing: it multiplies the cotangent by the slope
@@ -468,7 +505,7 @@ functions_and_slopes(z.value, values, slopes)
 #
 # $$\text{gain}^2\cdot\text{mean of }\varphi'(z)^2\text{ over the units}.$$
 #
-# ### Exercise 1.4 — the factor of one layer
+# ### Exercise 1.5 — the factor of one layer
 # *Difficulty 1/5 · importance 4/5 · at most 5 minutes*
 #
 # Write `layer_factor(gain, slopes)`, the factor by which one layer changes the *norm* of a cotangent. `gain`

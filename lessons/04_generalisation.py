@@ -371,8 +371,9 @@ widths_at_two_times(
 #
 # With random labels the answer depends on *when we stop*. After 400 updates the error has one valley and
 # rises slowly for wide networks, which begin to learn the false labels by heart. After 4 000 updates there is
-# a **peak**, about at the width from which on the false labels can all be learned (right panel), and beyond it the error falls again: double descent, as in 4.2. The picture from one
-# stopping time would have told us the opposite story.
+# a **peak**, about at the width from which on the false labels can all be learned (right panel), and beyond
+# it the error falls again: double descent, as in 4.2. The picture from one stopping time would have told us
+# the opposite story.
 #
 # (Lines are means of five starts, bands reach from the lowest to the highest.)
 #
