@@ -34,29 +34,25 @@ import itertools
 import math
 from functools import partial
 
-import matplotlib
 import numpy as np
+from figures import projected
+from figures.chain_rule_as_a_tape import (
+    difference_errors,
+    functions_and_slopes,
+    gradients_through_depth,
+    maps_of_rules,
+)
 from sklearn.datasets import load_digits
 
 import minixai as mx
 from minixai import nn, ops
+from minixai.checks import autodiff as checks
 from minixai.checks import tell
-from minixai.checks.autodiff import (
-    check_layer_factor,
-    check_matmul_vjp,
-    check_product_vjp,
-    check_rules,
-    check_softmax_vjp,
-    check_tanh_vjp,
-    check_walk,
-)
 from minixai.gradcheck import check_vjp
 from minixai.op import Op
-from minixai.plot import Picture, style
-from minixai.plot.tape import draw_tape
+from minixai.plot import draw_tape
 from minixai.tape import tape_of
 
-matplotlib.rcParams.update(style.RC)
 np.set_printoptions(precision=3, suppress=True)
 
 # %% [markdown]
@@ -66,10 +62,10 @@ np.set_printoptions(precision=3, suppress=True)
 #
 # $$z = x_1w_1 + x_2w_2 + b,\qquad y=\tanh z,\qquad e = y-1,\qquad L = e\cdot e.$$
 #
-# A computer takes one step at a time, and of each step we know the derivative: the **slope** of a sum is 1
-# for both numbers, that of a product is the *other* factor, that of $\tanh$ is $1-y^2$. So let every number
-# remember from which numbers it was computed, and the slopes. That is all there is to record. The list of
-# these records, in the order in which they were made, is the **tape**.
+# A computer takes one step at a time, and we know the derivative of each step: the **slope** of a sum is 1
+# for both numbers, that of a product is the *other* factor, and that of $\tanh$ is $1-y^2$. So let every
+# number remember the numbers it was computed from, together with the slopes. Nothing else needs recording.
+# The list of these records, in the order in which they were made, is the **tape**.
 
 
 # %%
@@ -93,6 +89,12 @@ class Scalar:
         return Scalar(y, (self,), (1 - y * y,), "tanh")
 
 
+# %% [markdown]
+# The next cell computes the loss with such numbers and collects its tape: everything that the loss was
+# computed from, in order. It prints one record a line.
+
+
+# %%
 def scalar_tape(output):
     """All scalars that output was computed from, in the order in which they were made, itself last."""
     found, todo = {output}, [output]
@@ -119,8 +121,8 @@ for scalar, k in numbers.items():
 #
 # Now walk back. Let $g_k$ be the derivative of the *last* number with respect to number $k$, its
 # **cotangent**. The last one has $g=1$. If number $k$ was computed from $i$ with slope $s$, a part
-# $g_k\cdot s$ of what happens at the end goes through $k$ to $i$. If $i$ was used several times, the parts
-# add up. That is the chain rule:
+# $g_k\cdot s$ of what happens at the end passes through $k$ to $i$. If $i$ was used several times, the parts
+# add up. This is the chain rule:
 #
 # $$g_i=\sum_{k\text{ computed from }i} g_k\cdot s_{k,i}.$$
 #
@@ -137,8 +139,8 @@ for scalar, k in numbers.items():
 #
 # <details><summary>Hint 1</summary>
 #
-# Go through the tape from last to first. When you come to a number, all that was computed from it is
-# behind you, so its cotangent is complete.
+# Go through the tape from last to first. When you reach a number, you have already passed everything that
+# was computed from it, so its cotangent is complete.
 #
 # </details>
 # <details><summary>Hint 2</summary>
@@ -167,16 +169,17 @@ def walk(tape):
     return None  # your lines
 
 
-tell(check_walk, walk)
+tell(checks.check_walk, walk)
 if (found := walk(scalar_tape(loss))) is not None:
     print({scalar.name: round(found[scalar], 3) for scalar in (x1, w1, x2, w2, b)})
 
 # %% [markdown]
-# **Checkpoint.** From here on we use minixai's own tape, so you can go on whatever became of your `walk`.
+# **Checkpoint.** From here on the lesson uses minixai's own tape, so you can go on even if your `walk` is not
+# finished.
 #
 # > **Predict 1.** The neuron's output is far too small. Which of $w_1$, $w_2$, $b$ must go up to make the
-# > loss smaller, and which must go down? A small change of which of the five numbers changes the loss most?
-# > Do it in your head: $x_1=2$, $w_1=0.5$, $x_2=-1$, $w_2=1.5$, $b=0.25$.
+# > loss smaller, and which must go down? Which of the five numbers changes the loss most when it changes a
+# > little? Do it in your head: $x_1=2$, $w_1=0.5$, $x_2=-1$, $w_2=1.5$, $b=0.25$.
 
 # %%
 leaves = {name: mx.Tensor(np.float64(value)) for name, value in VALUES.items()}
@@ -184,19 +187,17 @@ y = ops.tanh(leaves["x1"] * leaves["w1"] + leaves["x2"] * leaves["w2"] + leaves[
 error = y + leaves["-target"]
 loss = error * error
 cotangents = mx.backward(loss, wrt=tape_of(loss))
-source = inspect.getsource(mx.backward)
-print(source[source.index("    arrived, found") :])
-draw_tape(loss, {tensor: name for name, tensor in leaves.items()}, cotangents, "A neuron, and its loss")
+projected(draw_tape(loss, {leaf: name for name, leaf in leaves.items()}, cotangents, "A neuron and its loss"))
 
 # %% [markdown]
-# From left to right, the values, in black. From right to left, the cotangents, in orange. Two arrows lead
-# into the last box, so the error's cotangent is twice the error. At $\tanh$ it is multiplied by $1-y^2$. At
-# a product, each factor gets it times the other one: $w_1$ gets most, since $x_1=2$ is the largest factor,
-# and the sign for $w_2$ is turned by $x_2=-1$. A step *against* the cotangents makes the loss smaller: $w_1$
-# and $b$ go up, $w_2$ goes down.
+# **Answer to prediction 1.** Values run from left to right, in black; cotangents run from right to left, in
+# orange. Two arrows lead into the last box, so the error's cotangent is twice the error. At $\tanh$ it is
+# multiplied by $1-y^2$. At a product each factor receives it times the other one, so $w_1$ gets the largest
+# cotangent, because $x_1=2$ is the largest factor; for $w_2$ the sign is reversed by $x_2=-1$. A step
+# *against* the cotangents makes the loss smaller: $w_1$ and $b$ go up, $w_2$ goes down.
 #
-# Above the picture stands the heart of minixai's `backward`. It is your walk, with arrays in place of
-# numbers. `targets` and `needed` leave out what nobody asked for.
+# The next cell prints the heart of minixai's `backward`. It is your walk, with arrays in place of numbers;
+# `targets` and `needs` leave out what nobody asked for, and `answered` checks what a rule returns.
 #
 # | your tape | minixai's |
 # |---|---|
@@ -204,18 +205,22 @@ draw_tape(loss, {tensor: name for name, tensor in leaves.items()}, cotangents, "
 # | its name and inputs | `Node`: the operation, its inputs, its value, its settings |
 # | `g · slope` | `rule_for(node, rules)(g, node)`: a **rule**, by default the operation's VJP |
 # | `scalar_tape` | `tape_of` |
-#
+
+# %%
+source = inspect.getsource(mx.backward)
+print(source[source.index("    arrived, found") :])
+
+# %% [markdown]
 # ## 1.2 Arrays: slopes become vector-Jacobian products
 #
 # An operation on arrays has many slopes: $J_{ki}=\partial y_k/\partial x_i$, the Jacobian. For
 # $y=\tanh x$ with a batch of 64 images of 4 096 numbers it would have 262 144² entries, nearly all of them
-# zero. Nobody stores it, because nobody needs it. The walk only asks for the product with the cotangent
-# that arrived,
+# zero. Nobody stores it, because the walk needs only its product with the cotangent that arrived,
 #
 # $$g^x_i=\sum_k g^y_k\,\frac{\partial y_k}{\partial x_i},$$
 #
-# the **vector-Jacobian product**. It has the shape of $x$, and often it is one line. Each operation of
-# `minixai.ops` stands with its VJP directly below it.
+# the **vector-Jacobian product**. It has the shape of $x$, and it is often a single line of code. In
+# `minixai.ops` every operation has its VJP directly below it.
 #
 # ### Exercise 1.2 — three VJPs
 # *Difficulty 3/5 · importance 5/5 · at most 25 minutes*
@@ -271,15 +276,15 @@ def matmul_vjp(g, x, y):
     return None  # your line
 
 
-tell(check_tanh_vjp, tanh_vjp)
-tell(check_product_vjp, product_vjp)
-tell(check_matmul_vjp, matmul_vjp)
+tell(checks.check_tanh_vjp, tanh_vjp)
+tell(checks.check_product_vjp, product_vjp)
+tell(checks.check_matmul_vjp, matmul_vjp)
 
 # %% [markdown]
-# `backward` takes a **table of rules**: for an operation, what to answer in place of its VJP. A rule gets
-# the cotangent and the node and returns a cotangent for every input. So your three answers can carry a
-# whole network: the check below walks one with them. The picture is drawn without them, with the package's
-# own VJPs.
+# `backward` accepts a **table of rules**, which says for an operation what to use in place of its VJP. A rule
+# takes the cotangent and the node, and returns a cotangent for every input. So your three answers can carry
+# a whole network: the check below walks back through one with them. The picture is drawn with the package's
+# own VJPs, so it appears in any case.
 
 # %%
 rules = {
@@ -287,7 +292,7 @@ rules = {
     ops.multiply: lambda g, node: product_vjp(g, *node.arrays),
     ops.matmul: lambda g, node: matmul_vjp(g, *node.arrays),
 }
-tell(check_rules, rules)
+tell(checks.check_rules, rules)
 
 rng = np.random.default_rng(0)
 shapes = {"x": (5, 64), "w": (64, 32), "s": (5, 32), "v": (32, 10)}
@@ -295,21 +300,23 @@ leaves = {name: mx.Tensor(rng.normal(size=shape) / 8) for name, shape in shapes.
 output = (ops.tanh(leaves["x"] @ leaves["w"]) * leaves["s"]) @ leaves["v"]
 loss = ops.cross_entropy(output, np.arange(5))
 cotangents = mx.backward(loss, wrt=tape_of(loss))
-draw_tape(loss, {tensor: name for name, tensor in leaves.items()}, cotangents, "The same with arrays")
+projected(draw_tape(loss, {leaf: name for name, leaf in leaves.items()}, cotangents, "The same with arrays"))
 
 # %% [markdown]
-# The boxes now have shapes, and a cotangent has the shape of its array; the picture gives its norm. One
-# walk found the derivatives with respect to all entries of all nine arrays.
-#
+# Each box now states a shape. A cotangent has the shape of its array, and the picture gives its norm. A
+# single walk found the derivatives with respect to all entries of all nine arrays.
+
+# %% [markdown]
 # ## 1.3 Is a gradient right?
 #
-# A wrong VJP raises no error. The network then learns a little worse, or the explanation shows a little
-# something else, and nobody notices. So compare with the definition. Two candidates, for a small $h$:
+# A wrong VJP raises no error. The network learns a little worse, or the explanation shows something slightly
+# different, and nobody notices. So we compare with the definition. For a small $h$ there are two candidates:
 #
 # $$\text{one-sided } \frac{f(x+h)-f(x)}{h},\qquad \text{central } \frac{f(x+h)-f(x-h)}{2h}.$$
 #
 # > **Predict 2.** We take the neuron's loss as a function of $w_1$ and make $h$ smaller and smaller, from
-# > $10^{-1}$ to $10^{-14}$. Does the error always fall? Where is it smallest, for which of the two?
+# > $10^{-1}$ to $10^{-14}$. Does the error always fall? At which $h$ is it smallest, and for which of the
+# > two?
 
 
 # %%
@@ -326,42 +333,35 @@ def central(w1, h, dtype=np.float64):
 w1 = mx.Tensor(np.float64(VALUES["w1"]))
 error = ops.tanh(w1 * VALUES["x1"] + VALUES["x2"] * VALUES["w2"] + VALUES["b"]) - 1
 exact = float(mx.backward(error * error, wrt=[w1])[w1])
-at = VALUES["w1"]
-steps = 10.0 ** np.arange(-1, -14.1, -0.25)
-candidates = {
-    "central, float32": ([central(at, h, np.float32) for h in steps], style.FAINT, "s"),
-    "one-sided, float64": ([(neuron_loss(at + h) - neuron_loss(at)) / h for h in steps], style.FILTER, "^"),
-    "central, float64": ([central(at, h) for h in steps], style.PATTERN, "o"),
+print(f"by the tape the derivative is {exact:.6f}, by central differences {central(VALUES['w1'], 1e-5):.6f}")
+
+# %%
+at, steps = VALUES["w1"], 10.0 ** np.arange(-1, -14.1, -0.25)
+derivatives = {
+    "central, float32": [central(at, h, np.float32) for h in steps],
+    "one-sided, float64": [(neuron_loss(at + h) - neuron_loss(at)) / h for h in steps],
+    "central, float64": [central(at, h) for h in steps],
 }
-picture = Picture(figsize=(9, 5), dpi=80, layout="constrained")
-axes = picture.subplots()
-for name, (found, colour, marker) in candidates.items():
-    errors = np.abs(np.array(found) - exact) / abs(exact)
-    best = np.argmin(errors)
-    print(f"{name:18}: smallest relative error {errors[best]:.0e} at h = {steps[best]:.0e}, "
-          f"at h = 1e-06 {errors[np.isclose(steps, 1e-6)][0]:.0e}")  # fmt: skip
-    axes.loglog(steps, np.maximum(errors, 1e-16), marker, color=colour, label=name, linestyle="-", ms=5)
-axes.set(
-    xlabel="step $h$",
-    ylabel="relative error",
-    title="Derivative from differences: a smaller $h$ is not always better",
-)
-axes.set(xlim=(2e-1, 5e-15), ylim=(1e-13, 20))
-axes.legend(frameon=False)
-picture
+errors = {name: np.abs(np.array(found) - exact) / abs(exact) for name, found in derivatives.items()}
+for name, error in errors.items():
+    best, million = np.argmin(error), np.isclose(steps, 1e-6)
+    print(f"{name:18}: smallest relative error {error[best]:.0e} at h = {steps[best]:.0e}, "
+          f"at h = 1e-06 {error[million][0]:.0e}")  # fmt: skip
+difference_errors(steps, errors)
 
 # %% [markdown]
-# Two errors are at work. The formula's own falls with $h$ (with $h^2$ for the central one, which is why it
-# is the better one). The rounding of $f$, divided by $h$, grows as $h$ shrinks. Where they meet, the error
-# is smallest; further right the curves are chance. At $h=10^{-6}$, which is good in float64, float32 is off
-# by some per cent, and a little further by everything: **check in float64**.
+# **Answer to prediction 2.** It falls and then rises, because two errors are at work. The error of the
+# formula shrinks with $h$ (with $h^2$ for central differences, which is why they win). The rounding error of
+# $f$ is divided by $h$, so it grows as $h$ shrinks. The total is smallest where the two meet; further right
+# the curves are noise. At $h=10^{-6}$, a good step in float64, float32 is already off by the percentage
+# printed above, and soon after by 100 %: **check in float64**.
 #
-# An operation has many outputs, and differences need a single number. So we multiply the output with a
+# An operation has many outputs, but differences need a single number. So we multiply the output by a
 # cotangent $c$ and check $f(x)=\sum_k c_k\,y_k(x)$. Which $c$? The obvious choice is ones. We try it on
 # softmax, $y_i=e^{x_i}/\sum_j e^{x_j}$.
 #
 # > **Predict 3.** Somebody writes a VJP of softmax that returns *zeros*, whatever arrives. Does it pass a
-# > check with a cotangent of ones? (The answer is in the cell after the exercise.)
+# > check with a cotangent of ones? (The answer comes after the exercise.)
 #
 # ### Exercise 1.3 — the VJP of softmax
 # *Difficulty 4/5 · importance 3/5 · at most 15 minutes*
@@ -397,7 +397,7 @@ def softmax_vjp(g, y):
     return None  # your line
 
 
-tell(check_softmax_vjp, softmax_vjp)
+tell(checks.check_softmax_vjp, softmax_vjp)
 
 # %%
 # The VJP of Predict 3, at one entry of x.
@@ -421,14 +421,52 @@ for name, op in {"the package's": ops.softmax, "the broken one": broken}.items()
         print(f"{name}: {error}")
 
 # %% [markdown]
-# It passes. The outputs of softmax add up to 1 whatever $x$ is, so with ones the true answer *is* zero.
-# minixai's `check_vjp` draws its cotangents at random, and finds it. All operations of the package are
-# tested that way, and so is `check_vjp` itself, with wrong VJPs.
+# **Answer to prediction 3.** It passes. The outputs of softmax add up to 1 for every $x$, so with ones the
+# true answer *is* zero. minixai's `check_vjp` draws its cotangents at random and catches it. Every operation
+# of the package is tested this way, and `check_vjp` itself is tested with wrong VJPs.
+
+# %% [markdown]
+# ### Exercise 1.4 — an investigation: five suspects
+# *Difficulty 3/5 · importance 4/5 · at most 20 minutes*
 #
+# `checks.suspects()` returns five operations on an array (n,): `softplus`, `reverse` ($y_i=x_{n+1-i}$),
+# `centre` ($y=x-\text{mean}$), `magnitude` ($y=|x|$) and `sine`. Three of them have a wrong VJP. Each of the
+# three would have passed a careless check: with a cotangent of *ones*, with *positive* numbers $x$ only, or
+# at $x=0$ (*zero*).
+#
+# Find out which, and set `answers` to a dict from the name of each wrong one to the check that accepts it,
+# for example `{"softplus": "positive"}`. `check_vjp(op, x)` draws its own cotangents; for a cotangent of your
+# own compare `mx.backward(op(tensor), c)[tensor]` with differences, as the cell above does.
+#
+# <details><summary>Hint</summary>
+#
+# Start with `check_vjp(op, rng.normal(size=5))` for all five. Then think what the true VJP is, and for which
+# $x$ or which cotangent the wrong one is equal to it.
+#
+# </details>
+# <details><summary>Solution</summary>
+#
+# ```python
+# suspects = {"reverse": "ones", "magnitude": "positive", "sine": "zero"}
+# ```
+#
+# All three return the cotangent as it came. The true VJP of `reverse` reverses it, which ones do not show.
+# That of `magnitude` multiplies it by the sign of $x$, which positive numbers do not show. That of `sine`
+# multiplies it by $\cos x$, which is 1 at 0. So check at random cotangents *and* at random points of both
+# signs.
+#
+# </details>
+
+# %%
+answers = None  # your dict
+
+tell(checks.check_suspects, answers)
+
+# %% [markdown]
 # ## 1.4 Activation functions
 #
-# What the walk does at an activation function is one product: the cotangent times the slope
-# $\varphi'(z)$. So the slopes decide what gets through.
+# At an activation function the walk does a single thing: it multiplies the cotangent by the slope
+# $\varphi'(z)$. So the slopes decide how much gets through.
 #
 # > **Predict 4.** Five functions: a step, sigmoid, tanh, ReLU, and softplus $\log(1+e^z)$. Sketch their
 # > derivatives. Which is nowhere larger than $\tfrac14$? Which are near zero on both sides? Which one lets
@@ -443,40 +481,34 @@ FUNCTIONS = {
     "softplus": ops.softplus,
 }
 z = mx.Tensor(np.linspace(-5, 5, 1001))
-picture = Picture(figsize=(15, 5.4), dpi=64, layout="constrained")
-panels = picture.subplots(2, 5, sharex=True, sharey="row")
-for (name, function), top, bottom in zip(FUNCTIONS.items(), *panels, strict=True):
+values, slopes = {}, {}
+for name, function in FUNCTIONS.items():
     y = function(z)
-    slope = mx.backward(y)[z]
-    top.plot(z.value, y.value, color=style.INK, linewidth=3)
-    bottom.plot(z.value, slope, color=style.FILTER, linewidth=3)
-    top.set(title=name, ylim=(-1.3, 3.3))
-    bottom.set(ylim=(-0.1, 1.15), xlabel="$z$", yticks=[0, 0.25, 0.5, 1])
-    for axes in (top, bottom):
-        axes.axhline(0, color=style.FAINT, linewidth=1, zorder=0)
-    print(f"{name:8}: largest slope {slope.max():.3f}, at z = 4 {slope[900]:.4f}, at z = -4 {slope[100]:.4f}")
-panels[0, 0].set_ylabel(r"$\varphi(z)$")
-panels[1, 0].set_ylabel(r"$\varphi'(z)$")
-picture
+    values[name], slopes[name] = y.value, mx.backward(y)[z]
+    largest, (left, right) = slopes[name].max(), slopes[name][[100, 900]]
+    print(f"{name:8}: largest slope {largest:.3f}, at z = -4 {left:.4f}, at z = 4 {right:.4f}")
+functions_and_slopes(z.value, values, slopes)
 
 # %% [markdown]
-# The step lets nothing through: no walk tells the layers before it what they did wrong. The perceptrons of
-# 1958 were made of steps, and only their last layer was trained. The sigmoid lets a quarter through at best,
-# tanh everything at 0 and little far from it, ReLU all or nothing. The slope of softplus is the sigmoid.
-#
+# **Answer to prediction 4.** The step lets nothing through, so no walk can tell the layers before it what
+# they did wrong. The perceptrons of 1958 were made of steps, and only their last layer was trained. The
+# sigmoid passes on a quarter at best and is nearly flat on both sides; tanh passes everything at 0 and little
+# far from it; ReLU is all or nothing. The slope of softplus is the sigmoid.
+
+# %% [markdown]
 # ## 1.5 Credit through depth
 #
-# A walk through twenty layers multiplies twenty slopes, and twenty weight matrices. How large is what
-# arrives at the first layer? A back-of-the-envelope answer: let the $n$ weights of each of the $n$ units of
+# A walk through twenty layers multiplies twenty slopes and twenty weight matrices. How large is what arrives
+# at the first layer? Here is a back-of-the-envelope answer. Let the $n$ weights of each of the $n$ units of
 # a layer be independent, with mean 0 and variance $\text{gain}^2/n$. From the output of a layer back to its
 # input, the squared norm of a cotangent is then multiplied, on average, by
 #
 # $$\text{gain}^2\cdot\text{mean of }\varphi'(z)^2\text{ over the units}.$$
 #
-# ### Exercise 1.4 — the factor of one layer
+# ### Exercise 1.5 — the factor of one layer
 # *Difficulty 1/5 · importance 4/5 · at most 5 minutes*
 #
-# Write `layer_factor(gain, slopes)`: by which factor does one layer change the *norm* of a cotangent? `gain`
+# Write `layer_factor(gain, slopes)`, the factor by which one layer changes the *norm* of a cotangent. `gain`
 # is a float, `slopes` float64 (n,), the result a float. Worked example: `layer_factor(3.0, [1, 0, 0, 1])`
 # is $3\sqrt{1/2}\approx2.121$.
 #
@@ -503,16 +535,16 @@ def layer_factor(gain, slopes):
     return None  # your line
 
 
-tell(check_layer_factor, layer_factor)
+tell(checks.check_layer_factor, layer_factor)
 
 # %% [markdown]
-# Now measure it: 19 hidden layers of 64 units, 256 digits, three ways to draw the first weights. Each is a
-# function of `nn.init`, and each stands for a gain: PyTorch's default for a layer
-# ($1/\sqrt3\approx0.58$), Xavier (1), He ($\sqrt2$).
+# Now we measure it, with 19 hidden layers of 64 units, 256 digits, and three ways to draw the first weights.
+# Each is a function of `nn.init`, and each stands for a gain: PyTorch's default for a layer
+# ($1/\sqrt3\approx0.58$), Xavier (1) and He ($\sqrt2$).
 #
-# > **Predict 5.** On a logarithmic axis, how will the curves look: straight, bent, with a threshold? For
+# > **Predict 5.** On a logarithmic axis, will the curves be straight, bent, or flat up to a threshold? For
 # > which of the nine pairs will the gradient at layer 1 be about as large as at layer 19? By how many powers
-# > of ten will sigmoid shrink it with PyTorch's default?
+# > of ten will the sigmoid shrink it with PyTorch's default?
 
 
 # %%
@@ -536,49 +568,40 @@ def through_depth(model, x, labels):
     return [np.linalg.norm(g[each]) for each in hidden], slopes
 
 
+# %%
 images, labels = load_digits(return_X_y=True)
 x = (images / 8 - 1).astype(np.float32)  # from -1, white, to 1, black
 x = x - x.mean(axis=0)
-ACTIVATIONS = {
-    "ReLU": (nn.ReLU, style.DISTRACTOR),
-    "tanh": (nn.Tanh, style.PATTERN),
-    "sigmoid": (nn.Sigmoid, style.FILTER),
-}
+ACTIVATIONS = {"ReLU": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
 INITS = {
-    "PyTorch's default": (partial(nn.init.kaiming_uniform, gain=1 / np.sqrt(3)), 1 / np.sqrt(3)),
-    "Xavier": (nn.init.xavier_uniform, 1.0),
-    "He": (nn.init.kaiming_normal, np.sqrt(2)),
+    "PyTorch's default, gain 0.58": (partial(nn.init.kaiming_uniform, gain=1 / np.sqrt(3)), 1 / np.sqrt(3)),
+    "Xavier, gain 1": (nn.init.xavier_uniform, 1.0),
+    "He, gain 1.41": (nn.init.kaiming_normal, np.sqrt(2)),
 }
-layer = np.arange(1, 20)
-picture = Picture(figsize=(15, 5), dpi=64, layout="constrained")
-for axes, (how, (init, gain)) in zip(picture.subplots(1, 3, sharey=True), INITS.items(), strict=True):
-    for name, (activation, colour) in ACTIVATIONS.items():
-        norms, slopes = through_depth(network(activation, init, 20), x[:256], labels[:256])
-        factors = [gain * np.sqrt(np.mean(each**2)) for each in slopes[1:]]
-        formula = norms[-1] * np.append(np.cumprod(factors[::-1])[::-1], 1)
-        axes.semilogy(layer, norms, "o", color=colour, label=name)
-        axes.semilogy(layer, formula, color=colour, linewidth=2, alpha=0.5)
-        measured = (norms[0] / norms[-1]) ** (1 / 18)
-        expected = np.prod(factors) ** (1 / 18)
-        print(f"{how:17} {name:8}: a layer's factor {measured:.3f}, by the formula {expected:.3f}, "
-              f"all 18: {norms[0] / norms[-1]:.0e}")  # fmt: skip
-    axes.set(title=f"{how}, gain {gain:.2f}", xlabel="layer (the input is left)", xticks=[1, 5, 10, 15, 19])
-picture.axes[0].set_ylabel("norm of the gradient")
-picture.axes[0].legend(title="dots: measured\nlines: by the formula", frameon=False, loc="lower right")
-picture
+measured, formula = {}, {}
+print("of a layer:                             measured   by the formula    all 18")
+for (how, (init, gain)), (name, activation) in itertools.product(INITS.items(), ACTIVATIONS.items()):
+    norms, slopes = through_depth(network(activation, init, 20), x[:256], labels[:256])
+    factors = [gain * np.sqrt(np.mean(each**2)) for each in slopes[1:]]
+    measured[how, name] = norms
+    formula[how, name] = norms[-1] * np.append(np.cumprod(factors[::-1])[::-1], 1)
+    all_18, expected = norms[0] / norms[-1], np.prod(factors) ** (1 / 18)
+    print(f"{how:28} {name:8}{all_18 ** (1 / 18):11.3f}{expected:17.3f}{all_18:10.0e}")
+gradients_through_depth(measured, formula)
 
 # %% [markdown]
-# Straight lines: a factor per layer, so exponential in the depth. This is the **vanishing gradient**. Your
-# formula predicts each of the nine. ReLU keeps the gradient's size with He's weights, tanh nearly so with
-# Xavier's and with He's, and the sigmoid loses most of it in every layer, with each of the three. (A factor
-# above 1 makes an *exploding* gradient.)
+# **Answer to prediction 5.** The curves are straight: there is one factor per layer, so the change is
+# exponential in the depth. This is the **vanishing gradient**, and your formula predicts each of the nine
+# slopes. ReLU keeps the gradient's size with He's weights, tanh nearly keeps it with Xavier's and with He's,
+# and the sigmoid loses most of it in every layer, whichever way the weights are drawn. (A factor above 1
+# would give an *exploding* gradient.)
 #
-# The gradient is how training assigns **credit**: it tells every weight its share of the error. What if
-# the share is $10^{-15}$?
+# The gradient is how training assigns **credit**: it tells every weight its share of the error. What happens
+# when that share is $10^{-15}$?
 #
-# > **Predict 6.** We train four networks with ten layers for a few epochs of plain gradient descent, with
-# > He's weights, and look how far the layers 1, 4, 7 and 10 moved from their first weights. Which of step,
-# > sigmoid, tanh and ReLU will learn the digits? In the others, which layers will move?
+# > **Predict 6.** We train four networks with ten layers for a few epochs of plain gradient descent, starting
+# > from He's weights, and measure how far layers 1, 4, 7 and 10 move. Which of step, sigmoid, tanh and ReLU
+# > will learn the digits? In the others, which layers will move?
 
 
 # %%
@@ -606,15 +629,16 @@ for name, activation in {"step": Step, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "
     print(f"{name:8} {moved}right on the test digits: {history[-1].validation_accuracy:.0%}")
 
 # %% [markdown]
-# Step and sigmoid do no better than guessing. With the step nothing moves but the last layer. With the
-# sigmoid the credit shrinks from layer to layer, and so does the way that the layers go. The two that keep
-# the gradient's size move all layers by a similar share, and read the digits.
-#
+# **Answer to prediction 6.** Step and sigmoid do no better than guessing. With the step, only the last layer
+# moves. With the sigmoid, the credit shrinks from layer to layer, and the distances shrink with it. The two
+# that keep the gradient's size move all layers by a similar share, and they read the digits.
+
+# %% [markdown]
 # ## 1.6 Outlook: another answer at a node
 #
-# The rest of this course is about one idea: **give a node another rule, and the same walk answers another
-# question**. Here are two rules for ReLU. They keep what is positive of the cotangent that arrives; the
-# second one also keeps the gradient's own gate. Neither is a derivative of anything.
+# The rest of this course rests on one idea: **give a node another rule, and the same walk answers another
+# question**. Here are two rules for ReLU. Both keep only what is positive in the cotangent that arrives; the
+# second also keeps the gradient's own gate. Neither is the derivative of anything.
 
 # %%
 RULES = {
@@ -626,24 +650,20 @@ digit, model = x[test[:1]], trained["ReLU"]
 leaf = mx.Tensor(digit)
 logits = model(leaf)
 target = int(logits.value.argmax())
-picture = Picture(figsize=(13, 3.8), dpi=64, layout="constrained")
-first, *panels = picture.subplots(1, 4)
-first.imshow(images[test[0]].reshape(8, 8), cmap="Greys")
-first.set(title=f"the network says {target}", xticks=[], yticks=[])
-for axes, (name, rules) in zip(panels, RULES.items(), strict=True):
-    map_ = mx.backward(logits, np.eye(10)[[target]], rules=rules)[leaf]
+maps = {}
+for name, rules in RULES.items():
+    found = mx.backward(logits, np.eye(10)[[target]], rules=rules)[leaf]
     package = np.asarray(getattr(mx.methods, name)(model, digit, target=target))
-    print(f"{name:15}: largest difference to mx.methods.{name} {np.abs(map_ - package).max()}")
-    largest = np.abs(map_).max()
-    axes.imshow(map_.reshape(8, 8), cmap="RdBu_r", vmin=-largest, vmax=largest)
-    axes.set(title=name, xticks=[], yticks=[])
-picture
+    print(f"{name:15}: largest difference to mx.methods.{name} {np.abs(found - package).max()}")
+    maps[name] = found.reshape(8, 8)
+maps_of_rules(images[test[0]].reshape(8, 8), f"the network says {target}", maps)
 
 # %% [markdown]
-# One line changed, and the map is another one (red: positive, blue: negative, each map on its own scale).
-# These are DeConvNet and guided backprop, as published and as the package has them. Which of the three is
-# right? That depends on the question, and the other lessons are about it.
-#
+# Change one line and the map changes (red is positive, blue negative; each map has its own scale, given above
+# it). The two new ones are DeConvNet and guided backprop, as published and as the package has them. Which of
+# the three is right? That depends on the question, which is what the other lessons are about.
+
+# %% [markdown]
 # ## 1.7 Where it fails
 #
 # **At a kink.** ReLU has no derivative at 0. minixai takes 0, central differences give the mean of both
@@ -664,9 +684,9 @@ print(f"the output is {y_sure.value[0]:.7f}, its derivative {mx.backward(y_sure)
       f"but without the input the output is {ops.sigmoid.forward(np.zeros(1))[0]}")  # fmt: skip
 
 # %% [markdown]
-# The input made the output what it is, and the gradient is nearly zero. It does not lie: a *little* more or
-# less of this input changes nothing. But that was not what we wanted to know. **A gradient that vanishes
-# does not mean an input that does not matter.** With steps it is zero everywhere.
+# The input made the output what it is, and yet the gradient is nearly zero. The gradient does not lie: a
+# *little* more or less of this input changes nothing. But that was not our question. **A vanishing gradient
+# does not mean that the input is unimportant.** With steps it is zero everywhere.
 #
 # **Open question.** The optimiser Adam divides every gradient by its own running size, so in the first
 # layers of the sigmoid network the weights *do* move. Replace `nn.SGD` by `nn.Adam` in 1.5 and try ten and

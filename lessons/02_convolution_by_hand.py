@@ -33,11 +33,10 @@ import time
 from functools import partial
 
 import ipywidgets
-import matplotlib
 import numpy as np
+from figures import as_jpeg
+from figures import convolution_by_hand as figures
 from IPython.display import display
-from matplotlib.colors import to_rgba_array
-from matplotlib.patches import Rectangle
 from numba import njit
 from threadpoolctl import threadpool_limits
 
@@ -46,116 +45,41 @@ from minixai.checks import convolution as checks
 from minixai.checks import tell
 from minixai.data import photo
 from minixai.kernels import threads
-from minixai.plot import Picture, style
 
-matplotlib.rcParams.update(style.RC)
 np.set_printoptions(precision=3, suppress=True)
-WINDOW, ZEROS = to_rgba_array(["#FFC48A", "#E4E4E4"])
-
-
-def canvas(width, height, cell):
-    """A picture of width × height cells, each `cell` inches wide, with (0, 0) at its top left."""
-    picture = Picture(figsize=(width * cell, height * cell), dpi=72)
-    axes = picture.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(0, width), ylim=(height, 0))
-    axes.axis("off")
-    return picture, axes
-
-
-def table(axes, values, left, top, title="", faces=None, size=13):
-    """A matrix (rows, columns) as numbers on cells of colour `faces`; NaN stays blank."""
-    for (r, q), value in np.ndenumerate(values):
-        face = "white" if faces is None else faces[r, q]
-        axes.add_patch(Rectangle((left + q, top + r), 1, 1, facecolor=face, edgecolor=style.FAINT))
-        if not np.isnan(value):
-            number = f"{value:g}".replace("-", "−")
-            fit = size if len(number) < 3 else 0.8 * size
-            axes.text(left + q + 0.5, top + r + 0.53, number, ha="center", va="center", size=fit)
-    axes.text(left + values.shape[1] / 2, top - 0.35, title, ha="center", size=style.HEADING_SIZE)
-
-
-def frame(axes, left, top, colour=style.FILTER):
-    """A thick frame around one cell."""
-    axes.add_patch(Rectangle((left, top), 1, 1, fill=False, edgecolor=colour, linewidth=4))
-
-
-def padded_faces(side, padding):
-    """Colours of a padded image: white, its zeros grey."""
-    faces = np.tile(ZEROS, (side, side, 1))
-    faces[padding : side - padding, padding : side - padding] = 1
-    return faces
-
-
-def tint(values, limit):
-    """Colours of numbers: blue below 0, red above, pale near 0."""
-    return matplotlib.colormaps["RdBu_r"](0.5 + 0.3 * np.clip(np.nan_to_num(values) / limit, -1, 1))
-
 
 # %% [markdown]
 # ## 2.1 One window
 #
 # The example comes from the notes of Stanford's course CS231n, where it is an animation. The input $x$ has 3
 # channels of 5×5 pixels. There are two filters, $w_0$ and $w_1$. Each has a 3×3 kernel for *every* channel,
-# and a bias. Around $x$ lies one ring of zeros (padding 1), and the window moves two pixels at a time
+# and a bias. Around $x$ lies a ring of zeros (padding 1), and the window moves two pixels at a time
 # (stride 2):
 #
 # $$y_{k,r,q} = b_k + \sum_{c,u,v} x_{c,\;2r+u-1,\;2q+v-1}\; w_{k,c,u,v},\qquad x = 0 \text{ outside.}$$
 #
-# The picture below shows how one number of $y$ is made. Above are the padded channels, with the window in
-# orange. Below are the kernel of each channel and its products with the pixels in the window. The products
-# and the bias add up to the framed number. What comes later is still blank.
-#
-# After it comes the same with sliders. Move `place` to run the window along the rows. Then change the stride
-# and the padding, and watch the size of $y$. With dilation 2 there is a gap of one pixel between those that
-# the window sees.
+# The picture shows how one number of $y$ is made. In the upper row are the padded channels, with the window
+# in orange; below each of them are its kernel and the products with the pixels in the window. The products
+# and the bias add up to the framed number. The numbers that come later are still blank.
 #
 # > **Predict 1.** How many multiplications make one number of $y$? How many numbers does $y$ have?
 
 
 # %% tags=["thumbnail"]
-x, w, b, published = checks.example()  # published: the y that the course shows
+example = checks.example()
+x, w, b, published = example  # published: the y that the course shows
 y = mx.ops.conv2d(mx.Tensor(x[None]), mx.Tensor(w), mx.Tensor(b), stride=2, padding=1).value[0]
 print("x", x.shape, " w", w.shape, " b", b, " y", y.shape)
 print(f"one number takes {w[0].size} multiplications, and y has {y.size} numbers")
 print("all are as published:", np.array_equal(y, published))
+figures.one_window(example, k=0, place=2)
 
-
-def window(k=0, place=0, stride=2, padding=1, dilation=1):
-    """One step of the convolution of x with filter k; places are counted along the rows of y."""
-    x_pad = np.pad(x, ((0, 0), (padding, padding), (padding, padding)))
-    tensors = mx.Tensor(x[None]), mx.Tensor(w[k : k + 1]), mx.Tensor(b[k : k + 1])
-    y = mx.ops.conv2d(*tensors, stride=stride, padding=padding, dilation=dilation).value[0, 0]
-    place = min(place, y.size - 1)
-    r, q = divmod(place, y.shape[1])
-    seen = np.ix_(*(stride * at + dilation * np.arange(3) for at in (r, q)))
-
-    side, room = x_pad.shape[1], 9.4  # for each channel
-    picture, axes = canvas(3 * room + 8.4, 15.2, 0.37)
-    faces = padded_faces(side, padding)
-    faces[seen] = WINDOW
-    sums = {}
-    for c in range(3):
-        middle = (c + 0.5) * room
-        products = x_pad[c][seen] * w[k, c] + 0.0  # + 0.0: no minus zero
-        sums[f"channel {c}"] = products.sum()
-        table(axes, x_pad[c], middle - side / 2, 5 - side / 2, f"$x_{c}$", faces)
-        table(axes, w[k, c], middle - 3.9, 11.3, f"$w_{{{k},{c}}}$", tint(w[k, c], 2))
-        table(axes, products, middle + 0.9, 11.3, "products", tint(products, 2))
-        axes.text(middle, 12.8, "→", ha="center", va="center", size=20)
-
-    left, top = 3 * room + 4 - y.shape[1] / 2, 5 - y.shape[0] / 2
-    known = np.where(np.arange(y.size).reshape(y.shape) <= place, y, np.nan)
-    table(axes, known, left, top, f"$y_{k}$", tint(known, 10))
-    frame(axes, left + q, top + r)
-    sums |= {"bias": b[k], f"$y_{{{k},{r},{q}}}$": y[r, q]}
-    for line, (name, number) in enumerate(sums.items()):
-        axes.text(3 * room + 1.5, 10.6 + line, name, size=15)
-        axes.text(3 * room + 6.5, 10.6 + line, f"{number:g}".replace("-", "−"), size=15, ha="right")
-    axes.plot([3 * room + 1.5, 3 * room + 6.5], [13.9, 13.9], color=style.INK)
-    return picture
-
-
-window(k=0, place=2)
+# %% [markdown]
+# **Answer to prediction 1.** A filter has $3\cdot3\cdot3=27$ weights, so one number takes 27 multiplications,
+# and the two filters make $2\cdot3\cdot3=18$ numbers.
+#
+# Now the same with sliders. Move `place` to run the window along the rows. Then change the stride and the
+# padding, and watch the size of $y$. With dilation 2 the window skips every other pixel.
 
 # %%
 start = {"k": 0, "place": 0, "stride": 2, "padding": 1, "dilation": 1}
@@ -164,8 +88,10 @@ sliders = {
     name: ipywidgets.IntSlider(start[name], *ends[name], description=name, continuous_update=False)
     for name in start
 }
-shown = ipywidgets.interactive_output(lambda **values: display(window(**values)), sliders)
-shown.layout.height = "430px"  # a fixed height does not flicker
+shown = ipywidgets.interactive_output(
+    lambda **values: display(figures.one_window(example, **values)), sliders
+)
+shown.layout.height = "560px"  # a fixed height does not flicker
 ipywidgets.VBox([ipywidgets.HBox(list(sliders.values()), layout={"flex_flow": "row wrap"}), shown])
 
 # %% [markdown]
@@ -205,15 +131,11 @@ tell(checks.check_one_output, y_020)
 # %% [markdown]
 # ## 2.2 Stride, padding, dilation, 1×1
 #
-# Five ways to lay windows over the same 5×5 pixels. Orange is what the first window sees, a dot is what the
-# second one sees, to the right of it.
+# There are five ways below to lay windows over the same 5×5 pixels: a 3×3 kernel as it is, with stride 2,
+# with padding 1, and with dilation 2 and padding 1; and a 1×1 kernel. Orange is what the first window sees;
+# the dots are what the second one sees, to the right of it.
 #
-# > **Predict 2.** Cover the titles. How large is each output?
-#
-# Below is the same on a photo. A 1×1 kernel sees one pixel and mixes its channels: here red minus the mean
-# of green and blue. The 3×3 kernel subtracts the left column of its window from the right one, so it responds
-# to vertical edges. With dilation the same nine weights respond to wider edges. With a stride fewer numbers
-# are computed.
+# > **Predict 2.** How large is the output of each of the five?
 
 # %%
 layouts = {
@@ -223,44 +145,38 @@ layouts = {
     "dilation 2, padding 1": (3, {"padding": 1, "dilation": 2}),
     "1×1 kernel": (1, {}),
 }
-picture, axes = canvas(43, 9.4, 0.33)
-for number, (name, (side_w, layout)) in enumerate(layouts.items()):
-    ones = mx.Tensor(np.ones((1, 1, 5, 5))), mx.Tensor(np.ones((1, 1, side_w, side_w)))
-    rows, columns = mx.ops.conv2d(*ones, **layout).shape[2:]
-    padding, taps = layout.get("padding", 0), layout.get("dilation", 1) * np.arange(side_w)
-    side = 5 + 2 * padding
-    faces = padded_faces(side, padding)
-    faces[np.ix_(taps, taps)] = WINDOW
-    left, top = 8.6 * number + 4.3 - side / 2, 5.5 - side / 2
-    title = f"{name}: {rows}×{columns}"
-    table(axes, np.full((side, side), np.nan), left, top, title, faces)
-    second_r, second_q = np.meshgrid(taps, taps + layout.get("stride", 1))
-    axes.scatter(left + second_q + 0.5, top + second_r + 0.5, s=60, color=style.PATTERN)
-display(picture)
+sizes = {}
+for name, (side, layout) in layouts.items():
+    ones = mx.Tensor(np.ones((1, 1, 5, 5))), mx.Tensor(np.ones((1, 1, side, side)))
+    sizes[name] = side, layout, mx.ops.conv2d(*ones, **layout).shape[2:]
+figures.layouts(sizes)
 
+# %% [markdown]
+# **Answer to prediction 2.** The sizes stand in the titles. Padding 1 keeps the size with a 3×3 kernel, and a
+# 1×1 kernel needs no padding for it.
+#
+# Now on a photo. The 1×1 kernel sees one pixel and mixes its channels: here red minus the mean of green and
+# blue. The 3×3 kernel subtracts the left column of its window from the right one, so it responds to vertical
+# edges. With dilation 4 the same nine weights respond to wider edges. With a stride of 3, fewer numbers are
+# computed.
+
+# %%
 cup = photo("coffee")[:400, 100:500].reshape(200, 2, 200, 2, 3).mean(axis=(1, 3))
 cup = cup.transpose(2, 0, 1) / 255.0  # (3, 200, 200), 0 to 1
 red = np.array([1.0, -0.5, -0.5]).reshape(1, 3, 1, 1)
 sobel = np.array([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]]) / 4
 edge = np.tile(sobel / 3, (1, 3, 1, 1))  # the mean of the three channels
-filtered = {
+filters = {
     "1×1, red − others": (red, {}),
     "vertical edges": (edge, {}),
     "dilation 4": (edge, {"dilation": 4}),
     "stride 3": (edge, {"stride": 3}),
 }
-picture = Picture(figsize=(15, 3.9), dpi=58, layout="constrained")
-panels = picture.subplots(1, 5)
-panels[0].imshow(cup.transpose(1, 2, 0))
-panels[0].set_title("photo\n3×200×200")
-for axes, (title, (weight, layout)) in zip(panels[1:], filtered.items(), strict=True):
-    out = mx.ops.conv2d(mx.Tensor(cup[None]), mx.Tensor(weight), **layout).value[0]
-    drawn = axes.imshow(out[0], cmap="RdBu_r", vmin=-0.6, vmax=0.6)
-    axes.set_title(f"{title}\n{'×'.join(map(str, out.shape))}")
-picture.colorbar(drawn, ax=panels, shrink=0.8, pad=0.01)
-for axes in panels:
-    axes.set_axis_off()
-picture
+outputs = {
+    title: mx.ops.conv2d(mx.Tensor(cup[None]), mx.Tensor(weight), **layout).value[0, 0]
+    for title, (weight, layout) in filters.items()
+}
+as_jpeg(figures.filtered_photo(cup, outputs))
 
 # %% [markdown]
 # In words: a kernel of $k$ weights with dilation $d$ reaches over $d(k-1)+1$ pixels. It must fit into the
@@ -349,19 +265,23 @@ tell(checks.check_conv2d, conv2d)
 print("the published y:", *published.astype(int), sep="\n")
 
 # %% [markdown]
-# If it says *right*, your loops have made these 18 numbers: the check ends with the example of 2.1.
+# If it says *right*, your loops have produced these 18 numbers, because the check ends with the example of
+# 2.1.
 #
-# **Checkpoint.** From here on we take `mx.ops.conv2d`, so you can go on whatever became of your loops.
-#
+# **Checkpoint.** From here on the lesson uses `mx.ops.conv2d`, so you can go on even if your loops are not
+# finished.
+
+# %% [markdown]
 # ## 2.3 Cross-correlation and convolution
 #
-# In mathematics the convolution has a minus. Networks compute the cross-correlation, with a plus:
+# In mathematics, convolution has a minus sign in its index. Networks compute the cross-correlation, with a
+# plus:
 #
 # $$(w * x)_{r,q}=\sum_{u,v} w_{u,v}\;x_{r-u,\,q-v}\qquad\text{and}\qquad
 # (w \star x)_{r,q}=\sum_{u,v} w_{u,v}\;x_{r+u,\,q+v}.$$
 #
-# One is the other with the kernel turned by 180°. For learning it makes no difference: the network learns
-# the turned kernel.
+# Each is the other with the kernel turned by 180°. For learning it makes no difference: the network simply
+# learns the turned kernel.
 #
 # > **Predict 3.** The input is a single 1 among zeros. Which of the two returns the kernel as it is? And the
 # > VJP of the cross-correlation, if the cotangent $g$ is that single 1?
@@ -388,12 +308,12 @@ def vjp(g, w):
     return mx.backward(mx.ops.conv2d(x, mx.Tensor(w), padding=1), g)[x]
 
 
+# %%
 print("one row: np.correlate", np.correlate([0, 0, 1, 0, 0], [1, 2, 3], "same"))
 print("         np.convolve ", np.convolve([0, 0, 1, 0, 0], [1, 2, 3], "same"))
 rng = np.random.default_rng(0)
 g, weight = rng.normal(size=(1, 1, 5, 5)), rng.normal(size=(1, 1, 3, 3))
 print("random g and w: the VJP is the convolution:", np.allclose(vjp(g, weight), convolve(g, weight)))
-
 panels = {
     "$x$ or $g$": dot,
     "$w$": kernel,
@@ -401,23 +321,20 @@ panels = {
     "$w * x$, convolution": convolve(dot, kernel),
     "VJP of the layer at $g$": vjp(dot, kernel),
 }
-picture, axes = canvas(35, 7.2, 0.4)
-for number, (title, values) in enumerate(panels.items()):
-    side = values.shape[2]
-    table(axes, values[0, 0], 7 * number + 3.5 - side / 2, 4.2 - side / 2, title, tint(values[0, 0], 9))
-picture
+figures.row_of_tables({title: values[0, 0] for title, values in panels.items()}, limit=9)
 
 # %% [markdown]
-# The layer returns the kernel turned; the convolution and the VJP return it as it is. Forward, each output
-# reads the window around it. Backward, each output *adds* its cotangent, times the kernel, to the pixels that
-# it has read. So **a network correlates forward and convolves backward**. DeConvNet's "transposed filters"
-# (lesson 6) are this backward step.
-#
+# **Answer to prediction 3.** The layer returns the kernel turned; the convolution and the VJP return it as it
+# is. Forward, each output reads the window around it. Backward, each output *adds* its cotangent, times the
+# kernel, to the pixels that it read. So **a network correlates forward and convolves backward**. DeConvNet's
+# "transposed filters" (lesson 6) are this backward step.
+
+# %% [markdown]
 # ## 2.4 One product of matrices
 #
 # `im2col` writes every window as a *column* of a matrix. With every filter as a *row* of another, the whole
-# convolution is one product of matrices. For that every computer has a fast library, a BLAS. Orange is the
-# window from the second row and last column of the output.
+# convolution is one product of matrices, for which every computer has a fast library, a BLAS. In the picture,
+# orange is the window for the second row and last column of the output. Only channel 0 is written out.
 
 # %%
 x_pad = np.pad(x, ((0, 0), (1, 1), (1, 1)))
@@ -427,22 +344,7 @@ as_rows = w.reshape(2, 27)
 product = as_rows @ as_columns + b[:, None]
 print("the product is the published y:", np.array_equal(product.reshape(2, 3, 3), published))
 
-r, q = 1, 2
-picture, axes = canvas(39, 34.4, 0.265)
-faces = padded_faces(7, 1)
-faces[2 * r : 2 * r + 3, 2 * q : 2 * q + 3] = WINDOW
-for c in range(3):
-    table(axes, x_pad[c], 14, 3 + 9 * c, f"$x_{c}$", faces, size=10)
-    axes.plot([28.3, 28.3], [2.2 + 9 * c, 10.8 + 9 * c], color=style.INK)
-    axes.text(27.8, 6.5 + 9 * c, f"$x_{c}$", size=12, ha="right", va="center")
-faces = np.ones((27, 9, 4))
-faces[:, 3 * r + q] = WINDOW
-table(axes, as_columns, 28.8, 2, "windows, 27×9", faces, size=10)
-table(axes, as_rows, 1, 31, "filters, 2×27", tint(as_rows, 2), size=10)
-table(axes, product, 28.8, 31, "$y$ with the bias, 2×9", tint(product, 10), size=10)
-for k in range(2):
-    frame(axes, 28.8 + 3 * r + q, 31 + k)
-picture
+figures.windows_as_columns(x_pad, as_columns, as_rows, product, r=1, q=2)
 
 # %% [markdown]
 # ### Exercise 2.4 — im2col
@@ -487,7 +389,7 @@ tell(checks.check_im2col, im2col)
 # %% [markdown]
 # ## 2.5 What numba and BLAS make of it
 #
-# The same numbers in several ways, with stride 1 and no padding:
+# We compute the same numbers in several ways, with stride 1 and no padding:
 #
 # - **six loops**, the sum innermost, as in exercise 2.3;
 # - **six loops in another order**: the output's column $q$ is innermost;
@@ -527,6 +429,7 @@ def another_order(x, w, y):
                             y[k, r, q] += x[c, r + u, q + v] * w[k, c, u, v]
 
 
+# %%
 def copy_windows(x, cols):
     """cols[c, u, v, r, q] = x[c, r + u, q + v]."""
     for c in range(cols.shape[0]):
@@ -553,6 +456,7 @@ def packaged(x, w, y):
     y[:] = mx.ops.conv2d(mx.Tensor(x[None]), mx.Tensor(w)).value[0]
 
 
+# %%
 def seconds(call):
     """The processor time of a call, without other programs' share: the mean of all that fit into 0.2 s."""
     calls, begin = 0, time.process_time()
@@ -577,53 +481,60 @@ layers = {  # channels, filters, output's side, ways
     "8 → 16 channels, 16×16 outputs": (8, 16, 16, python | compiled),
     "64 → 64 channels, 28×28 outputs": (64, 64, 28, compiled),
 }
-cores = threads.get_num_threads()
-threads.set_num_threads(1)
-picture = Picture(figsize=(14, 4.4), dpi=72, layout="constrained")
-for axes, (title, (channels, filters, side, ways)) in zip(
-    picture.subplots(1, 2), layers.items(), strict=True
-):
+
+
+# %%
+def race(title, channels, filters, side, ways):
+    """The times of all ways, on one core, and by how much their outputs differ."""
     image = rng.normal(size=(channels, side + 2, side + 2)).astype(np.float32)
     weight = rng.normal(size=(filters, channels, 3, 3)).astype(np.float32)
     outputs, times = {}, {}
     for name, way in ways.items():
         outputs[name] = np.empty((filters, side, side), np.float32)
-        arrays = image, weight, outputs[name]
-        with threadpool_limits(1, "blas"):
-            if name in compiled:
-                way(*arrays)  # untimed: numba compiles at the first call
-            times[name] = seconds(partial(way, *arrays))
+        run = partial(way, image, weight, outputs[name])
+        if name in compiled:
+            run()  # untimed: numba compiles at the first call
+        times[name] = seconds(run)
     difference = max(np.abs(out - outputs["minixai"]).max() for out in outputs.values())
     count = weight[0].size * outputs["minixai"].size
     print(f"{title}: {count:,} multiplications, the ways differ by {difference:.0e} at most")
-    ratios = np.array(list(times.values())) / min(times.values())
-    colours = [style.PATTERN if name in compiled else style.FILTER for name in ways]
-    bars = axes.barh(list(ways), ratios, color=colours)
-    axes.bar_label(bars, [f"{ratio:,.0f}" if ratio > 9.5 else f"{ratio:.1f}" for ratio in ratios], padding=4)
-    axes.set(xscale="log", xlim=(0.7, 8 * ratios.max()), title=title, xlabel="time, the fastest = 1")
-    axes.invert_yaxis()
+    return times
+
+
+# %%
+cores = threads.get_num_threads()
+threads.set_num_threads(1)
+with threadpool_limits(1, "blas"):
+    found = {title: race(title, *layer) for title, layer in layers.items()}
 threads.set_num_threads(cores)
-picture
+small = next(iter(found.values()))
+for how in ("Python", "numba"):
+    factor = small[f"six loops, {how}"] / small[f"another order, {how}"]
+    print(f"{how}: {factor:.1f} times as fast with q innermost")
+figures.times(found, interpreted=python)
 
 # %% [markdown]
-# Orange bars are interpreted, blue ones compiled. Your numbers differ from ours with your machine and with
-# what else it does; the order of magnitude should not.
+# **Answer to prediction 4.** Orange bars are interpreted, blue ones compiled. Your numbers will differ from
+# ours with your machine and with what else it is doing; the order of magnitude should not.
 #
-# - **numba takes the interpreter away.** The loops and their order are the same. What is gone is finding out,
-#   at each step, what `x[c, r + u, q + v]` means.
-# - **Then the order of the loops counts.** With the sum innermost, each addition waits for the one before.
-#   With $q$ innermost the additions do not depend on each other and run along the memory, so the processor
-#   does several at once. Python is too slow to notice.
-# - **im2col helps even in Python.** Its loops do not run over the filters; BLAS does.
+# - **numba removes the interpreter.** The loops and their order are the same. What is gone is working out, at
+#   every step, what `x[c, r + u, q + v]` means.
+# - **Once compiled, the order of the loops counts.** With the sum innermost, each addition waits for the one
+#   before. With $q$ innermost the additions do not depend on each other and run along the memory, so the
+#   processor does several at once. In Python, reading each line costs so
+#   much that the order hardly shows: compare the two factors printed above the figure.
+# - **im2col helps even in Python**, because its loops do not run over the filters; BLAS does that.
 # - **BLAS beats the compiled loops.** It works in blocks that stay in the processor's nearest memory, and
-#   uses each number many times while it is there. The price is space: the columns hold each pixel up to
-#   nine times.
-#
-# So minixai's convolution takes BLAS's idea and leaves the columns out: `minixai/kernels/microkernel.py` says
-# on its first screen how a number is used many times while it is in a register, and `winograd.py` how the
-# multiplications become fewer. With many channels that is the fastest way here. On a small image it is
-# slower than the bare columns: it checks its arguments and writes the tape.
-#
+#   uses each number many times while it is there. The price is space: the columns hold each pixel up to nine
+#   times.
+
+# %% [markdown]
+# minixai's convolution takes BLAS's idea and leaves out the columns: `minixai/kernels/microkernel.py`
+# explains on its first screen how a number is used many times while it is in a register, and `winograd.py`
+# how the multiplications become fewer. On a small image this is slower than the bare columns, because it also
+# checks its arguments and writes the tape.
+
+# %% [markdown]
 # ## 2.6 Max pooling and its switches
 #
 # Max pooling keeps the largest number of each window, in each channel by itself. Where it was found is its
@@ -661,7 +572,8 @@ picture
 # ```
 #
 # </details>
-#
+
+# %% [markdown]
 # ### Exercise 2.6 — unpooling
 # *Difficulty 2/5 · importance 5/5 · at most 10 minutes*
 #
@@ -704,8 +616,6 @@ tell(checks.check_max_unpool, max_unpool)
 
 # %% [markdown]
 # **Checkpoint.** minixai has both, as `mx.ops.max_pool2d` with `mx.ops.switches`, and `mx.ops.max_unpool2d`.
-# They made the picture; its frames show where the maxima are. One window has two 7s and one two 5s: the first
-# counts.
 #
 # > **Predict 5.** Which inputs does the output of max pooling depend on? So what is its VJP at a cotangent
 # > $g$?
@@ -718,34 +628,16 @@ g = np.arange(1.0, 10).reshape(1, 1, 3, 3)
 unpooled = mx.ops.max_unpool2d(mx.Tensor(g), switches, (6, 6)).value
 print("VJP = unpooled g:", np.array_equal(mx.backward(maxima, g)[plane], unpooled))
 
-panels = {
-    "$x$": plane.value,
-    "maxima": maxima.value,
-    "switches": switches,
-    "$g$": g,
-    "$g$ unpooled": unpooled,
-}
-picture, axes = canvas(29, 7.6, 0.46)
-left = 0.5
-for title, values in panels.items():
-    numbers, side = values[0, 0].astype(float), values.shape[2]
-    table(axes, numbers, left, 4.3 - side / 2, title, None if title == "switches" else tint(numbers, 9))
-    if side == 6:
-        for cut in (2, 4):
-            axes.plot([left + cut, left + cut], [1.3, 7.3], color=style.INK, linewidth=3)
-            axes.plot([left, left + 6], [1.3 + cut, 1.3 + cut], color=style.INK, linewidth=3)
-        for switch in switches.ravel():
-            frame(axes, left + switch % 6, 1.3 + switch // 6)
-    left += side + 1.75
-picture
+figures.pooling(plane.value, maxima.value, switches, g, unpooled)
 
 # %% [markdown]
-# Only the maxima reach the output, and each reaches it unchanged. So each cotangent goes back to its switch,
-# and all other inputs get 0: **the VJP of max pooling is unpooling with switches.** The "unpooling" of
-# DeConvNet (lesson 6) is therefore what the gradient does, too.
+# **Answer to prediction 5.** Only the maxima reach the output, and each reaches it unchanged. So each
+# cotangent goes back to its switch, and all other inputs get 0: **the VJP of max pooling is unpooling with
+# switches.** The "unpooling" of DeConvNet (lesson 6) is therefore what the gradient does, too. (The frames
+# show where the maxima are. One window has two 7s and another two 5s: the first one counts.)
 #
-# What do the switches carry? We take the edges of a photo, pool them by 3×3, and put the maxima back: to
-# their switches, all to the top left of their windows, or to the middle.
+# What do the switches carry? We take the edges of a photo, pool them by 3×3, and put the maxima back in three
+# ways: at their switches, at the top left of their windows, or in the middle.
 #
 # > **Predict 6.** In which of the three pictures can you still follow the thin lines?
 
@@ -765,22 +657,19 @@ for title, there in places.items():
     back = shown[title] = mx.ops.max_unpool2d(pooled, there, (96, 96)).value
     cosine = np.sum(back * edges.value) / np.linalg.norm(back) / np.linalg.norm(edges.value)
     print(f"{title}: cosine to the edges {cosine:.2f}")
-picture = Picture(figsize=(15, 3.3), dpi=72, layout="constrained")
-for axes, (title, values) in zip(picture.subplots(1, 5), shown.items(), strict=True):
-    axes.imshow(values[0, 0], cmap="gray_r", vmin=0, vmax=0.4)
-    axes.set(title=title, xticks=[], yticks=[])
-    axes.spines[:].set_visible(True)
-picture
+figures.edges_and_back({title: values[0, 0] for title, values in shown.items()})
 
 # %% [markdown]
-# The numbers are the same in all three, the places are all that differs. What comes back of the fine detail
-# is in the switches, not in the numbers. Remember that when an explanation looks sharp: its lines may come
-# from the switches of the forward pass, whatever was asked.
-#
+# **Answer to prediction 6.** Only at their switches do the maxima draw lines. All three pictures hold the
+# same numbers and differ only in the places, so the fine detail that comes back is in the switches. Remember
+# this when an explanation looks sharp: its lines may come from the switches of the forward pass, whatever the
+# question was.
+
+# %% [markdown]
 # ## 2.7 Where it fails
 #
-# **At a tie no switch is right.** The first maximum is a convention, and other programs have others. After a
-# ReLU ties are frequent, for many windows are all 0.
+# **At a tie no switch is right.** Taking the first maximum is a convention, and other programs have others.
+# After a ReLU ties are frequent, because many windows contain only zeros.
 #
 # **A stride sees the image through a grid.** Shift the input of a layer with stride 1 by a pixel, and its
 # output moves along. With stride 2 it would have to move by half a pixel.
@@ -808,6 +697,7 @@ def change(layer, stride, shift):
     return 100 * min(differences)
 
 
+# %%
 strided = {
     "edges, stride 1": (lambda image: mx.ops.conv2d(image, mx.Tensor(sobel[None, None])), 1),
     "edges, stride 2": (lambda image: mx.ops.conv2d(image, mx.Tensor(sobel[None, None]), stride=2), 2),
@@ -817,9 +707,9 @@ for name, (layer, stride) in strided.items():
     print(f"{name}: {change(layer, stride, 1):.1f} % by a shift of 1, {change(layer, stride, 2):.1f} % of 2")
 
 # %% [markdown]
-# A shift by the whole stride only moves the output. A shift by half of it makes other numbers: more so for
-# thin edges than for maxima. And networks stack such layers: after the five poolings of VGG16, one step is
-# $2^5=32$ pixels of the image.
+# **Answer to prediction 7.** A shift by the whole stride only moves the output. A shift by half of it makes
+# new numbers, more so for thin edges than for maxima. And networks stack such layers: after the five poolings
+# of VGG16, one step is $2^5=32$ pixels of the image.
 #
 # **Open question.** An explanation follows the switches and strides of one image. Shift that image by one
 # pixel, and others come into play, though nobody would say that the content has changed. Should an

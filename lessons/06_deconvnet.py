@@ -563,6 +563,7 @@ print(f"an image as its own map: own {np.median(own):.2f}, another image {np.med
 
 # %%
 beside, found = {}, {}
+print(f"{'medians of cosines:':>20}   own image     another  mean digit two classes  finds its image")
 for state, model in {"trained": net, "untrained": network(seed=5)}.items():
     for name, method in methods.items():
         classes = all_classes(method, model, test[:50]).astype(np.float64)
@@ -573,8 +574,8 @@ for state, model in {"trained": net, "untrained": network(seed=5)}.items():
         key = f"{name},\n{state}"
         beside[key] = own.ravel(), np.median(other), np.median(means)
         found[key] = np.mean([finds_its_image(classes[:, k], x) for k in range(10)])
-        print(f"{name:>9}, {state:>9}: own {np.median(own):5.2f}, another {np.median(other):5.2f}, "
-              f"mean {np.median(means):5.2f}; finds own: {found[key]:3.0%}; pairs {pairs:5.2f}")  # fmt: skip
+        row = (np.median(own), np.median(other), np.median(means), pairs)
+        print(f"{name:>9}, {state:>9} " + " ".join(f"{value:11.2f}" for value in row) + f"{found[key]:16.0%}")
 figures.own_image(beside, found, chance=1 / 50)
 
 # %% [markdown]
@@ -594,7 +595,7 @@ figures.own_image(beside, found, chance=1 / 50)
 # chooses the images, and the comparison is between images.
 #
 # **Open question.** Rectification makes the pictures clean. Without it, that is, with the gradient, they are
-# noisy, but they tell the classes apart (the last column). Is what the rectifier removes noise?
+# noisy, but they tell the classes apart (the column "two classes"). Is what the rectifier removes noise?
 
 # %% [markdown]
 # ## References

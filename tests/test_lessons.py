@@ -22,9 +22,6 @@ SECONDS = 60
 MOST_LINES, MOST_WORDS = 25, 220  # of a cell that is to be shown on a projector
 # Cells that are still longer, by lesson. This only shrinks.
 TOO_LONG: dict[str, int] = {
-    "01_chain_rule_as_a_tape": 5,
-    "02_convolution_by_hand": 8,
-    "03_training_a_network": 10,
     "11_what_is_signal": 8,
     "12_patternnet_and_patternattribution": 10,
 }

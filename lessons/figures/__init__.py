@@ -16,7 +16,6 @@ from minixai.plot import Picture, style
 
 WIDTH = 13.34  # inches
 DPI = 150  # 2 001 pixels for a slide
-HEIGHT = 6.0  # inches: more does not fit below the heading of a slide
 
 RC = style.RC | {
     "font.size": 14,
@@ -30,7 +29,7 @@ matplotlib.rcParams.update(RC)
 
 
 def slide(height: float = 5.0) -> Picture:
-    """An empty picture as wide as a slide, `height` inches high."""
+    """An empty picture as wide as a slide, `height` inches high; up to 6 fit below a heading."""
     return Picture(figsize=(WIDTH, height), dpi=DPI, layout="constrained")
 
 
