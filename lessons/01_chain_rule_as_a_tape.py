@@ -197,7 +197,7 @@ projected(draw_tape(loss, {leaf: name for name, leaf in leaves.items()}, cotange
 # *against* the cotangents makes the loss smaller: $w_1$ and $b$ go up, $w_2$ goes down.
 #
 # The next cell prints the heart of minixai's `backward`. It is your walk, with arrays in place of numbers;
-# `targets` and `needed` leave out what nobody asked for.
+# `targets` and `needs` leave out what nobody asked for, and `answered` checks what a rule returns.
 #
 # | your tape | minixai's |
 # |---|---|
@@ -305,7 +305,8 @@ projected(draw_tape(loss, {leaf: name for name, leaf in leaves.items()}, cotange
 # %% [markdown]
 # Each box now states a shape. A cotangent has the shape of its array, and the picture gives its norm. A
 # single walk found the derivatives with respect to all entries of all nine arrays.
-#
+
+# %% [markdown]
 # ## 1.3 Is a gradient right?
 #
 # A wrong VJP raises no error. The network learns a little worse, or the explanation shows something slightly
@@ -423,7 +424,45 @@ for name, op in {"the package's": ops.softmax, "the broken one": broken}.items()
 # **Answer to prediction 3.** It passes. The outputs of softmax add up to 1 for every $x$, so with ones the
 # true answer *is* zero. minixai's `check_vjp` draws its cotangents at random and catches it. Every operation
 # of the package is tested this way, and `check_vjp` itself is tested with wrong VJPs.
+
+# %% [markdown]
+# ### Exercise 1.4 — an investigation: five suspects
+# *Difficulty 3/5 · importance 4/5 · at most 20 minutes*
 #
+# `checks.suspects()` returns five operations on an array (n,): `softplus`, `reverse` ($y_i=x_{n+1-i}$),
+# `centre` ($y=x-\text{mean}$), `magnitude` ($y=|x|$) and `sine`. Three of them have a wrong VJP. Each of the
+# three would have passed a careless check: with a cotangent of *ones*, with *positive* numbers $x$ only, or
+# at $x=0$ (*zero*).
+#
+# Find out which, and set `answers` to a dict from the name of each wrong one to the check that accepts it,
+# for example `{"softplus": "positive"}`. `check_vjp(op, x)` draws its own cotangents; for a cotangent of your
+# own compare `mx.backward(op(tensor), c)[tensor]` with differences, as the cell above does.
+#
+# <details><summary>Hint</summary>
+#
+# Start with `check_vjp(op, rng.normal(size=5))` for all five. Then think what the true VJP is, and for which
+# $x$ or which cotangent the wrong one is equal to it.
+#
+# </details>
+# <details><summary>Solution</summary>
+#
+# ```python
+# suspects = {"reverse": "ones", "magnitude": "positive", "sine": "zero"}
+# ```
+#
+# All three return the cotangent as it came. The true VJP of `reverse` reverses it, which ones do not show.
+# That of `magnitude` multiplies it by the sign of $x$, which positive numbers do not show. That of `sine`
+# multiplies it by $\cos x$, which is 1 at 0. So check at random cotangents *and* at random points of both
+# signs.
+#
+# </details>
+
+# %%
+answers = None  # your dict
+
+tell(checks.check_suspects, answers)
+
+# %% [markdown]
 # ## 1.4 Activation functions
 #
 # At an activation function the walk does a single thing: it multiplies the cotangent by the slope
@@ -455,7 +494,8 @@ functions_and_slopes(z.value, values, slopes)
 # they did wrong. The perceptrons of 1958 were made of steps, and only their last layer was trained. The
 # sigmoid passes on a quarter at best and is nearly flat on both sides; tanh passes everything at 0 and little
 # far from it; ReLU is all or nothing. The slope of softplus is the sigmoid.
-#
+
+# %% [markdown]
 # ## 1.5 Credit through depth
 #
 # A walk through twenty layers multiplies twenty slopes and twenty weight matrices. How large is what arrives
@@ -465,7 +505,7 @@ functions_and_slopes(z.value, values, slopes)
 #
 # $$\text{gain}^2\cdot\text{mean of }\varphi'(z)^2\text{ over the units}.$$
 #
-# ### Exercise 1.4 — the factor of one layer
+# ### Exercise 1.5 — the factor of one layer
 # *Difficulty 1/5 · importance 4/5 · at most 5 minutes*
 #
 # Write `layer_factor(gain, slopes)`, the factor by which one layer changes the *norm* of a cotangent. `gain`
@@ -592,7 +632,8 @@ for name, activation in {"step": Step, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "
 # **Answer to prediction 6.** Step and sigmoid do no better than guessing. With the step, only the last layer
 # moves. With the sigmoid, the credit shrinks from layer to layer, and the distances shrink with it. The two
 # that keep the gradient's size move all layers by a similar share, and they read the digits.
-#
+
+# %% [markdown]
 # ## 1.6 Outlook: another answer at a node
 #
 # The rest of this course rests on one idea: **give a node another rule, and the same walk answers another
@@ -621,7 +662,8 @@ maps_of_rules(images[test[0]].reshape(8, 8), f"the network says {target}", maps)
 # Change one line and the map changes (red is positive, blue negative; each map has its own scale, given above
 # it). The two new ones are DeConvNet and guided backprop, as published and as the package has them. Which of
 # the three is right? That depends on the question, which is what the other lessons are about.
-#
+
+# %% [markdown]
 # ## 1.7 Where it fails
 #
 # **At a kink.** ReLU has no derivative at 0. minixai takes 0, central differences give the mean of both

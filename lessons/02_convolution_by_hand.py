@@ -270,7 +270,8 @@ print("the published y:", *published.astype(int), sep="\n")
 #
 # **Checkpoint.** From here on the lesson uses `mx.ops.conv2d`, so you can go on even if your loops are not
 # finished.
-#
+
+# %% [markdown]
 # ## 2.3 Cross-correlation and convolution
 #
 # In mathematics, convolution has a minus sign in its index. Networks compute the cross-correlation, with a
@@ -327,7 +328,8 @@ figures.row_of_tables({title: values[0, 0] for title, values in panels.items()},
 # is. Forward, each output reads the window around it. Backward, each output *adds* its cotangent, times the
 # kernel, to the pixels that it read. So **a network correlates forward and convolves backward**. DeConvNet's
 # "transposed filters" (lesson 6) are this backward step.
-#
+
+# %% [markdown]
 # ## 2.4 One product of matrices
 #
 # `im2col` writes every window as a *column* of a matrix. With every filter as a *row* of another, the whole
@@ -525,7 +527,8 @@ figures.times(found, interpreted=python)
 # - **BLAS beats the compiled loops.** It works in blocks that stay in the processor's nearest memory, and
 #   uses each number many times while it is there. The price is space: the columns hold each pixel up to nine
 #   times.
-#
+
+# %% [markdown]
 # minixai's convolution takes BLAS's idea and leaves out the columns: `minixai/kernels/microkernel.py`
 # explains on its first screen how a number is used many times while it is in a register, and `winograd.py`
 # how the multiplications become fewer. On a small image this is slower than the bare columns, because it also
@@ -661,7 +664,8 @@ figures.edges_and_back({title: values[0, 0] for title, values in shown.items()})
 # same numbers and differ only in the places, so the fine detail that comes back is in the switches. Remember
 # this when an explanation looks sharp: its lines may come from the switches of the forward pass, whatever the
 # question was.
-#
+
+# %% [markdown]
 # ## 2.7 Where it fails
 #
 # **At a tie no switch is right.** Taking the first maximum is a convention, and other programs have others.
@@ -691,7 +695,6 @@ def change(layer, stride, shift):
         for move in range(4)
     ]
     return 100 * min(differences)
-
 
 
 # %%

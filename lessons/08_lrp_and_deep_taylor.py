@@ -11,80 +11,61 @@
 # ---
 
 # %% [markdown]
-# # 7 · LRP and deep Taylor: who gets which share?
+# # 8 · LRP and deep Taylor: who gets which share?
 #
-# A network gives an image a score. How much of it does each pixel get? Layer-wise relevance propagation
+# A network gives an image a score. How much of it is owed to each pixel? Layer-wise relevance propagation
 # (LRP) answers layer by layer: what arrives at a neuron is shared among its inputs, until it reaches the
-# pixels. Everything hangs on how one neuron shares, and on what gets lost on the way.
+# pixels. Everything hangs on how one neuron shares, and on what is lost on the way.
 #
-# **You will do:** derive four sharing rules and write each in a few lines; keep a ledger that closes; put
-# rules together for a network; measure what the maps keep and what they ignore.
+# **You will do:** derive sharing rules and write three of them in a few lines; keep a ledger that closes; put
+# rules together for a network; measure what the maps keep and what they ignore; judge a published-looking
+# map in three sentences.
 #
 # **You will learn:** why the plain rule explodes; where biases and $\varepsilon$ take relevance; why deep
-# Taylor is LRP with certain rules; that a sum which is right says little about a map; why all-positive
-# rules forget which class they explain.
+# Taylor is LRP with certain rules; that a correct sum says little about a map; when all-positive rules forget
+# which class they explain.
 #
-# **You need:** lesson 5 (what *attribution* means), matrix products, the idea of walking a network back.
+# **You need:** lesson 5 (what *attribution* means), matrix products, and lesson 1 (walking a network back).
 #
-# **Time:** 75 minutes, of which the cells run about 15 seconds. Everything runs offline, on scikit-learn's
-# digits (1 797 images of 8×8, a copy of a UCI test set, not MNIST). One cell shows a photo through
-# SqueezeNet: its weights and class names (676 kB and 15 kB) are taken from `MINIXAI_DATA` or fetched once;
-# without them the cell says so and does nothing. Code BSD-3-Clause, text CC BY 4.0.
+# **Time:** 90 minutes, of which the cells run for about 20 seconds. Everything works offline, on
+# scikit-learn's digits. One section uses a photo and SqueezeNet, whose weights and class names (676 kB and
+# 15 kB) are taken from `MINIXAI_DATA` or fetched once; without them it is left out. Code BSD-3-Clause, text
+# CC BY 4.0.
 
 # %%
-from dataclasses import replace
-
-import matplotlib
 import numpy as np
 import pooch
-from PIL import Image
-from sklearn.datasets import load_digits
+from figures import lrp_and_deep_taylor as figures
+from figures import maps
+from figures.digits import digits, network
 
 import minixai as mx
 from minixai.checks import relevance, tell
 from minixai.errors import WeightsNotFoundError
-from minixai.plot import Picture, style
 
-matplotlib.rcParams.update(style.RC)
 np.set_printoptions(precision=3, suppress=True)
 pooch.get_logger().setLevel("WARNING")  # it writes of downloads to stderr
 
-
-def enlarged(image):
-    """An image 8×8 of values 0 to 16 as 24×24 of values 0 to 1, with a black frame of 2 pixels."""
-    resized = Image.fromarray(image.astype(np.float32)).resize((20, 20), Image.Resampling.BILINEAR)
-    return np.pad(np.asarray(resized) / 16, 2)
-
-
-digits = load_digits()
-order = np.random.default_rng(0).permutation(len(digits.target))
-images = np.stack([enlarged(image) for image in digits.images[order]])[:, None].astype(np.float32)
-labels = digits.target[order]
-
-rng = np.random.default_rng(0)
-net = mx.nn.Sequential({
-    "conv1": mx.nn.Conv2d(1, 8, 5, padding=2, rng=rng), "relu1": mx.nn.ReLU(), "pool1": mx.nn.MaxPool2d(2),
-    "conv2": mx.nn.Conv2d(8, 16, 3, padding=1, rng=rng), "relu2": mx.nn.ReLU(), "pool2": mx.nn.MaxPool2d(2),
-    "conv3": mx.nn.Conv2d(16, 32, 3, padding=1, rng=rng), "relu3": mx.nn.ReLU(), "pool3": mx.nn.MaxPool2d(2),
-    "flatten": mx.nn.Flatten(), "dense": mx.nn.Linear(32 * 9, 10, rng=rng),
-})  # fmt: skip
+images, labels = digits()  # (1797, 1, 24, 24), enlarged
+net = network(seed=0)  # that of lesson 6
 optimiser = mx.nn.Adam(net.parameters(), lr=2e-3)
 (*_, last) = mx.nn.fit(net, images[:1400], labels[:1400], epochs=4, batch_size=32, optimiser=optimiser,
                        validation=(images[1400:], labels[1400:]), progress=False)  # fmt: skip
 test, test_labels = images[1400:], labels[1400:]
 print(f"{last.validation_accuracy:.1%} of {len(test)} digits that were not trained on are right")
+print(" → ".join(name for name, _ in net.named_children()))
 
 # %% [markdown]
 # ## 8.1 One neuron
 #
-# A neuron computes $z_j=\sum_i x_i w_{ij}+b_j$, and relevance $R_j$ arrives at it. Each input shall get its
+# A neuron computes $z_j=\sum_i x_i w_{ij}+b_j$, and relevance $R_j$ arrives at it. Each input is to get its
 # share,
 #
 # $$R_i=\sum_j\frac{q_{ij}}{\sum_{i'} q_{i'j}+\dots}\,R_j .$$
 #
 # Two decisions make a rule: **what an input's claim $q_{ij}$ is**, and **what else stands in the
-# denominator** (the dots). Whatever else stands there is a claimant too, and what it gets never reaches the
-# input: that is the *leak*.
+# denominator** (the dots). Whatever else stands there is a claimant too, and since what it gets never reaches
+# the input, that part is a *leak*.
 #
 # | rule | claim $q_{ij}$ | what else is below the line |
 # |---|---|---|
@@ -109,24 +90,21 @@ rules = {
     "γ = 0.25": mx.rules.gamma(0.25),
     "z⁺": mx.rules.z_plus(),
     "α = 2, β = 1": mx.rules.alpha_beta(2, 1),
+    "w²": mx.rules.w_square(),
 }
-picture = Picture(figsize=(13, 3.6), dpi=76, layout="constrained")
-for axes, (name, rule) in zip(picture.subplots(1, 5, sharey=True), rules.items(), strict=True):
-    shares = mx.backward(z, rules={mx.ops.linear: rule}, wrt=[x])[x][0]
-    axes.bar(range(3), shares, color=[style.FILTER if share > 0 else style.PATTERN for share in shares])
-    axes.axhline(0, color=style.INK, linewidth=1)
-    axes.set(title=f"{name}\nsum {shares.sum():.2f}", xticks=range(3))
-    axes.set_xticklabels(["$x_1$", "$x_2$", "$x_3$"])
-    print(f"{name:>13}: {shares}")
-picture.axes[0].set_ylabel("share of R = 1")
-picture
+shares = {name: mx.backward(z, rules={mx.ops.linear: rule}, wrt=[x])[x][0] for name, rule in rules.items()}
+for name, each in shares.items():
+    print(f"{name:>13}: {each}")
+figures.shares_of_one(shares)
 
 # %% [markdown]
-# The first input gets three times what arrived, and the others pay for it. That is what *in proportion*
-# means when claims cancel: the shares are $q_i/z$, and with a small $z$ they grow without limit. Every
-# other rule is a way out. ε makes the denominator larger and so loses some: its bars do not add up to 1. γ
-# weighs the positive claims more. z⁺ hears nobody else. αβ shares out more than there is and takes the rest
-# back.
+# **Answer to prediction 1.** The first input gets three times what arrived, and the others pay for it. That
+# is what *in proportion* means when claims cancel: the shares are $q_i/z$, and as $z$ becomes small they grow
+# without limit.
+#
+# Every other rule is a way out. ε makes the denominator larger and so loses some relevance, which is why its
+# bars do not add up to 1. γ gives more weight to the positive claims, and z⁺ hears nobody else. αβ shares out
+# more than there is and takes the rest back. w² does not look at the input at all.
 #
 # ### Exercise 8.1 — the ε rule of a dense layer
 # *Difficulty 2/5 · importance 5/5 · at most 10 minutes*
@@ -136,7 +114,7 @@ picture
 #
 # $$R_i=x_i\sum_j w_{ij}\,\frac{R_j}{z_j+\varepsilon\,\mathrm{sign}\,z_j}.$$
 #
-# (Here row $j$ of `w` has the weights of unit $j$, so $w_{ij}$ is `w[j, i]`.) Worked example: `x = [1, 2]`,
+# (Row $j$ of `w` has the weights of unit $j$, so $w_{ij}$ is `w[j, i]`.) Worked example: `x = [1, 2]`,
 # `w = [[1, 1], [1, -1]]`, `b = [1, 0]`, `r = [4, -1]`, $\varepsilon=0$. Then $z=(4,-1)$, $R_j/z_j=(1,1)$,
 # and $R=(1\cdot(1+1),\;2\cdot(1-1))=(2,0)$.
 #
@@ -213,11 +191,11 @@ def leaks(x, w, b, r, epsilon):
 tell(relevance.check_leaks, leaks)
 
 # %% [markdown]
-# **Checkpoint.** From here on we use minixai's rules, and the two functions of the solutions, so you can go
-# on whatever became of yours.
+# **Checkpoint.** From here on we use minixai's rules and, in the next cell, the two solutions in one
+# function, so you can carry on even if yours do not work yet.
 #
-# Now the whole network, with the ε rule in every layer. A **composite** is a table from layers to rules;
-# ReLU passes relevance through, max pooling gives it to the pixel that won. minixai books every step in a
+# Now for the whole network, with the ε rule in every layer. A **composite** is a table from layers to rules;
+# ReLU passes relevance through, and max pooling gives it to the pixel that won. minixai books every step in a
 # ledger.
 #
 # > **Predict 2.** The score is shared out over four layers with biases. Will more of it arrive at the
@@ -236,18 +214,21 @@ def reference_epsilon(x, w, b, r, epsilon):
 tell(relevance.check_epsilon_rule, lambda *layer: reference_epsilon(*layer)[0])
 tell(relevance.check_leaks, lambda *layer: reference_epsilon(*layer)[1:])
 
+# %%
 only_epsilon = mx.rules.composite(conv=mx.rules.epsilon(0.25), dense=mx.rules.epsilon(0.25))
 e = mx.methods.lrp(net, test[:1], rules=only_epsilon)
-print(f"\nA {test_labels[0]}, explained as a {e.target[0]}\n\n{e.ledger}")
+print(f"A {test_labels[0]}, explained as a {e.target[0]}\n")
+print(e.ledger)
 
-picture = e.ledger.plot("Where the score went: ε rule in every layer")
-picture.set_dpi(74)
-picture
+# %%
+figures.waterfall(e.ledger, "Where the score went: ε rule in every layer")
 
 # %% [markdown]
-# Read it from the top: what came to each operation, what it passed on, what leaked and to whom. The last
-# line is the account of the whole walk. Both kinds of leak can have either sign: a negative bias *adds*
-# relevance to the pixels. So Predict 2 has no answer without the ledger.
+# Read the ledger from the top: what came to each operation, what it passed on, what leaked and to whom. The
+# last line is the account of the whole walk.
+#
+# **Answer to prediction 2.** Here it is less, but there is no answer without the ledger. Both kinds of leak
+# can have either sign, and a negative one *adds* relevance to the pixels, as at conv3.
 #
 # The first row is the dense layer. Let us do it by hand with the formula, on the input that it really had:
 
@@ -265,9 +246,9 @@ print(f"the ledger  passed on {first.passed_on[0]:.5f}, bias {first.leaks['bias'
 print(f"gap of the whole walk: {e.ledger.gap[0]:.1e}")
 
 # %% [markdown]
-# **Why by formula?** A leak that is computed as *what came less what was passed on* closes the books of any
-# program, however wrong. A leak by formula closes them only if rule and formula are both right. The gap
-# that the ledger prints is a test: what the formulas do not explain. Here it is rounding.
+# **Why by formula?** A leak computed as *what came less what was passed on* closes the books of any program,
+# however wrong. A leak by formula closes them only if rule and formula are both right. So the gap that the
+# ledger prints is a test: it is what the formulas do not explain. Here it is rounding.
 #
 # ## 8.3 Only what speaks for it: z⁺
 #
@@ -319,19 +300,19 @@ tell(relevance.check_z_plus_rule, z_plus_rule)
 # %% [markdown]
 # ## 8.4 Deep Taylor: where such rules come from
 #
-# z⁺ looks like an ad-hoc repair. Montavon et al. derive it. Take the relevance of a neuron as a function of
-# its inputs, $R_j(x)=c\cdot\max(0,\,w^\top x+b)$, and find a point $\tilde x$ nearby where it is just zero,
-# a **root**. Between the two the function is linear, so it splits exactly into parts of the inputs:
+# z⁺ looks like an ad-hoc repair, but Montavon et al. derive it. Take the relevance of a neuron as a function
+# of its inputs, $R_j(x)=c\cdot\max(0,\,w^\top x+b)$, and find a point $\tilde x$ nearby where it just reaches
+# zero, a **root**. Between the two the function is linear, so it splits exactly into parts of the inputs:
 #
 # $$R_j(x)=\sum_i\frac{\partial R_j}{\partial x_i}(x_i-\tilde x_i)=\sum_i c\,w_i\,(x_i-\tilde x_i).$$
 #
 # Search for the root along a direction $v$, from $x$ to $\tilde x=x-t\,v$. Zero is reached at
-# $t=z/w^\top v$. Put that in:
+# $t=z/w^\top v$, and with that
 #
 # $$R_i=\frac{w_i v_i}{\sum_{i'}w_{i'}v_{i'}}\,R_j .$$
 #
-# **The claim is $q_i=w_iv_i$: a rule is the choice of a direction in which to look for a root.** It should
-# stay where inputs can be:
+# **The claim is $q_i=w_iv_i$: to choose a rule is to choose a direction in which to look for a root.** It
+# should stay where inputs can be:
 #
 # | inputs | direction $v_i$ | claim $w_iv_i$ | rule |
 # |---|---|---|---|
@@ -339,43 +320,10 @@ tell(relevance.check_z_plus_rule, z_plus_rule)
 # | after a ReLU, $x\ge0$ | $x_i$ where $w_i>0$, else 0 | $x_iw_i^+$ | z⁺ |
 # | pixels, $l\le x\le h$ | $x_i-l$ where $w_i>0$, else $x_i-h$ | $(x_i-l)w_i^++(x_i-h)w_i^-$ | $z^B$ |
 #
-# Is the root for z⁺ within $x\ge0$? It is if $t\le1$, which means $z\le\sum_ix_iw_i^+$. The negative parts
-# only help. The bias does not: **deep Taylor needs $b\le0$**. With a positive bias the root
-# can lie outside, and minixai then books a share $b^+$ as a leak.
+# Is the root for z⁺ within $x\ge0$? It is if $t\le1$, that is, if $z\le\sum_ix_iw_i^+$. Negative weights only
+# help, but a positive bias does not: **deep Taylor needs $b\le0$**. With $b>0$ the root can lie outside, and
+# minixai then books a share $b^+$ as a leak.
 #
-# ### Exercise 8.4 — the box rule $z^B$, for pixels
-# *Difficulty 2/5 · importance 3/5 · at most 10 minutes*
-#
-# Write `box_rule(x, w, r, low, high)`: `x` (d,), `w` (k, d), `r` (k,), two numbers. There is no bias in the
-# denominator. Worked example: `x = [0.5, 0.5]`, `w = [[2, -1]]`, `r = [3]`, low 0, high 1: the claims are
-# $0.5\cdot2=1$ and $(-0.5)\cdot(-1)=0.5$, so the result is $(2,1)$.
-#
-# <details><summary>Hint</summary>
-#
-# Build q of shape (k, d) from `x - low`, `x - high`, `np.maximum(w, 0)` and `np.minimum(w, 0)`. It is never
-# negative.
-#
-# </details>
-# <details><summary>Solution</summary>
-#
-# ```python
-# def box_rule(x, w, r, low, high):
-#     q = (x - low) * np.maximum(w, 0) + (x - high) * np.minimum(w, 0)
-#     return q.T @ (r / q.sum(axis=1))
-# ```
-#
-# </details>
-
-
-# %%
-def box_rule(x, w, r, low, high):
-    """The relevance (d,) of x (d,), low <= x <= high, for w (k, d) and the relevance r (k,) that arrives."""
-    return None  # your lines
-
-
-tell(relevance.check_box_rule, box_rule)
-
-# %% [markdown]
 # So deep Taylor is a composite: $z^B$ on the pixels, z⁺ everywhere else. That is all that minixai's
 # `deep_taylor` does:
 
@@ -389,11 +337,12 @@ print(f"smallest value of its maps: {deep_taylor.map.min():.1e}")
 # %% [markdown]
 # ## 8.5 Composites
 #
-# A rule can be chosen layer by layer. The usual advice: ε where the network is nearly linear and the
+# A rule can be chosen layer by layer. The usual advice is ε where the network is nearly linear and the
 # classes are told apart (the dense layers), z⁺, γ or αβ in the convolutions, which have too many cancelling
-# claims for ε, and $z^B$ at the pixels.
+# claims for ε, and $z^B$ or w² at the pixels.
 #
-# > **Predict 3.** A black pixel, $x_i=0$: under which of the rules can it get relevance?
+# > **Predict 3.** A black pixel, $x_i=0$: under which of the rules can it get relevance? (Go back to the
+# > tables of claims in 8.1 and 8.4.)
 
 # %% tags=["thumbnail"]
 R = mx.rules
@@ -404,36 +353,46 @@ tables = {
     "z⁺, ε": R.epsilon_plus(),
     "α2β1, ε": R.epsilon_alpha2_beta1(),
     "zᴮ, γ, ε": R.epsilon_gamma_box(0, 1),
-    "z⁺ everywhere": R.composite(conv=R.z_plus(), dense=R.z_plus()),
+    "w², γ, ε": R.composite(first=R.w_square(), conv=R.gamma(0.25), dense=R.epsilon()),
+    "z⁺ only": R.composite(conv=R.z_plus(), dense=R.z_plus()),
     "deep Taylor": as_lrp,
 }
 explained = {name: mx.methods.lrp(net, test[:64], rules=table) for name, table in tables.items()}
-
-
-def heat(axes, values, title=""):
-    """A heat map of values (h, w) whose colours are centred on 0, with its scale below."""
-    limit = np.abs(values).max()
-    axes.imshow(values, "RdBu_r", vmin=-limit, vmax=limit)
-    axes.set(xticks=[], yticks=[], title=title, xlabel=f"±{limit:.2g}")
-
-
-picture = Picture(figsize=(15, 6), dpi=64, layout="constrained")
-for i, row in enumerate(picture.subplots(3, 1 + len(tables))):
-    row[0].imshow(test[i, 0], "gray")
-    row[0].set(xticks=[], yticks=[], ylabel=f"score {deep_taylor.score[i]:.1f}")
-    for axes, (name, one) in zip(row[1:], explained.items(), strict=True):
-        heat(axes, one.map[i, 0], "" if i else name)
-picture
+black = test[:64] == 0
+for name, one in explained.items():
+    on_black = (np.abs(one.map) * black).sum((1, 2, 3)) / np.abs(one.map).sum((1, 2, 3))
+    print(f"{name:>11}: {on_black.mean():5.1%} of the relevance, by magnitude, lies on black pixels")
+figures.tables_on_digits(test[:3, 0], deep_taylor.score, {n: one.map[:, 0] for n, one in explained.items()})
 
 # %% [markdown]
 # Red speaks for the class, blue against it; each map has its own scale, the number below it. Same network,
-# same digit, same score: eight answers. With z⁺ in all layers there is no blue. Only $z^B$ gives anything
-# to a black pixel (the last table begins with it, too), because *being black* is a claim to it: $x_i-h$ is
-# not zero.
+# same digit, same score: nine answers. With z⁺ in all layers there is no blue.
 #
-# The same on a photo. SqueezeNet has no dense layer, its classifier is a convolution, so the rule for
-# convolutions goes all the way. For each table the cell prints how alike the maps of two classes are, too:
-# we come back to that.
+# **Answer to prediction 3.** Under those whose claim at the pixels does not have $x_i$ as a factor: $z^B$,
+# with which two of these tables begin, and w². To $z^B$ *being black* is a claim, since $x_i-h$ is not zero,
+# and w² does not look at the pixel at all. All other rules multiply by $x_i$ and give exactly nothing. So
+# whether the gap of a 2 "matters" has been decided before the network is asked.
+#
+# Try other classes and tables in the next cell. To which table do the classes make the least difference?
+
+
+# %%
+def explain(rules, digit, image):
+    """The picture of one digit's map."""
+    one = mx.methods.lrp(net, test[image : image + 1], target=digit, rules=tables[rules])
+    title = f"{rules}, class {digit}, score {one.score[0]:.1f}".replace("-", "−")
+    return figures.one_map(test[image, 0], one.map[0, 0], title)
+
+
+explain("zᴮ, γ, ε", 7, 0)
+
+# %%
+maps.sliders(explain, {"rules": tuple(tables), "digit": range(10), "image": range(20)})
+
+# %% [markdown]
+# The same on a photo. SqueezeNet has no dense layer, as its classifier is a convolution, so the rule for
+# convolutions goes all the way. For each table the cell also prints how similar the maps of two classes are;
+# we shall come back to that.
 
 
 # %%
@@ -444,30 +403,29 @@ def cosines(a, b):
 
 
 try:
-    squeezenet, classes = mx.models.squeezenet1_0(weights="imagenet"), mx.data.imagenet_labels()
+    squeezenet, classes = mx.models.squeezenet1_0(weights="imagenet").eval(), mx.data.imagenet_labels()
 except WeightsNotFoundError as error:
-    picture = None
+    squeezenet = None
     print(f"The photo is left out. {error}")
 else:
     photo = squeezenet.preprocess(mx.data.photo("chelsea"))
-    best, *_, other = np.argsort(-squeezenet.predict(photo)[0])[:8]
-    print(f"the best class, {classes[best]}, and the cosine with the map of the eighth, {classes[other]}")
+    ranked = np.argsort(-squeezenet.predict(photo)[0])
+    best, eighth = ranked[0], ranked[7]
+    print(f"the best class is {classes[best]}, the eighth {classes[eighth]}")
     mean = np.array(squeezenet.preprocess.mean, np.float32).reshape(3, 1, 1)
-    sheet = []
-    for name, first, rule in [
-        ("ε", None, R.epsilon()),
-        ("γ", None, R.gamma(0.25)),
-        ("α2β1", None, R.alpha_beta(2, 1)),
-        ("z⁺", None, R.z_plus()),
-        ("zᴮ, then γ", R.box(0 - mean, 255 - mean), R.gamma(0.25)),
-    ]:
-        table = R.composite(first=first, conv=rule)
-        one, two = (mx.methods.lrp(squeezenet, photo, target=k, rules=table) for k in (best, other))
-        arrives, alike = one.map.sum() / one.score[0], cosines(one.map, two.map)[0]
-        print(f"{name:>10}: {arrives:.1%} of the score arrives at the pixels, cosine {alike:.2f}")
-        sheet.append(replace(one, method=name))
-    picture = mx.methods.side_by_side(sheet, percentile=99.5, classes=classes)
-    picture.set_dpi(90)
+
+# %%
+on_photo, picture = {}, None
+if squeezenet:
+    convolutions = {"ε": R.epsilon(), "γ": R.gamma(0.25), "α2β1": R.alpha_beta(2, 1), "z⁺": R.z_plus()}
+    photo_tables = {name: R.composite(conv=rule) for name, rule in convolutions.items()}
+    photo_tables["zᴮ, then γ"] = R.composite(first=R.box(0 - mean, 255 - mean), conv=R.gamma(0.25))
+    for name, table in photo_tables.items():
+        one, two = (mx.methods.lrp(squeezenet, photo, target=k, rules=table) for k in (best, eighth))
+        on_photo[name] = one.map[0].sum(axis=0)
+        print(f"{name:>10}: {one.map.sum() / one.score[0]:.1%} of the score arrives at the pixels; "
+              f"cosine with the map of the eighth class {cosines(one.map, two.map)[0]:.2f}")  # fmt: skip
+    picture = figures.of_a_photo(squeezenet.preprocess.photos(photo)[0], on_photo)
 picture
 
 # %% [markdown]
@@ -482,124 +440,234 @@ def print_shares(explained):
     print(f"{'':>15}  arrives     bias        ε  zero denominators      gap")
     for name, one in explained.items():
         ledger = one.ledger
-        means = [np.mean(part / one.score) for part in (ledger.arrived, *ledger.leaks.values())]
+        leaked = (ledger.leaks.get(reason, 0 * one.score) for reason in ("bias", "epsilon", "zero"))
+        means = [np.mean(part / one.score) for part in (ledger.arrived, *leaked)]
         row = " ".join(f"{mean:{width}.1%}" for mean, width in zip(means, (8, 8, 8, 18), strict=True))
         print(f"{name:>15} {row} {np.abs(ledger.gap).max():8.0e}")
+    return {name: np.mean(one.ledger.arrived / one.score) for name, one in explained.items()}
 
 
-print_shares(explained)
-
+arrived = {"as trained": print_shares(explained)}
 weights = net.state_dict()
 net.load_state_dict({name: -np.abs(a) if name.endswith("bias") else a for name, a in weights.items()})
 some = test[:64][net.predict(test[:64]).max(axis=1) > 0.5]
 print(f"\nanother network: every bias b is now −|b| ({len(some)} images with a score above 0.5)")
-print_shares({name: mx.methods.lrp(net, some, rules=table) for name, table in tables.items()})
+explained_anew = {name: mx.methods.lrp(net, some, rules=table) for name, table in tables.items()}
+arrived["no positive bias"] = print_shares(explained_anew)
 net.load_state_dict(weights)
 
 even = np.broadcast_to(deep_taylor.score[:, None, None, None] / test[0].size, deep_taylor.map.shape)
-arrives = np.mean(even.sum((1, 2, 3)) / deep_taylor.score)
-print(f"\nthe score spread evenly over all pixels: {arrives:.1%} arrives")
+even_share = np.mean(even.sum((1, 2, 3)) / deep_taylor.score)
+print(f"\nthe score spread evenly over all pixels: {even_share:.1%} arrives")
+figures.arrived(arrived)
 
 # %% [markdown]
-# - **z⁺** loses only to positive biases, and **$z^B$** to none. With $b\le0$ all of the score arrives: this
-#   is the case that deep Taylor is derived for.
-# - **z, ε and γ** let the bias take part with either sign. $b\le0$ does not help: the bias now adds
+# **Answer to prediction 4.** As trained, none of them. With $b\le0$, z⁺ and deep Taylor do, and only these.
+#
+# - **z⁺** loses only to positive biases, and **$z^B$** and w² to none. With $b\le0$ all of the score arrives,
+#   the case that deep Taylor is derived for.
+# - **z, ε and γ** let the bias take part with either sign, so $b\le0$ does not help: now the bias adds
 #   relevance, and what arrives can be more than the score.
-# - **αβ** has another leak: a unit without any negative claim has no one to take the $\beta$ part back
-#   from. Its denominator is zero, and the ledger books that by name.
-# - The **gap** is rounding everywhere. So the ledger closes for rules that conserve and for rules that do
-#   not.
+# - **αβ** has another leak. A unit without any negative claim has no one to take the $\beta$ part back from;
+#   its denominator is zero, and the ledger books that by name.
+# - The **gap** is rounding everywhere: the ledger closes for rules that conserve and for rules that do not.
 #
-# And what does a sum of 100 % prove? The last line spreads the score evenly over all pixels, without
-# looking at the image. It conserves perfectly. **Conservation is bookkeeping: it says that nothing was
-# lost, not that it went to the right place.**
+# And what does a sum of 100 % prove? The last line spreads the score evenly over all pixels, without a look
+# at the image, and conserves perfectly. **Conservation is bookkeeping: it says that nothing was lost, not
+# that it went to the right place.**
 #
-# ## 8.7 Where it fails
+# ## 8.7 The map depends on the rules
 #
-# **The map depends on the rules.** How alike are the maps of two tables, for the same image and class? The
-# cell shows their cosine: 1 is the same map up to a factor, 0 nothing in common.
+# How similar are the maps of two tables, for the same image and class? A cosine of 1 means the same map up to
+# a factor, 0 nothing in common.
 
 # %%
 names = list(tables)
 alike = np.array([[np.median(cosines(explained[a].map, explained[b].map)) for b in names] for a in names])
-picture = Picture(figsize=(8.6, 6.8), dpi=72, layout="constrained")
-axes = picture.subplots()
-shown = axes.imshow(alike, "RdBu_r", vmin=-1, vmax=1)
-for (row, column), value in np.ndenumerate(alike):
-    axes.text(column, row, f"{value:.2f}".replace("-", "−"), ha="center", va="center", size=12,
-              color="white" if abs(value) > 0.6 else style.INK)  # fmt: skip
-axes.set(xticks=range(len(names)), yticks=range(len(names)), yticklabels=names)
-axes.set_xticklabels(names, rotation=40, ha="right")
-axes.set_title(f"cosine between the maps of two tables\nmedian over {len(explained['z'].map)} digits")
-picture.colorbar(shown, ax=axes)
-picture
+figures.similarity(alike, names, len(test[:64]))
 
 # %% [markdown]
 # Nothing in LRP says which of them is right. A paper that shows "LRP maps" has chosen a table, often by
 # looking at maps.
 #
-# **Rules without blue forget the class.** Explain each digit for all ten classes, right or wrong. (We
-# start every walk with 1 in place of the score: a negative score would only flip the map.)
+# ## 8.8 Rules without blue forget the class
 #
-# > **Predict 5.** For which tables are the maps of two different classes most alike?
+# Explain each digit for all ten classes, right or wrong. (Every walk starts with 1 in place of the score,
+# since a negative score would only flip the map.)
+#
+# > **Predict 5.** For which tables are the maps of two different classes most similar?
 
 # %%
 pairs = [(i, j) for i in range(10) for j in range(i)]
 between = {}
 for name, table in tables.items():
-    maps = [mx.methods.lrp(net, test[:32], target=k, seed="one", rules=table).map for k in range(10)]
-    between[name] = np.median([cosines(maps[i], maps[j]) for i, j in pairs])
-    print(f"{name:>15}: the maps of two classes have a cosine of {between[name]:5.2f}")
-
-depths, rng = range(1, 13), np.random.default_rng(0)
-ratios = {"any sign": [], "none negative": []}
-for _ in range(20):
-    chain = {"any sign": np.eye(50), "none negative": np.eye(50)}
-    for _ in depths:
-        matrix = rng.normal(size=(50, 50))
-        for kind, factor in (("any sign", matrix), ("none negative", np.maximum(matrix, 0))):
-            chain[kind] = chain[kind] @ factor
-            first, second, *_ = np.linalg.svd(chain[kind], compute_uv=False)
-            ratios[kind].append(second / first)
-
-picture = Picture(figsize=(13, 4.2), dpi=74, layout="constrained")
-left, right = picture.subplots(1, 2)
-left.barh(range(len(between)), list(between.values()), color=style.PATTERN)
-left.axvline(0, color=style.INK, linewidth=1)
-left.set(yticks=range(len(between)), yticklabels=list(between), xlim=(min(0, *between.values()), 1))
-left.invert_yaxis()
-left.set_title("digits: median cosine between the maps of two classes")
-for (kind, values), colour in zip(ratios.items(), (style.FILTER, style.PATTERN), strict=True):
-    mean = np.mean(np.reshape(values, (20, -1)), axis=0)
-    right.semilogy(depths, mean, color=colour, linewidth=3)
-    right.text(8, mean[7] * 0.2, kind, color=colour, size=15, ha="right")
-    print(
-        f"{kind:>13}: σ₂/σ₁ {mean[0]:.2f} for one matrix, {mean[2]:.2g} for three, {mean[-1]:.2g} for twelve"
-    )
-right.set(xlabel="number of random matrices multiplied", ylabel=r"$\sigma_2/\sigma_1$", xticks=depths)
-right.set_title("products of random matrices")
-picture
+    of_class = [mx.methods.lrp(net, test[:32], target=k, seed="one", rules=table).map for k in range(10)]
+    between[name] = np.concatenate([cosines(of_class[i], of_class[j]) for i, j in pairs])
+    print(f"{name:>15}: the maps of two classes have a median cosine of {np.median(between[name]):5.2f}")
+figures.two_classes(between)
 
 # %% [markdown]
-# With z⁺ in every layer the maps of two classes are nearly the same, up to a factor. Why? For a given
-# image, LRP is a product of matrices, layer by layer, and *only the vector at the very top knows the
-# class*. With z⁺ no matrix has a negative entry. A product of such matrices approaches rank 1 if their
-# columns do not stay orthogonal (as those of the identity) or vanish. The right panel shows it for dense
-# random ones: whatever vector goes in, one and the same map comes out. With both signs it hardly moves. Sixt
-# et al. (2020) found this for nearly all methods that change the backward pass. How fast it goes in a
-# network, whose convolutions are sparse and local, must be measured.
+# **Answer to prediction 5.** With z⁺ in every layer the maps of two classes are nearly the same, up to a
+# factor. One dense layer with ε at the top tells the classes apart again, as it brings both signs in.
 #
-# One dense layer with ε at the top tells the classes apart again, as it brings both signs in. The price is
-# the wild behaviour of 8.1 in that layer.
+# Why? For a given image LRP is a product of matrices, one for each layer, and *only the vector at the very
+# top knows the class*. With z⁺ no matrix has a negative entry, and such a product **tends to rank 1**, one
+# and the same map whatever goes in, *unless* the columns of its factors stay orthogonal or vanish. (The
+# identity has no negative entry, either, and however often you multiply it, nothing converges.) So the sign
+# alone does not decide it: what counts is **which inputs a layer mixes**. A dense layer mixes all with all.
+# A convolution mixes all channels, but only of neighbouring places.
 #
-# On the photo of 8.5 it is the same: two classes as different as a cat and a dog have the most similar maps
-# under z⁺, and the least similar ones under ε.
+# We measure both. Left: products of random 50×50 matrices, dense ones and "local" ones, which are zero but
+# for the diagonal and its two neighbours. Right: in our network, the maps of single units of relu2, by how
+# far apart the two units lie.
 #
-# **What else it cannot say.** LRP shares out the score that there is. It does not say what would happen if
-# a pixel changed (that is *function*), and a pixel with a large share is not therefore a pixel that carries
-# signal: the z rule gives $x_iw_i$ to a distractor as well (lesson 5).
+# > **Predict 6.** Under z⁺, how similar are the maps of two *channels* at the same place? And of two units
+# > five places apart?
+
+# %%
+rng, ratios = np.random.default_rng(0), {}
+local = np.abs(np.subtract.outer(range(50), range(50))) <= 1
+for kind, allowed in {"any sign": None, "none negative": True, "none negative, local": local}.items():
+    each = np.zeros((20, 12))
+    for chain in each:
+        product = np.eye(50)
+        for depth in range(12):
+            factor = rng.normal(size=(50, 50))
+            product = product @ (factor if allowed is None else np.maximum(factor, 0) * allowed)
+            first, second, *_ = np.linalg.svd(product, compute_uv=False)
+            chain[depth] = second / first
+    ratios[kind] = each.mean(axis=0)
+    print(f"{kind:>20}: σ₂/σ₁ {ratios[kind][0]:.2f} for one matrix, {ratios[kind][-1]:.2g} for twelve "
+          "(mean of 20)")  # fmt: skip
+
+# %%
+units = rng.permutation(np.argwhere(layers["relu2"][0].value[0] > 0))[:200]  # (channel, row, column)
+copies = mx.Tensor(np.repeat(test[:1], len(units), axis=0))
+_, traced = net.trace(copies)
+start = np.zeros(traced["relu2"][0].shape, np.float32)
+start[(np.arange(len(units)), *units.T)] = 1
+by_distance = {}
+for name in ("z", "z⁺ only"):
+    walked = mx.backward(traced["relu2"][0], start, tables[name], wrt=[copies])[copies]
+    rows, lengths = walked.reshape(len(units), -1), np.sqrt(np.square(walked).sum(axis=(1, 2, 3)))
+    rows, places = rows[lengths > 0] / lengths[lengths > 0, None], units[lengths > 0, 1:]
+    apart = np.abs(places[:, None] - places[None]).max(axis=-1)
+    pairs_at = np.triu(np.ones(apart.shape, bool), 1)
+    by_distance[name] = [np.median((rows @ rows.T)[pairs_at & (apart == d)]) for d in range(6)]
+    first, second, *_ = np.linalg.svd(rows, compute_uv=False)
+    print(f"{name:>8}: same place {by_distance[name][0]:.2f}, five apart {by_distance[name][5]:.2f}; "
+          f"σ₂/σ₁ of the maps of {len(rows)} units {second / first:.2f}")  # fmt: skip
+figures.products_and_places(ratios, by_distance)
+
+# %% [markdown]
+# **Answer to prediction 6.** Under z⁺ two channels at the same place have nearly the same map: *which* of
+# them it was is forgotten after two layers. But *where* it was is not. Units five places apart share no
+# pixel, so their maps are orthogonal, and the maps of all units together are far from rank 1, as are the
+# products of local matrices on the left.
 #
-# **Open question.** All eight tables close their books, and their maps differ. Which measurement would make
+# So two classes get the same map to the extent that their relevance lies in the same *places* after the first
+# mixing. How far that goes must be measured, layer by layer.
+#
+# > **Predict 7.** For z⁺, follow the relevance of two classes from the top to the pixels. In which layer do
+# > they become alike? And does it go further in SqueezeNet, which is more than four times as deep?
+
+
+# %%
+def on_the_way_down(model, x, wanted, names, table):
+    """The median cosine of the relevance of two of the wanted classes, by layer down to the pixels."""
+    leaf = mx.Tensor(x)
+    logits, traced = model.trace(leaf)
+    points = {name: traced[name][0] for name in names} | {"pixels": leaf}
+    walks = []
+    for k in wanted:
+        start = np.zeros(logits.shape, np.float32)
+        start[:, k] = 1
+        walks.append(mx.backward(logits, start, table, wrt=points.values()))
+    pairs = [(one, two) for i, one in enumerate(walks) for two in walks[:i]]
+    return {name: np.median([cosines(one[at], two[at]) for one, two in pairs]) for name, at in points.items()}
+
+
+# %%
+three = {"z⁺": tables["z⁺ only"], "z⁺, ε in the dense layer": tables["z⁺, ε"], "z": tables["z"]}
+names = ("pool3", "pool2", "pool1")
+panels = {"digits, 10 classes": {name: on_the_way_down(net, test[:32], range(10), names, table)
+                                 for name, table in three.items()}}  # fmt: skip
+if squeezenet:
+    wanted = ranked[[0, 7, 100, 500, 900]]
+    names = [f"features.{k}" for k in (12, 10, 8, 5, 3, 0)]
+    panels["photo in SqueezeNet, 5 classes"] = {
+        name: on_the_way_down(squeezenet, photo, wanted, names, photo_tables[name])
+        for name in ("z⁺", "γ", "ε")
+    }
+for network_name, by_table in panels.items():
+    for name, by_layer in by_table.items():
+        print(f"{network_name:>30}, {name:>24}: " + " ".join(f"{value:5.2f}" for value in by_layer.values()))
+figures.on_the_way_down(panels)
+
+# %% [markdown]
+# **Answer to prediction 7.** In the digits network nearly all of it happens in *one* convolution, conv3,
+# which mixes the 32 channels of a place; later layers add little. **The deeper network ends up lower.** Over
+# five classes spread through its ranking the median under z⁺ is about .6; the best class and the eighth, two
+# animals, reach .81 under z⁺, between .7 and .8 under γ, αβ and $z^B$, and .3 under ε (8.5). There the
+# relevance of two classes can lie in different places of a 13×13 map, and no later layer mixes what is far
+# apart. What makes maps collapse here is mixing, not depth.
+#
+# Sixt et al. (2020) found the convergence for nearly all methods that change the backward pass, in the
+# networks that they tried. Whether it holds for yours depends on what its layers mix, so measure it, layer by
+# layer.
+#
+# The price of ε at the top is the wild behaviour of 8.1 in that layer.
+
+# %% [markdown]
+# ## 8.9 Judge a map
+#
+# ### Exercise 8.4 — three sentences
+# *Difficulty 3/5 · importance 5/5 · at most 15 minutes*
+#
+# A paper shows the photo's map under z⁺ (8.5) and writes: "*All relevance is positive and lies on eyes, nose
+# and whiskers. As 99.0 % of the score is recovered at the pixels, the explanation is faithful: the network
+# recognises the cat by its face.*"
+#
+# Write three sentences for the authors, each with a number or a picture of this lesson in it:
+#
+# 1. What does the 99.0 % show, and what does it not show?
+# 2. Which part of the map's appearance was decided by the choice of rules, before the network was asked?
+# 3. Which control does the claim need, and what does it say here?
+#
+# <details><summary>Hint</summary>
+#
+# 1: the last printed line of 8.6. 2: which of the nine tables of 8.5 can show blue at all? 3: what should
+# change if the map were about *this* class?
+#
+# </details>
+# <details><summary>Model answer</summary>
+#
+# 1. That 99.0 % of the score arrives shows that little went to biases, but as a score spread evenly over all
+#    pixels arrives to 100.0 %, it does not show that any of it went to the right place.
+# 2. That everything is positive follows from z⁺, which cannot produce a negative share, whatever the network:
+#    under ε the same score is carried by red and blue alike.
+# 3. The maps of other classes are needed beside it; that of Chihuahua, the eighth, has a cosine of .81 with
+#    the cat's, and even over classes spread through the whole ranking the median is .6 (8.8), so most of what
+#    the map shows is not about the cat, and only the differences could be.
+#
+# Give yourself a point for each sentence that a reader could *check*. "The map may be misleading" is none.
+#
+# </details>
+#
+# Your sentences:
+#
+# 1. …
+# 2. …
+# 3. …
+
+# %% [markdown]
+# ## 8.10 What else it cannot say
+#
+# LRP shares out the score that there is. It does not say what would happen if a pixel changed (that is
+# *function*), and a pixel with a large share is not for that reason a pixel that carries signal: the z rule
+# gives $x_iw_i$ to a distractor as well (lesson 5).
+#
+# **Open question.** All nine tables close their books, and their maps differ. Which measurement would make
 # you prefer one, without a look at the maps? Lesson 12 tries one, degradation. What could it miss?
 #
 # ## References

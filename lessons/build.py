@@ -47,6 +47,7 @@ HEADING = re.compile(r"^## (.+)", re.MULTILINE)
 PREDICTION = re.compile(r"^> \*\*Predict.*(?:\n>.*)*", re.MULTILINE)
 SLIDE_STYLE = """
 .reveal .slides { text-align: left; }
+.reveal h1 { font-size: 190%; }
 .reveal .slides blockquote { width: 90%; font-size: 130%; }
 .reveal .jp-RenderedImage img { width: 100%; max-height: 620px; object-fit: contain; }
 """

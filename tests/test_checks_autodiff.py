@@ -13,6 +13,7 @@ import pytest
 
 from minixai import ops
 from minixai.checks import CheckError, autodiff, tell
+from minixai.tape import Tensor, backward
 
 Array = np.ndarray
 LESSON = Path(__file__).parents[1] / "lessons" / "01_chain_rule_as_a_tape.py"
@@ -75,6 +76,7 @@ RIGHT = {
     "product_vjp": product_vjp,
     "matmul_vjp": matmul_vjp,
     "softmax_vjp": softmax_vjp,
+    "suspects": {"reverse": "ones", "magnitude": "positive", "sine": "zero"},
     "layer_factor": layer_factor,
     "rules": rules(),
 }
@@ -117,6 +119,12 @@ WRONG: list[tuple[str, Any, str]] = [
     ("softmax_vjp", lambda g, y: y * (g - g.sum(axis=-1, keepdims=True)), "of g·y, not of g"),
     ("softmax_vjp", lambda g, y: y * (g - (g * y).sum(axis=-1)), "keepdims=True is missing"),
     ("softmax_vjp", lambda g, y: softmax_vjp(g, softmax(y)), "no softmax is to be taken"),
+    ("suspects", None, "not done yet"),
+    ("suspects", {"reverse"}, "got set, expected a dict"),
+    ("suspects", {"centre": "ones"}, "centre has a right VJP"),
+    ("suspects", {"cosine": "ones"}, "got 'cosine', expected names among softplus"),
+    ("suspects", {"reverse": "ones"}, "2 more have a wrong VJP"),
+    ("suspects", {"reverse": "ones", "magnitude": "zero", "sine": "zero"}, "magnitude: got 'zero'"),
     ("layer_factor", lambda gain, slopes: None, "not done yet"),
     ("layer_factor", lambda gain, slopes: gain * np.mean(slopes), "not the square of the mean"),
     ("layer_factor", lambda gain, slopes: gain**2 * np.mean(slopes**2), "the root is missing"),
@@ -144,6 +152,28 @@ def test_a_wrong_answer_is_told_why(name: str, answer: Callable[..., Any], mista
     with pytest.raises(CheckError, match=mistake) as error:
         getattr(autodiff, f"check_{name}")(answer)
     assert str(error.value).startswith(name)
+
+
+def test_the_suspects_are_what_the_check_says() -> None:
+    rng = np.random.default_rng(0)
+    anywhere, ones = rng.normal(size=5), np.ones(5)
+    cases = {
+        "ones": (anywhere, ones),
+        "positive": (1 + rng.random(5), anywhere),
+        "zero": (0 * ones, anywhere),
+    }
+    accepted = {}
+    for name, op in autodiff.suspects().items():
+        if not vjp_agrees(op, anywhere, anywhere):
+            (accepted[name],) = (case for case, (x, g) in cases.items() if vjp_agrees(op, x, g))
+    assert accepted == RIGHT["suspects"]
+
+
+def vjp_agrees(op, x: Array, g: Array) -> bool:
+    tensor = Tensor(x)
+    steps = 1e-6 * np.eye(len(x))
+    differences = [np.sum(g * (op(Tensor(x + h)).value - op(Tensor(x - h)).value)) / 2e-6 for h in steps]
+    return np.allclose(backward(op(tensor), g)[tensor], differences, atol=1e-6)
 
 
 def test_the_lesson_gives_right_solutions() -> None:

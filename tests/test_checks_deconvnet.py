@@ -5,31 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from minixai import ops, rules
 from minixai.checks import CheckError, deconvnet
+from minixai.nn import Conv2d, MaxPool2d, Module, ReLU, Sequential
+from minixai.tape import Tensor
 from tests.solutions import assert_solutions_pass
-
-
-def unpool(y, switches, size):
-    x = np.zeros(size)
-    np.add.at(x.reshape(-1), switches, y)
-    return x
-
-
-def unpool_last(y, switches, size):
-    x = np.zeros(size)
-    x.reshape(-1)[switches] = y
-    return x
-
-
-def unpool_corner(y, switches, size):
-    x = np.zeros(size)
-    x[:: size[0] // y.shape[0], :: size[1] // y.shape[1]] = y
-    return x
-
-
-def relu_rule(g, node):
-    return (np.maximum(g, 0),)
 
 
 def stamp(g, w, stride, turn=np.array, place=np.add):
@@ -41,11 +20,28 @@ def stamp(g, w, stride, turn=np.array, place=np.add):
     return x
 
 
-RIGHT = [
-    (deconvnet.check_unpool, unpool),
-    (deconvnet.check_relu_rule, relu_rule),
-    (deconvnet.check_transposed_conv, stamp),
-]
+def own_and_other(maps, x):
+    maps, x = (a.reshape(len(a), -1) / np.linalg.norm(a, axis=(1, 2))[:, None] for a in (maps, x))
+    return averaged(maps @ x.T)
+
+
+def averaged(each):
+    own = np.diag(each)
+    return own, (each.sum(axis=1) - own) / (len(each) - 1)
+
+
+def centred(a):
+    return a - a.mean(axis=(1, 2), keepdims=True)
+
+
+VERDICT = {
+    "A": ("gate", "relu1"),
+    "B": ("turned", "conv2"),
+    "C": ("none", ""),
+    "D": ("switches", "pool2"),
+    "E": ("unrectified", "relu2"),
+}
+RIGHT = [(deconvnet.check_transposed_conv, stamp), (deconvnet.check_own_and_other, own_and_other)]
 
 
 @pytest.mark.parametrize(("check", "answer"), RIGHT)
@@ -53,17 +49,10 @@ def test_the_right_answer_passes(check, answer) -> None:
     check(answer)
 
 
-def test_minixai_passes() -> None:
-    deconvnet.check_unpool(lambda y, s, size: ops.max_unpool2d(as_batch(y), as_batch(s), size).value[0, 0])
-    deconvnet.check_relu_rule(rules.deconvnet()[ops.relu])
-
-
-def as_batch(plane):
-    return plane[None, None]
-
-
 def test_the_solutions_in_the_lesson_pass() -> None:
-    assert_solutions_pass(5, [check for check, _ in RIGHT])
+    assert_solutions_pass(
+        6, [deconvnet.check_transposed_conv, deconvnet.check_verdict, deconvnet.check_own_and_other]
+    )
 
 
 @pytest.mark.parametrize("check", [check for check, _ in RIGHT])
@@ -73,21 +62,6 @@ def test_not_done_yet(check) -> None:
 
 
 WRONG = {
-    deconvnet.check_unpool: {
-        "the last value is kept": unpool_last,
-        "read down the columns": lambda y, s, size: unpool(y, s, size[::-1]).T,
-        "the whole window gets the value": lambda y, s, size: np.kron(y, np.ones((2, 2))),
-        "the first pixel of the window": unpool_corner,
-        "got the shape (8,), expected (2, 4)": lambda y, s, size: unpool(y, s, size).reshape(-1),
-    },
-    deconvnet.check_relu_rule: {
-        "that is the gradient": lambda g, node: (g * (node.arrays[0] > 0),),
-        "that is guided backprop": lambda g, node: (np.maximum(g, 0) * (node.arrays[0] > 0),),
-        "passed on as it is": lambda g, node: (g,),
-        "the magnitude": lambda g, node: (np.abs(g),),
-        "the input is rectified": lambda g, node: (node.value,),
-        "expected a tuple of 1: the cotangent of each input": lambda g, node: np.maximum(g, 0),
-    },
     deconvnet.check_transposed_conv: {
         "where windows overlap the last value is kept": lambda g, w, stride: stamp(
             g, w, stride, place=lambda old, new: new
@@ -98,6 +72,21 @@ WRONG = {
         ),
         "only the first of the k maps": lambda g, w, stride: stamp(g[:1], w[:1], stride),
         "got the shape (3, 4, 4), expected (3, 5, 6)": lambda g, w, stride: stamp(g, w, 1),
+    },
+    deconvnet.check_own_and_other: {
+        "the own image is among the others": lambda maps, x: (
+            (
+                own_and_other(maps, x)[0],
+                np.mean(own_and_other(maps, x), axis=0),
+            )
+            if len(x) == 2
+            else own_and_other(maps, x)
+        ),
+        "not divided by the lengths": lambda maps, x: averaged(np.einsum("ihw,jhw->ij", maps, x)),
+        "that is the correlation": lambda maps, x: own_and_other(centred(maps), centred(x)),
+        "each map with other images": lambda maps, x: own_and_other(x, maps),
+        "the first is for the own image": lambda maps, x: own_and_other(maps, x)[::-1],
+        "expected two arrays": lambda maps, x: own_and_other(maps, x)[0],
     },
 }
 
@@ -110,3 +99,46 @@ def test_the_mistake_is_named(check, mistake: str, answer) -> None:
     with pytest.raises(CheckError) as error:
         check(answer)
     assert mistake in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "message"),
+    [
+        (None, "6.2: not done yet"),
+        ({"A": ("gate", "relu1")}, "got A, expected a verdict on A, B, C, D, E"),
+        ({**VERDICT, "C": "none"}, "6.2 C: got str, expected a pair"),
+        ({**VERDICT, "C": ("rotated", "conv1")}, "6.2 C: got 'rotated', expected one of none, gate"),
+        ({**VERDICT, "B": ("turned", "conv1")}, "6.2 B: got 'turned' in 'conv1'\n.*the adjoint gap"),
+        ({**VERDICT, "C": ("gate", "relu2")}, "6.2 C: .*\n.*a column of zeros"),
+        ({**VERDICT, "A": ("unrectified", "relu1")}, "6.2 A: .*\n.*ask where it came from"),
+    ],
+)
+def test_a_wrong_verdict_is_told(verdict, message: str) -> None:
+    with pytest.raises(CheckError, match=message):
+        deconvnet.check_verdict(verdict)
+
+
+def test_an_account_shows_the_planted_bug_and_no_other() -> None:
+    net = small_network()
+    x = Tensor(np.random.default_rng(0).uniform(size=(3, 1, 12, 12)).astype(np.float32))
+    _, layers = net.trace(x)
+    top = layers["relu3"][0]
+    for letter, table in deconvnet.suspects().items():
+        bug, layer = VERDICT[letter]
+        found = deconvnet.account(top, top.value, table, x)
+        assert list(found) == ["relu3", "conv3", "pool2", "relu2", "conv2", "pool1", "relu1", "conv1"]
+        wrong = {name for name, values in found.items() if max(values) > 1e-6}
+        assert wrong == ({layer} if layer else set()), letter
+        if bug in ("gate", "unrectified"):
+            negative, stopped = found[layer]
+            assert negative > 0.1
+            assert (stopped > 0) == (bug == "gate")
+
+
+def small_network() -> Module:
+    rng = np.random.default_rng(0)
+    return Sequential({
+        "conv1": Conv2d(1, 4, 5, padding=2, rng=rng), "relu1": ReLU(), "pool1": MaxPool2d(2),
+        "conv2": Conv2d(4, 6, 3, padding=1, rng=rng), "relu2": ReLU(), "pool2": MaxPool2d(2),
+        "conv3": Conv2d(6, 8, 3, padding=1, rng=rng), "relu3": ReLU(),
+    })  # fmt: skip

@@ -22,6 +22,10 @@ def added_parameters(maps, size):
     return sum(size * size * count * count + count for count in maps)
 
 
+def control(weights, rng):
+    return {name: rng.permutation(a.ravel()).reshape(a.shape) for name, a in weights.items()}
+
+
 def relu_rules(f, r):
     return r * (f > 0), np.maximum(r, 0), np.maximum(r, 0) * (f > 0)
 
@@ -30,6 +34,7 @@ RIGHT = [
     (guided.check_p_norm_pool, p_norm_pool),
     (guided.check_added_parameters, added_parameters),
     (guided.check_relu_rules, relu_rules),
+    (guided.check_control, control),
 ]
 
 
@@ -58,7 +63,7 @@ def test_the_networks_have_the_added_parameters() -> None:
 
 
 def test_the_solutions_in_the_lesson_pass() -> None:
-    assert_solutions_pass(6, [check for check, _ in RIGHT])
+    assert_solutions_pass(7, [check for check, _ in RIGHT])
 
 
 @pytest.mark.parametrize("check", [check for check, _ in RIGHT])
@@ -96,6 +101,22 @@ WRONG = {
         "f is rectified": lambda f, r: (np.maximum(f, 0),) * 3,
         "the magnitude of R": lambda f, r: (r * (f > 0), np.abs(r), np.abs(r) * (f > 0)),
         "expected three arrays": lambda f, r: np.maximum(r, 0),
+    },
+    guided.check_control: {
+        "these are other values": lambda weights, rng: {
+            name: rng.normal(size=a.shape).astype(a.dtype) for name, a in weights.items()
+        },
+        "every value is still in its place": lambda weights, rng: weights,
+        "moves whole filters": lambda weights, rng: {name: rng.permutation(a) for name, a in weights.items()},
+        "every filter still has the values that it had": lambda weights, rng: {
+            name: rng.permuted(a.reshape(len(a), -1), axis=1).reshape(a.shape) for name, a in weights.items()
+        },
+        "its shape: got the shape": lambda weights, rng: {
+            name: rng.permutation(a.ravel()) for name, a in weights.items()
+        },
+        "rng is not used": lambda weights, rng: control(weights, np.random.default_rng(0)),
+        "expected the same names": lambda weights, rng: list(control(weights, rng)),
+        "writes to an array": lambda weights, rng: [rng.shuffle(a) for a in weights.values()],
     },
 }
 

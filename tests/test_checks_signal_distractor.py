@@ -69,7 +69,7 @@ def test_the_right_answer_passes(check, answer) -> None:
 
 
 def test_the_solutions_in_the_lesson_pass() -> None:
-    assert_solutions_pass(4, CHECKS)
+    assert_solutions_pass(5, CHECKS)
 
 
 @pytest.mark.parametrize("check", CHECKS)

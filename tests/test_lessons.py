@@ -22,11 +22,6 @@ SECONDS = 60
 MOST_LINES, MOST_WORDS = 25, 220  # of a cell that is to be shown on a projector
 # Cells that are still longer, by lesson. This only shrinks.
 TOO_LONG: dict[str, int] = {
-    "03_training_a_network": 10,
-    "05_signal_and_distractor": 2,
-    "06_deconvnet": 4,
-    "07_allcnn_and_guided_backprop": 11,
-    "08_lrp_and_deep_taylor": 6,
     "12_patternnet_and_patternattribution": 10,
 }
 

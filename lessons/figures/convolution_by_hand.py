@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -92,12 +93,12 @@ def one_window(
 
 
 def _channel(
-    axes: Axes, middle: float, arrays: Sequence[Array], seen: object, padding: int, names: tuple[int, int]
+    axes: Axes, middle: float, arrays: Sequence[Array], seen: Any, padding: int, names: tuple[int, int]
 ) -> None:
     """A padded channel with its window; below it the kernel and the products."""
     x_pad, kernel, products = arrays
     faces = padded_faces(len(x_pad), padding)
-    faces[seen] = WINDOW  # type: ignore[index]
+    faces[seen] = WINDOW
     k, c = names
     table(axes, x_pad, middle - len(x_pad) / 2, 5 - len(x_pad) / 2, f"$x_{c}$", faces)
     table(axes, kernel, middle - 3.9, 11, f"$w_{{{k},{c}}}$", tint(kernel, 2))
@@ -201,7 +202,7 @@ def pooling(x: Array, maxima: Array, switches: Array, g: Array, unpooled: Array)
         for cut in (2, 4):
             axes.plot([left + cut, left + cut], [1.6, 7.6], color=style.INK)
             axes.plot([left, left + 6], [1.6 + cut, 1.6 + cut], color=style.INK)
-        for switch in switches.ravel():
+        for switch in switches.ravel().tolist():
             frame(axes, left + switch % 6, 1.6 + switch // 6)
     return picture
 

@@ -1,4 +1,4 @@
-"""MLPs of many widths on digits with true and with random labels, and three ways to regularise one of them.
+"""What lesson 4 shows of long runs: widths of MLPs, ways to regularise one, and learning curves over data.
 
 In the folder lessons, `python -m results.generalisation` writes `generalisation.npz`, which lesson 4 loads;
 `made` in it says when, by what and how long. All starts of one width are trained at once, as a stack.
@@ -9,7 +9,9 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sklearn.datasets import load_digits
@@ -22,11 +24,13 @@ FILE = Path(__file__).with_suffix(".npz")
 WIDTHS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 STOPS = (50, 100, 150, 200, 300, 400, 600, 800, 1000, 1400, 2000, 2800, 4000)  # updates
 STARTS = 5
-REGULARISED = {
+REGULARISED: dict[str, dict[str, float]] = {
     "nothing": {},
-    "L2": {"weight_decay": 0.003},
+    "L2": {"weight_decay": 0.01},
     "dropout": {"dropout": 0.5},
 }
+SIZES = (75, 150, 300, 600, 1200)  # of training sets
+UPDATES = (300, 1000)
 
 
 class Stack(nn.Module):
@@ -90,34 +94,96 @@ def errors_over_time(
     return {name: np.array(errors) for name, errors in found.items()}
 
 
-def main() -> None:
-    begin = time.perf_counter()
+def widths() -> dict[str, Array]:
+    """Errors (widths, stops, starts) with true and with partly random labels."""
     x, y, x_test, y_test = digits_in_two()
     noisy = partly_random(y)
     false = noisy != y
-    results: dict[str, Array] = {"widths": np.array(WIDTHS), "stops": np.array(STOPS)}
+    results: dict[str, Array] = {}
     for labels_name, labels in (("true", y), ("random", noisy)):
         sets = {"test": (x_test, y_test), "training": (x, labels), "false": (x[false], noisy[false])}
         runs = [errors_over_time(Stack(width), x, labels, sets) for width in WIDTHS]
-        for name in sets:
-            results[f"{labels_name}/{name}"] = np.array(
-                [run[name] for run in runs]
-            )  # (widths, stops, starts)
+        results |= {f"{labels_name}/{name}": np.array([run[name] for run in runs]) for name in sets}
+    return results
+
+
+def regularised() -> dict[str, Array]:
+    """Errors (stops, starts) of 64 hidden units: 1 000 images to train, 200 for validation, random labels."""
+    x, y, x_test, y_test = digits_in_two()
+    noisy = partly_random(y)
     sets = {
         "test": (x_test, y_test),
         "validation": (x[1000:], noisy[1000:]),
         "training": (x[:1000], noisy[:1000]),
     }
+    results: dict[str, Array] = {}
     for kind, settings in REGULARISED.items():
-        stack = Stack(64, dropout=settings.get("dropout", 0.0))
-        decay = settings.get("weight_decay", 0.0)
-        for name, errors in errors_over_time(stack, x[:1000], noisy[:1000], sets, weight_decay=decay).items():
-            results[f"{kind}/{name}"] = errors  # (stops, starts)
-    minutes = (time.perf_counter() - begin) / 60
-    made = f"python -m results.generalisation, {STARTS} starts, {minutes:.0f} minutes on {platform.machine()}"
-    np.savez_compressed(
-        FILE, made=np.array(made), **{name: values.astype(np.float32) for name, values in results.items()}
+        stack, decay = Stack(64, dropout=settings.get("dropout", 0.0)), settings.get("weight_decay", 0.0)
+        errors = errors_over_time(stack, x[:1000], noisy[:1000], sets, weight_decay=decay)
+        results |= {f"{kind}/{name}": found for name, found in errors.items()}
+    return results
+
+
+def logistic(seed: int = 0) -> nn.Sequential:
+    """Logistic regression: one layer from the 64 pixels to the 10 logits."""
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 10, rng=seed))
+
+
+def mlp(seed: int = 0) -> nn.Sequential:
+    """A multi-layer perceptron with 32 hidden units."""
+    rng = np.random.default_rng(seed)
+    layers = nn.Linear(64, 32, rng=rng), nn.ReLU(), nn.Linear(32, 10, rng=rng)
+    return nn.Sequential(nn.Flatten(), *layers)
+
+
+def small_lenet(seed: int = 0) -> nn.Sequential:
+    """LeNet's plan for 8×8 images: 8 and 16 maps, each pooled to half its size."""
+    rng = np.random.default_rng(seed)
+    return nn.Sequential(
+        *(nn.Conv2d(1, 8, 3, padding=1, rng=rng), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Conv2d(8, 16, 3, padding=1, rng=rng), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Flatten(), nn.Linear(64, 10, rng=rng)),
     )
+
+
+MODELS = {"logistic": logistic, "MLP": mlp, "small LeNet": small_lenet}
+
+
+def trained(model: nn.Sequential, x: Array, y: Array, updates: int = 300, seed: int = 0) -> nn.Sequential:
+    """The model after about so many of Adam's steps on mini-batches of 64 images (n, 1, 8, 8)."""
+    epochs = round(updates / np.ceil(len(x) / 64))
+    nn.fit(model, x, y, epochs, 64, nn.Adam(model.parameters(), lr=0.01), seed=seed, progress=False)
+    return model
+
+
+def learning_curves() -> dict[str, Array]:
+    """Test errors (updates, sizes, starts); each start draws its own images and first weights."""
+    x, y, x_test, y_test = digits_in_two()
+    x, x_test = x.reshape(-1, 1, 8, 8), x_test.reshape(-1, 1, 8, 8)
+    results: dict[str, Array] = {
+        f"curve/{name}": np.empty((len(UPDATES), len(SIZES), STARTS)) for name in MODELS
+    }
+    for name, make in MODELS.items():
+        for u, k, seed in np.ndindex(len(UPDATES), len(SIZES), STARTS):
+            part = np.random.default_rng(seed).permutation(len(x))[: SIZES[k]]
+            model = trained(make(seed), x[part], y[part], UPDATES[u], seed)
+            guesses = model.predict(x_test, batch_size=1000).argmax(axis=1)
+            results[f"curve/{name}"][u, k, seed] = 100 * np.mean(guesses != y_test)
+    return results
+
+
+def main() -> None:
+    begin = time.process_time()
+    results = widths() | regularised() | learning_curves()
+    save(results, minutes=(time.process_time() - begin) / 60)
+
+
+def save(results: Mapping[str, Array], minutes: float) -> None:
+    """Write the results, in float32, and what made them."""
+    command = f"python -m results.generalisation, seeds 0 to {STARTS - 1}"
+    made = f"{command}, {date.today()}, {minutes:.0f} minutes of one core, {platform.machine()}"
+    arrays: dict[str, Any] = {name: values.astype(np.float32) for name, values in results.items()}
+    np.savez_compressed(FILE, made=np.array(made), **arrays)
 
 
 if __name__ == "__main__":

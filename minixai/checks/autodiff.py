@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from minixai import ops
-from minixai.checks.report import Answer, Array, CheckError, compare, result_of, tuple_of
+from minixai.checks.report import Answer, Array, CheckError, compare, kind_of, result_of, tuple_of
+from minixai.op import Op
 from minixai.tape import Rule, Tensor, backward
 
 __all__ = [
@@ -20,8 +21,10 @@ __all__ = [
     "check_product_vjp",
     "check_rules",
     "check_softmax_vjp",
+    "check_suspects",
     "check_tanh_vjp",
     "check_walk",
+    "suspects",
 ]
 
 
@@ -205,6 +208,43 @@ def _softmax(x: Array) -> Array:
 
 def _softmax_vjp(g: Array, y: Array) -> Array:
     return y * (g - (g * y).sum(axis=1, keepdims=True))
+
+
+def suspects() -> dict[str, Op]:
+    """Five operations on an array (n,), by name; three have a wrong VJP that a careless check accepts."""
+    made: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
+        "softplus": (lambda x: np.logaddexp(0, x), lambda g, node: [g / (1 + np.exp(-node.arrays[0]))]),
+        "reverse": (lambda x: x[::-1], lambda g, node: [g]),
+        "centre": (lambda x: x - x.mean(), lambda g, node: [g - g.mean()]),
+        "magnitude": (lambda x: np.abs(x), lambda g, node: [g]),
+        "sine": (lambda x: np.sin(x), lambda g, node: [g]),
+    }
+    found = {}
+    for name, (forward, vjp) in made.items():
+        found[name] = Op(forward)
+        found[name].define_vjp(vjp)
+    return found
+
+
+def check_suspects(answers: Any) -> None:
+    """answers: a dict from each of `suspects()` that is wrong to the careless check that accepts it.
+
+    The checks are "ones" (the cotangent is all ones), "positive" (no x is below 0), "zero" (x is 0).
+    """
+    if answers is None:
+        raise CheckError("suspects: not done yet")
+    if not isinstance(answers, dict):
+        raise CheckError(f"suspects: got {kind_of(answers)}, expected a dict from a name to a check")
+    expected = {"reverse": "ones", "magnitude": "positive", "sine": "zero"}
+    if right := sorted(set(answers) & set(suspects()) - set(expected)):
+        raise CheckError(f"suspects: {right[0]} has a right VJP; check_vjp finds nothing at any x")
+    if strangers := sorted(set(answers) - set(suspects())):
+        raise CheckError(f"suspects: got {strangers[0]!r}, expected names among {', '.join(suspects())}")
+    if missing := len(expected) - len(answers):
+        raise CheckError(f"suspects: {missing} more have a wrong VJP; give check_vjp numbers of both signs")
+    for name, check in answers.items():
+        if check != expected[name]:
+            raise CheckError(f"suspects: {name}: got {check!r}, which does not accept it; try all three")
 
 
 def check_layer_factor(layer_factor: Answer) -> None:

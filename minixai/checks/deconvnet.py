@@ -1,72 +1,33 @@
-"""The checks of DeConvNet by hand: unpooling, the rule of ReLU, transposed convolution."""
+"""The checks of DeConvNet: transposed convolution, five walks with bugs, the baseline of a cosine."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from minixai import ops
-from minixai.checks.report import Answer, compare, cotangents_of
-from minixai.tape import Tensor, backward
+from minixai.checks.report import Answer, Array, CheckError, compare, tuple_of
+from minixai.rules import Rules, deconvnet, unpooling
+from minixai.tape import Node, Rule, Tensor, backward, rule_for
 
-__all__ = ["check_relu_rule", "check_transposed_conv", "check_unpool"]
+__all__ = ["BUGS", "account", "check_own_and_other", "check_transposed_conv", "check_verdict", "suspects"]
 
-
-def check_unpool(unpool: Answer) -> None:
-    """unpool(y, switches, size): y and switches (h', w'), size (h, w); the result (h, w).
-
-    A switch is row · w + column of the pixel that was the maximum of its window.
-    """
-    by_hand = np.array([[1.0, 2.0]]), np.array([[5, 2]]), (2, 4)  # [[0, 0, 2, 0], [0, 1, 0, 0]]
-    rng = np.random.default_rng(0)
-    side_by_side = rng.normal(size=(2, 3)), np.array([[7, 2, 4], [19, 15, 23]]), (4, 6)
-    overlapping = rng.normal(size=(2, 2)), np.array([[7, 7], [11, 8]]), (4, 5)
-    for case, (y, switches, size) in [
-        ("by hand", by_hand),
-        ("windows side by side", side_by_side),
-        ("windows that share a maximum", overlapping),
-    ]:
-        expected, last, columns = np.zeros((3, *size))
-        for r, q in np.ndindex(*y.shape):
-            row, column = divmod(switches[r, q], size[1])
-            expected[row, column] += y[r, q]
-            last[row, column] = y[r, q]
-            columns.T[divmod(switches[r, q], size[0])] += y[r, q]
-        spread = np.kron(y, np.ones((size[0] // y.shape[0], size[1] // y.shape[1])))
-        corner = np.zeros(size)
-        corner[:: size[0] // y.shape[0], :: size[1] // y.shape[1]][: y.shape[0], : y.shape[1]] = y
-        mistakes = {
-            "where windows share a maximum the last value is kept, they should add up": last,
-            "switches are read down the columns, not along the rows": columns,
-            "the whole window gets the value, the switch is not used": spread,
-            "the first pixel of the window gets the value, the switch is not used": corner,
-        }
-        compare(f"5.1 {case}", unpool(y, switches, size), expected, mistakes)
-
-
-def check_relu_rule(relu_rule: Answer) -> None:
-    """relu_rule(g, node): a tuple of one array, of the shape of g."""
-    x = Tensor(np.array([[1.0, -2.0, 3.0, -4.0]]))
-    node = ops.relu(x).node
-    g = np.array([[5.0, 6.0, -7.0, -8.0]])  # every pair of signs of x and g
-    (got,) = cotangents_of("5.2 by hand", relu_rule, g, node)
-    active = x.value > 0
-    mistakes = {
-        "that is the gradient: it lets through where the input was positive": g * active,
-        "that is guided backprop: it asks for both, DeConvNet looks at the cotangent alone": (
-            np.maximum(g, 0) * active
-        ),
-        "the cotangent is passed on as it is": g,
-        "the magnitude of the cotangent, not its positive part": np.abs(g),
-        "the input is rectified, not the cotangent": np.maximum(x.value, 0),
-    }
-    compare("5.2 by hand", got, [[5, 6, 0, 0]], mistakes)
-    rng = np.random.default_rng(1)
-    w, v, start = (rng.normal(size=shape) for shape in ((5, 4), (2, 5), (3, 2)))
-    x = Tensor(rng.normal(size=(3, 4)))
-    y = ops.linear(ops.relu(ops.linear(x, w)), v)
-    expected = np.maximum(start @ v, 0) @ w
-    walked = backward(y, start, {ops.relu: relu_rule}, wrt=[x])[x]
-    compare("5.2 in a table, through two layers", walked, expected)
+BUGS = {
+    "none": "nothing is wrong",
+    "gate": "a ReLU asks what went in, in place of what comes back",
+    "unrectified": "a ReLU passes on all that comes back",
+    "switches": "a pooling layer puts every value in the first pixel of its window",
+    "turned": "a convolution's filters are turned by 180°",
+}
+PLANTED = {
+    "A": ("gate", "relu1"),
+    "B": ("turned", "conv2"),
+    "C": ("none", ""),
+    "D": ("switches", "pool2"),
+    "E": ("unrectified", "relu2"),
+}
 
 
 def check_transposed_conv(transposed_conv: Answer) -> None:
@@ -100,9 +61,118 @@ def check_transposed_conv(transposed_conv: Answer) -> None:
         }
         if kh == kw:
             mistakes["rows and columns of the kernel are swapped; transposed is the matrix"] = swapped
-        case = f"5.3 g {g.shape}, w {w.shape}, stride {stride}"
+        case = f"6.1 g {g.shape}, w {w.shape}, stride {stride}"
         got = transposed_conv(g, w, stride)
         compare(case, got, expected, mistakes)
         x = rng.normal(size=shape)
         y = ops.conv2d.forward(x[None], w, stride=stride)[0]
         compare(f"{case}: Σ conv(x) · g = Σ x · transposed(g)", np.sum(x * got), np.sum(y * g))
+
+
+def check_own_and_other(own_and_other: Answer) -> None:
+    """own_and_other(maps, x): both (n, h, w); cosines (n,) with the own image, and means over the others."""
+    rng = np.random.default_rng(3)
+    by_hand = np.array([[[3.0, 4.0]], [[0.0, 2.0]]]), np.array([[[1.0, 0.0]], [[0.0, 1.0]]])
+    for case, maps, x in [
+        ("by hand", *by_hand),  # (0.6, 1) and (0.8, 0)
+        ("random", rng.normal(size=(4, 3, 5)), rng.normal(1, 1, size=(4, 3, 5))),
+    ]:
+        n = len(x)
+        each, products, centred = np.zeros((3, n, n))
+        for i, j in np.ndindex(n, n):
+            products[i, j] = (maps[i] * x[j]).sum()
+            each[i, j] = products[i, j] / np.sqrt((maps[i] ** 2).sum() * (x[j] ** 2).sum())
+            centred[i, j] = np.corrcoef(maps[i].ravel(), x[j].ravel())[0, 1]
+        expected = _own_and_other(each)
+        mistakes = {
+            "the own image is among the others": (expected[0], each.mean(axis=1)),
+            "not divided by the lengths": _own_and_other(products),
+            "the means are subtracted: that is the correlation": _own_and_other(centred),
+            "each image with other maps, it should be each map with other images": _own_and_other(each.T),
+            "the first is for the own image, the second for the others": expected[::-1],
+        }
+        got = tuple_of(f"6.3 {case}", own_and_other(maps, x), 2, "two arrays: own and other")
+        compare(f"6.3 {case}", got, expected, mistakes)
+
+
+def _own_and_other(each: Array) -> tuple[Array, Array]:
+    own = np.diag(each)
+    return own, (each.sum(axis=1) - own) / (len(each) - 1)
+
+
+def check_verdict(verdict: Mapping[str, tuple[str, str]] | None) -> None:
+    """verdict: for each letter of `suspects` the bug, a name in BUGS, and the layer, "" where none is."""
+    if verdict is None:
+        raise CheckError("6.2: not done yet")
+    if set(verdict) != set(PLANTED):
+        raise CheckError(
+            f"6.2: got {', '.join(verdict) or 'nothing'}, expected a verdict on {', '.join(PLANTED)}"
+        )
+    for letter, given in verdict.items():
+        bug, layer = tuple_of(f"6.2 {letter}", given, 2, "a pair: the bug and the layer")
+        if bug not in BUGS:
+            raise CheckError(f"6.2 {letter}: got {bug!r}, expected one of {', '.join(BUGS)}")
+        if (bug, layer) != PLANTED[letter]:
+            raise CheckError(f"6.2 {letter}: got {bug!r} in {layer!r}", HINTS[_kind_of_evidence(letter)])
+
+
+HINTS = {
+    "none": "a column of zeros speaks for itself, however odd the map looks",
+    "adjoint": "what a convolution or a pooling layer does wrong shows in its own row alone, the adjoint gap",
+    "sign": "a ReLU of DeConvNet passes on nothing negative; of what it does pass on, ask where it came from",
+}
+
+
+def _kind_of_evidence(letter: str) -> str:
+    bug, _ = PLANTED[letter]
+    return "none" if bug == "none" else "adjoint" if bug in ("turned", "switches") else "sign"
+
+
+def account(output: Tensor, start: Array, rules: Rules, x: Tensor) -> dict[str, tuple[float, ...]]:
+    """What a table does in the layers between an output and x, by layer.
+
+    At a ReLU: of what it passes on, the share that is negative; of the positive values that came, the share
+    that it stops. At a convolution C or a pooling layer: |⟨Cx, g⟩ − ⟨x, gx⟩| / (‖Cx‖‖g‖) for the input x that
+    it had, the g that came and the gx passed on; zero where gx = Cᵀg.
+    """
+    found: dict[str, tuple[float, ...]] = {}
+
+    def watched(g: Array, node: Node) -> Any:
+        (gx, *_) = answer = tuple(rule_for(node, rules)(g, node))
+        x, y = node.arrays[0], node.value
+        if node.op is ops.relu:
+            passed, came = np.sum(gx != 0), np.sum(g > 0)
+            found[str(node.layer)] = (
+                np.sum(gx < 0) / max(passed, 1),
+                1 - np.sum((g > 0) & (gx > 0)) / max(came, 1),
+            )
+        elif node.op in (ops.conv2d, ops.max_pool2d):
+            if node.op is ops.conv2d:
+                y = y - node.arrays[2].reshape(-1, 1, 1)
+            y, g, x, gx = (each.astype(np.float64) for each in (y, g, x, gx))
+            gap = abs((y * g).sum() - (x * gx).sum())
+            found[str(node.layer)] = (gap / np.sqrt((y * y).sum() * (g * g).sum()),)
+        return answer
+
+    backward(output, start, {op: watched for op in (ops.relu, ops.conv2d, ops.max_pool2d)}, wrt=[x])
+    return found
+
+
+def suspects() -> dict[str, Rules]:
+    """Five tables for the walk of DeConvNet in lesson 6's network; some have one bug, in one layer."""
+    planted: dict[str, tuple[Any, Rule]] = {
+        "gate": (ops.relu, ops.relu.vjp),
+        "turned": (ops.conv2d, _turned),
+        "switches": (ops.max_pool2d, unpooling("first")),
+        "unrectified": (ops.relu, lambda g, node: (g,)),
+    }
+    tables = {}
+    for letter, (bug, layer) in PLANTED.items():
+        op, rule = planted.get(bug, (None, None))
+        tables[letter] = Rules({**deconvnet(), **({(layer, op): rule} if op else {})})
+    return tables
+
+
+def _turned(g: Array, node: Node) -> tuple[Array, None, None]:
+    x, w = Tensor(node.arrays[0]), node.arrays[1][..., ::-1, ::-1]
+    return backward(ops.conv2d(x, w, **node.params), g, wrt=[x])[x], None, None

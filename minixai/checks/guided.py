@@ -1,12 +1,12 @@
-"""The checks of All-CNN and guided backprop: p-norm pooling, what replaces a pool, the rules of ReLU."""
+"""The checks of All-CNN and guided backprop: p-norm pooling, its cost, the rules of ReLU, a control."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from minixai.checks.report import Answer, compare, tuple_of
+from minixai.checks.report import Answer, CheckError, compare, result_of, tuple_of
 
-__all__ = ["check_added_parameters", "check_p_norm_pool", "check_relu_rules"]
+__all__ = ["check_added_parameters", "check_control", "check_p_norm_pool", "check_relu_rules"]
 
 
 def check_p_norm_pool(p_norm_pool: Answer) -> None:
@@ -32,11 +32,11 @@ def check_p_norm_pool(p_norm_pool: Answer) -> None:
             "the magnitudes are forgotten, |f| in place of f": values,
             "that has the mean over the window, the formula has the sum": (powers / size**2) ** (1 / p),
         }
-        compare(f"6.1 {case}, p = {p:g}", p_norm_pool(f, size, stride, p), powers ** (1 / p), mistakes)
+        compare(f"7.1 {case}, p = {p:g}", p_norm_pool(f, size, stride, p), powers ** (1 / p), mistakes)
 
     f = rng.normal(size=(2, 4, 4))
     largest = np.abs(f).reshape(2, 2, 2, 2, 2).max(axis=(2, 4))
-    compare("6.1 the limit, p = 200", p_norm_pool(f, 2, 2, 200.0), largest, rtol=4 ** (1 / 200) - 1)
+    compare("7.1 the limit, p = 200", p_norm_pool(f, 2, 2, 200.0), largest, rtol=4 ** (1 / 200) - 1)
 
 
 def check_added_parameters(added_parameters: Answer) -> None:
@@ -53,7 +53,7 @@ def check_added_parameters(added_parameters: Answer) -> None:
             ),
             "only the first pool is replaced": maps[0] * (size * size * maps[0] + 1),
         }
-        compare(f"6.2 maps {maps}, {size}×{size}", added_parameters(maps, size), expected, mistakes, rtol=0)
+        compare(f"7.2 maps {maps}, {size}×{size}", added_parameters(maps, size), expected, mistakes, rtol=0)
 
 
 def check_relu_rules(relu_rules: Answer) -> None:
@@ -64,7 +64,7 @@ def check_relu_rules(relu_rules: Answer) -> None:
         ("at zero", np.array([0.0, 0.0, 1.0]), np.array([2.0, -2.0, 0.0])),
         ("random", rng.normal(size=(2, 3, 4)), rng.normal(size=(2, 3, 4))),
     ]:
-        got = tuple_of(f"6.3 {case}", relu_rules(f, r), 3, "three arrays")
+        got = tuple_of(f"7.3 {case}", relu_rules(f, r), 3, "three arrays")
         answers = {
             "gradient": (f > 0) * r,
             "DeConvNet": (r > 0) * r,
@@ -81,4 +81,38 @@ def check_relu_rules(relu_rules: Answer) -> None:
             "the magnitude of R, not its positive part": np.abs(r),
         }
         for (name, expected), one in zip(answers.items(), got, strict=True):
-            compare(f"6.3 {name}, {case}", one, expected, mistakes)
+            compare(f"7.3 {name}, {case}", one, expected, mistakes)
+
+
+def check_control(control: Answer) -> None:
+    """control(weights, rng): a state dict; another, whose arrays have their values in random places."""
+    rng = np.random.default_rng(2)
+    shapes = {"conv.weight": (6, 4, 3, 3), "conv.bias": (6,), "dense.weight": (5, 40)}
+    weights = {name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+    got = result_of("7.4", control, weights, np.random.default_rng(0))
+    if not isinstance(got, dict) or set(got) != set(weights):
+        raise CheckError(
+            f"7.4: got {got if not isinstance(got, dict) else list(got)}, expected the same names"
+        )
+    for name, a in weights.items():
+        b = np.asarray(got[name])
+        mistakes = {"these are other values: then their distribution differs as well": b}
+        compare(f"7.4 {name}, its values in order", np.sort(b, None), np.sort(a, None), _of_size(mistakes, a))
+        compare(f"7.4 {name}, its shape", b.shape, a.shape)
+        if np.array_equal(a, b):
+            raise CheckError(f"7.4 {name}: every value is still in its place")
+        if a.ndim > 1 and np.array_equal(
+            *(np.sort(np.sort(each.reshape(len(a), -1)), axis=0) for each in (a, b))
+        ):
+            raise CheckError(f"7.4 {name}: every filter still has the values that it had", *FILTERS_MOVED)
+    again = control(weights, np.random.default_rng(1))
+    if all(np.array_equal(got[name], again[name]) for name in weights):
+        raise CheckError("7.4: two generators give the same control", "rng is not used")
+
+
+FILTERS_MOVED = ("rng.permutation(a) moves whole filters, and so keeps what they detect; shuffle a.ravel()",)
+
+
+def _of_size(mistakes: dict[str, np.ndarray], a: np.ndarray) -> dict[str, np.ndarray]:
+    """The mistakes whose arrays, in order, have the size of a."""
+    return {mistake: np.sort(b, None) for mistake, b in mistakes.items() if b.size == a.size}

@@ -12,7 +12,7 @@ import numpy as np
 
 from minixai.checks.report import Answer, Array, CheckError, compare
 
-__all__ = ["check_box_rule", "check_epsilon_rule", "check_leaks", "check_z_plus_rule"]
+__all__ = ["check_epsilon_rule", "check_leaks", "check_z_plus_rule"]
 
 
 X, W = np.array([1.0, 2.0]), np.array([[1.0, 1.0], [1.0, -1.0]])  # of the cases by hand
@@ -34,12 +34,12 @@ def check_epsilon_rule(epsilon_rule: Answer) -> None:
             "ε is missing": _shared(q, b, r),
         }
         got = epsilon_rule(x, w, b, r, epsilon)
-        compare(f"7.1 {case}", got, expected, mistakes)
+        compare(f"8.1 {case}", got, expected, mistakes)
         leaked = sum(_leak(part, z + offset, r) for part in (b, offset))
-        compare(f"7.1 {case}: Σ relevance + leaks = Σ r", np.sum(got) + leaked, r.sum())
+        compare(f"8.1 {case}: Σ relevance + leaks = Σ r", np.sum(got) + leaked, r.sum())
     at_zero = np.ones(2), np.array([[1.0, -1.0]]), np.zeros(1), np.ones(1), 0.5
-    got = _finite("7.1 z = 0", epsilon_rule, at_zero, "sign 0 is 0 in your code, it has to be +1")
-    compare("7.1 z = 0", got, [2, -2], {"sign 0 is −1 in your code, it has to be +1": [-2, 2]})
+    got = _finite("8.1 z = 0", epsilon_rule, at_zero, "sign 0 is 0 in your code, it has to be +1")
+    compare("8.1 z = 0", got, [2, -2], {"sign 0 is −1 in your code, it has to be +1": [-2, 2]})
 
 
 def check_leaks(leaks: Answer) -> None:
@@ -62,9 +62,9 @@ def check_leaks(leaks: Answer) -> None:
             "not divided by z + ε·sign z": (b @ r, offset @ r),
         }
         got = leaks(x, w, b, r, epsilon)
-        compare(f"7.2 {case}", got, expected, mistakes)
+        compare(f"8.2 {case}", got, expected, mistakes)
         passed = _shared(x * w, b + offset, r)
-        compare(f"7.2 {case}: leaks = Σ r − Σ relevance", np.sum(got), r.sum() - passed.sum())
+        compare(f"8.2 {case}: leaks = Σ r − Σ relevance", np.sum(got), r.sum() - passed.sum())
 
 
 def check_z_plus_rule(z_plus_rule: Answer) -> None:
@@ -86,33 +86,13 @@ def check_z_plus_rule(z_plus_rule: Answer) -> None:
             "not divided by Σ q + b⁺": q.T @ r,
         }
         got = z_plus_rule(x, w, b, r)
-        compare(f"7.3 {case}", got, _shared(q, bp, r), mistakes)
+        compare(f"8.3 {case}", got, _shared(q, bp, r), mistakes)
         compare(
-            f"7.3 {case}: Σ relevance + bias = Σ r", np.sum(got) + _leak(bp, q.sum(axis=1) + bp, r), r.sum()
+            f"8.3 {case}: Σ relevance + bias = Σ r", np.sum(got) + _leak(bp, q.sum(axis=1) + bp, r), r.sum()
         )
     silent = X, np.array([[-1.0, -1.0], [1.0, 0.0]]), np.array([-1.0, 0.0]), np.array([0.0, 2.0])
-    got = _finite("7.3 Σ q + b⁺ = 0", z_plus_rule, silent, "0/0; such a unit passes nothing on")
-    compare("7.3 Σ q + b⁺ = 0", got, [2, 0])
-
-
-def check_box_rule(box_rule: Answer) -> None:
-    """box_rule(x, w, r, low, high): the relevance (d,) of inputs low ≤ x ≤ high, two numbers."""
-    by_hand = np.array([0.5, 0.5]), np.array([[2.0, -1.0]]), np.zeros(1), np.array([3.0])  # [2, 1]
-    for case, (x, w, _, r), _ in [("by hand", by_hand, 0), *_random(3)]:
-        low, high = (0.0, 1.0) if case == "by hand" else (float(x.min()) - 0.1, float(x.max()) + 0.2)
-        wp, wn, nothing = np.maximum(w, 0), np.minimum(w, 0), 0 * r
-        q = (x - low) * wp + (x - high) * wn
-        mistakes = {
-            "low and high have changed places": _shared((x - high) * wp + (x - low) * wn, nothing, r),
-            "low and high are not subtracted": _shared(x * w, nothing, r),
-            "the whole of w in place of w⁺ and w⁻": _shared((x - low) * w, nothing, r),
-            "the part with w⁻ is missing": _shared((x - low) * wp, nothing, r),
-            "the part with w⁻ has the wrong sign": _shared((x - low) * wp - (x - high) * wn, nothing, r),
-            "not divided by Σ q": q.T @ r,
-        }
-        got = box_rule(x, w, r, low, high)
-        compare(f"7.4 {case}", got, _shared(q, nothing, r), mistakes)
-        compare(f"7.4 {case}: Σ relevance = Σ r", np.sum(got), r.sum())
+    got = _finite("8.3 Σ q + b⁺ = 0", z_plus_rule, silent, "0/0; such a unit passes nothing on")
+    compare("8.3 Σ q + b⁺ = 0", got, [2, 0])
 
 
 def _random(

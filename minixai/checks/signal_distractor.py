@@ -20,7 +20,7 @@ def check_filter_of(filter_of: Answer) -> None:
             "that w is a_s itself, scaled": a_s / (a_s @ a_s),
             "at a right angle to a_d, but w·a_s is not 1": a_s - (a_s @ a_d) / (a_d @ a_d) * a_d,
         }
-        compare(f"4.1 {case}", filter_of(a_s, a_d), np.linalg.solve(rows, right), mistakes)
+        compare(f"5.1 {case}", filter_of(a_s, a_d), np.linalg.solve(rows, right), mistakes)
 
 
 def check_pattern(pattern: Answer) -> None:
@@ -43,7 +43,7 @@ def check_pattern(pattern: Answer) -> None:
             "divided by n − 1 in one of the two (np.cov), by n in the other (np.var)": n / (n - 1) * right,
             "that is the filter w, which reads y from x": w,
         }
-        compare(f"4.2 {case}", pattern(x, y), right, mistakes)
+        compare(f"5.2 {case}", pattern(x, y), right, mistakes)
 
 
 def check_left_behind(left_behind: Answer) -> None:
@@ -63,4 +63,4 @@ def check_left_behind(left_behind: Answer) -> None:
             "the sign: it is what is left, y − ŷ": -penalty / n * w,
             "that is λ = 0, least squares": np.zeros(2),
         }
-        compare(f"4.3 {case}", left_behind(w, penalty, n), expected, mistakes)
+        compare(f"5.3 {case}", left_behind(w, penalty, n), expected, mistakes)

@@ -1,4 +1,4 @@
-"""Checks of lesson 3: least squares, cross entropy, a step of SGD, and XOR with one hidden unit."""
+"""Checks of lesson 3: cross entropy, a step of SGD, and XOR with one hidden unit."""
 
 from __future__ import annotations
 
@@ -8,51 +8,23 @@ import numpy as np
 
 from minixai.checks.report import Answer, Array, CheckError, compare, result_of, tuple_of
 
-__all__ = ["check_cross_entropy", "check_polynomial_fit", "check_sgd_step", "check_xor_weights"]
-
-
-def check_polynomial_fit(polynomial_fit: Answer) -> None:
-    """Check polynomial_fit(x (n,), y (n,), degree) -> coefficients (degree + 1,), the constant first."""
-    line = polynomial_fit(np.array([0.0, 1.0]), np.array([1.0, 3.0]), 1)
-    compare("3.1 by hand", line, [1, 2], {"the coefficients are the other way round": [2, 1]})
-
-    rng = np.random.default_rng(0)
-    x, degree = rng.uniform(-1, 1, 20), 3
-    y = np.cos(3 * x) + rng.normal(0, 0.3, 20)
-    sums = [[sum(value ** (j + k) for value in x) for k in range(degree + 1)] for j in range(degree + 1)]
-    right = [sum(t * value**j for value, t in zip(x, y, strict=True)) for j in range(degree + 1)]
-    some = slice(degree + 1)
-    powers = np.vander(x, degree + 1, increasing=True)
-    mistakes = {
-        "only the first degree + 1 points are used": np.linalg.solve(powers[some], y[some]),
-        "the constant is left out": np.r_[0, np.linalg.lstsq(powers[:, 1:], y)[0]],
-    }
-    compare("3.1 random", polynomial_fit(x, y, degree), np.linalg.solve(sums, right), mistakes)
-
-    x, y = np.linspace(-1, 1, 16), np.tile([1.0, -1.0], 8)
-    coefficients = np.asarray(polynomial_fit(x, y, 15))
-    miss = np.abs(np.vander(x, 16, increasing=True) @ coefficients - y).max()
-    if not miss < 1e-6:
-        raise CheckError(
-            f"3.1 degree 15 through 16 points: misses them by up to {miss:.1g}, expected 0 to rounding",
-            "you solve AᵀA c = Aᵀy, which loses digits; np.linalg.lstsq does not",
-        )
+__all__ = ["check_cross_entropy", "check_sgd_step", "check_xor_weights"]
 
 
 def check_cross_entropy(cross_entropy: Answer) -> None:
     """Check cross_entropy(z (n, k), labels (n,)) -> the mean loss () and its gradient (n, k)."""
     with np.errstate(all="ignore"):  # an answer that overflows is told so below
-        loss, gradient = tuple_of("3.2 by hand", cross_entropy(np.zeros((1, 2)), np.array([0])), 2)
-        compare("3.2 by hand, loss", loss, math.log(2), {"the sign: losses are positive": -math.log(2)})
-        compare("3.2 by hand, gradient", gradient, [[-0.5, 0.5]], {"the sign": [[0.5, -0.5]]})
+        loss, gradient = tuple_of("3.1 by hand", cross_entropy(np.zeros((1, 2)), np.array([0])), 2)
+        compare("3.1 by hand, loss", loss, math.log(2), {"the sign: losses are positive": -math.log(2)})
+        compare("3.1 by hand, gradient", gradient, [[-0.5, 0.5]], {"the sign": [[0.5, -0.5]]})
 
         z, labels = np.random.default_rng(0).normal(size=(4, 3)), np.array([2, 0, 0, 1])
         softmax = np.array([[math.exp(a) / sum(math.exp(b) for b in row) for a in row] for row in z])
         losses = [-math.log(row[label]) for row, label in zip(softmax, labels, strict=True)]
         one_hot = np.array([[float(k == label) for k in range(3)] for label in labels])
-        loss, gradient = tuple_of("3.2 random", cross_entropy(z, labels), 2)
+        loss, gradient = tuple_of("3.1 random", cross_entropy(z, labels), 2)
         compare(
-            "3.2 random, loss",
+            "3.1 random, loss",
             loss,
             sum(losses) / 4,
             {
@@ -66,7 +38,7 @@ def check_cross_entropy(cross_entropy: Answer) -> None:
             },
         )
         compare(
-            "3.2 random, gradient",
+            "3.1 random, gradient",
             gradient,
             (softmax - one_hot) / 4,
             {
@@ -84,16 +56,16 @@ def check_cross_entropy(cross_entropy: Answer) -> None:
                 if np.isinf(loss) and np.isfinite(gradient).all()
                 else "exp(1000) overflows; subtract each row's largest logit first"
             )
-            raise CheckError(f"3.2 large logits: got the loss {loss}, expected 1000.0", mistake)
-        compare("3.2 large logits, loss", loss, 1000)
-        compare("3.2 large logits, gradient", gradient, [[1, -1]])
+            raise CheckError(f"3.1 large logits: got the loss {loss}, expected 1000.0", mistake)
+        compare("3.1 large logits, loss", loss, 1000)
+        compare("3.1 large logits, gradient", gradient, [[1, -1]])
 
 
 def check_sgd_step(sgd_step: Answer) -> None:
     """Check sgd_step(p, v, g, lr, momentum) -> the new p and v, arrays of one shape."""
-    _check_step("3.3 by hand", sgd_step, np.array([1.0]), np.array([2.0]), np.array([3.0]), 0.1, 0.5)
+    _check_step("3.2 by hand", sgd_step, np.array([1.0]), np.array([2.0]), np.array([3.0]), 0.1, 0.5)
     p, v, g = np.random.default_rng(0).normal(size=(3, 2, 4))
-    _check_step("3.3 random", sgd_step, p, v, g, 0.03, 0.9)
+    _check_step("3.2 random", sgd_step, p, v, g, 0.03, 0.9)
 
 
 def _loss_of_one_softmax(z: Array, labels: Array) -> float:
@@ -137,11 +109,11 @@ def _check_step(
 
 def check_xor_weights(xor_weights: Answer) -> None:
     """Check xor_weights() -> v (2,), c, d (2,), u, b, so that step(d·x + u·step(v·x + c) + b) is XOR."""
-    parts = tuple_of("3.4", xor_weights(), 5)
+    parts = tuple_of("3.3", xor_weights(), 5)
     for name, part, shape in zip("vcdub", parts, ((2,), (), (2,), (), ()), strict=True):
         part = np.asarray(part)
         if part.shape != shape or part.dtype.kind not in "iuf":
-            raise CheckError(f"3.4: {name} has shape {part.shape}, {part.dtype}, expected numbers {shape}")
+            raise CheckError(f"3.3: {name} has shape {part.shape}, {part.dtype}, expected numbers {shape}")
     v, c, d, u, b = (np.asarray(part, np.float64) for part in parts)
     x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
 
@@ -153,12 +125,12 @@ def check_xor_weights(xor_weights: Answer) -> None:
         "the output never fires: b is too low": [0, 0, 0, 0],
         "the output always fires: b is too high": [1, 1, 1, 1],
     }
-    compare("3.4 the four outputs", output, [0, 1, 1, 0], mistakes)
+    compare("3.3 the four outputs", output, [0, 1, 1, 0], mistakes)
 
     hidden = _steep_sigmoid(x @ v + c)
     if np.abs(_steep_sigmoid(x @ d + u * hidden + b) - [0, 1, 1, 0]).max() > 0.01:
         raise CheckError(
-            "3.4: right with steps, but not with steep sigmoids in their place",
+            "3.3: right with steps, but not with steep sigmoids in their place",
             "a unit's sum is exactly 0 for some input; move its bias off the jump",
         )
 
