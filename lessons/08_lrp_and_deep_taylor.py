@@ -221,7 +221,7 @@ print(f"A {test_labels[0]}, explained as a {e.target[0]}\n")
 print(e.ledger)
 
 # %%
-figures.waterfall(e.ledger, "Where the score went: ε rule in every layer")
+maps.waterfall(e.ledger, "Where the score went: ε rule in every layer")
 
 # %% [markdown]
 # Read the ledger from the top: what came to each operation, what it passed on, what leaked and to whom. The
@@ -362,7 +362,7 @@ black = test[:64] == 0
 for name, one in explained.items():
     on_black = (np.abs(one.map) * black).sum((1, 2, 3)) / np.abs(one.map).sum((1, 2, 3))
     print(f"{name:>11}: {on_black.mean():5.1%} of the relevance, by magnitude, lies on black pixels")
-figures.tables_on_digits(test[:3, 0], deep_taylor.score, {n: one.map[:, 0] for n, one in explained.items()})
+maps.beside_images(test[:3, 0], deep_taylor.score, {n: one.map[:, 0] for n, one in explained.items()})
 
 # %% [markdown]
 # Red speaks for the class, blue against it; each map has its own scale, the number below it. Same network,
@@ -381,7 +381,7 @@ def explain(rules, digit, image):
     """The picture of one digit's map."""
     one = mx.methods.lrp(net, test[image : image + 1], target=digit, rules=tables[rules])
     title = f"{rules}, class {digit}, score {one.score[0]:.1f}".replace("-", "−")
-    return figures.one_map(test[image, 0], one.map[0, 0], title)
+    return maps.one_map(test[image, 0], one.map[0, 0], title)
 
 
 explain("zᴮ, γ, ε", 7, 0)

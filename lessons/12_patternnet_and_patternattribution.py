@@ -17,17 +17,18 @@
 # layer. What is the signal of its score *in the pixels*? Put the patterns in the place of the weights, and
 # walk back as the gradient does.
 #
-# **You will do:** write the two rules; walk a small network back by hand; keep the ledger of what gets lost;
-# test the maps by taking patches away; measure whether they know which class they explain.
+# **You will do:** write the two rules; walk back by hand; keep the ledger of what gets lost; find a fill that
+# turns a ranking round.
 #
 # **You will learn:** that both methods are one changed line of the gradient; why PatternNet's values mean
-# nothing and its direction does; where PatternAttribution loses relevance although $w^\top a=1$; why its
-# maps of different classes become alike; what a degradation curve can and cannot tell.
+# nothing and its direction does; where PatternAttribution loses relevance although $w^\top a=1$; what one has
+# to choose between: maps that hold together, and maps that know their class.
 #
-# **You need:** lesson 5 (signal, pattern, attribution) and the idea of walking a tape back.
+# **You need:** lesson 5 (signal, pattern, attribution), lesson 8 (ledger, products of matrices), lesson 11
+# (the kinds of patterns).
 #
-# **Time:** 75 minutes, of which the cells run about 20 seconds. Everything runs offline: scikit-learn's
-# digits (1 797 images of 8×8, a copy of a UCI test set, not MNIST), two CIFAR-10 networks that come with
+# **Time:** 75 minutes, of which the cells run about half a minute. Everything runs offline: scikit-learn's
+# digits (1 797 images of 8×8, not MNIST), two CIFAR-10 networks that come with
 # minixai, and the photos of scikit-image. The optional SqueezeNet cell takes its weights and class names
 # (676 kB and 15 kB) from `MINIXAI_DATA` or fetches them once; without them it says so and does nothing.
 # Code BSD-3-Clause, text CC BY 4.0.
@@ -35,41 +36,47 @@
 # %%
 from dataclasses import replace
 
-import matplotlib
 import numpy as np
 import pooch
-from PIL import Image
-from sklearn.datasets import load_digits
+from figures import maps, projected
+from figures import patternnet_and_patternattribution as figures
+from figures.digits import digits
 
 import minixai as mx
 from minixai.checks import patterns as checks
 from minixai.checks import tell
 from minixai.errors import WeightsNotFoundError
-from minixai.evaluate import DegradationComparison, degrade
-from minixai.plot import Picture, style
+from minixai.evaluate import DegradationComparison, bench, degrade
 
-matplotlib.rcParams.update(style.RC)
 np.set_printoptions(precision=3, suppress=True)
 pooch.get_logger().setLevel("WARNING")  # it writes of downloads to stderr
 
+# %% [markdown]
+# The network: two convolutions and two dense layers. A pattern needs a unit that fires, and in a small
+# network that is trained in haste many never do. So there is batch norm while it learns; afterwards
+# `merge_batch_norm` turns it into weights and biases, and the plain network that is left gives the same
+# outputs.
 
-def enlarged(image):
-    """An image 8×8 of values 0 to 16 as 28×28 of values 0 to 1, with a black frame of 4 pixels."""
-    resized = Image.fromarray(image.astype(np.float32)).resize((20, 20), Image.Resampling.BILINEAR)
-    return np.pad(np.asarray(resized) / 16, 4)
-
-
-digits = load_digits()
-order = np.random.default_rng(0).permutation(len(digits.target))
-images = np.stack([enlarged(image) for image in digits.images[order]])[:, None].astype(np.float32)
-labels = digits.target[order]
+# %%
+images, labels = digits()
 train, test = images[:1400], images[1400:]
-
-net = mx.models.lenet5()
-adam = mx.nn.Adam(net.parameters(), lr=2e-3)
-(*_, last) = mx.nn.fit(net, train, labels[:1400], epochs=6, batch_size=32, optimiser=adam,
-                       validation=(test, labels[1400:]), progress=False)  # fmt: skip
-print(f"LeNet-5: {last.validation_accuracy:.1%} of {len(test)} digits that were not trained on are right")
+nn, rng = mx.nn, np.random.default_rng(0)
+learning = nn.Sequential({
+    "conv1": nn.Conv2d(1, 8, 5, rng=rng), "norm1": nn.BatchNorm2d(8), "relu1": nn.ReLU(),
+    "pool1": nn.MaxPool2d(2),
+    "conv2": nn.Conv2d(8, 16, 3, rng=rng), "norm2": nn.BatchNorm2d(16), "relu2": nn.ReLU(),
+    "pool2": nn.MaxPool2d(2), "flatten": nn.Flatten(),
+    "dense1": nn.Linear(256, 48, rng=rng), "norm3": nn.BatchNorm1d(48), "relu3": nn.ReLU(),
+    "dense2": nn.Linear(48, 10, rng=rng),
+})  # fmt: skip
+at_first = learning.state_dict()["conv1.weight"].copy()
+adam = nn.Adam(learning.parameters(), lr=1e-2)
+(*_, last) = nn.fit(learning, train, labels[:1400], epochs=12, batch_size=32, optimiser=adam,
+                    validation=(test, labels[1400:]), progress=False)  # fmt: skip
+net = nn.merge_batch_norm(learning.eval(), train[:1])
+difference = np.abs(net.predict(test) - learning.predict(test)).max()
+print(f"{last.validation_accuracy:.1%} of {len(test)} digits that were not trained on are right")
+print(f"merged, the outputs change by at most {difference:.0e}")
 
 # %% [markdown]
 # ## 12.1 One unit, one layer
@@ -146,41 +153,39 @@ tell(checks.check_pattern_net_rule, pattern_net_rule)
 # ## 12.2 A pattern for every unit
 #
 # In a network no one tells us the signal; each unit's own output $y$ takes its place. `fit_patterns` reads
-# the images once and fits two patterns to every unit: `linear`, over all samples, and `positive` (written
-# $a_+$), over those where the ReLU is active. A convolution's $x$ is the patch under its filter.
+# the images once and fits three patterns to every unit (lesson 11): **linear** $a$, over all samples;
+# **positive** $a_+$, the paper's, over those where the ReLU is active; and **centred**, the same with the
+# mean of the active samples taken off. A convolution's $x$ is the patch under its filter.
 #
-# > **Predict 1.** Below are the six 5×5 filters of the first layer, and their patterns. Which row will be
+# > **Predict 1.** Below are the eight 5×5 filters of the first layer, and their patterns. Which row will be
 # > smooth?
 
-# %% tags=["thumbnail"]
+# %%
+KINDS = {"linear": "linear", "positive": "positive", "positive_centred": "centred"}
 batches = [train[i : i + 100] for i in range(0, len(train), 100)]
-patterns = mx.signal.fit_patterns(net, batches, kinds=("linear", "positive"), progress=False)
+patterns = mx.signal.fit_patterns(net, batches, kinds=tuple(KINDS), progress=False)
 print(patterns)
 
 weights = {name: net.state_dict()[f"{name}.weight"] for name in patterns}
-rows = {
-    "filter $w$": weights["features.0"],
-    "linear $a$": patterns["features.0"].linear,
-    "positive $a_+$": patterns["features.0"].positive,
-}
-picture = Picture(figsize=(11, 6), dpi=70, layout="constrained")
-for panels, (name, kernels) in zip(picture.subplots(3, 6), rows.items(), strict=True):
-    for axes, kernel in zip(panels, kernels[:, 0], strict=True):
-        limit = np.abs(kernel).max()
-        axes.imshow(kernel, "RdBu_r", vmin=-limit, vmax=limit)
-        axes.set(xticks=[], yticks=[], xlabel=f"±{limit:.2g}")
-    panels[0].set_ylabel(name)
-picture.suptitle("first layer of LeNet: each filter and its patterns")
-picture
+rows = {"filter $w$": weights["conv1"]}
+rows |= {name: patterns["conv1"].of(kind) for kind, name in KINDS.items()}
+figures.kernels({name: kernels[:, 0] for name, kernels in rows.items()})
+
+# %%
+each = zip(at_first.reshape(8, -1), weights["conv1"].reshape(8, -1), strict=True)
+likeness = [np.corrcoef(before, after)[0, 1] for before, after in each]
+print("correlation of each filter with its random start:", np.array(likeness))
 
 # %% [markdown]
-# Filters change their sign from pixel to pixel. Patterns are smooth, because digits are: a patch that has
-# ink in one pixel has ink in the next. The filter may subtract neighbours from each other; what *changes
-# together* with its output is a whole stroke, or for some filters any ink at all.
+# **Answer to prediction 1.** The patterns' rows. Digits are smooth: a patch that has ink in one pixel has ink
+# in the next, so what *changes together* with an output is a whole stroke. Filters change their sign from
+# pixel to pixel, and it is tempting to read a purpose into that. Look at the numbers first: much of each
+# filter is still the noise that training started from, and noise needs no purpose.
 #
-# The table above says where no pattern is to be had. A unit that never fires on these images gets
-# $a_+=0$, and $w^\top a=0$.
-#
+# The table above says where no pattern is to be had: a unit that never fires on these images would get
+# $a_+=0$, and $w^\top a=0$. Here none is left.
+
+# %% [markdown]
 # ## 12.3 From layer to layer
 #
 # Take the score $y$, and let it be a unit on hidden values $h$. Its signal in $h$ is $a\,y$: so much of
@@ -235,12 +240,9 @@ def attribute(x, w1, b1, a1, w2, b2, a2, target):
 tell(checks.check_attribute, attribute)
 
 # %% [markdown]
-# **Checkpoint.** From here on we use reference code, so you can go on whatever became of yours. Any layer's
-# rule is its own way back with another weight: we make the node anew with $a$ where $w$ was. The cell
-# compares such a walk with minixai's methods.
-#
-# > **Predict 2.** Seven maps of each digit: the gradient; then PatternNet and PatternAttribution, each with
-# > filters for patterns ($S_w$: $a=w/w^\top w$), linear and positive ones. Which will look like the digit?
+# **Checkpoint.** From here on we use reference code, so the lesson goes on whatever you wrote above. Any
+# layer's rule is its own way back with another weight: we make the node anew with $a$ where $w$ was. The
+# cell compares such a walk with minixai's methods.
 
 
 # %%
@@ -261,88 +263,76 @@ def walk(x, matrices, target):
     return mx.backward(y, np.where(wanted, y.value, 0), rule, wrt=[leaf])[leaf]
 
 
-def filters(weights):
-    """The patterns of S_w: w/(wᵀw) for every unit."""
-    return {
-        name: w / np.square(w).sum(axis=tuple(range(1, w.ndim)), keepdims=True) for name, w in weights.items()
-    }
-
-
 def chosen(kind):
     """The patterns of one kind, {layer: array}; of the last layer, which has no ReLU, the linear one."""
     return {name: a for name, (a, _) in patterns.choose(kind).items()}
 
 
+# %%
 some = test[:32]
 best = net.predict(some).argmax(axis=1)
-attribution = mx.methods.pattern_attribution(net, some, patterns=patterns)
-signal = mx.methods.pattern_net(net, some, patterns=patterns)
-for e, by_hand in [
-    (signal, chosen("positive")),
-    (attribution, {name: weights[name] * a for name, a in chosen("positive").items()}),
-]:
-    ours = walk(some, by_hand, best)
-    print(f"{e.method}: by hand the same to {np.abs(ours - e.map).max() / np.abs(e.map).max():.0e}")
+pattern_net, pattern_attribution = mx.methods.pattern_net, mx.methods.pattern_attribution
+attribution = pattern_attribution(net, some, patterns=patterns)
+signal = pattern_net(net, some, patterns=patterns)
+times_weight = {name: weights[name] * a for name, a in chosen("positive").items()}
+for e, by_hand in [(signal, chosen("positive")), (attribution, times_weight)]:
+    difference = np.abs(walk(some, by_hand, best) - e.map).max() / np.abs(e.map).max()
+    print(f"{e.method}: by hand the same to {difference:.0e}")
 
+# %% [markdown]
+# > **Predict 2.** Seven maps of each digit: the gradient, then PatternNet and PatternAttribution with the
+# > three kinds of patterns. Which will look like the digit?
+
+# %%
 explained = {"gradient": mx.methods.gradient(net, some)}
-for title, method in (
-    ("PatternNet", mx.methods.pattern_net),
-    ("PatternAttr.", mx.methods.pattern_attribution),
-):
-    explained[f"{title}\n$S_w$"] = method(net, some, patterns=filters(weights))
-    for kind in ("linear", "positive"):
-        explained[f"{title}\n{kind}"] = method(net, some, patterns=patterns, kind=kind)
+for title, method in {"PatternNet": pattern_net, "PatternAttr.": pattern_attribution}.items():
+    for kind, name in KINDS.items():
+        explained[f"{title}\n{name}"] = method(net, some, patterns=patterns, kind=kind)
+maps.beside_images(some[:3, 0], attribution.score, {name: e.map[:, 0] for name, e in explained.items()})
+
+# %% [markdown]
+# **Answer to prediction 2.** (Each map has its own scale, the number below it.) The gradient scatters. With
+# linear and centred patterns PatternNet makes smooth ghosts of both signs, and PatternAttribution follows the
+# strokes. With the paper's positive patterns both fall apart here; 12.5 says why.
+#
+# So two columns *look* like the digit. But any blob in the middle looks like a digit, since all digits have
+# ink there. We ask how much more a map is like its own image than like the images of the others, and than
+# like the mean digit.
 
 
+# %%
 def cosines(a, b):
     """The cosine between every map of a (n, …) and that of b."""
     a, b = (maps.reshape(len(maps), -1).astype(np.float64) for maps in (a, b))
     return (a * b).sum(axis=1) / (np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1))
 
 
-def heat(axes, values, title=""):
-    """A heat map of values (h, w) whose colours are centred on 0, with its scale below."""
-    limit = np.abs(values).max()
-    axes.imshow(values, "RdBu_r", vmin=-limit, vmax=limit)
-    axes.set(xticks=[], yticks=[], title=title, xlabel=f"±{limit:.2g}")
-
-
-picture = Picture(figsize=(14.5, 6.4), dpi=64, layout="constrained")
-for i, panels in enumerate(picture.subplots(3, 1 + len(explained))):
-    panels[0].imshow(some[i, 0], "gray")
-    panels[0].set(xticks=[], yticks=[], ylabel=f"score {attribution.score[i]:.1f}")
-    for axes, (name, e) in zip(panels[1:], explained.items(), strict=True):
-        heat(axes, e.map[i, 0], "" if i else name)
 others = [np.roll(some, k, axis=0) for k in range(1, len(some))]
 mean_digit = np.broadcast_to(train.mean(axis=0), some.shape)
-print("median cosine with:       own image  another  mean digit")
-compared = {name: e.map for name, e in explained.items()} | {"the image as its map": some}
-for name, maps in compared.items():
-    other = np.mean([cosines(maps, x) for x in others], axis=0)
-    found = (cosines(maps, some), other, cosines(maps, mean_digit))
-    own, other, mean = np.median(found, axis=1)
-    name = name.replace("\n", " ").replace("$", "")
-    print(f"{name:>22} {own:12.2f} {other:8.2f} {mean:11.2f}")
-picture
+compared = {name: e.map for name, e in explained.items()} | {"the image\nas its map": some}
+own = {name: cosines(each, some) for name, each in compared.items()}
+grey = {
+    name: (np.median([cosines(each, x) for x in others]), np.median(cosines(each, mean_digit)))
+    for name, each in compared.items()
+}
+for name, (other, mean) in grey.items():
+    flat = name.replace("\n", " ")
+    print(f"{flat:>22}: own {np.median(own[name]):5.2f}, another {other:5.2f}, mean digit {mean:5.2f}")
+figures.likeness(own, grey)
 
 # %% [markdown]
-# Each map has its own scale, the number below it. The gradient scatters, and $S_w$ is nearly the same: it
-# only rescales the weights. Linear patterns make large smooth patches of both signs. With positive
-# patterns, PatternNet draws a smooth ghost of a digit. PatternAttribution with fitted patterns follows
-# the strokes, and nearly everything in its maps is positive.
+# The dot is the median over 32 digits, with the middle half; the grey lines are the same map with *another*
+# digit and (dashed) with the *mean* digit. Only the distance between dot and lines says anything.
+# PatternAttribution's cosines with linear and centred patterns, .7 to .8, look like a success, and the mean
+# digit gets as much or more: those maps show *a digit*. PatternNet with centred patterns is the one that is
+# clearly nearest to its own. The last column, the image as a map of itself, is the ceiling.
 #
-# Read the cosines beside their baselines. All digits have ink in the middle, so two different ones are
-# alike (last line), and any blob in the middle is like both. Every map is more like its own digit than like
-# others. But PatternNet with positive patterns and PatternAttribution with linear ones are hardly more like
-# it than like the *mean* digit, and with $S_w$ PatternAttribution is less like it. With positive patterns
-# it is clearly nearest to its own. The gradient has a small cosine with its digit, and next to none with
-# others.
-#
-# Look at the scales of PatternNet. They grow with every layer, to many times the score: a unit's signal
-# $a_jv_j$ is right for *that unit*, but many units see the same stroke, and each puts it there once more.
-# **Only the direction of a PatternNet map means something.** (In deep networks the values overflow;
-# `rescale=True` rescales them on the way.)
-#
+# Look at the scales below PatternNet's maps: they are above the score at the left, or far above it. A
+# unit's signal $a_jv_j$ is right for *that unit*, but many units see the same stroke, and each puts it
+# there once more. **Only the direction of a PatternNet map means something.** (In deep networks the values
+# overflow; `rescale=True` rescales them on the way.)
+
+# %% [markdown]
 # ## 12.4 The ledger of PatternAttribution
 #
 # $w\odot a$ adds up to $w^\top a=1$ for every unit: each unit hands on exactly what it got.
@@ -392,115 +382,143 @@ def reference_leaks(r, z, w, a):
     return r[~on].sum(), (r * (1 - (w * a).sum(axis=1)))[on].sum()
 
 
-one = mx.methods.pattern_attribution(net, test[:1], patterns=patterns)
+one = pattern_attribution(net, test[:1], patterns=patterns, kind="positive_centred")
 _, outputs = net.trace(mx.Tensor(test[:1]))
-top = (weights["classifier.5"] * patterns["classifier.5"].linear)[one.target[0]]
-z = outputs["classifier.3"][0].value[0]
+top = (weights["dense2"] * patterns["dense2"].linear)[one.target[0]]
+z = outputs["dense1"][0].value[0]
 gate, pattern = reference_leaks(
-    one.score[0] * top, z, weights["classifier.3"], chosen("positive")["classifier.3"]
+    one.score[0] * top, z, weights["dense1"], chosen("positive_centred")["dense1"]
 )
 booked = {row.layer: row.leaks for row in one.ledger.rows}
-print(f"by hand     gate {gate:.4f}, pattern {round(pattern, 4) + 0.0:.4f}")
-print(f"the ledger  gate {booked['classifier.4']['gate'][0]:.4f}, "
-      f"pattern {round(booked['classifier.3']['pattern'][0], 4) + 0.0:.4f}\n")  # fmt: skip
-for name in ("linear", "positive"):
-    e = mx.methods.pattern_attribution(net, some, patterns=patterns, kind=name)
+print(f"by hand     gate {gate:.4f}, pattern {round(pattern, 3) + 0.0:.3f}")
+print(f"the ledger  gate {booked['relu3']['gate'][0]:.4f}, "
+      f"pattern {round(booked['dense1']['pattern'][0], 3) + 0.0:.3f}\n")  # fmt: skip
+for kind, name in KINDS.items():
+    e = pattern_attribution(net, some, patterns=patterns, kind=kind)
     means = {reason: np.mean(leak / e.score) for reason, leak in e.ledger.leaks.items()}
     parts = ", ".join(f"{reason} {round(mean, 3) + 0.0:.1%}" for reason, mean in means.items())
     print(f"{name:>8}: {np.mean(e.ledger.arrived / e.score):.1%} of the score arrives; {parts}; "
           f"gap {np.abs(e.ledger.gap).max():.0e}")  # fmt: skip
 
-picture = one.ledger.plot("Where the score went: PatternAttribution, positive patterns")
-picture.set_dpi(74)
-picture
+# %%
+maps.waterfall(one.ledger, "Where the score went: PatternAttribution, centred patterns")
 
 # %% [markdown]
-# A large part is lost, and none of it where $w^\top a$ is 1 (what is left there is rounding). A pattern is a
-# *mean* direction: the score's pattern gives a share to every hidden unit that tends to go with the class.
-# On this image some of them are not active, and their share stops at the gate. Padding takes a little, at
-# the border. The books close: map and leaks add up to the score, up to the gap printed above.
+# **Answer to prediction 3.** About a third with linear or centred patterns (the printed table); with the
+# paper's positive ones not even the sign is right, of which more below. Nothing is lost where $w^\top a$ is
+# 1 (what is left there is rounding). A pattern is a *mean* direction: the score's pattern gives a share to
+# every hidden unit that tends to go with the class. On this image some of them are not active, and their
+# share stops at the gate. The books close: map and leaks add up to the score, up to the gap printed above.
+
+# %% [markdown]
+# ## 12.5 Hold together, or tell classes apart
 #
-# ## 12.5 Does the map know its class?
+# $w\odot a$ adds up to 1 in every unit, but how? $\|w\|\cdot\|a\|$ is $1/\cos(w,a)$. Near 1, its entries are
+# nearly all positive and each takes a share. Where it is a thousand, entries of both signs in the hundreds
+# cancel down to 1. A few such units are enough to tear a map apart, as the layers multiply.
 #
-# For one image, the whole walk is a product of matrices from the ten scores to the pixels. If the product
-# has **rank 1**, its ten maps are the same map with ten factors. The ratio of its two largest singular
-# values, $\sigma_2/\sigma_1$, says how far it is from that: 0 is rank 1.
+# And does the map know which class it explains? We walk from each of the ten scores down, and take the
+# $|\mathrm{cosine}|$ between the maps of two classes: 1 is one map with ten factors, that is, a walk of
+# **rank 1**.
 #
-# > **Predict 4.** $w\odot a$ adds up to 1 in every unit, and most of its entries are positive. What does
-# > lesson 8 say of products of such matrices? Whose maps will be most alike: the gradient's, PatternNet's or
-# > PatternAttribution's?
+# > **Predict 4.** Centring takes the mean off the paper's positive pattern (lesson 11). What will it do to
+# > $\|w\|\cdot\|a\|$, and what to the likeness of two classes?
 
 
 # %%
-def per_layer(model, x, table, top, names):
-    """Per layer, from the top: σ₂/σ₁ of the product so far, and |cosine| between two classes; medians."""
+def class_likeness(model, x, explain):
+    """The median |cosine| between the maps of two classes, over images and pairs of classes."""
+    found = np.stack([explain(model, x, np.full(len(x), k)).map for k in range(10)], axis=1)
+    rows = found.reshape(len(x), 10, -1).astype(np.float64)
+    rows /= np.linalg.norm(rows, axis=2, keepdims=True)
+    return np.nanmedian(np.abs(rows @ rows.transpose(0, 2, 1))[:, *np.triu_indices(10, 1)])
+
+
+def largest_length(model, patterns, kind):
+    """The largest ‖w‖·‖a‖ of all units."""
+    state, lengths = model.state_dict(), []
+    for name, (a, _) in patterns.choose(kind).items():
+        w = state[f"{name}.weight"].reshape(len(a), -1)
+        lengths.append(np.linalg.norm(w, axis=1) * np.linalg.norm(a.reshape(len(a), -1), axis=1))
+    return np.concatenate(lengths).max()
+
+
+# %%
+def crops(names=("astronaut", "chelsea", "coffee"), each=3):
+    """Square crops of photos, at random places."""
+    rng, made = np.random.default_rng(0), []
+    for photo in map(mx.data.photo, names):
+        for _ in range(each):
+            side = int(min(photo.shape[:2]) * rng.uniform(0.5, 1))
+            top, left = (rng.integers(size - side + 1) for size in photo.shape[:2])
+            made.append(photo[top : top + side, left : left + side])
+    return made
+
+
+# %% tags=["thumbnail"]
+shipped = {name: mx.models.pretrained(name) for name in ("cifar10_allcnn", "cifar10_maxpool")}
+subjects = {"digits": (net, patterns, some)}
+subjects |= {name: (cnn, cnn.patterns, cnn.preprocess(crops())) for name, cnn in shipped.items()}
+trade = {}
+for name, (model, fitted, x) in subjects.items():
+    trade[name, "gradient"] = (1, class_likeness(model, x, mx.methods.gradient))
+    for kind, label in KINDS.items():
+
+        def explain(model, x, target, fitted=fitted, kind=kind):
+            return pattern_attribution(model, x, target, patterns=fitted, kind=kind)
+
+        trade[name, label] = (largest_length(model, fitted, kind), class_likeness(model, x, explain))
+for (name, label), (length, alike) in trade.items():
+    shown = "" if label == "gradient" else f"largest ‖w‖·‖a‖ {length:7.1f}, "
+    print(f"{name:>16}, {label:>8}: {shown}|cosine| of two classes {alike:.2f}")
+figures.trade_off(trade)
+
+# %% [markdown]
+# **Answer to prediction 4.** Centring is the cure for the explosion: the largest $\|w\|\cdot\|a\|$ falls from
+# thousands to single figures, in all three networks. And it has its price: the maps of two classes become
+# nearly the same map. With the paper's own positive patterns more of the class is left, but it is left by
+# just those entries that cancel and explode. **You can have maps that hold together, or maps that know their
+# class; none of the three kinds gives both.**
+#
+# No law says that mostly positive $w\odot a$ must lead to rank 1 (lesson 8: not if columns stay orthogonal,
+# and local filters do for a while); how fast it goes is measured, layer by layer, in the next cell. Sixt et
+# al. (2020) list PatternAttribution among the methods that converge.
+
+
+# %%
+def per_layer(model, x, table, names):
+    """From the top, at the input of each layer: σ₂/σ₁ of the walk from ten classes; medians over images."""
     _, outputs = model.trace(mx.Tensor(x))
-    start = outputs[top][0]
+    start = outputs[names[-1]][0]
     inputs = [outputs[name][0].node.inputs[0] for name in reversed(names)]
     found = []
     for k in range(10):
         one = np.zeros(start.shape)
         one[:, k] = 1
         found.append(mx.backward(start, one, table, wrt=inputs))
-    ratios, alike = [], []
+    ratios = []
     for tensor in inputs:
         product = np.stack([g[tensor].reshape(len(x), -1) for g in found], axis=1).astype(np.float64)
-        gram = product @ product.transpose(0, 2, 1)  # its eigenvalues are σ²
-        squares = np.linalg.eigvalsh(gram)
+        squares = np.linalg.eigvalsh(product @ product.transpose(0, 2, 1))  # the σ², ascending
         ratios.append(np.median(np.sqrt(squares[:, -2] / squares[:, -1])))
-        lengths = np.sqrt(np.diagonal(gram, axis1=1, axis2=2))
-        between = gram / (lengths[:, :, None] * lengths[:, None])
-        alike.append(np.median(np.abs(between[:, *np.triu_indices(10, 1)])))
-    return ratios, alike
+    return ratios
 
 
-def draw_depth(results, labels, title):
-    """Both measures against depth, a line for each method."""
-    picture = Picture(figsize=(14, 4.8), dpi=62, layout="constrained")
-    left, right = picture.subplots(1, 2)
-    colours = (style.FAINT, style.PATTERN, "#56B4E9", style.DISTRACTOR, style.FILTER, "#009E73")
-    for (name, (ratios, alike)), colour in zip(results.items(), colours, strict=True):
-        line = {"color": colour, "linewidth": 3, "marker": "o"}
-        left.plot(ratios, **line, label=name)
-        right.plot(alike, **line)
-        print(f"{name:>24}: at the pixels σ₂/σ₁ {ratios[-1]:.3f}, |cosine| of two classes {alike[-1]:.2f}")
-    left.set(title=r"$\sigma_2/\sigma_1$ of the product", ylim=(0, 1))
-    right.set(title="|cosine| between the maps of two classes", ylim=(0, 1.02))
-    for axes in (left, right):
-        axes.set(xticks=range(len(labels)), xlabel="walked back to the input of (of conv 1: the pixels)")
-        axes.set_xticklabels(labels, rotation=25, ha="right")
-    picture.suptitle(title)
-    picture.legend(loc="outside right center", frameon=False)
-    return picture
-
-
-def tables_of(patterns, weights):
-    """The tables of rules to compare; None is the gradient."""
-    return {
-        "gradient": None,
-        "PatternNet, linear": mx.rules.pattern_net(patterns, "linear"),
-        "PatternNet, positive": mx.rules.pattern_net(patterns, "positive"),
-        "PatternAttr., $S_w$": mx.rules.pattern_attribution(filters(weights)),
-        "PatternAttr., linear": mx.rules.pattern_attribution(patterns, "linear"),
-        "PatternAttr., positive": mx.rules.pattern_attribution(patterns, "positive"),
+# %%
+descents = {}
+for name, (model, fitted, x) in subjects.items():
+    layers = list(fitted)
+    tables = {"gradient": None} | {
+        label: mx.rules.pattern_attribution(fitted, kind) for kind, label in KINDS.items()
     }
-
-
-names = list(weights)
-results = {
-    name: per_layer(net, some, table, names[-1], names)
-    for name, table in tables_of(patterns, weights).items()
-}
-draw_depth(results, ["dense 3", "dense 2", "dense 1", "conv 2", "conv 1"], "LeNet, medians over 32 digits")
+    descents[name] = {label: per_layer(model, x, table, layers) for label, table in tables.items()}
+figures.descents(descents)
 
 # %% [markdown]
-# The maps of PatternAttribution for two different classes are almost the same map, up to a factor. Its chain
-# of mostly positive matrices comes near rank 1, whichever of the three patterns it is made of. No law says
-# that it must: it would not if columns stayed orthogonal or vanished, and how fast it goes is to be measured.
-# Sixt et al. (2020) list PatternAttribution among the methods that converge. PatternNet with positive
-# patterns does so, too. The gradient does not: its $\sigma_2/\sigma_1$ stays where it was. So the strokes of
-# 12.3 show *that there is a digit*, more than why it is a two and not a three.
-#
+# 1 would be ten maps at right angles, 0 one map with ten factors. Walking back through $w\odot a$ loses most
+# of the classes within three layers; the gradient keeps them to the pixels.
+
+# %% [markdown]
 # ## 12.6 Degradation: take away what is called relevant
 #
 # Kindermans et al. test their maps so: cut the image into patches, order them by their summed attribution,
@@ -546,153 +564,145 @@ tell(checks.check_replace_patch, replace_patch)
 # %% [markdown]
 # minixai's `degrade` does it for all images and steps. The estimators compete as attributions: $S_x$ is
 # input×gradient (all of $x$ is signal), the others are PatternAttribution with their patterns. A random
-# order is the baseline.
+# order is the baseline. A *negative* difference from random: the probability falls faster, which is better.
 #
-# > **Predict 5.** Which order makes the probability fall fastest? And does it matter what the patch is
-# > replaced by: its mean, or black?
+# > **Predict 5.** Which order makes the probability fall fastest? And does it matter what a patch is replaced
+# > by: its mean, or black?
 
 # %%
-orders = {
-    "random": None,
-    "$S_x$": mx.methods.input_x_gradient(net, some),
-    "$S_w$": explained["PatternAttr.\n$S_w$"],
-    "linear": explained["PatternAttr.\nlinear"],
-    "positive": explained["PatternAttr.\npositive"],
+competing = {"random": None, "$S_x$": mx.methods.input_x_gradient(net, some)}
+competing |= {name: explained[f"PatternAttr.\n{name}"] for name in KINDS.values()}
+
+
+def areas(model, x, orders, **how):
+    """The curve of every order."""
+    return {name: degrade(model, x, order, progress=False, **how) for name, order in orders.items()}
+
+
+by_fill = {
+    label: areas(net, some, competing, patch=4, steps=None, fill=fill)
+    for label, fill in {"its mean": "patch mean", "black": 0.0}.items()
 }
-
-
-def curves(model, x, orders, **how):
-    """A table of the areas under the curves of all orders, and the curves."""
-    found = {name: degrade(model, x, order, progress=False, **how) for name, order in orders.items()}
+for found in by_fill.values():
     print(f"{DegradationComparison({name.replace('$', ''): c for name, c in found.items()})}\n")
-    return found
-
-
-def draw_curves(axes, found, title):
-    """The mean probability of every order, and between which values its 95 % interval lies."""
-    colours = (style.FAINT, style.SIGNAL, style.DISTRACTOR, style.PATTERN, style.FILTER)
-    for (name, curve), colour in zip(found.items(), colours, strict=True):
-        axes.plot(curve.steps, curve.scores.mean(axis=0), color=colour, linewidth=3, label=name)
-    axes.set(title=title, xlabel="patches replaced, most relevant first", ylim=(0, 1.02), xmargin=0)
-
-
-picture = Picture(figsize=(14, 4.8), dpi=62, layout="constrained")
-left, right = picture.subplots(1, 2, sharey=True)
-draw_curves(left, curves(net, some, orders, patch=4, steps=None), "by their own mean")
-draw_curves(right, curves(net, some, orders, patch=4, steps=None, fill=0), "by black")
-left.set_ylabel("probability of the class")
-picture.suptitle("LeNet: 32 digits, patches of 4×4 replaced")
-picture.legend(*left.get_legend_handles_labels(), loc="outside right center", frameon=False)
-picture
+figures.differences(by_fill, "32 digits, patches of 4×4")
 
 # %% [markdown]
-# By their own mean, nothing much happens whatever the order: a digit in blocks of 4×4 is still a digit. By
-# black, all orders beat random, and $S_x$ beats the patterns. It has an advantage that is none of an
-# explanation's: it never ranks a black pixel, and *replacing black by black does nothing*. **A curve
-# measures an order, a fill and a network together.** Read the intervals in the table before you believe a
-# difference.
+# **Answer to prediction 5.** (Points: the mean difference from random; bars: 95 % by bootstrap over the
+# images; left of the line is better.) By the mean, $S_x$, linear and centred patterns cannot be told apart.
+# By black, $S_x$ is ahead, with an advantage that is none of an explanation's: it never ranks a black
+# pixel, and *replacing black by black does nothing*. **A curve measures an order, a fill and a network
+# together.**
 #
-# ## 12.7 Two networks for photos
+# ### Exercise 12.5 — turn the ranking round (investigation)
+# *Difficulty 3/5 · importance 5/5 · at most 15 minutes*
 #
-# minixai brings two small networks for CIFAR-10, with patterns fitted to its 50 000 training images:
-# All-CNN-C at half width, and the same with max pooling. They see photos that they were not made for, so
-# their class is not always ours.
+# You are to show that $S_x$ is *worse than a random order* on the same digits, and that patterns are better
+# than it. Choose a fill, a number in [0, 1], and a size of patch for the cell below, so that the intervals
+# say so. Then write three sentences: what you would report, what an honest report adds, and which fill you
+# think is right for digits.
+#
+# <details><summary>Hint</summary>
+#
+# What does the fill put where there was background? What where there was ink? $S_x$ ranks ink only.
+#
+# </details>
+# <details><summary>Three sentences, as one might write them</summary>
+#
+# "With patches of 4×4 and white as the fill, $S_x$ does worse than random, and patterns better (intervals
+# of the differences apart from 0)." An honest report adds that three fills were tried, that the other two
+# say the opposite or nothing, and why: white over ink changes little, so whoever ranks ink first loses. No
+# fill is right as such: black draws nothing where there was nothing, white draws a new stroke, the mean
+# leaves a digit in blocks, and each makes images that the network has never seen.
+#
+# </details>
+
+# %%
+my_fill, my_patch = "patch mean", 4  # your choice
+mine = areas(net, some, competing, patch=my_patch, steps=None, fill=my_fill)
+print(DegradationComparison({name.replace("$", ""): curve for name, curve in mine.items()}))
+
+# %% [markdown]
+# ## 12.7 A network for photos
+#
+# minixai brings two small networks for CIFAR-10, with patterns fitted to its 50 000 training images. They see
+# photos that they were not made for, so their class is not always ours. The next figure is the max-pooling
+# one's; below it are sliders for the photo, the class, the method and the kind of pattern.
 
 
 # %%
-def crop(name, top, left, side):
-    return mx.data.photo(name)[top : top + side, left : left + side]
-
-
-photos = [crop("chelsea", 60, 100, 220), mx.data.photo("coffee"), mx.data.photo("flower")]
-shipped = {name: mx.models.pretrained(name) for name in ("cifar10_allcnn", "cifar10_maxpool")}
-for name, cnn in shipped.items():
-    x = cnn.preprocess(photos)
-    print(f"{name}, test accuracy {float(cnn.about['test accuracy']):.1%}:", end=" ")
-    print(", ".join(cnn.classes[k] for k in cnn.predict(x).argmax(axis=1)))
-    for kind in ("linear", "positive"):
-        e = mx.methods.pattern_attribution(cnn, x, kind=kind)
-        lengths = [
-            np.linalg.norm(cnn.state_dict()[f"{name}.weight"].reshape(len(a), -1), axis=1)
-            * np.linalg.norm(a.reshape(len(a), -1), axis=1)
-            for name, (a, _) in cnn.patterns.choose(kind).items()
-        ]
-        stretch = np.concatenate(lengths)
-        print(f"    {kind:>8}: of the score arrives {e.ledger.arrived / e.score}; "
-              f"‖w‖·‖a‖ median {np.median(stretch):.1f}, largest {stretch.max():.0f}")  # fmt: skip
 cnn = shipped["cifar10_maxpool"]
-x = cnn.preprocess(photos)
-sheet = [mx.methods.gradient(cnn, x)]
-for kind in ("linear", "positive"):
-    for method in (mx.methods.pattern_net, mx.methods.pattern_attribution):
-        e = method(cnn, x, kind=kind)
-        sheet.append(replace(e, method=f"{e.method.replace('Attribution', 'Attr.')}, {kind[:3]}."))
-picture = mx.methods.side_by_side(sheet, percentile=99.5, classes=cnn.classes)
-picture.set_dpi(62)
-picture
+photos = {"cat": mx.data.photo("chelsea")[60:280, 100:320], "cup": mx.data.photo("coffee")[:, 100:500],
+          "flower": mx.data.photo("flower")[:, 100:500]}  # fmt: skip
+methods = {"PatternNet": pattern_net, "PatternAttribution": pattern_attribution}
 
-# %% [markdown]
-# (The sheet is that of the max-pooling network; *lin.* and *pos.* are the kinds of patterns.)
-#
-# With linear patterns, PatternNet shows edges and blobs, and PatternAttribution smooth spots over the
-# object. Of the score next to nothing arrives: more gates, more loss.
-#
-# With positive patterns the maps fall apart, and what arrives is many times the score, or has the wrong
-# sign. Why? As $w^\top a=1$, the number $\|w\|\cdot\|a\|$ is $1/\cos(w,a)$. Where it is large, the entries
-# of $w\odot a$ are large, too, and add up to 1 only because they cancel. The positive pattern of the paper
-# contains the mean of $x$ over the active samples; together with the bias that can bring its denominator
-# close to zero. A few such units are enough, as the layers multiply.
-#
-# > **Predict 6.** Draw the two curves of 12.5 for this network. Which lines will be high on the right?
+
+def explain_photo(photo, target, method, kind):
+    """The picture of a photo's map; target None is the class that the network chose."""
+    x = cnn.preprocess([photos[photo]])
+    number = None if target == "the network's" else cnn.classes.index(target)
+    e = methods[method](cnn, x, number, kind={name: kind for kind, name in KINDS.items()}[kind])
+    title = f"{method}, {kind}: {cnn.classes[e.target[0]]}, score {e.score[0]:.2f}".replace("-", "−")
+    return figures.of_a_photo(photos[photo], e.map[0], title, method == "PatternNet")
+
+
+sheet = []
+for method in methods.values():
+    for kind, name in KINDS.items():
+        e = method(cnn, cnn.preprocess([photos["cat"]]), kind=kind)
+        sheet.append(replace(e, method=f"{e.method.replace('Attribution', 'Attr.')}, {name}"))
+projected(mx.methods.side_by_side(sheet, percentile=99.5, classes=cnn.classes))
 
 # %%
-rng = np.random.default_rng(0)
-many = []
-for name in ("astronaut", "chelsea", "coffee"):
-    height, width, _ = mx.data.photo(name).shape
-    for _ in range(3):
-        side = int(min(height, width) * rng.uniform(0.5, 1))
-        many.append(crop(name, rng.integers(height - side + 1), rng.integers(width - side + 1), side))
-x = cnn.preprocess(many)
-names = list(cnn.patterns)
-cnn_weights = {name: cnn.state_dict()[f"{name}.weight"] for name in names}
-results = {
-    name: per_layer(cnn, x, table, names[-1], names)
-    for name, table in tables_of(cnn.patterns, cnn_weights).items()
-}
-draw_depth(results, [f"conv {k}" for k in range(7, 0, -1)], "max-pooling network, medians over 9 crops")
+maps.sliders(explain_photo, {
+    "photo": tuple(photos), "target": ("the network's", *cnn.classes), "method": tuple(methods),
+    "kind": tuple(KINDS.values()),
+})  # fmt: skip
 
 # %% [markdown]
-# As in LeNet: PatternAttribution goes towards rank 1, the gradient does not. How far depends on the
-# patterns and the images: positive ones are the least settled, as their $w\odot a$ has large entries of
-# both signs. These, which spoiled the maps above, are also what keeps a little of the class. Measured on
-# CIFAR-10, more of it is left (`experiments/README.md`, "Sanity checks").
+# With linear and centred patterns, PatternNet shows edges and blobs, and PatternAttribution smooth spots over
+# the object; move the class slider, and hardly anything changes. With the paper's positive patterns the maps
+# fall apart, and do change. It is the trade-off of 12.5, to look at.
 #
 # Is the order of the patches any good? As in the paper, each is replaced by its own mean.
 
 # %%
-orders = {
-    "random": None,
-    "$S_x$": mx.methods.input_x_gradient(cnn, x),
-    "$S_w$": mx.methods.pattern_attribution(cnn, x, patterns=filters(cnn_weights)),
-    "linear": mx.methods.pattern_attribution(cnn, x, kind="linear"),
-    "positive": mx.methods.pattern_attribution(cnn, x),
-}
-picture = Picture(figsize=(9, 4.8), dpi=70, layout="constrained")
-axes = picture.subplots()
-draw_curves(axes, curves(cnn, x, orders, patch=4, steps=24), "9 crops, patches of 4×4 replaced by their mean")
-axes.set_ylabel("probability of the class")
-picture.legend(loc="outside right center", frameon=False)
-picture
+x = subjects["cifar10_maxpool"][2]
+on_photos = {"random": None, "$S_x$": mx.methods.input_x_gradient(cnn, x)}
+on_photos |= {name: pattern_attribution(cnn, x, kind=kind) for kind, name in KINDS.items()}
+found = areas(cnn, x, on_photos, patch=4, steps=24)
+print(DegradationComparison({name.replace("$", ""): curve for name, curve in found.items()}))
 
 # %% [markdown]
-# The degradation experiment of the paper, with 9 crops only. Read the intervals of the differences from
-# random: which of them leave out zero? On VGG16 and ImageNet, Kindermans et al. found the two-component
-# patterns best by far. Nothing of the kind is to be seen here, with small networks, few images, and photos
-# that the networks were not trained on. It is no refutation, and it is a warning: **a ranking of methods
-# belongs to the network, the data and the fill it was measured with.**
+# Nine crops: read the intervals. Which of them leave out zero? On VGG16 and ImageNet, Kindermans et al. found
+# the two-component patterns best by far. Nothing of the kind is to be seen here, with small networks, few
+# images, and photos that the networks were not trained on. It is no refutation, and it is a warning: **a
+# ranking of methods belongs to the network, the data and the fill it was measured with.**
 #
-# ## 12.8 Optional: SqueezeNet
+# ## 12.8 Where the truth is known
+#
+# Degradation asks the network. The other question is whether a map is right about the *data*, and it can be
+# asked where the data were made for it (lesson 0). `bench` trains small networks on such problems and marks
+# all methods alike; here are three problems, one training each.
+#
+# > **Predict 6.** One of the problems has a suppressor. Which methods will be fooled by it?
+
+# %%
+marked = bench(
+    methods=("gradient", "lrp", "pattern_net", "pattern_attribution"),
+    problems=("distractor", "linear_white", "rigid_white"), effort="quick", progress=False,
+)  # fmt: skip
+print(marked)
+
+# %% [markdown]
+# **Answer to prediction 6.** "False alarms" is the share of a map that lies on suppressors. Of the methods
+# LRP has the most, maps from fitted patterns the least (but for PatternNet with the paper's $S_{a\pm}$). By
+# ROC AUC fitted patterns are ahead on these three. Look at the last two columns before you believe it: that
+# is how much an *untrained* network, or one that learned shuffled labels, earns as well. The
+# [README](../README.md#which-explanation-is-right) has the table for thirteen problems and three trainings,
+# where the lead is smaller and rests on the problems with suppressors.
+#
+# ## 12.9 Optional: SqueezeNet
 #
 # The same for a network of 26 layers, trained on ImageNet. We fit linear patterns to the nine crops, at
 # 131×131 pixels to save time: enough to see the machinery work, far too few for patterns to trust.
@@ -705,34 +715,33 @@ except WeightsNotFoundError as error:
     print(f"SqueezeNet is left out. {error}")
 else:
     small = replace(squeezenet.preprocess, size=131)
-    inputs = small(many)
-    few = mx.signal.fit_patterns(squeezenet, np.split(inputs, 3), ("linear",), progress=False)
-    photo = small(crop("chelsea", 0, 75, 300))
+    few = mx.signal.fit_patterns(squeezenet, np.split(small(crops()), 3), ("linear",), progress=False)
+    photo, settings = small(mx.data.photo("chelsea")[:, 75:375]), {"patterns": few, "kind": "linear"}
     for rescale in (False, True):
-        e = mx.methods.pattern_net(squeezenet, photo, patterns=few, kind="linear", rescale=rescale)
+        e = pattern_net(squeezenet, photo, **settings, rescale=rescale)
         print(f"PatternNet, rescale={rescale}: the largest value is {np.abs(e.map).max():.1e}")
-    attribution = mx.methods.pattern_attribution(squeezenet, photo, patterns=few, kind="linear")
-    print(f"of the score {attribution.ledger.arrived[0] / attribution.score[0]:.1e} arrives at the pixels")
+    one = pattern_attribution(squeezenet, photo, **settings)
+    print(f"of the score {one.ledger.arrived[0] / one.score[0]:.1e} arrives at the pixels")
     best, *_, other = np.argsort(-squeezenet.predict(photo)[0])[:8]
-    two = mx.methods.pattern_attribution(squeezenet, photo, target=other, patterns=few, kind="linear")
-    alike = cosines(attribution.map, two.map)[0]
+    alike = cosines(one.map, pattern_attribution(squeezenet, photo, other, **settings).map)[0]
     print(f"cosine of the maps of {classes[best]} and {classes[other]}: {alike:.3f}")
-    picture = mx.methods.side_by_side([e, attribution], percentile=99.5, classes=classes)
-    picture.set_dpi(46)
+    picture = projected(mx.methods.side_by_side([e, one], percentile=99.5, classes=classes))
 picture
 
 # %% [markdown]
 # With weights at hand, the cell prints how far PatternNet's values grow in 26 layers (hence
 # `rescale=True`), how little of the score arrives, and how alike the maps of two classes are.
-#
-# ## 12.9 Where it fails
+
+# %% [markdown]
+# ## 12.10 Where it fails
 #
 # - **One direction a unit.** A pattern is a mean over all images. A unit that stands for several things gets
 #   their blur.
 # - **As good as its data.** A unit that never fires has no pattern, and patterns of few images are noise.
 # - **PatternNet counts signal many times,** PatternAttribution loses it at the gates; neither sum says
 #   anything of the map's quality.
-# - **Rank 1.** What looks like a clean map of the class is nearly the map of any class.
+# - **Towards rank 1.** With patterns that hold together, what looks like a clean map of the class is nearly
+#   the map of any class.
 # - **The proof is for one unit.** Lesson 5 showed that $a$ finds the signal of a linear model. That the walk
 #   through many layers finds the signal of the score is an analogy, and each sum over units an assumption.
 #

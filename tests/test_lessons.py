@@ -22,7 +22,6 @@ SECONDS = 60
 MOST_LINES, MOST_WORDS = 25, 220  # of a cell that is to be shown on a projector
 # Cells that are still longer, by lesson. This only shrinks.
 TOO_LONG: dict[str, int] = {
-    "12_patternnet_and_patternattribution": 10,
 }
 
 

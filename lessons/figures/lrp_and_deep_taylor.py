@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from IPython.display import Image
 from matplotlib.axes import Axes
-from matplotlib.text import Text
 
-from figures import as_jpeg, projected, show_image, slide
+from figures import as_jpeg, show_image, slide
 from figures.maps import Values, show_heat
 from minixai.plot import Picture, style
 
@@ -26,34 +24,6 @@ def shares_of_one(shares: Mapping[str, Values]) -> Picture:
         axes.set(title=f"{name}\nsum {each.sum():.2f}", xticks=range(3))
         axes.set_xticklabels(["$x_1$", "$x_2$", "$x_3$"])
     picture.axes[0].set_ylabel("share of R = 1")
-    return picture
-
-
-def waterfall(ledger: Any, title: str) -> Picture:
-    """The ledger's own picture, with text for a projector."""
-    picture = projected(ledger.plot(title))
-    for text in picture.findobj(Text):
-        text.set_fontsize(max(text.get_fontsize(), 14 * picture.get_figwidth() / 13.34))
-    return picture
-
-
-def tables_on_digits(images: Values, scores: Values, maps: Mapping[str, Values]) -> Picture:
-    """Images (n, h, w), and beside each its map (n, h, w) by every table."""
-    picture = slide(1.75 * len(images) + 0.5)
-    for i, row in enumerate(picture.subplots(len(images), 1 + len(maps), squeeze=False)):
-        show_image(row[0], images[i], cmap="gray")
-        row[0].set_ylabel(f"score {scores[i]:.1f}")
-        for axes, (name, each) in zip(row[1:], maps.items(), strict=True):
-            show_heat(axes, each[i], "" if i else name)
-    return picture
-
-
-def one_map(image: Values, values: Values, title: str) -> Picture:
-    """An image (h, w) and a heat map of it."""
-    picture = slide(4.6)
-    left, right = picture.subplots(1, 2)
-    show_image(left, image, "image", cmap="gray")
-    show_heat(right, values, title)
     return picture
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.text import Text
 
-from figures import show_image
+from figures import projected, show_image, slide
 from minixai.plot import Picture, style
 
 Values = np.ndarray
@@ -45,6 +46,34 @@ def beside_baselines(
             axes.hlines(line, k - 0.4, k + 0.4, color=style.FAINT, linewidth=4, linestyle=kind)
     axes.axhline(0, color=style.INK, linewidth=1)
     axes.set(xticks=range(len(names)), xticklabels=names, xlim=(-0.6, len(names) - 0.4))
+
+
+def beside_images(images: Values, scores: Values, maps: Mapping[str, Values]) -> Picture:
+    """Images (n, h, w), and beside each its map (n, h, w) by every method."""
+    picture = slide(1.75 * len(images) + 0.5)
+    for i, row in enumerate(picture.subplots(len(images), 1 + len(maps), squeeze=False)):
+        show_image(row[0], images[i], cmap="gray")
+        row[0].set_ylabel(f"score {scores[i]:.1f}")
+        for axes, (name, each) in zip(row[1:], maps.items(), strict=True):
+            show_heat(axes, each[i], "" if i else name)
+    return picture
+
+
+def one_map(image: Values, values: Values, title: str) -> Picture:
+    """An image (h, w) and a heat map of it."""
+    picture = slide(4.6)
+    left, right = picture.subplots(1, 2)
+    show_image(left, image, "image", cmap="gray")
+    show_heat(right, values, title)
+    return picture
+
+
+def waterfall(ledger: Any, title: str) -> Picture:
+    """The ledger's own picture, with text for a projector."""
+    picture = projected(ledger.plot(title))
+    for text in picture.findobj(Text):
+        text.set_fontsize(max(text.get_fontsize(), 14 * picture.get_figwidth() / 13.34))
+    return picture
 
 
 def sliders(draw: Callable[..., Picture], choices: Mapping[str, Sequence[Any]]) -> Any:

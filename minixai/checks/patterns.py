@@ -27,7 +27,7 @@ def check_pattern_net_rule(pattern_net_rule: Answer) -> None:
     for case, layer in [("by hand", by_hand), ("random, a (4, 4)", square), ("random, a (3, 5)", wide)]:
         x, w, b, a, g = map(np.asarray, layer)
         node: Any = ops.linear(x, w, b).node
-        gx, *_ = cotangents_of(f"9.1 {case}", pattern_net_rule(a), g, node)
+        gx, *_ = cotangents_of(f"12.1 {case}", pattern_net_rule(a), g, node)
         mistakes = {
             "w is left in: that is the gradient": g @ w,
             "w ⊙ a in place of a: that is PatternAttribution": g @ (w * a),
@@ -37,12 +37,12 @@ def check_pattern_net_rule(pattern_net_rule: Answer) -> None:
             "the bias is added, there is none on the way back": (g + b) @ a,
             "the layer's output in place of what arrives, g": node.value @ a,
         }
-        compare(f"9.1 {case}", gx, _walked(g, a), mistakes)
+        compare(f"12.1 {case}", gx, _walked(g, a), mistakes)
     leaf, w, v = Tensor(rng.normal(size=(3, 5))), rng.normal(size=(4, 5)), rng.normal(size=(2, 4))
     y, g = ops.linear(ops.linear(leaf, w, np.ones(4)), v, np.ones(2)), rng.normal(size=(3, 2))
     table = {ops.linear: lambda g, node: pattern_net_rule(node.arrays[1])(g, node)}
     got, expected = (backward(y, g, rules, [leaf])[leaf] for rules in (table, None))
-    compare("9.1 with a = w it is the gradient", got, expected)
+    compare("12.1 with a = w it is the gradient", got, expected)
 
 
 def check_attribute(attribute: Answer) -> None:
@@ -68,7 +68,7 @@ def check_attribute(attribute: Answer) -> None:
             "a bias is added on the way back": _attribution(layers, target, bias=True),
         }
         expected = _attribution(layers, target)
-        compare(f"9.2 {case}", attribute(*layers, target), expected, mistakes)
+        compare(f"12.2 {case}", attribute(*layers, target), expected, mistakes)
 
 
 def check_leaks(leaks: Answer) -> None:
@@ -94,9 +94,9 @@ def check_leaks(leaks: Answer) -> None:
             "1 − wᵀa is not times the relevance": (gate, (1 - wa)[on].sum()),
         }
         got = leaks(r, z, w, a)
-        compare(f"9.3 {case}", got, (gate, pattern), mistakes)
+        compare(f"12.3 {case}", got, (gate, pattern), mistakes)
         arrived = _walked(np.where(on, r, 0), w * a).sum()
-        compare(f"9.3 {case}: Σ r = what arrives + leaks", np.sum(got) + arrived, r.sum())
+        compare(f"12.3 {case}: Σ r = what arrives + leaks", np.sum(got) + arrived, r.sum())
 
 
 def check_replace_patch(replace_patch: Answer) -> None:
@@ -126,8 +126,8 @@ def check_replace_patch(replace_patch: Answer) -> None:
                 _with(image, place, patch.sum(axis=(1, 2), keepdims=True) / size**2)
             ),
         }
-        got = result_of(f"9.4 {case}", replace_patch, image, row, column, size)
-        compare(f"9.4 {case}", got, _with(image, place, of_channels), mistakes)
+        got = result_of(f"12.4 {case}", replace_patch, image, row, column, size)
+        compare(f"12.4 {case}", got, _with(image, place, of_channels), mistakes)
 
 
 def _network(seed: int) -> tuple[Any, ...]:
