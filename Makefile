@@ -16,12 +16,13 @@ demo: .venv/.installed
 	@echo "the demo is in $(CURDIR)/$(DEMO)"
 
 # A compiled kernel reads past the end of an array in silence, plain Python raises: the kernels' tests run as both.
+# Two processes share the test files out: a file's fixtures, such as a trained network, are made once.
 test: .venv/.installed-$(EXTRAS)
 	$(VENV) -m ruff check .
 	$(VENV) -m ruff format --check .
 	$(VENV) -m mypy
 	NUMBA_DISABLE_JIT=1 $(VENV) -m pytest tests/test_kernels.py
-	$(VENV) -m pytest
+	$(VENV) -m pytest --numprocesses 2 --dist loadfile
 
 lessons: .venv/.installed-test,course
 	$(VENV) lessons/build.py
