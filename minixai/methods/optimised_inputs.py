@@ -1,0 +1,422 @@
+"""Inputs that excite a unit: the score's gradient changes the input in place of the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence, Sized
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from minixai import ops
+from minixai.data import Preprocess
+from minixai.errors import ShapeError, came, several_names, warn
+from minixai.methods.catalogue import TOOLS
+from minixai.methods.explanation import MapWarning
+from minixai.methods.question import Question
+from minixai.methods.unit import Indices, Layer, Neuron, Unit
+from minixai.nn import Adam, Module, Parameter
+from minixai.nn.module import check_model
+from minixai.progress import progress_bar
+from minixai.settings import finite_array, finite_number, generator, one_of, whole_number
+from minixai.tape import Tensor, backward
+from minixai.typing import Array
+
+if TYPE_CHECKING:
+    from minixai.plot.picture import Picture
+
+__all__ = ["OptimisedInput", "maximise"]
+
+RATE = 0.1  # of Adam, in units
+START = 0.01  # the deviation of the noise at the start, in units
+LOUDER = 2.0 ** np.arange(1, 8) * START  # deviations of noise in which a unit is looked for that is silent
+SHADES = 4  # a bounded input has so many units from its least to its greatest value
+DRAWS = 16  # of noise, beside the result
+SEEN = 45  # levels of 255: the deviation of an image that can be seen on a slide
+KEPT = 24  # inputs on the way
+SMALLEST = 5  # pixels: the penalty's coarsest image is larger
+
+TOOLS["methods.maximise"] = {
+    "shows": "an input that excites a unit, a feature map or a class",
+    "wants": "a start where the model has no preprocess",
+    "fails": "one of many, far from any photo: it shows what raises the score, not what the unit sees in "
+    "photos; the penalty decides how it looks",
+    "paper": "Erhan et al. 2009; Simonyan et al. 2013",
+    "cost": "a walk back for each step",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class OptimisedInput:
+    """Inputs that excite units, each with its score on the way, and what other inputs score.
+
+    A unit of the input is a quarter of its range, or 1 where it has none.
+    """
+
+    unit: Unit
+    target: Indices  # (n,): the index of the unit; −1 for a layer or feature map
+    x: Array  # (n, …): the inputs
+    score: Array  # (n,): the unit's value at x
+    penalty: Array  # (n,): weight · h(x), what the optimiser takes off; zero without a penalty
+    scores: Array  # (n, steps): at the input of each step, moved by the jitter
+    penalties: Array  # (n, steps)
+    steps: Indices  # (k,): those of which the input is kept
+    frames: Array  # (k, n, …)
+    noise: Array  # (n, draws): scores of Gaussian noise of x's norm, clipped to the same range
+    photos: Array  # (n, m): scores of the photos that were given
+    preprocess: Preprocess | None = field(default=None, repr=False)
+
+    def plot(self, classes: Sequence[str] | None = None, title: str = "") -> Picture:
+        """Draw how each input grew, and its score beside those of noise and photos.
+
+        Images are shown in raised contrast, by the factor that stands below the last one.
+
+        classes: the names of the model's classes.
+        Raises ShapeError for inputs that are no images.
+        """
+        from minixai.plot.growth import Growth, growth
+
+        if classes is not None:
+            several_names("plot", "classes", classes)
+        images = self.images()
+        rows = [
+            Growth(self.heading(i, classes), images[:, i], *each)
+            for i, each in enumerate(
+                zip(
+                    self.contrast,
+                    self.scores,
+                    self.penalties,
+                    self.score,
+                    self.noise,
+                    self.photos,
+                    strict=True,
+                )
+            )
+        ]
+        return growth(rows, self.steps, title)
+
+    def save(self, path: str | Path, classes: Sequence[str] | None = None) -> None:
+        """Write the growth as a film (.gif), or the picture that `plot` draws (.png, .svg, .pdf).
+
+        Raises ValueError for another suffix, OSError where the file cannot be written.
+        """
+        from minixai.plot.film import save_film
+        from minixai.plot.picture import METADATA, checked_suffix
+
+        path = checked_suffix("OptimisedInput.save", path, {*METADATA, ".gif"})
+        if path.suffix.lower() != ".gif":
+            return self.plot(classes).save(path)
+        captions = [
+            f"step {step}: "
+            + ", ".join(f"{score:.4g}" for score in self.scores[:, min(step, len(self.scores[0]) - 1)])
+            for step in self.steps
+        ]
+        save_film("OptimisedInput.save", path, self.images(), captions)
+
+    @property
+    def contrast(self) -> Array:
+        """(n,): what the images of each input are multiplied by, at least 1, to be seen."""
+        return contrast_of(self.x, self.preprocess)
+
+    def images(self) -> np.ndarray:
+        """(k, n, h, w, 3) uint8, RGB: the inputs that are kept as images, of raised contrast."""
+        factor = self.contrast.reshape(-1, *[1] * (self.x.ndim - 1))
+        return as_images(factor * self.frames, self.preprocess)
+
+    def heading(self, i: int, classes: Sequence[str] | None = None) -> str:
+        """What the i-th input excites."""
+        if self.unit.layer is not None:
+            return self.unit.label
+        return f"class {self.target[i]}" if classes is None else classes[self.target[i]]
+
+
+def maximise(
+    model: Module,
+    layer: Layer | None = None,
+    neuron: Neuron | None = None,
+    target: Any = None,
+    *,
+    penalty: str | None = "edges",
+    weight: float = 1.0,
+    jitter: int | None = None,
+    steps: int = 150,
+    start: Any = None,
+    low: Any = None,
+    high: Any = None,
+    photos: Any = None,
+    seed: int = 0,
+    progress: bool = True,
+) -> OptimisedInput:
+    """Climb by Adam to an input that excites a unit: x* = argmax f(x) − weight · h(x) in [low, high].
+
+    What it does not show: what the unit looks for in photos. The result is one of many, and lies far from all
+    photos, whose scores it passes many times over; the penalty decides how it looks. Noise of the same norm
+    and photos stand beside it, and another seed shows another one.
+
+    "edges": h(x) = Σ_{s ≥ 0} ‖δˢ(x) − g ∗ δˢ(x)‖², g the 5×5 Gaussian exp(−i²/2) of sum 1 (zeros outside),
+    δ the mean of 2×2 pixels, each channel alone, while min(height, width) > 5. It takes less of large
+    shapes than of fine noise. "l2": h(x) = ‖x‖² / 100. Both in units: a unit of x is a quarter of high − low,
+    or 1 without bounds.
+
+    model: a Module; it answers in eval mode, and is left as it was.
+    layer, neuron: as the methods take them; "max" means the place that is strongest at the start.
+    target: in place of a layer a class, or n of them, each of which gets an input.
+    penalty: "edges", "l2" or None. weight: in one over the unit of the score.
+    jitter: each step moves the image by up to so many pixels, what goes out on one side comes in on the
+        other, so that the result does not hang on the places of strides; None means 1/14 of the side.
+    steps: of Adam with rate .1, in units.
+    start: (n, …), the model's input; None means N(0, .01²), in units, of the size that `model.preprocess`
+        gives, or louder where the unit is silent.
+    low, high: bounds of x, numbers or arrays that broadcast to it; None means those of `model.preprocess`.
+    photos: (m, …), inputs of the model whose scores stand beside.
+    seed: draws start, jitter and noise.
+
+    Raises ValueError where neither target nor layer is given, where there is no start, and for a unit that is
+    silent, whose gradient is zero at the start and in louder noise; TypeError or ValueError for a wrong
+    argument. Warns of a unit that falls silent on the way.
+
+    Erhan et al. 2009, section 3.1; Simonyan et al. 2013, section 2; the penalty "edges": F. Fleuret, Deep
+    learning, lecture 9.4.
+    """
+    call = "maximise"
+    if target is None and layer is None:
+        raise ValueError(f"{call}: neither target nor layer is given, expected one of them")
+    if penalty is not None:
+        one_of(call, "penalty", penalty, PENALTIES)
+    weight = finite_number(call, "weight", weight, least=0)
+    jitter = None if jitter is None else whole_number(call, "jitter", jitter, least=0)
+    steps = whole_number(call, "steps", steps)
+    rng = generator(call, "seed", seed)
+    prepare = getattr(check_model(call, model), "preprocess", None)
+    bounds = _bounds(call, model, low, high)
+    of_photos = None if photos is None else model.check_input(call, photos, "photos")
+    begin = _start(call, model, start, len(target) if isinstance(target, Sized) else 1, bounds, rng)
+    if begin.ndim != 4 and (jitter or penalty == "edges"):
+        expected = "expected images (n, c, h, w), or jitter=0 and penalty 'l2' or None"
+        raise ShapeError(f"{call}: start has shape {begin.shape}, {expected}")
+    if jitter is None:
+        jitter = min(begin.shape[2:]) // 14 if begin.ndim == 4 else 0
+    ask = Question(call, model, begin, target, layer, neuron)
+    begin = _awake(ask, begin if start is None else None, bounds, rng)
+    climbed = _climb(ask, begin, penalty, weight, jitter, steps, bounds, rng, progress)
+    x = climbed.frames[-1]
+    everyone = np.arange(len(x))
+    loud = np.stack([ask.values(_noise_like(x, bounds, rng), everyone) for _ in range(DRAWS)], axis=1)
+    seen = (
+        []
+        if of_photos is None
+        else [ask.values(of_photos[[i] * len(x)], everyone) for i in range(len(of_photos))]
+    )
+    return OptimisedInput(
+        ask.unit,
+        ask.target,
+        x,
+        ask.values(x, everyone),
+        _taken_off(penalty, weight, x / bounds.unit)[0],
+        *climbed,
+        loud,
+        np.array(seen, x.dtype).reshape(-1, len(x)).T,
+        prepare,
+    )
+
+
+def edges(z: Tensor) -> Tensor:
+    """(n,): what is left of images (n, c, h, w) after a blur, at all scales."""
+    i = np.arange(-2, 3)
+    gaussian = np.exp(-(i**2) / 2)
+    blur = (np.outer(gaussian, gaussian) / gaussian.sum() ** 2).astype(z.dtype)[None, None]
+    n, c, h, w = z.shape
+    scale, found = z.reshape(n * c, 1, h, w), None
+    while min(scale.shape[2:]) > SMALLEST:
+        left = scale - ops.conv2d(scale, blur, padding=2)
+        energy = (left * left).reshape(n, -1).sum(axis=1)
+        found = energy if found is None else found + energy
+        scale = ops.avg_pool2d(scale, 2, ceil_mode=True)
+    if found is None:
+        raise ShapeError(
+            f"maximise: penalty 'edges' of images {h}×{w}, expected more than {SMALLEST} pixels a side; "
+            "take 'l2' or None"
+        )
+    return found
+
+
+def l2(z: Tensor) -> Tensor:
+    """(n,): ‖z‖² / 100."""
+    return (z * z).reshape(len(z.value), -1).sum(axis=1) * 0.01
+
+
+PENALTIES: dict[str, Callable[[Tensor], Tensor]] = {"edges": edges, "l2": l2}
+
+
+class Bounds(NamedTuple):
+    """Of the input; they broadcast to it."""
+
+    low: Array | None
+    high: Array | None
+    unit: Array
+
+    def clip(self, x: Array) -> Array:
+        """x within them."""
+        if self.low is None and self.high is None:
+            return x
+        return np.clip(x, self.low, self.high)
+
+
+class Climb(NamedTuple):
+    """As `OptimisedInput` has them."""
+
+    scores: Array
+    penalties: Array
+    steps: Indices
+    frames: Array
+
+
+def contrast_of(x: Array, preprocess: Preprocess | None) -> Array:
+    """(n,): what makes the deviation of images (n, c, h, w) SEEN; 1 where they have it, or no preprocess."""
+    if preprocess is None or x.ndim != 4:
+        return np.ones(len(x), x.dtype)
+    levels = x * (np.array(preprocess.std).reshape(-1, 1, 1) / preprocess.scale)
+    return np.maximum(1, SEEN / np.maximum(levels.std(axis=(1, 2, 3)), 1e-6)).astype(x.dtype)
+
+
+def as_images(x: Array, preprocess: Preprocess | None) -> np.ndarray:
+    """(…, h, w, 3) uint8, RGB: inputs (…, c, h, w) as images; without preprocess on one scale for all."""
+    if x.ndim < 4 or x.shape[-3] not in (1, 3):
+        raise ShapeError(f"plot: inputs have shape {x.shape[-3:]}, expected images (1 or 3, h, w)")
+    flat = x.reshape(-1, *x.shape[-3:])
+    if preprocess is not None:
+        photos = preprocess.photos(flat)
+    else:
+        low, high = flat.min(), flat.max()
+        grey = (flat - low) / (high - low or 1)
+        photos = np.rint(255 * grey.transpose(0, 2, 3, 1)).astype(np.uint8)
+        photos = np.broadcast_to(photos, (*photos.shape[:3], 3))
+    return photos.reshape(*x.shape[:-3], *photos.shape[1:])
+
+
+def _bounds(call: str, model: Module, low: Any, high: Any) -> Bounds:
+    """Those that are given, else those of the model's photos."""
+    found = [
+        None if b is None else finite_array(call, name, b, model.dtype)
+        for name, b in (("low", low), ("high", high))
+    ]
+    prepare = getattr(model, "preprocess", None)
+    if isinstance(prepare, Preprocess):
+        ends = ((prepare.scale * v - np.array(prepare.mean)) / np.array(prepare.std) for v in (0, 255))
+        of_photos = [end.astype(model.dtype).reshape(-1, 1, 1) for end in ends]
+        found = [own if given is None else given for given, own in zip(found, of_photos, strict=True)]
+    least, greatest = found
+    if least is None or greatest is None:
+        return Bounds(least, greatest, np.ones((), model.dtype))
+    if np.any(least >= greatest):
+        raise ValueError(f"{call}: low is {came(low)} and high {came(high)}, expected low below high")
+    return Bounds(least, greatest, ((greatest - least) / SHADES).astype(model.dtype))
+
+
+def _start(call: str, model: Module, start: Any, n: int, bounds: Bounds, rng: np.random.Generator) -> Array:
+    """(n, …): the input to begin with."""
+    if start is not None:
+        x = bounds.clip(model.check_input(call, start, "start"))
+        if n not in (1, len(x)):
+            raise ShapeError(f"{call}: start holds {len(x)} inputs for {n} targets, expected as many")
+        return x
+    prepare = getattr(model, "preprocess", None)
+    if not isinstance(prepare, Preprocess):
+        raise ValueError(
+            f"{call}: start is None, and the model has no preprocess that says how large its input is; "
+            "expected an input to begin with, such as 0.01 * rng.standard_normal((1, 1, 28, 28))"
+        )
+    size = (n, len(prepare.mean), prepare.size, prepare.size)
+    return bounds.clip((START * bounds.unit * rng.standard_normal(size)).astype(model.dtype))
+
+
+def _awake(ask: Question, quiet: Array | None, bounds: Bounds, rng: np.random.Generator) -> Array:
+    """The start, in which a silent unit's input is replaced by louder noise that it answers to.
+
+    quiet: a start that may be replaced.
+    """
+    x, everyone = ask.x.copy(), np.arange(len(ask.x))
+    asleep = _silent(ask.gradients(x, everyone))
+    for deviation in LOUDER if quiet is not None else ():
+        if not asleep.any():
+            break
+        noise = bounds.clip((deviation * bounds.unit * rng.standard_normal(x.shape)).astype(x.dtype))
+        found = asleep & ~_silent(ask.gradients(noise, everyone))
+        x[found] = noise[found]
+        asleep &= ~found
+    if asleep.any():
+        which = f"{ask.unit.label} {ask.target[asleep][0]}" if ask.unit.layer is None else ask.unit.label
+        where = "the start" if quiet is None else f"the start and in {len(LOUDER)} inputs of louder noise"
+        raise ValueError(
+            f"{ask.call}: {which} is silent: its gradient is zero at {where}, so there is no way up; "
+            "expected a unit that answers: give start an input that excites it, such as a photo, or name another"
+        )
+    return x
+
+
+def _silent(g: Array) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """(n,): whose gradient is zero."""
+    return np.logical_not(g.reshape(len(g), -1).any(axis=1))
+
+
+def _climb(
+    ask: Question,
+    begin: Array,
+    penalty: str | None,
+    weight: float,
+    jitter: int,
+    steps: int,
+    bounds: Bounds,
+    rng: np.random.Generator,
+    progress: bool,
+) -> Climb:
+    """Adam on z, the input in units, with the gradient of weight · h − f."""
+    z = Parameter(begin / bounds.unit)
+    adam = Adam([z], RATE)
+    kept = np.unique(np.linspace(0, steps, KEPT + 1).round().astype(np.intp))
+    everyone = np.arange(len(begin))
+    scores, penalties, frames = [], [], [begin]
+    with progress_bar(progress, range(1, steps + 1), ask.call, unit="step", leave=False) as bar:
+        for step in bar:
+            by = rng.integers(-jitter, jitter + 1, 2)
+            y, g = ask.values_and_gradients(_moved(z.value * bounds.unit, by), everyone)
+            g = _moved(g, -by) * bounds.unit
+            h, gh = _taken_off(penalty, weight, z.value)
+            adam.step({z: gh - g})
+            z.value = bounds.clip(z.value * bounds.unit) / bounds.unit
+            scores.append(y)
+            penalties.append(h)
+            bar.set_postfix(score=float(y.mean()), refresh=False)
+            if step in kept:
+                frames.append(bounds.clip(z.value * bounds.unit))
+    if (asleep := _silent(g)).any():
+        fallen = ", ".join(str(i) for i in np.flatnonzero(asleep))
+        warn(
+            f"{ask.call}: {ask.unit.label} fell silent on the way (input {fallen}): the penalty alone has "
+            "changed it since; a smaller weight may keep it awake",
+            MapWarning,
+        )
+    return Climb(np.stack(scores, axis=1), np.stack(penalties, axis=1), kept, np.stack(frames))
+
+
+def _moved(x: Array, by: Indices) -> Array:
+    """The images, so many pixels down and to the right; what goes out comes in."""
+    return np.roll(x, by, (2, 3)) if by.any() else x
+
+
+def _taken_off(penalty: str | None, weight: float, z: Array) -> tuple[Array, Array]:
+    """(n,) and (n, …): weight · h, and its gradient."""
+    if penalty is None:
+        return np.zeros(len(z), z.dtype), np.zeros_like(z)
+    leaf = Tensor(z)
+    h = PENALTIES[penalty](leaf) * weight
+    return h.value, backward(h, wrt=[leaf])[leaf]
+
+
+def _noise_like(x: Array, bounds: Bounds, rng: np.random.Generator) -> Array:
+    """Gaussian noise of each input's norm, clipped to the bounds."""
+    noise = rng.standard_normal(x.shape)
+    axes = tuple(range(1, x.ndim))
+    norm, of_noise = (np.sqrt(np.square(each).sum(axis=axes, keepdims=True)) for each in (x, noise))
+    return bounds.clip((noise * norm / of_noise).astype(x.dtype))
