@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence, Sized
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -138,7 +139,7 @@ def maximise(
     target: Any = None,
     *,
     penalty: str | None = "edges",
-    weight: float = 1.0,
+    weight: float | None = None,
     jitter: int | None = None,
     steps: int = 150,
     start: Any = None,
@@ -162,7 +163,8 @@ def maximise(
     model: a Module; it answers in eval mode, and is left as it was.
     layer, neuron: as the methods take them; "max" means the place that is strongest at the start.
     target: in place of a layer a class, or n of them, each of which gets an input.
-    penalty: "edges", "l2" or None. weight: in one over the unit of the score.
+    penalty: "edges", "l2" or None. weight: in the unit of the score; None means h·w / 224², Fleuret's 1 at the
+        size of his images.
     jitter: each step moves the image by up to so many pixels, what goes out on one side comes in on the
         other, so that the result does not hang on the places of strides; None means 1/14 of the side.
     steps: of Adam with rate .1, in units.
@@ -184,7 +186,7 @@ def maximise(
         raise ValueError(f"{call}: neither target nor layer is given, expected one of them")
     if penalty is not None:
         one_of(call, "penalty", penalty, PENALTIES)
-    weight = finite_number(call, "weight", weight, least=0)
+    weight = None if weight is None else finite_number(call, "weight", weight, least=0)
     jitter = None if jitter is None else whole_number(call, "jitter", jitter, least=0)
     steps = whole_number(call, "steps", steps)
     rng = generator(call, "seed", seed)
@@ -195,8 +197,9 @@ def maximise(
     if begin.ndim != 4 and (jitter or penalty == "edges"):
         expected = "expected images (n, c, h, w), or jitter=0 and penalty 'l2' or None"
         raise ShapeError(f"{call}: start has shape {begin.shape}, {expected}")
-    if jitter is None:
-        jitter = min(begin.shape[2:]) // 14 if begin.ndim == 4 else 0
+    image = begin.shape[2:] if begin.ndim == 4 else (1, 1)
+    jitter = min(image) // 14 if jitter is None else jitter
+    weight = math.prod(image) / 224**2 if weight is None else weight
     ask = Question(call, model, begin, target, layer, neuron)
     begin = _awake(ask, begin if start is None else None, bounds, rng)
     climbed = _climb(ask, begin, penalty, weight, jitter, steps, bounds, rng, progress)
@@ -350,7 +353,7 @@ def _awake(ask: Question, quiet: Array | None, bounds: Bounds, rng: np.random.Ge
         where = "the start" if quiet is None else f"the start and in {len(LOUDER)} inputs of louder noise"
         raise ValueError(
             f"{ask.call}: {which} is silent: its gradient is zero at {where}, so there is no way up; "
-            "expected a unit that answers: give start an input that excites it, such as a photo, or name another"
+            "expected one that answers: give start an input that excites it, such as a photo, or name another"
         )
     return x
 

@@ -20,7 +20,8 @@ __all__ = ["Growth", "growth"]
 
 WIDTH, ROW, HEAD, FOOT = 12.8, 2.5, 0.55, 0.65  # inches
 STAGES = 4  # images of a row
-SHARES = (0, 0.06, 0.25, 1)  # of the steps, where they are taken
+SHARES = (0.1, 0.25, 0.5, 1)  # of the steps, where they are taken
+BELOW = 0.3  # of the scores' range: what is lower, the penalty of the first steps, is cut off
 NOTE_SIZE = 11
 
 
@@ -40,19 +41,26 @@ class Growth:
     noise: np.ndarray
     photos: np.ndarray
 
+    @property
+    def words(self) -> str:
+        """The score, and the best of the others."""
+        others = [("noise", self.noise), *([("photos", self.photos)] if self.photos.size else [])]
+        best = ", ".join(f"{name} to {number(scores.max(), 2)}" for name, scores in others)
+        return f"score {number(self.score, 3)}\n{best}"
+
     def draw_scores(self, axes: Axes) -> None:
         """The score, less the penalty, and lines for what else was scored."""
         steps = np.arange(len(self.scores))
-        axes.plot(steps, self.scores, color=style.BLUE, linewidth=2.5, label="score")
+        axes.plot(steps, self.scores, color=style.BLUE, linewidth=2.5, label="score at each step")
         if self.penalties.any():
             rest = self.scores - self.penalties
-            axes.plot(steps, rest, "--", color=style.BLUE, linewidth=1.5, label="score less penalty")
+            axes.plot(steps, rest, "--", color=style.BLUE, linewidth=1.5, label="less the penalty")
         if self.photos.size:
-            best = f"best of {self.photos.size} photos"
-            axes.axhline(self.photos.max(), color=style.GREEN, linewidth=2, label=best)
+            axes.axhline(self.photos.max(), color=style.GREEN, linewidth=2, label="best of the photos")
         best = f"best of {self.noise.size} × noise of its norm"
         axes.axhline(self.noise.max(), color=style.VERMILION, linewidth=2, linestyle=":", label=best)
-        axes.set(xmargin=0)
+        low, high = min(0, self.scores.min()), self.scores.max()
+        axes.set(xmargin=0, ylim=(low - BELOW * (high - low), None))
 
 
 @style.drawn(style.PLAIN_TEXT)
@@ -73,7 +81,7 @@ def growth(rows: Sequence[Growth], steps: np.ndarray, title: str = "") -> Pictur
         if row.contrast > 1:
             line[STAGES - 1].set_xlabel(f"step {steps[at[-1]]}, contrast × {number(row.contrast, 2)}")
         row.draw_scores(line[-1])
-        line[-1].set_title(f"score {number(row.score, 3)}", size=style.TEXT_SIZE)
+        line[-1].set_title(row.words, size=style.TEXT_SIZE, loc="left")
     grid[-1][-1].set_xlabel("step")
     keys: dict[str, Artist] = {}
     for line in grid:
