@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from minixai.methods.backprop import *
 from minixai.methods.catalogue import METHODS, TOOLS, method
 from minixai.methods.controls import *
+from minixai.methods.curvature import *
 from minixai.methods.explanation import *
 from minixai.methods.ledger import Ledger
 from minixai.methods.optimised_inputs import *

@@ -26,6 +26,7 @@ from minixai.typing import Array
 
 if TYPE_CHECKING:
     from minixai.plot.picture import Picture
+    from minixai.plot.strips import Strip
 
 __all__ = ["OptimisedInput", "maximise"]
 
@@ -35,6 +36,8 @@ LOUDER = 2.0 ** np.arange(1, 8) * START  # deviations of noise in which a unit i
 SHADES = 4  # a bounded input has so many units from its least to its greatest value
 DRAWS = 16  # of noise, beside the result
 SEEN = 45  # levels of 255: the deviation of an image that can be seen on a slide
+STAGES = (0.1, 0.25, 0.5, 1)  # of the way, of which a picture shows the inputs
+CUT = 0.2  # of the steps: their penalty, of noise that Adam makes, does not set a panel's range
 KEPT = 24  # inputs on the way
 SMALLEST = 5  # pixels: the penalty's coarsest image is larger
 
@@ -76,26 +79,42 @@ class OptimisedInput:
         classes: the names of the model's classes.
         Raises ShapeError for inputs that are no images.
         """
-        from minixai.plot.growth import Growth, growth
+        from minixai.plot.strips import strips
 
         if classes is not None:
             several_names("plot", "classes", classes)
-        images = self.images()
-        rows = [
-            Growth(self.heading(i, classes), images[:, i], *each)
-            for i, each in enumerate(
-                zip(
-                    self.contrast,
-                    self.scores,
-                    self.penalties,
-                    self.score,
-                    self.noise,
-                    self.photos,
-                    strict=True,
-                )
-            )
+        rows = [self._strip(i, images, classes) for i, images in enumerate(self.images().swapaxes(0, 1))]
+        return strips(rows, "step", title)
+
+    def _strip(self, i: int, images: np.ndarray, classes: Sequence[str] | None) -> Strip:
+        """How the i-th input grew."""
+        from minixai.plot import style
+        from minixai.plot.maps import number
+        from minixai.plot.strips import Curve, Strip, spread
+
+        at = spread(len(images), STAGES)
+        below = [f"step {self.steps[k]}" for k in at]
+        if self.contrast[i] > 1:
+            below[-1] += f", contrast × {number(self.contrast[i], 2)}"
+        scores, rest = self.scores[i], self.scores[i] - self.penalties[i]
+        step = np.arange(len(scores))
+        noise, photos = self.noise[i].max(), self.photos[i].max(initial=-np.inf)
+        words = f"score {number(self.score[i], 3)}, noise to {number(noise, 2)}"
+        dotted = {"color": style.VERMILION, "linestyle": ":"}
+        curves = [
+            Curve("score", step, scores, {"color": style.BLUE}),
+            Curve(f"best of {len(self.noise[i])} noises of the norm", None, noise, dotted),
         ]
-        return growth(rows, self.steps, title)
+        if self.penalties[i].any():
+            dashed = {"color": style.BLUE, "linestyle": "--", "linewidth": 1.5}
+            curves.append(Curve("score less penalty", step, rest, dashed))
+        if self.photos.size:
+            curves.append(Curve("best of the photos", None, photos, {"color": style.GREEN}))
+            words += f", photos to {number(photos, 2)}"
+        settled = rest[int(CUT * len(rest)) :]
+        low, high = min(0, scores.min(), settled.min()), max(scores.max(), photos, noise)
+        room = 0.05 * (high - low)
+        return Strip(self.heading(i, classes), images[at], below, words, curves, (low - room, high + room))
 
     def save(self, path: str | Path, classes: Sequence[str] | None = None) -> None:
         """Write the growth as a film (.gif), or the picture that `plot` draws (.png, .svg, .pdf).
@@ -163,11 +182,11 @@ def maximise(
     model: a Module; it answers in eval mode, and is left as it was.
     layer, neuron: as the methods take them; "max" means the place that is strongest at the start.
     target: in place of a layer a class, or n of them, each of which gets an input.
-    penalty: "edges", "l2" or None. weight: in the unit of the score; None means h·w / 224², Fleuret's 1 at the
-        size of his images.
+    penalty: "edges", "l2" or None. weight: in the unit of the score; None means h·w / 224²: Fleuret's
+        images have 224×224 pixels, and weight 1.
     jitter: each step moves the image by up to so many pixels, what goes out on one side comes in on the
         other, so that the result does not hang on the places of strides; None means 1/14 of the side.
-    steps: of Adam with rate .1, in units.
+    steps: of Adam, whose rate falls from .1 units to zero.
     start: (n, …), the model's input; None means N(0, .01²), in units, of the size that `model.preprocess`
         gives, or louder where the unit is silent.
     low, high: bounds of x, numbers or arrays that broadcast to it; None means those of `model.preprocess`.
@@ -386,6 +405,7 @@ def _climb(
             y, g = ask.values_and_gradients(_moved(z.value * bounds.unit, by), everyone)
             g = _moved(g, -by) * bounds.unit
             h, gh = _taken_off(penalty, weight, z.value)
+            adam.lr = RATE * (1 - (step - 1) / steps)
             adam.step({z: gh - g})
             z.value = bounds.clip(z.value * bounds.unit) / bounds.unit
             scores.append(y)
