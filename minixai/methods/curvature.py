@@ -27,7 +27,8 @@ __all__ = ["Invariances", "invariances"]
 
 FIRST_ANGLE = 0.05  # radians, of the climb
 LONGER, SHORTER = 1.5, 0.3  # the next angle, after a step up and after one down
-POINTS = 13  # of a great circle
+NEAR = 0.1  # of the score, by which an expansion may be off that holds
+POINTS = 25  # of a great circle
 FIRST = np.zeros(1, np.intp)  # the number of the only input
 ACCURACY = 1e-2  # of the curvatures that Lanczos' method finds
 SHOWN = (0, 0.25, 0.5, 0.75, 1)  # of the angles, of which a picture shows the inputs
@@ -66,6 +67,12 @@ class Invariances:
     walks: int  # back, that Lanczos' method took, two for each product with the Hessian
     preprocess: Preprocess | None = field(default=None, repr=False)
 
+    @property
+    def reach(self) -> Array:
+        """(k,): the angle, in degrees, where the expansion is first off by a tenth of the score, or infinity."""
+        wrong = np.abs(self.expansion - self.scores) > NEAR * np.abs(self.scores)
+        return np.where(wrong, np.abs(self.angles), np.inf).min(axis=1)
+
     def inputs(self) -> Array:
         """(k, m, …): x(θ)."""
         return np.stack([_circle(self.x, v, np.radians(self.angles)) for v in self.directions])
@@ -82,7 +89,7 @@ class Invariances:
         images, names = self._images(), self._names()
         at = spread(len(self.angles), SHOWN)
         rows = []
-        for i, name in enumerate(names):
+        for i, (name, reach) in enumerate(zip(names, self.reach, strict=True)):
             curves = [
                 Curve(
                     "expansion", self.angles, self.expansion[i], {"color": style.ORANGE, "linestyle": "--"}
@@ -96,6 +103,8 @@ class Invariances:
             low, high = true.min(), true.max()
             room = CUT * (high - low)
             words = f"curvature {number(self.curvatures[i], 3)} / rad²"
+            if np.isfinite(reach):
+                words += f", holds to {number(reach, 2)}°"
             below = [f"{number(self.angles[k], 3)}°" for k in at]
             rows.append(Strip(name, images[i, at], below, words, curves, (low - room, high + room)))
         return strips(rows, "angle from the input, degrees", title)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from minixai import ops
+from minixai.columns import aligned, minus
 from minixai.data import Preprocess
 from minixai.errors import ShapeError, came, several_names, warn
 from minixai.methods.catalogue import TOOLS
@@ -138,6 +139,15 @@ class OptimisedInput:
     def contrast(self) -> Array:
         """(n,): what the images of each input are multiplied by, at least 1, to be seen."""
         return contrast_of(self.x, self.preprocess)
+
+    def table(self, classes: Sequence[str] | None = None) -> str:
+        """The scores, as text: of each input, less the penalty, and the best of noise and photos."""
+        rows = [("", "score", "less penalty", "noise", *(["photos"] if self.photos.size else []))]
+        for i, score in enumerate(self.score):
+            others = [each.max() for each in (self.noise[i], self.photos[i]) if each.size]
+            numbers = (score, score - self.penalty[i], *others)
+            rows.append((self.heading(i, classes), *(minus(f"{each:.4g}") for each in numbers)))
+        return aligned(rows)
 
     def images(self) -> np.ndarray:
         """(k, n, h, w, 3) uint8, RGB: the inputs that are kept as images, of raised contrast."""
