@@ -386,7 +386,8 @@ def _untrained(model: Module, x: Array, target: int) -> Module:
 
 
 def _maximise(args: argparse.Namespace) -> int:
-    path = _output_path(args.save or "maximise.png", "", "", film=True)
+    save = args.save or "maximise.png"
+    path, *_ = [_output_path(save, photo, "", film=True) for photo in args.photos or [""]]
     _check_readable("--weights", args.weights)
     photos = [data.photo(name) for name in args.photos]
     _, model = _model(args)
@@ -401,7 +402,7 @@ def _maximise(args: argparse.Namespace) -> int:
         noise = np.random.default_rng(args.seed).standard_normal(blank.shape) / 100
         options |= {"start": np.repeat(noise, len(args.target or [0]), axis=0), "low": 0, "high": 1}
     if photos:
-        options["photos"] = np.concatenate([_input(model, photo) for photo in photos])
+        options["others"] = np.concatenate([_input(model, photo) for photo in photos])
     penalty = None if args.penalty == "none" else args.penalty
     found = maximise(model, penalty=penalty, steps=args.steps, seed=args.seed, **options)
     print(found.table(names))

@@ -12,7 +12,7 @@ import numpy as np
 from minixai.data import Preprocess
 from minixai.errors import ShapeError, speaking_as
 from minixai.methods.catalogue import TOOLS
-from minixai.methods.optimised_inputs import as_images, contrast_of
+from minixai.methods.optimised_inputs import UNIT, as_images, contrast_of
 from minixai.methods.question import Question
 from minixai.methods.unit import Indices, Layer, Neuron, Unit
 from minixai.nn import Module, smoothed
@@ -69,7 +69,7 @@ class Invariances:
 
     @property
     def reach(self) -> Array:
-        """(k,): the angle, in degrees, where the expansion is first off by a tenth of the score, or infinity."""
+        """(k,): the first angle, in degrees, where the expansion is off by a tenth of the score, or inf."""
         wrong = np.abs(self.expansion - self.scores) > NEAR * np.abs(self.scores)
         return np.where(wrong, np.abs(self.angles), np.inf).min(axis=1)
 
@@ -146,7 +146,7 @@ def invariances(
     *,
     beta: float = 10.0,
     count: int = 2,
-    steps: int = 50,
+    climb: int = 50,
     span: float = 30.0,
     step: float | None = None,
     seed: int = 0,
@@ -164,7 +164,8 @@ def invariances(
     model, target, layer, neuron: as the methods take them.
     x: (1, …), an input that excites the unit, such as `maximise` finds.
     beta: of the smooth copy, see `nn.smoothed`.
-    count: how many directions of each kind. steps: at most, up to the copy's own best input nearby.
+    count: how many directions of each kind.
+    climb: at most so many steps up, to the copy's own best input nearby.
     span: the angle to which the score is followed, in degrees.
     step: ε / r; None means the cube root of the dtype's precision, .005 or 6e-6.
     seed: where Lanczos' method starts.
@@ -177,11 +178,12 @@ def invariances(
     call = "invariances"
     _scipy_linalg()
     beta = finite_number(call, "beta", beta, above=0)
-    count, steps = whole_number(call, "count", count), whole_number(call, "steps", steps, least=0)
+    count, climb = whole_number(call, "count", count), whole_number(call, "climb", climb, least=0)
     span = finite_number(call, "span", span, above=0, most=180)
     rng = generator(call, "seed", seed)
     step = None if step is None else finite_number(call, "step", step, above=0)
-    ask = Question(call, model, x, target, layer, neuron)
+    ask = Question(call, model, x, target, layer, neuron, takes=UNIT)
+    of_copy = ask.target if layer is None else None
     if len(ask.x) != 1 or ask.x.size <= 2 * count + 1:
         expected = f"expected one input (1, …) of more than {2 * count + 1} numbers"
         raise ShapeError(f"{call}: x has shape {ask.x.shape}, {expected}")
@@ -189,9 +191,9 @@ def invariances(
         raise ValueError(f"{call}: x is zero everywhere, expected an input that excites the unit")
     with speaking_as(call, "smoothed"):
         copy = smoothed(model, ask.x, beta)
-    smooth = Question(call, copy, ask.x, ask.target if layer is None else None, layer, neuron)
+    smooth = Question(call, copy, ask.x, of_copy, layer, neuron, takes=UNIT)
     smooth.start_from(ask.cotangent)  # the same unit, also where its place is that of a maximum
-    best = _climb(smooth, steps)
+    best = _climb(smooth, climb)
     if not best.g.any():
         raise ValueError(
             f"{call}: the gradient of {ask.unit} is zero at x, expected an input that excites it"

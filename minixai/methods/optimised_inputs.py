@@ -12,6 +12,7 @@ import numpy as np
 
 from minixai import ops
 from minixai.columns import aligned, minus
+from minixai.context import apart
 from minixai.data import Preprocess
 from minixai.errors import ShapeError, came, several_names, warn
 from minixai.methods.catalogue import TOOLS
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OptimisedInput", "maximise"]
 
+UNIT = ("target", "layer", "neuron")  # the arguments that name one
 RATE = 0.1  # of Adam, in units
 START = 0.01  # the deviation of the noise at the start, in units
 LOUDER = 2.0 ** np.arange(1, 8) * START  # deviations of noise in which a unit is looked for that is silent
@@ -69,11 +71,11 @@ class OptimisedInput:
     steps: Indices  # (k,): those of which the input is kept
     frames: Array  # (k, n, …)
     noise: Array  # (n, draws): scores of Gaussian noise of x's norm, clipped to the same range
-    photos: Array  # (n, m): scores of the photos that were given
+    others: Array  # (n, m): scores of the other inputs that were given
     preprocess: Preprocess | None = field(default=None, repr=False)
 
     def plot(self, classes: Sequence[str] | None = None, title: str = "") -> Picture:
-        """Draw how each input grew, and its score beside those of noise and photos.
+        """Draw how each input grew, and its score beside those of noise and of the others.
 
         Images are shown in raised contrast, by the factor that stands below the last one.
 
@@ -99,7 +101,7 @@ class OptimisedInput:
             below[-1] += f", contrast × {number(self.contrast[i], 2)}"
         scores, rest = self.scores[i], self.scores[i] - self.penalties[i]
         step = np.arange(len(scores))
-        noise, photos = self.noise[i].max(), self.photos[i].max(initial=-np.inf)
+        noise, others = self.noise[i].max(), self.others[i].max(initial=-np.inf)
         words = f"score {number(self.score[i], 3)}, noise to {number(noise, 2)}"
         dotted = {"color": style.VERMILION, "linestyle": ":"}
         curves = [
@@ -109,11 +111,13 @@ class OptimisedInput:
         if self.penalties[i].any():
             dashed = {"color": style.BLUE, "linestyle": "--", "linewidth": 1.5}
             curves.append(Curve("score less penalty", step, rest, dashed))
-        if self.photos.size:
-            curves.append(Curve("best of the photos", None, photos, {"color": style.GREEN}))
-            words += f", photos to {number(photos, 2)}"
+        if self.others.size:
+            curves.append(
+                Curve(f"best of {len(self.others[i])} other inputs", None, others, {"color": style.GREEN})
+            )
+            words += f", others to {number(others, 2)}"
         settled = rest[int(CUT * len(rest)) :]
-        low, high = min(0, scores.min(), settled.min()), max(scores.max(), photos, noise)
+        low, high = min(0, scores.min(), settled.min()), max(scores.max(), others, noise)
         room = 0.05 * (high - low)
         return Strip(self.heading(i, classes), images[at], below, words, curves, (low - room, high + room))
 
@@ -141,11 +145,11 @@ class OptimisedInput:
         return contrast_of(self.x, self.preprocess)
 
     def table(self, classes: Sequence[str] | None = None) -> str:
-        """The scores, as text: of each input, less the penalty, and the best of noise and photos."""
-        rows = [("", "score", "less penalty", "noise", *(["photos"] if self.photos.size else []))]
+        """The scores, as text: of each input, less the penalty, and the best of noise and of the others."""
+        rows = [("", "score", "less penalty", "noise", *(["others"] if self.others.size else []))]
         for i, score in enumerate(self.score):
-            others = [each.max() for each in (self.noise[i], self.photos[i]) if each.size]
-            numbers = (score, score - self.penalty[i], *others)
+            best = [each.max() for each in (self.noise[i], self.others[i]) if each.size]
+            numbers = (score, score - self.penalty[i], *best)
             rows.append((self.heading(i, classes), *(minus(f"{each:.4g}") for each in numbers)))
         return aligned(rows)
 
@@ -174,7 +178,7 @@ def maximise(
     start: Any = None,
     low: Any = None,
     high: Any = None,
-    photos: Any = None,
+    others: Any = None,
     seed: int = 0,
     progress: bool = True,
 ) -> OptimisedInput:
@@ -200,7 +204,7 @@ def maximise(
     start: (n, …), the model's input; None means N(0, .01²), in units, of the size that `model.preprocess`
         gives, or louder where the unit is silent.
     low, high: bounds of x, numbers or arrays that broadcast to it; None means those of `model.preprocess`.
-    photos: (m, …), inputs of the model whose scores stand beside.
+    others: (m, …), inputs of the model whose scores stand beside, such as photos.
     seed: draws start, jitter and noise.
 
     Raises ValueError where neither target nor layer is given, where there is no start, and for a unit that is
@@ -221,25 +225,25 @@ def maximise(
     rng = generator(call, "seed", seed)
     prepare = getattr(check_model(call, model), "preprocess", None)
     bounds = _bounds(call, model, low, high)
-    of_photos = None if photos is None else model.check_input(call, photos, "photos")
+    if others is not None:
+        others = model.check_input(call, others, "others")
     begin = _start(call, model, start, len(target) if isinstance(target, Sized) else 1, bounds, rng)
     if begin.ndim != 4 and (jitter or penalty == "edges"):
         expected = "expected images (n, c, h, w), or jitter=0 and penalty 'l2' or None"
         raise ShapeError(f"{call}: start has shape {begin.shape}, {expected}")
+    others = begin[:0] if others is None else others
+    if others.shape[1:] != begin.shape[1:]:
+        raise ShapeError(f"{call}: others has shape {others.shape}, expected (m, *{begin.shape[1:]})")
     image = begin.shape[2:] if begin.ndim == 4 else (1, 1)
     jitter = min(image) // 14 if jitter is None else jitter
     weight = math.prod(image) / 224**2 if weight is None else weight
-    ask = Question(call, model, begin, target, layer, neuron)
+    ask = Question(call, model, begin, target, layer, neuron, takes=UNIT)
     begin = _awake(ask, begin if start is None else None, bounds, rng)
     climbed = _climb(ask, begin, penalty, weight, jitter, steps, bounds, rng, progress)
     x = climbed.frames[-1]
     everyone = np.arange(len(x))
     loud = np.stack([ask.values(_noise_like(x, bounds, rng), everyone) for _ in range(DRAWS)], axis=1)
-    seen = (
-        []
-        if of_photos is None
-        else [ask.values(of_photos[[i] * len(x)], everyone) for i in range(len(of_photos))]
-    )
+    beside = [ask.values(np.repeat(other[None], len(x), axis=0), everyone) for other in others]
     return OptimisedInput(
         ask.unit,
         ask.target,
@@ -248,7 +252,7 @@ def maximise(
         _taken_off(penalty, weight, x / bounds.unit)[0],
         *climbed,
         loud,
-        np.array(seen, x.dtype).reshape(-1, len(x)).T,
+        np.array(beside, x.dtype).reshape(-1, len(x)).T,
         prepare,
     )
 
@@ -443,7 +447,7 @@ def _taken_off(penalty: str | None, weight: float, z: Array) -> tuple[Array, Arr
     if penalty is None:
         return np.zeros(len(z), z.dtype), np.zeros_like(z)
     leaf = Tensor(z)
-    h = PENALTIES[penalty](leaf) * weight
+    h = apart(lambda: PENALTIES[penalty](leaf) * weight, recording=True)
     return h.value, backward(h, wrt=[leaf])[leaf]
 
 
