@@ -20,7 +20,7 @@ WAYS = {
     "no penalty": {"penalty": None},
     "no penalty,\nno jitter": {"penalty": None, "jitter": 0},
 }
-BETA = 30.0
+UNIT, BETA = ("features.9", (20, 8, 8)), 30.0
 
 
 @cache
@@ -70,9 +70,9 @@ def growth() -> Picture:
 
 
 def curved() -> Picture:
-    """Where the score of a class falls least and most around an input that excites it."""
+    """Where a unit's score falls least and most around an input that excites it."""
     net = models.pretrained("cifar10_allcnn")
-    cat = net.classes.index("cat")
-    x = maximise(net, target=cat, progress=False).x
-    found = invariances(net, x, cat, beta=BETA, progress=False)
-    return found.plot(f"Around an input that excites “cat”: the expansion holds only nearby (β = {BETA:g})")
+    layer, neuron = UNIT
+    x = maximise(net, layer, neuron, progress=False).x
+    found = invariances(net, x, layer=layer, neuron=neuron, beta=BETA, span=60, count=1, progress=False)
+    return found.plot(f"{found.unit}: the expansion holds only nearby (β = {BETA:g})")

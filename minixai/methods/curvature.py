@@ -32,6 +32,7 @@ POINTS = 25  # of a great circle
 FIRST = np.zeros(1, np.intp)  # the number of the only input
 ACCURACY = 1e-2  # of the curvatures that Lanczos' method finds
 SHOWN = (0, 0.25, 0.5, 0.75, 1)  # of the angles, of which a picture shows the inputs
+VISIBLE = 0.01  # of the greatest change of a pixel
 CUT = 0.15  # of the range of the scores, what a panel shows beyond it
 
 TOOLS["methods.invariances"] = {
@@ -102,12 +103,16 @@ class Invariances:
             true = np.concatenate([self.scores[i], self.model_scores[i], [self.score]])
             low, high = true.min(), true.max()
             room = CUT * (high - low)
-            words = f"curvature {number(self.curvatures[i], 3)} / rad²"
+            words = f"curvature {number(self.curvatures[i], 3)}"
             if np.isfinite(reach):
                 words += f", holds to {number(reach, 2)}°"
             below = [f"{number(self.angles[k], 3)}°" for k in at]
             rows.append(Strip(name, images[i, at], below, words, curves, (low - room, high + room)))
-        return strips(rows, "angle from the input, degrees", title)
+        note = (
+            f"Curvature in score per radian². An expansion holds while it is off by less than {NEAR:.0%} of "
+            "the score. Images are cropped to what changes."
+        )
+        return strips(rows, "angle from the input, degrees", title, note)
 
     def save(self, path: str | Path) -> None:
         """Write all directions as one film (.gif), or the picture that `plot` draws (.png, .svg, .pdf).
@@ -129,8 +134,22 @@ class Invariances:
         save_film("Invariances.save", path, frames, captions, self._names())
 
     def _images(self) -> np.ndarray:
-        """(k, m, h, w, 3) uint8."""
-        return as_images(contrast_of(self.x, self.preprocess)[0] * self.inputs(), self.preprocess)
+        """(k, m, h, w, 3) uint8, cropped to the square around what the directions change."""
+        inputs = self.inputs()
+        if self.directions.ndim == 4:
+            rows, columns = self._changed()
+            inputs = inputs[..., rows, columns]
+        contrast = contrast_of(inputs[0, [inputs.shape[1] // 2]], self.preprocess)
+        return as_images(contrast[0] * inputs, self.preprocess)
+
+    def _changed(self) -> tuple[slice, slice]:
+        """The rows and columns of a square."""
+        changes = np.abs(self.directions).max(axis=(0, 1))
+        seen = changes > VISIBLE * changes.max()
+        places = [np.flatnonzero(seen.any(axis=axis)) for axis in (1, 0)]
+        side = 1 + max(int(each[-1] - each[0]) for each in places)
+        top, left = (max(0, min(int(p[0]), n - side)) for p, n in zip(places, seen.shape, strict=True))
+        return slice(top, top + side), slice(left, left + side)
 
     def _names(self) -> list[str]:
         half = len(self.curvatures) // 2
