@@ -66,17 +66,20 @@ def test_the_climb_is_adam_in_a_box(low: float | None, high: float | None, unit:
     w, start = model[0].weight.value[1], RNG.uniform(-0.4, 0.4, (1, 6))
     bounds = {"low": low, "high": high}
     found = maximise(
-        model, target=1, penalty="l2", weight=30.0, steps=40, start=start, jitter=0, progress=False, **bounds
+        model, target=1, penalty="l2", weight=2.0, steps=40, start=start, jitter=0, progress=False, **bounds
     )
     box = (-np.inf, np.inf) if low is None else (low, high)
     expected = loops.adam_in_a_box(
-        lambda x: 30 * 2 * x / unit**2 / 100 - w, start[0], unit, *box, steps=40, rate=0.1
+        lambda x: 2 * 2 * x / unit**2 / 100 - w, start[0], unit, *box, steps=40, rate=0.1
     )
     np.testing.assert_allclose(found.x[0], expected, atol=1e-9)
     np.testing.assert_allclose(found.score, found.x @ w + model[0].bias.value[1])
-    np.testing.assert_allclose(found.penalty, 30 * loops.l2(found.x / unit))
+    np.testing.assert_allclose(found.penalty, 2 * loops.l2(found.x / unit))
     np.testing.assert_allclose(found.scores[0, 0], start[0] @ w + model[0].bias.value[1])
     assert found.score[0] - found.penalty[0] > found.scores[0, 0] - found.penalties[0, 0]
+    if low is not None:
+        assert (found.x == low).any()
+        assert found.scores.max() <= np.maximum(low * w, high * w).sum() + model[0].bias.value[1] + 1e-9
 
 
 def test_each_target_climbs_as_it_does_alone(net: nn.Module) -> None:
@@ -134,6 +137,17 @@ def test_a_shipped_network_sees_its_class_in_an_input_that_could_be_a_photo(cifa
     for key, array in cifar.state_dict().items():
         np.testing.assert_array_equal(array, state[key])
     assert cifar.training == training
+
+
+def test_squeezenets_classes_are_found_in_its_own_channels(data_dir) -> None:
+    net = mx.models.squeezenet1_0(data_dir / "squeezenet" / "compressed_SqueezeNet.net")
+    photo = net.preprocess([mx.data.photo("chelsea")])
+    found = maximise(net, target=285, steps=30, others=photo, progress=False)
+    assert found.score[0] > found.others[0, 0] > 10 * found.noise.max()  # an Egyptian cat
+    assert net.predict(found.x).argmax() == 285
+    ends = [net.preprocess(np.full((1, 1, 3), level, np.uint8)) for level in (0, 255)]
+    assert (ends[0] <= found.x).all()
+    assert (found.x <= ends[1]).all()
 
 
 def test_noise_beside_it_has_its_norm() -> None:

@@ -53,7 +53,7 @@ def classes() -> Picture:
         for axes, name, score in zip(grid[0], CLASSES.values(), best, strict=True):
             axes.set_title(f"{name}\n(photos to {number(score, 2)})", size=style.TEXT_SIZE)
         picture.suptitle(
-            "What raises a class of SqueezeNet: 150 steps of Adam from faint noise",
+            "What excites six classes of SqueezeNet: the higher the score, the less one sees",
             size=style.HEADING_SIZE,
             weight="bold",
             x=0.01,
