@@ -235,6 +235,7 @@ def test_strips_and_a_film(tmp_path) -> None:
         "flattest 1",
         "steepest 1",
     ]
+    assert [line.split()[0] for line in repr(found).splitlines()[1:]] == ["flattest", "steepest"]
     with pytest.raises(ValueError, match=r"Invariances\.save: .*expected \.gif"):
         found.save(tmp_path / "x.txt")
     flat = invariances(one_hidden(), np.ones((1, 9)), 0, progress=False)

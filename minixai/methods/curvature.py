@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from minixai.columns import aligned, minus
 from minixai.data import Preprocess
 from minixai.errors import ShapeError, speaking_as
 from minixai.methods.catalogue import TOOLS
-from minixai.methods.optimised_inputs import UNIT, as_images, contrast_of
+from minixai.methods.optimised_inputs import UNIT
 from minixai.methods.question import Question
 from minixai.methods.unit import Indices, Layer, Neuron, Unit
 from minixai.nn import Module, smoothed
+from minixai.plot.inputs import as_images, contrast_of
 from minixai.progress import progress_bar
 from minixai.settings import finite_number, generator, whole_number
 from minixai.typing import Array
@@ -45,7 +47,7 @@ TOOLS["methods.invariances"] = {
 }
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Invariances:
     """Great circles through an input, in which the score curves least and most, and the score along them.
 
@@ -66,7 +68,16 @@ class Invariances:
     model_scores: Array  # (k, m): of the model itself
     expansion: Array  # (k, m): score + slope along v · θ + curvature · θ² / 2
     walks: int  # back, that Lanczos' method took, two for each product with the Hessian
-    preprocess: Preprocess | None = field(default=None, repr=False)
+    preprocess: Preprocess | None = None
+
+    def __repr__(self) -> str:
+        names, curvatures, reach = self._names(), self.curvatures, self.reach
+        rows = [("", "curvature / rad²", "holds to")]
+        rows += [
+            (name, minus(f"{c:.4g}"), f"{r:.3g}°")
+            for name, c, r in zip(names, curvatures, reach, strict=True)
+        ]
+        return aligned(rows)
 
     @property
     def reach(self) -> Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence, Sized
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,6 +21,7 @@ from minixai.methods.question import Question
 from minixai.methods.unit import Indices, Layer, Neuron, Unit
 from minixai.nn import Adam, Module, Parameter
 from minixai.nn.module import check_model
+from minixai.plot.inputs import as_images, contrast_of
 from minixai.progress import progress_bar
 from minixai.settings import finite_array, finite_number, generator, one_of, whole_number
 from minixai.tape import Tensor, backward
@@ -38,7 +39,6 @@ START = 0.01  # the deviation of the noise at the start, in units
 LOUDER = 2.0 ** np.arange(1, 8) * START  # deviations of noise in which a unit is looked for that is silent
 SHADES = 4  # a bounded input has so many units from its least to its greatest value
 DRAWS = 16  # of noise, beside the result
-SEEN = 45  # levels of 255: the deviation of an image that can be seen on a slide
 STAGES = (0.1, 0.25, 0.5, 1)  # of the way, of which a picture shows the inputs
 CUT = 0.2  # of the steps: their penalty, of noise that Adam makes, does not set a panel's range
 KEPT = 24  # inputs on the way
@@ -54,12 +54,9 @@ TOOLS["methods.maximise"] = {
 }
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class OptimisedInput:
-    """Inputs that excite units, each with its score on the way, and what other inputs score.
-
-    A unit of the input is a quarter of its range, or 1 where it has none.
-    """
+    """Inputs that excite units, each with its score on the way, and what other inputs score."""
 
     unit: Unit
     target: Indices  # (n,): the index of the unit; −1 for a layer or feature map
@@ -72,7 +69,10 @@ class OptimisedInput:
     frames: Array  # (k, n, …)
     noise: Array  # (n, draws): scores of Gaussian noise of x's norm, clipped to the same range
     others: Array  # (n, m): scores of the other inputs that were given
-    preprocess: Preprocess | None = field(default=None, repr=False)
+    preprocess: Preprocess | None = None
+
+    def __repr__(self) -> str:
+        return self.table()
 
     def plot(self, classes: Sequence[str] | None = None, title: str = "") -> Picture:
         """Draw how each input grew, and its score beside those of noise and of the others.
@@ -104,13 +104,11 @@ class OptimisedInput:
         noise, others = self.noise[i].max(), self.others[i].max(initial=-np.inf)
         words = f"score {number(self.score[i], 3)}, noise to {number(noise, 2)}"
         dotted = {"color": style.VERMILION, "linestyle": ":"}
-        curves = [
-            Curve("score", step, scores, {"color": style.BLUE}),
-            Curve(f"best of {len(self.noise[i])} noises of the norm", None, noise, dotted),
-        ]
+        curves = [Curve("score", step, scores, {"color": style.BLUE})]
         if self.penalties[i].any():
             dashed = {"color": style.BLUE, "linestyle": "--", "linewidth": 1.5}
             curves.append(Curve("score less penalty", step, rest, dashed))
+        curves.append(Curve(f"best of {len(self.noise[i])} noises of its norm", None, noise, dotted))
         if self.others.size:
             curves.append(
                 Curve(f"best of {len(self.others[i])} other inputs", None, others, {"color": style.GREEN})
@@ -306,29 +304,6 @@ class Climb(NamedTuple):
     penalties: Array
     steps: Indices
     frames: Array
-
-
-def contrast_of(x: Array, preprocess: Preprocess | None) -> Array:
-    """(n,): what makes the deviation of images (n, c, h, w) SEEN; 1 where they have it, or no preprocess."""
-    if preprocess is None or x.ndim != 4:
-        return np.ones(len(x), x.dtype)
-    levels = x * (np.array(preprocess.std).reshape(-1, 1, 1) / preprocess.scale)
-    return np.maximum(1, SEEN / np.maximum(levels.std(axis=(1, 2, 3)), 1e-6)).astype(x.dtype)
-
-
-def as_images(x: Array, preprocess: Preprocess | None) -> np.ndarray:
-    """(…, h, w, 3) uint8, RGB: inputs (…, c, h, w) as images; without preprocess on one scale for all."""
-    if x.ndim < 4 or x.shape[-3] not in (1, 3):
-        raise ShapeError(f"plot: inputs have shape {x.shape[-3:]}, expected images (1 or 3, h, w)")
-    flat = x.reshape(-1, *x.shape[-3:])
-    if preprocess is not None:
-        photos = preprocess.photos(flat)
-    else:
-        low, high = flat.min(), flat.max()
-        grey = (flat - low) / (high - low or 1)
-        photos = np.rint(255 * grey.transpose(0, 2, 3, 1)).astype(np.uint8)
-        photos = np.broadcast_to(photos, (*photos.shape[:3], 3))
-    return photos.reshape(*x.shape[:-3], *photos.shape[1:])
 
 
 def _bounds(call: str, model: Module, low: Any, high: Any) -> Bounds:
