@@ -40,7 +40,7 @@ def every_picture() -> dict[str, Callable[[], Picture]]:
     )
     top = mx.methods.top_activations(net, [X], "1", [0, 2], n=2, progress=False)
     grown = mx.methods.maximise(net, target=[0, 1], start=X, others=X, steps=5, progress=False)
-    flat = mx.methods.invariances(net, X[:1], 0, count=1, climb=2, progress=False)
+    flat = mx.methods.invariances(net, X[:1], layer="1", neuron=(0, "max"), count=1, progress=False)
     images = RNG.standard_normal((16, 3, 8, 8)) + 3, RNG.standard_normal((40, 3, 8, 8))
     concept = mx.concepts.fit(net, "1", *images)
     tested = mx.concepts.tcav(net, X, 0, "1", {"a": images[0], "b": images[1][:9]}, images[1], runs=2)

@@ -11,7 +11,7 @@ from PIL import Image
 import minixai as mx
 from minixai import nn, ops
 from minixai.errors import ShapeError
-from minixai.methods import curvature, invariances
+from minixai.methods import MapWarning, curvature, invariances
 from minixai.methods.question import Question
 from minixai.nn import smoothed
 from tests.networks import IMAGES, Branched, float64, small, stack
@@ -148,6 +148,7 @@ def test_the_expansion_holds_nearby_to_third_order_and_not_far() -> None:
     assert (far.reach < 180).all()
 
 
+@pytest.mark.filterwarnings("ignore::minixai.methods.MapWarning")  # for it pools maxima
 def test_scores_along_the_circle_are_those_of_both_networks() -> None:
     net, x = small((6, 6), 2), RNG.standard_normal((1, 2, 6, 6))
     found = invariances(net, x, 2, beta=4.0, climb=5, progress=False)
@@ -172,6 +173,7 @@ def test_it_climbs_to_the_copys_own_best_input() -> None:
     np.testing.assert_array_equal(here.x, x)
 
 
+@pytest.mark.filterwarnings("ignore::minixai.methods.MapWarning")  # for it pools maxima
 def test_a_unit_within_whose_place_is_that_of_a_maximum_is_the_models_own() -> None:
     net, x = small((6, 6), 2), RNG.standard_normal((1, 2, 6, 6))
     copy = smoothed(net, x, 5.0)
@@ -206,6 +208,12 @@ def test_errors_of_the_copy_are_in_this_calls_name() -> None:
     net = nn.Sequential(nn.Linear(9, 4, rng=0), nn.LeakyReLU())
     with pytest.raises(ValueError, match=r"^invariances: leaky_relu .* has a kink"):
         invariances(net, np.ones((1, 9)), 0, progress=False)
+
+
+def test_a_copy_far_from_the_model_is_told_of() -> None:
+    net = float64(nn.Sequential(nn.MaxPool2d(6), nn.Flatten(), nn.Linear(3, 2, bias=False, rng=0)))
+    with pytest.warns(MapWarning, match=r"^invariances: the smooth copy scores \S+ where the model scores"):
+        invariances(net, RNG.uniform(-1, 1, (1, 3, 6, 6)), 0, count=1, climb=0, progress=False)
 
 
 def test_a_flat_unit_is_refused() -> None:

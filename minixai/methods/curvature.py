@@ -11,8 +11,9 @@ import numpy as np
 
 from minixai.columns import aligned, minus
 from minixai.data import Preprocess
-from minixai.errors import ShapeError, speaking_as
+from minixai.errors import ShapeError, speaking_as, warn
 from minixai.methods.catalogue import TOOLS
+from minixai.methods.explanation import MapWarning
 from minixai.methods.optimised_inputs import UNIT
 from minixai.methods.question import Question
 from minixai.methods.unit import Indices, Layer, Neuron, Unit
@@ -29,6 +30,7 @@ __all__ = ["Invariances", "invariances"]
 
 FIRST_ANGLE = 0.05  # radians, of the climb
 LONGER, SHORTER = 1.5, 0.3  # the next angle, after a step up and after one down
+FAR = 0.5  # of the model's score, beyond which the copy is called another network
 NEAR = 0.1  # of the score, by which an expansion may be off that holds
 POINTS = 25  # of a great circle
 FIRST = np.zeros(1, np.intp)  # the number of the only input
@@ -174,7 +176,7 @@ def invariances(
     layer: Layer | None = None,
     neuron: Neuron | None = None,
     *,
-    beta: float = 10.0,
+    beta: float = 30.0,
     count: int = 2,
     climb: int = 50,
     span: float = 30.0,
@@ -202,7 +204,7 @@ def invariances(
 
     Raises ImportError without SciPy, ShapeError for another batch than one or fewer numbers than directions,
     ValueError where x or its gradient in the copy is zero, for a kink that `smoothed` refuses, and for a
-    wrong argument.
+    wrong argument. Warns where the copy's score is far from the model's, as with maximum pooling.
     Berkes and Wiskott 2006, section 4.2.
     """
     call = "invariances"
@@ -228,6 +230,13 @@ def invariances(
         raise ValueError(
             f"{call}: the gradient of {ask.unit} is zero at x, expected an input that excites it"
         )
+    model_score = float(ask.values(best.x, FIRST)[0])
+    if abs(model_score - best.score) > FAR * abs(model_score):
+        warn(
+            f"{call}: the smooth copy scores {best.score:.3g} where the model scores {model_score:.3g}: the "
+            "directions are another network's; a larger beta mends it only where pooling is no maximum",
+            MapWarning,
+        )
     step = float(np.cbrt(np.finfo(best.x.dtype).eps)) if step is None else step
     curvatures, directions, walks = _extremes(smooth, best, count, step, rng, progress)
     angles = np.linspace(-span, span, POINTS)
@@ -240,7 +249,7 @@ def invariances(
         beta,
         best.x,
         best.score,
-        float(ask.values(best.x, FIRST)[0]),
+        model_score,
         best.radius * float(np.linalg.norm(best.tangents.coordinates(best.g))),
         curvatures,
         directions,
