@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -140,7 +141,7 @@ class Invariances:
             return self.plot().save(path)
         there_and_back = [*range(len(self.angles)), *range(len(self.angles) - 2, 0, -1)]
         captions = [
-            f"{self.angles[k]:+.0f}°: score " + ", ".join(f"{y:.4g}" for y in self.scores[:, k])
+            minus(f"{self.angles[k]:+.3g}°: scores " + ", ".join(f"{y:.4g}" for y in self.scores[:, k]))
             for k in there_and_back
         ]
         frames = self._images().swapaxes(0, 1)[there_and_back]
@@ -343,7 +344,8 @@ def _extremes(
 
         operator = linalg.LinearOperator((size, size), product, dtype=np.dtype(np.float64))
         first = rng.standard_normal(size)
-        values, vectors = linalg.eigsh(operator, 2 * count, which="BE", tol=ACCURACY, v0=first)
+        again = {"rng": rng} if "rng" in signature(linalg.eigsh).parameters else {}  # since SciPy 1.17
+        values, vectors = linalg.eigsh(operator, 2 * count, which="BE", tol=ACCURACY, v0=first, **again)
     order = np.argsort(-values)
     return values[order], np.stack([tangents.vector(vectors[:, k]) for k in order]), walks
 

@@ -130,12 +130,13 @@ class OptimisedInput:
         path = checked_suffix("OptimisedInput.save", path, {*METADATA, ".gif"})
         if path.suffix.lower() != ".gif":
             return self.plot(classes).save(path)
+        at = np.minimum(self.steps, self.scores.shape[1] - 1)
         captions = [
-            f"step {step}: "
-            + ", ".join(f"{score:.4g}" for score in self.scores[:, min(step, len(self.scores[0]) - 1)])
-            for step in self.steps
+            minus(f"step {step}: scores " + ", ".join(f"{score:.4g}" for score in self.scores[:, k]))
+            for step, k in zip(self.steps, at, strict=True)
         ]
-        save_film("OptimisedInput.save", path, self.images(), captions)
+        names = [self.heading(i, classes) for i in range(len(self.x))]
+        save_film("OptimisedInput.save", path, self.images(), captions, names)
 
     @property
     def contrast(self) -> Array:
