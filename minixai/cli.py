@@ -29,6 +29,7 @@ from minixai.methods.optimised_inputs import PENALTIES
 from minixai.methods.unit import select_unit
 from minixai.nn import Module
 from minixai.plot.maps import check_percentile
+from minixai.settings import generator
 from minixai.signal import Patterns
 from minixai.signal.patterns import KINDS
 from minixai.tape import Tensor
@@ -399,7 +400,7 @@ def _maximise(args: argparse.Namespace) -> int:
         names = list(getattr(model, "classes", ())) or _class_names(classes)
         options["target"] = [_class_number(text, classes, names) for text in args.target]
     if getattr(model, "preprocess", None) is None:
-        noise = np.random.default_rng(args.seed).standard_normal(blank.shape) / 100
+        noise = generator("maximise", "seed", args.seed).standard_normal(blank.shape) / 100
         options |= {"start": np.repeat(noise, len(args.target or [0]), axis=0), "low": 0, "high": 1}
     if photos:
         options["others"] = np.concatenate([_input(model, photo) for photo in photos])
