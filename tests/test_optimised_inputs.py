@@ -218,6 +218,7 @@ def test_a_unit_that_falls_silent_is_told_of() -> None:
         ({"start": START[0]}, "start .* does not fit|start has shape"),
         ({"penalty": "l1"}, "penalty is 'l1', expected one of 'edges', 'l2'"),
         ({"low": 1.0, "high": 0.0}, "low is 1.0 and high 0.0, expected low below high"),
+        ({"low": np.zeros((3, 1, 1)), "high": 1.0}, r"low has shape \(3, 1, 1\), which does not broadcast"),
         ({"target": [0, 1, 2]}, "start holds 2 inputs for 3 targets"),
         ({"jitter": -1}, "jitter is -1"),
         ({"weight": -1}, "weight is -1"),

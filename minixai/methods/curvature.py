@@ -15,7 +15,7 @@ from minixai.data import Preprocess
 from minixai.errors import ShapeError, speaking_as, warn
 from minixai.methods.catalogue import TOOLS
 from minixai.methods.explanation import MapWarning
-from minixai.methods.optimised_inputs import UNIT
+from minixai.methods.optimised_inputs import UNIT, preprocess_of
 from minixai.methods.question import Question
 from minixai.methods.unit import Indices, Layer, Neuron, Unit
 from minixai.nn import Module, smoothed
@@ -206,7 +206,7 @@ def invariances(
     Raises ImportError without SciPy, ShapeError for another batch than one or fewer numbers than directions,
     ValueError where x or its gradient in the copy is zero, for a kink that `smoothed` refuses, and for a
     wrong argument. Warns where the copy's score is far from the model's, as with maximum pooling.
-    Berkes and Wiskott 2006, section 4.2.
+    Berkes and Wiskott 2006.
     """
     call = "invariances"
     _scipy_linalg()
@@ -259,7 +259,7 @@ def invariances(
         np.stack([_values(ask, points) for points in circles]),
         best.score + along[:, None] * theta + curvatures[:, None] * theta**2 / 2,
         walks,
-        getattr(model, "preprocess", None),
+        preprocess_of(model),
     )
 
 

@@ -183,9 +183,9 @@ def maximise(
 ) -> OptimisedInput:
     """Climb by Adam to an input that excites a unit: x* = argmax f(x) − weight · h(x) in [low, high].
 
-    What it does not show: what the unit looks for in photos. The result is one of many, and lies far from all
-    photos, whose scores it passes many times over; the penalty decides how it looks. Noise of the same norm
-    and photos stand beside it, and another seed shows another one.
+    What it does not show: what the unit looks for in photos. The result is one of many, and no photo: its
+    score can pass theirs many times over, and the penalty decides how it looks. The scores of noise of the
+    same norm and of photos stand beside its own, and another seed shows another one.
 
     "edges": h(x) = Σ_{s ≥ 0} ‖δˢ(x) − g ∗ δˢ(x)‖², g the 5×5 Gaussian exp(−i²/2) of sum 1 (zeros outside),
     δ the mean of 2×2 pixels, each channel alone, while min(height, width) > 5. It takes less of large
@@ -210,7 +210,7 @@ def maximise(
     silent, whose gradient is zero at the start and in louder noise; TypeError or ValueError for a wrong
     argument. Warns of a unit that falls silent on the way.
 
-    Erhan et al. 2009, section 3.1; Simonyan et al. 2013, section 2; the penalty "edges": F. Fleuret, Deep
+    Erhan et al. 2009; Simonyan et al. 2013, section 2; the penalty "edges": F. Fleuret, Deep
     learning, lecture 9.4.
     """
     call = "maximise"
@@ -222,11 +222,15 @@ def maximise(
     jitter = None if jitter is None else whole_number(call, "jitter", jitter, least=0)
     steps = whole_number(call, "steps", steps)
     rng = generator(call, "seed", seed)
-    prepare = getattr(check_model(call, model), "preprocess", None)
-    bounds = _bounds(call, model, low, high)
-    if others is not None:
-        others = model.check_input(call, others, "others")
-    begin = _start(call, model, start, len(target) if isinstance(target, Sized) else 1, bounds, rng)
+    check_model(call, model)
+    others = None if others is None else model.check_input(call, others, "others")
+    given = None if start is None else model.check_input(call, start, "start")
+    n = len(target) if isinstance(target, Sized) else 1
+    shape = _size(call, model, n) if given is None else given.shape
+    if n not in (1, shape[0]):
+        raise ShapeError(f"{call}: start holds {shape[0]} inputs for {n} targets, expected as many")
+    bounds = _bounds(call, model, low, high, shape)
+    begin = bounds.clip(bounds.noise(START, shape, rng) if given is None else given)
     if begin.ndim != 4 and (jitter or penalty == "edges"):
         expected = "expected images (n, c, h, w), or jitter=0 and penalty 'l2' or None"
         raise ShapeError(f"{call}: start has shape {begin.shape}, {expected}")
@@ -237,7 +241,7 @@ def maximise(
     jitter = min(image) // 14 if jitter is None else jitter
     weight = math.prod(image) / 224**2 if weight is None else weight
     ask = Question(call, model, begin, target, layer, neuron, takes=UNIT)
-    begin = _awake(ask, begin if start is None else None, bounds, rng)
+    begin = _awake(ask, start is None, bounds, rng)
     climbed = _climb(ask, begin, penalty, weight, jitter, steps, bounds, rng, progress)
     x = climbed.frames[-1]
     everyone = np.arange(len(x))
@@ -252,7 +256,7 @@ def maximise(
         *climbed,
         loud,
         np.array(beside, x.dtype).reshape(-1, len(x)).T,
-        prepare,
+        preprocess_of(model),
     )
 
 
@@ -297,6 +301,10 @@ class Bounds(NamedTuple):
             return x
         return np.clip(x, self.low, self.high)
 
+    def noise(self, deviation: float, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+        """Gaussian noise of a deviation in units, within them."""
+        return self.clip((deviation * self.unit * rng.standard_normal(shape)).astype(self.unit.dtype))
+
 
 class Climb(NamedTuple):
     """As `OptimisedInput` has them."""
@@ -307,14 +315,21 @@ class Climb(NamedTuple):
     frames: Array
 
 
-def _bounds(call: str, model: Module, low: Any, high: Any) -> Bounds:
-    """Those that are given, else those of the model's photos."""
-    found = [
-        None if b is None else finite_array(call, name, b, model.dtype)
-        for name, b in (("low", low), ("high", high))
-    ]
-    prepare = getattr(model, "preprocess", None)
-    if isinstance(prepare, Preprocess):
+def preprocess_of(model: Module) -> Preprocess | None:
+    """What makes the model's input of photos, if it says so."""
+    found = getattr(model, "preprocess", None)
+    return found if isinstance(found, Preprocess) else None
+
+
+def _bounds(call: str, model: Module, low: Any, high: Any, shape: tuple[int, ...]) -> Bounds:
+    """Those that are given for inputs of a shape, else those of the model's photos."""
+    found: list[Array | None] = []
+    for name, value in (("low", low), ("high", high)):
+        bound = None if value is None else finite_array(call, name, value, model.dtype)
+        if bound is not None and not _broadcasts(bound.shape, shape):
+            raise ShapeError(f"{call}: {name} has shape {bound.shape}, which does not broadcast to {shape}")
+        found.append(bound)
+    if (prepare := preprocess_of(model)) is not None:
         ends = ((prepare.scale * v - np.array(prepare.mean)) / np.array(prepare.std) for v in (0, 255))
         of_photos = [end.astype(model.dtype).reshape(-1, 1, 1) for end in ends]
         found = [own if given is None else given for given, own in zip(found, of_photos, strict=True)]
@@ -326,40 +341,37 @@ def _bounds(call: str, model: Module, low: Any, high: Any) -> Bounds:
     return Bounds(least, greatest, ((greatest - least) / SHADES).astype(model.dtype))
 
 
-def _start(call: str, model: Module, start: Any, n: int, bounds: Bounds, rng: np.random.Generator) -> Array:
-    """(n, …): the input to begin with."""
-    if start is not None:
-        x = bounds.clip(model.check_input(call, start, "start"))
-        if n not in (1, len(x)):
-            raise ShapeError(f"{call}: start holds {len(x)} inputs for {n} targets, expected as many")
-        return x
-    prepare = getattr(model, "preprocess", None)
-    if not isinstance(prepare, Preprocess):
+def _broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
+    try:
+        return np.broadcast_shapes(shape, to) == to
+    except ValueError:
+        return False
+
+
+def _size(call: str, model: Module, n: int) -> tuple[int, ...]:
+    """That of n inputs of the model."""
+    if (prepare := preprocess_of(model)) is None:
         raise ValueError(
             f"{call}: start is None, and the model has no preprocess that says how large its input is; "
             "expected an input to begin with, such as 0.01 * rng.standard_normal((1, 1, 28, 28))"
         )
-    size = (n, len(prepare.mean), prepare.size, prepare.size)
-    return bounds.clip((START * bounds.unit * rng.standard_normal(size)).astype(model.dtype))
+    return n, len(prepare.mean), prepare.size, prepare.size
 
 
-def _awake(ask: Question, quiet: Array | None, bounds: Bounds, rng: np.random.Generator) -> Array:
-    """The start, in which a silent unit's input is replaced by louder noise that it answers to.
-
-    quiet: a start that may be replaced.
-    """
+def _awake(ask: Question, louder: bool, bounds: Bounds, rng: np.random.Generator) -> Array:
+    """The start; louder: where a unit is silent, louder noise to which it answers takes its place."""
     x, everyone = ask.x.copy(), np.arange(len(ask.x))
     asleep = _silent(ask.gradients(x, everyone))
-    for deviation in LOUDER if quiet is not None else ():
+    for deviation in LOUDER if louder else ():
         if not asleep.any():
             break
-        noise = bounds.clip((deviation * bounds.unit * rng.standard_normal(x.shape)).astype(x.dtype))
+        noise = bounds.noise(deviation, x.shape, rng)
         found = asleep & ~_silent(ask.gradients(noise, everyone))
         x[found] = noise[found]
         asleep &= ~found
     if asleep.any():
         which = f"{ask.unit.label} {ask.target[asleep][0]}" if ask.unit.layer is None else ask.unit.label
-        where = "the start" if quiet is None else f"the start and in {len(LOUDER)} inputs of louder noise"
+        where = f"the start and in {len(LOUDER)} inputs of louder noise" if louder else "the start"
         raise ValueError(
             f"{ask.call}: {which} is silent: its gradient is zero at {where}, so there is no way up; "
             "expected one that answers: give start an input that excites it, such as a photo, or name another"
