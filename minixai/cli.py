@@ -24,10 +24,12 @@ from minixai.errors import FileFormatError, RuleError, WeightsNotFoundError
 from minixai.evaluate import bench, untrained
 from minixai.evaluate.run import Run
 from minixai.files import check_writable
-from minixai.methods import METHODS, Explanation, MapWarning, side_by_side
+from minixai.methods import METHODS, TOOLS, Explanation, MapWarning, maximise, side_by_side
+from minixai.methods.optimised_inputs import PENALTIES
 from minixai.methods.unit import select_unit
 from minixai.nn import Module
 from minixai.plot.maps import check_percentile
+from minixai.settings import generator
 from minixai.signal import Patterns
 from minixai.signal.patterns import KINDS
 from minixai.tape import Tensor
@@ -146,13 +148,7 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("explain", help="explain a photo by one method")
     _add_common(command)
     command.add_argument("--method", choices=METHODS, default="guided_backprop", help="(%(default)s)")
-    command.add_argument("--layer", type=_name, metavar="NAME", help="explain this layer in place of a class")
-    command.add_argument(
-        "--neuron",
-        type=_neuron,
-        metavar="C,R,Q",
-        help="one unit of the layer: C,R,Q, C,max or I; or a map: C",
-    )
+    _add_unit(command)
     command.add_argument("--seed", choices=("one", "value"), help="where the way back starts")
     command.set_defaults(run=_explain)
 
@@ -171,6 +167,28 @@ def _parser() -> argparse.ArgumentParser:
         help="below, what knows nothing: edges, |x|, random, and an untrained network",
     )
     command.set_defaults(run=_compare)
+
+    command = commands.add_parser(
+        "maximise", help="grow an input that excites a class, a feature map or a unit"
+    )
+    command.add_argument(
+        "--target",
+        nargs="+",
+        metavar="CLASS",
+        help="class numbers, or parts of their names; an input for each",
+    )
+    _add_unit(command)
+    command.add_argument(
+        "--photos", nargs="+", metavar="PHOTO", default=(), help="photos whose scores stand beside"
+    )
+    command.add_argument("--save", metavar="FILE", help="a PNG, SVG or PDF, or a film: GIF (maximise.png)")
+    _add_network(command)
+    command.add_argument("--penalty", choices=(*PENALTIES, "none"), default="edges", help="(%(default)s)")
+    command.add_argument("--weight", type=float, metavar="W", help="of the penalty (1 at 224×224 pixels)")
+    command.add_argument("--jitter", type=int, metavar="PIXELS", help="(1/14 of the side)")
+    command.add_argument("--steps", type=int, default=150, help="(%(default)s)")
+    command.add_argument("--seed", type=int, default=0, help="draws the start (%(default)s)")
+    command.set_defaults(run=_maximise)
 
     command = commands.add_parser(
         "concept", help="fit a concept in a layer to two folders of photos; without folders, a demo"
@@ -238,6 +256,16 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
         help="clip the map at this percentile of its |values|, such as 99.5, to see the weak ones (none)",
     )
     parser.add_argument("--overlay", action="store_true", help="lay heat maps on the photo in grey")
+
+
+def _add_unit(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--layer", type=_name, metavar="NAME", help="this layer in place of a class")
+    parser.add_argument(
+        "--neuron",
+        type=_neuron,
+        metavar="C,R,Q",
+        help="one unit of the layer: C,R,Q, C,max or I; or a map: C",
+    )
 
 
 def _add_network(parser: argparse.ArgumentParser) -> None:
@@ -358,6 +386,32 @@ def _untrained(model: Module, x: Array, target: int) -> Module:
     return other
 
 
+def _maximise(args: argparse.Namespace) -> int:
+    save = args.save or "maximise.png"
+    path, *_ = [_output_path(save, photo, "", film=True) for photo in args.photos or [""]]
+    _check_readable("--weights", args.weights)
+    photos = [data.photo(name) for name in args.photos]
+    _, model = _model(args)
+    options = _given(args, ("layer", "neuron", "weight", "jitter"))
+    blank = _input(model, np.full((1, 1, 3), 128, np.uint8))
+    names = None
+    if args.target is not None:
+        classes = model.predict(blank).reshape(-1).size
+        names = list(getattr(model, "classes", ())) or _class_names(classes)
+        options["target"] = [_class_number(text, classes, names) for text in args.target]
+    if getattr(model, "preprocess", None) is None:
+        noise = generator("maximise", "seed", args.seed).standard_normal(blank.shape) / 100
+        options |= {"start": np.repeat(noise, len(args.target or [0]), axis=0), "low": 0, "high": 1}
+    if photos:
+        options["others"] = np.concatenate([_input(model, photo) for photo in photos])
+    penalty = None if args.penalty == "none" else args.penalty
+    found = maximise(model, penalty=penalty, steps=args.steps, seed=args.seed, **options)
+    print(found.table(names))
+    found.save(path, names)
+    print(f"saved {printable(str(path))}")
+    return 0
+
+
 def _concept(args: argparse.Namespace) -> int:
     if args.folders and len(args.folders) != 2:
         raise ValueError(
@@ -420,7 +474,7 @@ def _methods(args: argparse.Namespace) -> int:
             ("fails", method.fails),
         ):
             print(f"    {heading}: {text}")
-    for name, about in concepts.TOOLS.items():
+    for name, about in {**TOOLS, **concepts.TOOLS}.items():
         print(f"{name} ({about['paper']})")
         for heading, text in (
             ("shows", about["shows"]),
@@ -436,11 +490,12 @@ def _given(args: argparse.Namespace, names: Iterable[str]) -> dict[str, Any]:
     return {name: value for name in names if (value := getattr(args, name, None)) is not None}
 
 
-def _output_path(name: str | None, photo: str, made: str) -> Path:
-    """The path of the picture, if it can be written there."""
+def _output_path(name: str | None, photo: str, made: str, film: bool = False) -> Path:
+    """The path of the picture, or of the film, if it can be written there."""
     from minixai.plot.picture import METADATA, checked_suffix
 
-    path = checked_suffix("--save", f"{Path(photo).stem}_{made}.png" if name is None else name, METADATA)
+    known = {*METADATA, ".gif"} if film else METADATA
+    path = checked_suffix("--save", f"{Path(photo).stem}_{made}.png" if name is None else name, known)
     check_writable("--save", path)
     if path.exists() and Path(photo).exists() and path.samefile(photo):
         raise ValueError(f"--save: {path} is the photo, which would be overwritten")

@@ -102,6 +102,11 @@ WITHOUT_TARGET: dict[str, Callable[..., np.ndarray]] = {
     "top_activations": lambda model: (
         mx.methods.top_activations(model, [X], "2", [1], n=2, progress=False).values
     ),
+    "maximise": lambda model: mx.methods.maximise(model, target=[0, 1], start=X, steps=2, progress=False).x,
+    "invariances": lambda model: (
+        mx.methods.invariances(model, X[:1], layer="2", neuron=(0, "max"), count=1, progress=False).scores
+    ),
+    "smoothed": lambda model: nn.smoothed(model, X, 10.0).predict(X),
     "correspondence": lambda model: np.array(evaluate.correspondence(model, X, 0 * X, "1")),
     "fit_patterns": lambda model: mx.signal.fit_patterns(model, [X, X], progress=False)["1"].by_kind[
         "linear"

@@ -39,6 +39,8 @@ def every_picture() -> dict[str, Callable[[], Picture]]:
         for ridge in (1e-6, [1e-6, 1e-3])
     )
     top = mx.methods.top_activations(net, [X], "1", [0, 2], n=2, progress=False)
+    grown = mx.methods.maximise(net, target=[0, 1], start=X, others=X, steps=5, progress=False)
+    flat = mx.methods.invariances(net, X[:1], layer="1", neuron=(0, "max"), count=1, progress=False)
     images = RNG.standard_normal((16, 3, 8, 8)) + 3, RNG.standard_normal((40, 3, 8, 8))
     concept = mx.concepts.fit(net, "1", *images)
     tested = mx.concepts.tcav(net, X, 0, "1", {"a": images[0], "b": images[1][:9]}, images[1], runs=2)
@@ -61,6 +63,8 @@ def every_picture() -> dict[str, Callable[[], Picture]]:
         "quality by layer": lambda: one.plot("title"),
         "quality by ridge": lambda: two.plot("title"),
         "top activations": lambda: top.plot("title"),
+        "optimised input": lambda: grown.plot(title="title"),
+        "invariances": lambda: flat.plot("title"),
         "randomisation": lambda: forgot.plot("title"),
         "randomisation, maps": lambda: forgot.plot_maps("title"),
         "convergence": lambda: began.plot("title"),

@@ -256,11 +256,47 @@ def test_methods_are_listed(capsys):
     out, _ = capsys.readouterr()
     for name, method in METHODS.items():
         assert f"{name} ({method.paper})\n    shows: {method.kind}: {method.shows}\n" in out
-    assert out.count("    fails: ") == len(METHODS) + len(mx.concepts.TOOLS)
-    for name, about in mx.concepts.TOOLS.items():
+    tools = {**mx.methods.TOOLS, **mx.concepts.TOOLS}
+    assert out.count("    fails: ") == len(METHODS) + len(tools)
+    for name, about in tools.items():
         module, function = name.split(".")
         assert callable(getattr(getattr(mx, module), function))
         assert f"{name} ({about['paper']})\n    shows: {about['shows']}\n" in out
+
+
+def test_maximise_prints_the_scores_and_draws_the_inputs(here, capsys, pictures):
+    command = ["maximise", "--model", "cifar10_maxpool", "--steps", "8", "--target"]
+    assert cli.main([*command, "cat", "4", "--photos", "chelsea"]) == 0
+    out, _ = capsys.readouterr()
+    assert [line.split()[0] for line in out.splitlines()] == ["score", "cat", "deer", "saved"]
+    net = mx.models.pretrained("cifar10_maxpool")
+    found = mx.methods.maximise(net, target=[3, 4], steps=8, progress=False)
+    others = net.predict(net.preprocess([mx.data.photo("chelsea")]))[0, [3, 4]]
+    for line, *scores in zip(out.splitlines()[1:], found.score, found.score - found.penalty, strict=False):
+        np.testing.assert_allclose([float(each) for each in line.split()[1:3]], scores, rtol=1e-3)
+    np.testing.assert_allclose([float(line.split()[-1]) for line in out.splitlines()[1:3]], others, rtol=1e-3)
+    assert Path("maximise.png").is_file()
+    assert {"cat", "deer"} <= {axes.get_ylabel() for axes in pictures[0].axes}
+
+
+def test_maximise_films_a_feature_map_of_a_network_without_preprocess(here, capsys):
+    command = [
+        "maximise",
+        *LENET,
+        "--layer",
+        "features.0",
+        "--neuron",
+        "2",
+        "--steps",
+        "5",
+        "--penalty",
+        "l2",
+    ]
+    assert cli.main([*command, "--save", "map.gif"]) == 0
+    assert "features.0, feature map 2" in capsys.readouterr().out
+    with Image.open("map.gif") as film:
+        assert film.n_frames == 6
+    assert cli.main([*command, "--penalty", "none", "--weight", "3", "--jitter", "1", "--seed", "4"]) == 0
 
 
 def test_compare_takes_a_layer(here, pictures):
@@ -326,6 +362,16 @@ ERRORS = [
         "explain digit.png LENET --save lenet.safetensors/map.png",
         "safetensors/map.png: Not a directory",
     ),
+    ("maximise LENET", "maximise: neither target nor layer is given"),
+    ("maximise LENET --target 10", "--target is 10, expected a class in [0, 10)"),
+    ("maximise LENET --target 1 --layer features.3", "expected only one of them"),
+    ("maximise LENET --target 1 --steps 0", "maximise: steps is 0, expected at least 1"),
+    ("maximise LENET --target 1 --seed -1", "maximise: seed is -1, expected a whole number"),
+    ("maximise LENET --target 1 --weight nan", "maximise: weight is nan"),
+    ("maximise LENET --target 1 --penalty blur", "argument --penalty: invalid choice: 'blur'"),
+    ("maximise LENET --target 1 --photos cat.jpg", "there is no file 'cat.jpg'"),
+    ("maximise LENET --target 1 --photos digit.png --save digit.png", "is the photo, which would be"),
+    ("maximise LENET --target 1 --save x.mp4", "--save: 'x.mp4' ends in '.mp4', expected .gif, .pdf"),
     ("explain digit.png LENET --save folder.png", "folder.png is a folder, expected a file"),
 ]
 

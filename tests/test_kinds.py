@@ -54,6 +54,9 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
         )
         for name, each in METHODS.items()
     },
+    "maximise": (mx.methods.maximise, {"model": MODEL, "target": [0, 1], "start": X}),
+    "invariances": (mx.methods.invariances, {"model": MODEL, "x": X[:1]}),
+    "smoothed": (nn.smoothed, {"model": MODEL, "x": X, "beta": 10.0}),
     "project": (mx.methods.project, {"model": MODEL, "x": X, "layer": "conv"}),
     "top_activations": (
         mx.methods.top_activations,
@@ -139,6 +142,15 @@ WRONG: dict[str, list[Any]] = {  # argument → values of a wrong kind, wherever
     "stride": ["a", 2.5, (1, 2, 3), 0],
     "fill": ["white", {0: 1}, np.ones(2), np.nan],
     "start": ["white", {0: 1}, np.ones(2), None],
+    "penalty": ["l1", 3, ["edges"]],
+    "weight": ["a", -1, np.nan, [1]],
+    "jitter": ["a", 2.5, -1, [1]],
+    "beta": ["a", 0, None, [1]],
+    "count": NO_NUMBER,
+    "climb": ["a", None, -1, 2.5],
+    "others": ["cat.png", X * np.nan, {0: 1}],
+    "span": ["a", 0, None, 200],
+    "step": ["a", 0, [1]],
     "batch_size": ["a", 0, 2.5, [1]],
     "order": ["first", 1, None, ["morf"]],
     "attribution": ["gradient", X[0], X * np.nan, {0: 1}, mx.methods.gradient],

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from docs.pictures import FOLDER, joint, keep, toy
+from docs.pictures import FOLDER, joint, keep, optimised, toy
 from minixai.cli import main
 from minixai.demo import concept_picture
 from minixai.plot import Picture
@@ -28,6 +28,9 @@ DRAWN: dict[str, Callable[[], Picture]] = {
     "toy_patterns": toy.patterns,
     "concepts": concept_picture,
     "joint_patterns": joint.joint,
+    "optimised_classes": optimised.classes,
+    "optimised_growth": optimised.growth,
+    "invariances": optimised.curved,
 }
 
 

@@ -8,10 +8,12 @@ from pkgutil import iter_modules as _modules_in
 from typing import TYPE_CHECKING
 
 from minixai.methods.backprop import *
-from minixai.methods.catalogue import METHODS, method
+from minixai.methods.catalogue import METHODS, TOOLS, method
 from minixai.methods.controls import *
+from minixai.methods.curvature import *
 from minixai.methods.explanation import *
 from minixai.methods.ledger import Ledger
+from minixai.methods.optimised_inputs import *
 from minixai.methods.path import *
 from minixai.methods.patterns import *
 from minixai.methods.perturbation import *

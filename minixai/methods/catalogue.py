@@ -16,7 +16,7 @@ from minixai.settings import one_of
 from minixai.tape import Rule
 from minixai.typing import Array
 
-__all__ = ["METHODS", "Method", "markdown_table", "method"]
+__all__ = ["METHODS", "TOOLS", "Method", "markdown_table", "method"]
 
 P = ParamSpec("P")
 Says = Callable[Concatenate[Question, P], Mapping[Any, Rule] | Array | Answer]
@@ -209,6 +209,10 @@ def _signature(say: Says[...], asks: str, seed: Seed | None) -> tuple[list[str],
     of_all = [p.replace(default=seed) if p.name == "seed" else p for p in of_all]
     _, *own = inspect.signature(say).parameters.values()
     return [p.name for p in of_all], inspect.Signature([*of_all, *own], return_annotation="Explanation")
+
+
+TOOLS: dict[str, About] = {}
+"""What explains no input, by name: functions that make inputs."""
 
 
 def markdown_table() -> str:

@@ -143,13 +143,17 @@ class Question:
 
     def gradients(self, points: Array, images: Numbers) -> Array:
         """(m, …): the gradients at m points, of the unit that one of the images each has."""
+        return self.values_and_gradients(points, images)[1]
+
+    def values_and_gradients(self, points: Array, images: Numbers) -> tuple[Array, Array]:
+        """(m,) and (m, …): the scores at m points, and their gradients."""
         leaf, output = self._tape(points)
-        return backward(output, self.cotangent[images], wrt=[leaf])[leaf]
+        g = self.cotangent[images]
+        return _inner(g, output.value), backward(output, g, wrt=[leaf])[leaf]
 
     def values(self, points: Array, images: Numbers) -> Array:
         """(m,): the scores at m points."""
-        y = self.cotangent[images] * self._tape(points)[1].value
-        return y.reshape(len(points), -1).sum(axis=1)
+        return _inner(self.cotangent[images], self._tape(points)[1].value)
 
     def probabilities(self, points: Array, images: Numbers) -> Array:
         """(m,) float64: the probabilities of the images' classes at m points; see `Probability`."""
@@ -204,3 +208,8 @@ class Question:
             return select_unit(self.call, output, layers, target, self.layer, self.neuron, self._takes)
 
         return apart(chosen, recording=True)
+
+
+def _inner(a: Array, b: Array) -> Array:
+    """(n,): the inner product of each row."""
+    return (a * b).reshape(len(a), -1).sum(axis=1)

@@ -30,6 +30,7 @@ from minixai.nn.resizing import (
     Upsample,
 )
 from minixai.nn.shaping import Flatten, Identity
+from minixai.nn.smoothing import smoothed
 from minixai.nn.training import Epoch, fit
 from minixai.nn.weighted import Conv1d, Conv2d, ConvTranspose2d, Linear
 
@@ -75,4 +76,5 @@ __all__ = [
     "init",
     "merge_batch_norm",
     "receptive_field",
+    "smoothed",
 ]

@@ -125,11 +125,11 @@ class Tanh(Module):
 
 
 class Softplus(Module):
-    """log(1 + exp(beta · x)) / beta; x itself where beta · x > threshold."""
+    """log(1 + exp(beta · x)) / beta; x itself where beta · x > threshold, if there is one."""
 
-    def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
+    def __init__(self, beta: float = 1.0, threshold: float | None = 20.0) -> None:
         self.beta = finite_number("Softplus", "beta", beta, above=0)
-        self.threshold = finite_number("Softplus", "threshold", threshold)
+        self.threshold = None if threshold is None else finite_number("Softplus", "threshold", threshold)
 
     def forward(self, x: Tensor) -> Tensor:
         """Any shape."""
