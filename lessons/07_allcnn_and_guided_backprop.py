@@ -15,11 +15,10 @@
 #
 # Does a network need pooling? Springenberg et al. take it out and lose nothing but the switches. That leaves
 # DeConvNet with nothing to hold on to, and they repair it by one more gate: guided backprop, whose sharp
-# pictures have been in many papers since. We ask what these pictures are of.
+# pictures have been in many papers since. What are they of?
 #
-# **You will do:** write p-norm pooling; replace pooling by convolution; write the three rules of ReLU and
-# compare them in two trained networks, with and without pooling, with and without switches; ask them for the
-# wrong class; design a control.
+# **You will do:** write p-norm pooling; replace it by convolution; write the three rules of ReLU and compare
+# them in two networks, with and without switches; ask them for the wrong class; design a control.
 #
 # **You will learn:** that max pooling is one end of a family; what a rule needs in order to bring the image
 # back; why the most beautiful maps say least about the class; what makes a comparison a control.

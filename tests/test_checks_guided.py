@@ -66,6 +66,16 @@ def test_the_solutions_in_the_lesson_pass() -> None:
     assert_solutions_pass(7, [check for check, _ in RIGHT])
 
 
+def test_a_control_may_leave_the_values_in_their_filter() -> None:
+    def within(weights, rng):
+        return {
+            name: rng.permuted(a.reshape(len(a), -1), axis=a.ndim > 1).reshape(a.shape)
+            for name, a in weights.items()
+        }
+
+    guided.check_control(within)
+
+
 @pytest.mark.parametrize("check", [check for check, _ in RIGHT])
 def test_not_done_yet(check) -> None:
     with pytest.raises(CheckError, match="not done yet"):
@@ -107,15 +117,12 @@ WRONG = {
             name: rng.normal(size=a.shape).astype(a.dtype) for name, a in weights.items()
         },
         "every value is still in its place": lambda weights, rng: weights,
-        "moves whole filters": lambda weights, rng: {name: rng.permutation(a) for name, a in weights.items()},
-        "every filter still has the values that it had": lambda weights, rng: {
-            name: rng.permuted(a.reshape(len(a), -1), axis=1).reshape(a.shape) for name, a in weights.items()
-        },
+        "each is still whole": lambda weights, rng: {name: rng.permutation(a) for name, a in weights.items()},
         "its shape: got the shape": lambda weights, rng: {
             name: rng.permutation(a.ravel()) for name, a in weights.items()
         },
         "rng is not used": lambda weights, rng: control(weights, np.random.default_rng(0)),
-        "expected the same names": lambda weights, rng: list(control(weights, rng)),
+        "expected a dict with the same names": lambda weights, rng: list(control(weights, rng)),
         "writes to an array": lambda weights, rng: [rng.shuffle(a) for a in weights.values()],
     },
 }

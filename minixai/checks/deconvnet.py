@@ -137,25 +137,33 @@ def account(output: Tensor, start: Array, rules: Rules, x: Tensor) -> dict[str, 
     """
     found: dict[str, tuple[float, ...]] = {}
 
-    def watched(g: Array, node: Node) -> Any:
-        (gx, *_) = answer = tuple(rule_for(node, rules)(g, node))
-        x, y = node.arrays[0], node.value
-        if node.op is ops.relu:
-            passed, came = np.sum(gx != 0), np.sum(g > 0)
-            found[str(node.layer)] = (
-                np.sum(gx < 0) / max(passed, 1),
-                1 - np.sum((g > 0) & (gx > 0)) / max(came, 1),
-            )
-        elif node.op in (ops.conv2d, ops.max_pool2d):
-            if node.op is ops.conv2d:
-                y = y - node.arrays[2].reshape(-1, 1, 1)
-            y, g, x, gx = (each.astype(np.float64) for each in (y, g, x, gx))
-            gap = abs((y * g).sum() - (x * gx).sum())
-            found[str(node.layer)] = (gap / np.sqrt((y * y).sum() * (g * g).sum()),)
+    def watched(g: Array, node: Node) -> list[Array | None]:
+        answer = list(rule_for(node, rules)(g, node))
+        gx = np.asarray(answer[0], float)
+        found[str(node.layer)] = _at_a_relu(g, gx) if node.op is ops.relu else (_adjoint_gap(g, gx, node),)
         return answer
 
     backward(output, start, {op: watched for op in (ops.relu, ops.conv2d, ops.max_pool2d)}, wrt=[x])
     return found
+
+
+def _at_a_relu(g: Array, gx: Array) -> tuple[float, float]:
+    """The share of what is passed on that is negative, and of the positive that came what was stopped."""
+    passed, came = gx[gx != 0], gx[g > 0]
+    return _share(passed < 0), _share(came <= 0)
+
+
+def _share(each: Array) -> float:
+    return float(each.mean()) if each.size else 0.0
+
+
+def _adjoint_gap(g: Array, gx: Array, node: Node) -> float:
+    x, y = node.arrays[0].astype(float), node.value.astype(float)
+    if node.op is ops.conv2d:
+        y = y - node.arrays[2].reshape(-1, 1, 1)
+    return float(
+        abs((y * g).sum() - (x * gx).sum()) / np.sqrt((y * y).sum() * np.square(g, dtype=float).sum())
+    )
 
 
 def suspects() -> dict[str, Rules]:
@@ -166,10 +174,11 @@ def suspects() -> dict[str, Rules]:
         "switches": (ops.max_pool2d, unpooling("first")),
         "unrectified": (ops.relu, lambda g, node: (g,)),
     }
-    tables = {}
+    tables = {letter: deconvnet() for letter in PLANTED}
     for letter, (bug, layer) in PLANTED.items():
-        op, rule = planted.get(bug, (None, None))
-        tables[letter] = Rules({**deconvnet(), **({(layer, op): rule} if op else {})})
+        if bug in planted:
+            op, rule = planted[bug]
+            tables[letter][layer, op] = rule
     return tables
 
 
