@@ -1,0 +1,126 @@
+"""What was measured as pictures, in minixai's style."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.ticker import NullLocator, ScalarFormatter
+
+from benchmarks.rows import INPUT_VJP, PEER, SIDES, Group
+from benchmarks.tables import SCALE, Entry, ratios, seconds, sides_of
+from minixai.plot import Picture, style
+
+if TYPE_CHECKING:
+    pass
+
+__all__ = ["picture"]
+
+COLOURS = (style.BLUE, style.SKY, style.PURPLE, style.GREEN, style.VERMILION, style.ORANGE)
+LOOKS = {
+    side: {"color": colour, "marker": marker, "markersize": size}
+    for side, colour, marker, size in zip(SIDES, COLOURS, "o^vsDP", (9, 7, 7, 5, 7, 7), strict=True)
+}
+PANEL = (5.4, 4.2)  # inches
+ROW, NAMES = 0.27, 2.6  # inches, of a row and of the rows' names
+NOTE = "medians of the rounds, bars from the least to the largest"
+
+
+def picture(group: Group, entries: list[Entry]) -> Picture | None:
+    """Of a group, where there is another side to it."""
+    if not any(ratios(entry) for entry in entries):
+        return None
+    return growing(group, entries) if group.grows else beside(group, entries)
+
+
+@style.drawn(style.PLAIN_TEXT)
+def growing(group: Group, entries: list[Entry]) -> Picture:
+    """Times over what grows, a panel for each title."""
+    titles = list(dict.fromkeys(entry["title"] for entry in entries))
+    columns = min(3, len(titles))
+    lines = -(-len(titles) // columns)
+    sheet, scale = _sheet(group, PANEL[0] * columns, PANEL[1] * lines), SCALE[group.unit]
+    for number, title in enumerate(titles, start=1):
+        axes = sheet.add_subplot(lines, columns, number)
+        panel = [entry for entry in entries if entry["title"] == title]
+        for side in sides_of(panel):
+            at, times = _points(panel, lambda entry: entry["at"], lambda entry: seconds(entry, side))
+            middle, reach = _spread(times)
+            axes.errorbar(at, middle * scale, yerr=reach * scale, label=side, **LOOKS[side])
+        axes.set(xscale="log", yscale="log", xlabel=group.at, ylabel=group.unit)
+        axes.set_title(title, size=style.TEXT_SIZE, loc="left")
+        places = sorted({entry["at"] for entry in panel})
+        axes.set_xticks(places, [str(place) for place in places])
+        axes.xaxis.set_minor_locator(NullLocator())
+        _plain(axes.yaxis)
+    _legend(sheet)
+    return sheet
+
+
+@style.drawn(style.PLAIN_TEXT)
+def beside(group: Group, entries: list[Entry]) -> Picture:
+    """Times by PyTorch's, a line for each row; input VJPs in a panel of their own."""
+    compared = [entry for entry in entries if ratios(entry)]
+    panels = [[e for e in compared if e["title"].endswith(INPUT_VJP) is vjp] for vjp in (False, True)]
+    panels = [panel for panel in panels if panel]
+    height = ROW * max(len(panel) for panel in panels) + 1.6
+    sheet = _sheet(group, (NAMES + PANEL[0]) * len(panels), height)
+    for number, panel in enumerate(panels, start=1):
+        axes = sheet.add_subplot(1, len(panels), number)
+        for side in sides_of(panel):
+            if side != PEER:
+                lines, found = _points(panel, panel.index, lambda entry: ratios(entry, side))
+                middle, reach = _spread(found)
+                axes.errorbar(middle, lines, xerr=reach, linestyle="", label=side, **LOOKS[side])
+        axes.axvline(1, color=LOOKS[PEER]["color"], label=PEER)
+        axes.set(xscale="log", xlabel=f"time / {PEER}'s", ylim=(len(panel) - 0.5, -0.5))
+        axes.set_yticks(range(len(panel)), [_name(entry) for entry in panel], size=10)
+        axes.grid(axis="y", alpha=0.3)
+        _plain(axes.xaxis)
+    _legend(sheet)
+    return sheet
+
+
+def _sheet(group: Group, width: float, height: float) -> Picture:
+    sheet = Picture((width, height + 0.9), 100, layout="constrained")
+    title = f"{group.about[0].upper()}{group.about[1:]}: {NOTE}"
+    sheet.suptitle(title, size=style.TEXT_SIZE, weight="bold", x=0.01, ha="left")
+    return sheet
+
+
+def _name(entry: Entry) -> str:
+    at = "" if entry["at"] is None else f", {entry['at']}"
+    return f"{entry['title'].removesuffix(INPUT_VJP)}{at}"
+
+
+def _points(
+    panel: list[Entry], at: Callable[[Entry], Any], of: Callable[[Entry], list[float]]
+) -> tuple[list[Any], list[list[float]]]:
+    """Where the entries stand that have such values, and these."""
+    known = [entry for entry in panel if of(entry)]
+    return [at(entry) for entry in known], [of(entry) for entry in known]
+
+
+def _spread(rounds: list[list[float]]) -> tuple[np.ndarray, np.ndarray]:
+    """Medians, and how far the least and the largest lie from them: (2, points)."""
+    middle = np.array([median(each) for each in rounds])
+    ends = np.array([(min(each), max(each)) for each in rounds]).T
+    return middle, abs(ends - middle)
+
+
+def _plain(axis: Any) -> None:
+    """Numbers as people write them, in place of powers of ten."""
+    for ticks in (axis.set_major_formatter, axis.set_minor_formatter):
+        ticks(ScalarFormatter())
+
+
+def _legend(sheet: Picture) -> None:
+    """One for all panels: a panel may lack a side."""
+    keys = {
+        label: handle
+        for axes in sheet.axes
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    sheet.legend(keys.values(), keys.keys(), loc="outside lower center", ncols=len(keys), frameon=False)
