@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from matplotlib.ticker import NullLocator, ScalarFormatter
+from matplotlib.ticker import LogLocator, NullLocator
 
 from benchmarks.rows import INPUT_VJP, PEER, SIDES, Group
 from benchmarks.tables import SCALE, Entry, ratios, seconds, sides_of
 from minixai.plot import Picture, style
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["picture"]
 
@@ -25,7 +21,7 @@ LOOKS = {
 }
 PANEL = (5.4, 4.2)  # inches
 ROW, NAMES = 0.27, 2.6  # inches, of a row and of the rows' names
-NOTE = "medians of the rounds, bars from the least to the largest"
+NOTE = "(medians of the rounds, bars from the least to the largest)"
 
 
 def picture(group: Group, entries: list[Entry]) -> Picture | None:
@@ -46,8 +42,8 @@ def growing(group: Group, entries: list[Entry]) -> Picture:
         axes = sheet.add_subplot(lines, columns, number)
         panel = [entry for entry in entries if entry["title"] == title]
         for side in sides_of(panel):
-            at, times = _points(panel, lambda entry: entry["at"], lambda entry: seconds(entry, side))
-            middle, reach = _spread(times)
+            known, middle, reach = _spread([seconds(entry, side) for entry in panel])
+            at = [panel[number]["at"] for number in known]
             axes.errorbar(at, middle * scale, yerr=reach * scale, label=side, **LOOKS[side])
         axes.set(xscale="log", yscale="log", xlabel=group.at, ylabel=group.unit)
         axes.set_title(title, size=style.TEXT_SIZE, loc="left")
@@ -71,9 +67,8 @@ def beside(group: Group, entries: list[Entry]) -> Picture:
         axes = sheet.add_subplot(1, len(panels), number)
         for side in sides_of(panel):
             if side != PEER:
-                lines, found = _points(panel, panel.index, lambda entry: ratios(entry, side))
-                middle, reach = _spread(found)
-                axes.errorbar(middle, lines, xerr=reach, linestyle="", label=side, **LOOKS[side])
+                known, middle, reach = _spread([ratios(entry, side) for entry in panel])
+                axes.errorbar(middle, known, xerr=reach, linestyle="", label=side, **LOOKS[side])
         axes.axvline(1, color=LOOKS[PEER]["color"], label=PEER)
         axes.set(xscale="log", xlabel=f"time / {PEER}'s", ylim=(len(panel) - 0.5, -0.5))
         axes.set_yticks(range(len(panel)), [_name(entry) for entry in panel], size=10)
@@ -85,8 +80,8 @@ def beside(group: Group, entries: list[Entry]) -> Picture:
 
 def _sheet(group: Group, width: float, height: float) -> Picture:
     sheet = Picture((width, height + 0.9), 100, layout="constrained")
-    title = f"{group.about[0].upper()}{group.about[1:]}: {NOTE}"
-    sheet.suptitle(title, size=style.TEXT_SIZE, weight="bold", x=0.01, ha="left")
+    title = f"{group.about[0].upper()}{group.about[1:]}\n{NOTE}"
+    sheet.suptitle(title, size=style.TEXT_SIZE, x=0.01, ha="left")
     return sheet
 
 
@@ -95,25 +90,20 @@ def _name(entry: Entry) -> str:
     return f"{entry['title'].removesuffix(INPUT_VJP)}{at}"
 
 
-def _points(
-    panel: list[Entry], at: Callable[[Entry], Any], of: Callable[[Entry], list[float]]
-) -> tuple[list[Any], list[list[float]]]:
-    """Where the entries stand that have such values, and these."""
-    known = [entry for entry in panel if of(entry)]
-    return [at(entry) for entry in known], [of(entry) for entry in known]
-
-
-def _spread(rounds: list[list[float]]) -> tuple[np.ndarray, np.ndarray]:
-    """Medians, and how far the least and the largest lie from them: (2, points)."""
-    middle = np.array([median(each) for each in rounds])
-    ends = np.array([(min(each), max(each)) for each in rounds]).T
-    return middle, abs(ends - middle)
+def _spread(rounds: list[list[float]]) -> tuple[list[int], np.ndarray, np.ndarray]:
+    """Which of them have values; their medians, and how far the least and the largest lie off: (2, known)."""
+    known = [number for number, each in enumerate(rounds) if each]
+    middle = np.array([median(rounds[number]) for number in known])
+    ends = np.array([(min(rounds[number]), max(rounds[number])) for number in known]).T
+    return known, middle, abs(ends - middle)
 
 
 def _plain(axis: Any) -> None:
-    """Numbers as people write them, in place of powers of ten."""
-    for ticks in (axis.set_major_formatter, axis.set_minor_formatter):
-        ticks(ScalarFormatter())
+    """1, 2, 5, 10, … as people write them, or powers of ten where the axis is long."""
+    low, high = axis.get_view_interval()
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 100 * low else (1,)))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_locator(NullLocator())
 
 
 def _legend(sheet: Picture) -> None:
@@ -123,4 +113,7 @@ def _legend(sheet: Picture) -> None:
         for axes in sheet.axes
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
     }
-    sheet.legend(keys.values(), keys.keys(), loc="outside lower center", ncols=len(keys), frameon=False)
+    labels = [side for side in SIDES if side in keys]
+    sheet.legend(
+        [keys[label] for label in labels], labels, loc="outside lower center", ncols=len(keys), frameon=False
+    )

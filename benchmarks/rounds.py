@@ -99,7 +99,7 @@ def wait_for_quiet() -> None:
 
 
 def summary(rounds: list[dict[str, Any]], parts: int) -> dict[str, Any]:
-    """Seconds of a part of a call, in each round; the least peak, since the first round may compile kernels."""
+    """Seconds of a part of a call, round by round; the least peak, since the first round may compile."""
     if "missing" in rounds[0]:
         return rounds[0]
     return {
