@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import machine, tables
-from benchmarks.rows import Group, groups
+from benchmarks.rows import Group, Row, groups
 from minixai.files import write_whole
 
 FOLDER = Path(__file__).parents[1] / "out" / "benchmarks"
@@ -109,28 +109,25 @@ def _show(group: Group, entries: list[tables.Entry], before: list[tables.Entry],
 def _chosen(
     parser: argparse.ArgumentParser, known: dict[str, Group], names: list[str] | None
 ) -> dict[str, Group]:
-    """The groups, with the rows that are asked for."""
+    """The groups that are asked for, or those of their rows."""
     if names is None:
         return {name: group for name, group in known.items() if name != ON_DEMAND}
+
+    def is_meant(name: str, key: str, row: Row) -> bool:
+        return name == key if name in known else name.lower() in row.title.lower()
+
+    every = [(key, row) for key, group in known.items() for row in group.rows]
     for name in names:
-        if name not in known and not any(name.lower() in row.title.lower() for row in _rows(known)):
+        if not any(is_meant(name, *each) for each in every):
             parser.error(
                 f"--rows: no group or row is called {name!r}, expected {', '.join(known)}, "
                 "or a part of a row's name (--list shows them)"
             )
     some = {
-        key: [
-            row
-            for row in group.rows
-            if any(name == key or (name not in known and name.lower() in row.title.lower()) for name in names)
-        ]
+        key: [row for row in group.rows if any(is_meant(name, key, row) for name in names)]
         for key, group in known.items()
     }
     return {key: known[key]._replace(rows=rows) for key, rows in some.items() if rows}
-
-
-def _rows(known: dict[str, Group]) -> Iterator[Any]:
-    return (row for group in known.values() for row in group.rows)
 
 
 def _listed(known: dict[str, Group]) -> Iterator[str]:

@@ -101,7 +101,7 @@ def _spread(rounds: list[list[float]]) -> tuple[list[int], np.ndarray, np.ndarra
 def _plain(axis: Any) -> None:
     """1, 2, 5, 10, … as people write them, or powers of ten where the axis is long."""
     low, high = axis.get_view_interval()
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 100 * low else (1,)))
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 1000 * low else (1,)))
     axis.set_major_formatter("{x:g}")
     axis.set_minor_locator(NullLocator())
 

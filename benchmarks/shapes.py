@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minixai.kernels.convolution import ALGORITHMS, Geometry, serves
+from minixai.models.vgg import STAGES
 
 __all__ = ["Shape", "shapes"]
 
@@ -55,12 +56,11 @@ def shapes() -> list[Shape]:
 
 def _vgg16() -> Iterator[Shape]:
     channels, size = 3, 224
-    for width in (64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512):
-        if width == "M":
-            size //= 2
-        else:
-            yield Shape("VGG-16", channels, int(width), 3, 1, 1, size)
-            channels = int(width)
+    for stage in STAGES:
+        for width in stage:
+            yield Shape("VGG-16", channels, width, 3, 1, 1, size)
+            channels = width
+        size //= 2
 
 
 def _squeezenet() -> Iterator[Shape]:

@@ -17,13 +17,9 @@ SCALE = {"s": 1, "ms": 1e3, "µs": 1e6}
 
 def head(report: dict[str, Any]) -> str:
     """When and on what it was measured, and what was compared."""
-    machine, versions = report["machine"], report["versions"]
-    on = f"{machine['cores']} cores, {machine['cpu']}, {machine['memory_gb']} GB, {machine['system']}"
-    commit = f", commit {report['commit']}" if report["commit"] else ""
-    packages = ", ".join(f"{name} {version}" for name, version in versions.items())
-    return (
-        f"{report['date']}{commit}, {on}\nPython {machine['python']}, {packages}; {report['rounds']} rounds"
-    )
+    machine = ", ".join(f"{name} {value}" for name, value in report["machine"].items())
+    versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
+    return f"{report['date']}, commit {report['commit'] or 'unknown'}, {report['rounds']} rounds\n{machine}\n{versions}"
 
 
 def seconds(entry: Entry, side: str) -> list[float]:
