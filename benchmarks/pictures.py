@@ -59,19 +59,21 @@ def growing(group: Group, entries: list[Entry]) -> Picture:
 def beside(group: Group, entries: list[Entry]) -> Picture:
     """Times by PyTorch's, a line for each row; input VJPs in a panel of their own."""
     compared = [entry for entry in entries if ratios(entry)]
-    panels = [[e for e in compared if e["title"].endswith(INPUT_VJP) is vjp] for vjp in (False, True)]
-    panels = [panel for panel in panels if panel]
-    height = ROW * max(len(panel) for panel in panels) + 1.6
+    vjps = [entry for entry in compared if entry["title"].endswith(INPUT_VJP)]
+    others = [entry for entry in compared if entry not in vjps]
+    panels = {"forward": others, "input VJP": vjps} if vjps and others else {"": compared}
+    height = ROW * max(map(len, panels.values())) + 1.6
     sheet = _sheet(group, (NAMES + PANEL[0]) * len(panels), height)
-    for number, panel in enumerate(panels, start=1):
+    for number, (heading, panel) in enumerate(panels.items(), start=1):
         axes = sheet.add_subplot(1, len(panels), number)
+        axes.set_title(heading, size=style.TEXT_SIZE, loc="left")
         for side in sides_of(panel):
             if side != PEER:
                 known, middle, reach = _spread([ratios(entry, side) for entry in panel])
                 axes.errorbar(middle, known, xerr=reach, linestyle="", label=side, **LOOKS[side])
         axes.axvline(1, color=LOOKS[PEER]["color"], label=PEER)
         axes.set(xscale="log", xlabel=f"time / {PEER}'s", ylim=(len(panel) - 0.5, -0.5))
-        axes.set_yticks(range(len(panel)), [_name(entry) for entry in panel], size=10)
+        axes.set_yticks(range(len(panel)), [_name(entry, group.at) for entry in panel], size=10)
         axes.grid(axis="y", alpha=0.3)
         _plain(axes.xaxis)
     _legend(sheet)
@@ -85,8 +87,8 @@ def _sheet(group: Group, width: float, height: float) -> Picture:
     return sheet
 
 
-def _name(entry: Entry) -> str:
-    at = "" if entry["at"] is None else f", {entry['at']}"
+def _name(entry: Entry, heading: str) -> str:
+    at = "" if entry["at"] is None else f", {heading} {entry['at']}"
     return f"{entry['title'].removesuffix(INPUT_VJP)}{at}"
 
 

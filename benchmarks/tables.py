@@ -19,7 +19,8 @@ def head(report: dict[str, Any]) -> str:
     """When and on what it was measured, and what was compared."""
     machine = ", ".join(f"{name} {value}" for name, value in report["machine"].items())
     versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
-    return f"{report['date']}, commit {report['commit'] or 'unknown'}, {report['rounds']} rounds\n{machine}\n{versions}"
+    run = f"{report['date']}, commit {report['commit'] or 'unknown'}, rounds: {report['rounds']}"
+    return "\n".join([run, machine, versions])
 
 
 def seconds(entry: Entry, side: str) -> list[float]:

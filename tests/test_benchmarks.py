@@ -227,7 +227,7 @@ def test_input_vjps_have_a_panel_of_their_own():
     entries = [entry(title, 1, "shapes", ours=[1], theirs=[4]) for title in ("a", "b", "a, input VJP")]
     drawn = pictures.picture(GROUPS["shapes"], entries)
     names = [[text.get_text() for text in axes.get_yticklabels()] for axes in drawn.axes]
-    assert names == [["a, 1", "b, 1"], ["a, 1"]]
+    assert names == [["a, batch 1", "b, batch 1"], ["a, batch 1"]]
     np.testing.assert_allclose(drawn.axes[0].containers[0].lines[0].get_xdata(), 0.25)
 
 
@@ -252,7 +252,7 @@ def test_what_stands_alone_has_no_picture():
 )
 def test_what_the_command_refuses(arguments, words, capsys, monkeypatch):
     monkeypatch.chdir(rounds.PROJECT)
-    with pytest.raises(SystemExit, match="^2$"):
+    with pytest.raises(SystemExit, match=r"^2$"):
         command.main(arguments.split())
     assert words in capsys.readouterr().err.splitlines()[-1]
 
