@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from subprocess import CalledProcessError
 from typing import Any
 
 from benchmarks import machine, tables
@@ -63,7 +64,11 @@ def main(arguments: list[str] | None = None) -> None:
         if importlib.util.find_spec("psutil") is None:
             parser.error(f"psutil is not installed: {INSTALL}")
         path.parent.mkdir(parents=True, exist_ok=True)
-        report = _measure(chosen, 1 if options.quick else options.rounds, before, path)
+        try:
+            report = _measure(chosen, 1 if options.quick else options.rounds, before, path)
+        except (KeyboardInterrupt, CalledProcessError) as error:
+            why = "interrupted" if isinstance(error, KeyboardInterrupt) else "a measurement failed"
+            parser.exit(1, f"{why}: {path} has what was measured before\n")
     if options.markdown:
         print(f"\n{tables.markdown(report)}")
 

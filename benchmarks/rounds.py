@@ -31,7 +31,7 @@ Versions = dict[str, str]
 
 PROJECT = Path(__file__).parents[1]
 QUIET = 10  # percent of the machine that others may take
-PATIENCE = 20  # looks of half a second
+PATIENCE = 50  # looks of a fifth of a second
 
 
 def measured(name: str, group: Group, rounds: int, folder: str) -> Iterator[tuple[list[Entry], Versions]]:
@@ -92,9 +92,9 @@ def run_worker(job: Job, folder: str) -> dict[str, Any]:
 
 
 def wait_for_quiet() -> None:
-    """Until others leave the machine alone for half a second, or patience ends."""
+    """Until others leave the machine alone for a fifth of a second, or patience ends."""
     for _ in range(PATIENCE):
-        if psutil.cpu_percent(interval=0.5) < QUIET:
+        if psutil.cpu_percent(interval=0.2) < QUIET:
             break
 
 

@@ -54,7 +54,7 @@ class Group(NamedTuple):
     rows: list[Row]
     at: str = ""  # the heading over Row.at
     unit: str = "ms"
-    seconds: float = 0.2  # of timed calls, for a row and a side in a round
+    seconds: float = 0.1  # of timed calls, for a row and a side in a round
     warm_up: int = 3  # calls before, at most
     repeat: int = 1  # calls that are timed together
     grows: bool = False  # from row to row of one title, with Row.at
@@ -148,15 +148,15 @@ def students() -> Iterator[Row]:
 def groups(numbers: tuple[int, ...]) -> dict[str, Group]:
     """All groups by name. numbers: of threads, for the group of that name."""
     return {
-        "models": Group("whole networks", list(models()), "batch", seconds=0.5, memory=True),
+        "models": Group("whole networks", list(models()), "batch", seconds=0.3, memory=True),
         "ops": Group("an operation on a tiny tensor", list(ops()), unit="µs", repeat=100),
         "shapes": Group(
-            "each algorithm, over the networks' convolutions", list(convolutions()), "batch", seconds=0.03
+            "each algorithm, over the networks' convolutions", list(convolutions()), "batch", seconds=0.02
         ),
         "methods": Group("an explanation on SqueezeNet", list(methods()), warm_up=1),
         "growth": Group("forward passes as they grow", list(growth()), "size", grows=True),
         "threads": Group(
-            "the same on more threads", list(threads(numbers)), "threads", seconds=0.3, grows=True
+            "the same on more threads", list(threads(numbers)), "threads", seconds=0.2, grows=True
         ),
         "students": Group("what students start", list(students()), unit="s", seconds=0, warm_up=0),
     }

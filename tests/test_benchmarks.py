@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import sys
+from subprocess import CalledProcessError
 
 import numpy as np
 import pytest
@@ -281,6 +282,20 @@ def test_the_command_measures_the_rows_that_are_asked_for(tmp_path, monkeypatch,
     again = capsys.readouterr().out
     assert again.splitlines()[:3] == printed.splitlines()[-4:-1]
     assert "/before" in again
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), CalledProcessError(1, "worker")])
+def test_what_is_measured_stays_where_the_rest_fails(error, tmp_path, monkeypatch, capsys):
+    def measured(name, group, *_):
+        yield [entry(group=name, ours=[1])], {}
+        raise error
+
+    monkeypatch.setattr(rounds, "measured", measured)
+    file = tmp_path / "a.json"
+    with pytest.raises(SystemExit, match=r"^1$"):
+        command.main(["--rows", "ops", "--json", str(file)])
+    assert capsys.readouterr().err.endswith(f"{file} has what was measured before\n")
+    assert len(json.loads(file.read_text())["rows"]) == 1
 
 
 def test_by_itself_the_command_leaves_out_the_students(monkeypatch, tmp_path):
