@@ -55,7 +55,7 @@ def main(arguments: list[str] | None = None) -> None:
     if options.redraw:
         report, path = _read(parser, "--redraw", options.redraw), options.redraw
         print(tables.head(report))
-        for name, group in known.items():
+        for name, group in (chosen if options.rows else known).items():
             _show(group, [entry for entry in report["rows"] if entry["group"] == name], before, path)
     else:
         path = options.json or FOLDER / f"{datetime.now():%Y-%m-%d-%H%M}.json"

@@ -46,7 +46,7 @@ def table(group: Group, entries: list[Entry], before: Iterable[Entry] = ()) -> s
         results = [entry["sides"].get(side, {}) for side in sides]
         found = ratios(entry)
         cells = [entry["title"], place(entry), *(time(result, group.unit) for result in results)]
-        cells += [f"{median(found):.2f}", f"{min(found):.2f}–{max(found):.2f}"] if found else ["", ""]
+        cells += [middle(found), f"{min(found):.2f}–{max(found):.2f}" if found else ""]
         cells.append(f"{max(result.get('busy', 0) for result in results):.0%}")
         cells += [peak(entry, side) for side in (OURS, PEER)] if group.memory else []
         if earlier:
@@ -67,10 +67,12 @@ def markdown(report: dict[str, Any]) -> str:
         captum = " (PyTorch: captum)" if entry["function"] in BY_CAPTUM else ""
         times = [time(entry["sides"].get(side, {}), "ms") for side in sides]
         peaks = [peak(entry, side) for side in (OURS, PEER)]
-        lines.append(
-            [f"{entry['title']}{captum}", place(entry), *times, f"{median(ratios(entry)):.2f}", *peaks]
-        )
+        lines.append([f"{entry['title']}{captum}", place(entry), *times, middle(ratios(entry)), *peaks])
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def middle(found: list[float]) -> str:
+    return f"{median(found):.2f}" if found else ""
 
 
 def sides_of(entries: list[Entry]) -> list[str]:

@@ -200,6 +200,7 @@ def test_a_side_that_is_missing_leaves_its_ratio_empty():
     found = entry("a", None, ours=[2e-6])
     found["sides"][PEER] = {"missing": "torch"}
     assert tables.table(GROUPS["ops"], [found]).splitlines()[1].split() == ["a", "2.00", "no", "torch", "2%"]
+    assert tables.markdown(report(found)).splitlines()[-1] == "| a |  | 0.00 | no torch |  | 5 |  |"
 
 
 def test_the_readmes_table():
