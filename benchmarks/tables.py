@@ -28,10 +28,10 @@ def seconds(entry: Entry, side: str) -> list[float]:
     return entry["sides"].get(side, {}).get("seconds", [])
 
 
-def ratios(entry: Entry, side: str = OURS, other: str = PEER) -> list[float]:
-    """A side's time by another's, round by round."""
-    pairs = zip(seconds(entry, side), seconds(entry, other), strict=False)
-    return [mine / others for mine, others in pairs]
+def ratios(entry: Entry, side: str = OURS) -> list[float]:
+    """A side's time by PyTorch's, round by round; [] where one of them is missing."""
+    pairs = zip(seconds(entry, side), seconds(entry, PEER), strict=False)
+    return [mine / theirs for mine, theirs in pairs]
 
 
 def table(group: Group, entries: list[Entry], before: Iterable[Entry] = ()) -> str:
@@ -51,7 +51,8 @@ def table(group: Group, entries: list[Entry], before: Iterable[Entry] = ()) -> s
         cells += [peak(entry, side) for side in (OURS, PEER)] if group.memory else []
         if earlier:
             then = earlier.get(key(entry), {"sides": {}})["sides"].get(OURS, {})
-            cells += [time(then, group.unit), of_before(seconds(entry, OURS), then.get("seconds", []))]
+            cells.append(time(then, group.unit))
+            cells.append(middle([median(seconds(entry, OURS)) / median(then["seconds"])] if then else []))
         lines.append(cells)
     return aligned(lines)
 
@@ -100,7 +101,3 @@ def time(result: dict[str, Any], unit: str) -> str:
 def peak(entry: Entry, side: str) -> str:
     result = entry["sides"].get(side, {})
     return f"{result['peak_bytes'] / 1e6:.0f}" if "peak_bytes" in result else ""
-
-
-def of_before(now: list[float], then: list[float]) -> str:
-    return f"{median(now) / median(then):.2f}" if now and then else ""
