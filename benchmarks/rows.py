@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from benchmarks.inputs import CHAIN
 from benchmarks.shapes import shapes
+from benchmarks.students import COMMANDS
 from minixai.methods import METHODS
 
 __all__ = ["BY_CAPTUM", "INPUT_VJP", "OURS", "PEER", "SIDES", "Group", "Row", "groups"]
@@ -139,7 +140,7 @@ def threads(numbers: tuple[int, ...]) -> Iterator[Row]:
 
 
 def students() -> Iterator[Row]:
-    for name in ("compare", "demo", "demo page"):
+    for name in COMMANDS:
         yield Row(f"minixai {name}", "command", {"name": name}, ALONE, process=name)
     for lesson in sorted((Path(__file__).parents[1] / "lessons").glob("[0-9][0-9]_*.py")):
         yield Row(lesson.stem, "lesson", {"name": lesson.stem}, ALONE, process=lesson.stem)
@@ -156,7 +157,7 @@ def groups(numbers: tuple[int, ...]) -> dict[str, Group]:
         "methods": Group("an explanation on SqueezeNet", list(methods()), warm_up=1),
         "growth": Group("forward passes as they grow", list(growth()), "size", grows=True),
         "threads": Group(
-            "the same on more threads", list(threads(numbers)), "threads", seconds=0.2, grows=True
+            "five rows by number of threads", list(threads(numbers)), "threads", seconds=0.2, grows=True
         ),
         "students": Group("what students start", list(students()), unit="s", seconds=0, warm_up=0),
     }

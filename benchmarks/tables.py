@@ -36,13 +36,14 @@ def ratios(entry: Entry, side: str = OURS) -> list[float]:
 
 def table(group: Group, entries: list[Entry], before: Iterable[Entry] = ()) -> str:
     """The rows of one group. before: an earlier report's, whose times of ours stand last."""
+    titles = list(dict.fromkeys(entry["title"] for entry in entries))
     sides = sides_of(entries)
     earlier = {key(entry): entry for entry in before}
     headings = ["row", group.at, *(f"{side} {group.unit}" for side in sides), f"/{PEER}", "range", "busy"]
     headings += [f"{side} MB" for side in (OURS, PEER)] if group.memory else []
     headings += ["before", "/before"] if earlier else []
     lines = [headings]
-    for entry in entries:
+    for entry in sorted(entries, key=lambda entry: titles.index(entry["title"])):
         results = [entry["sides"].get(side, {}) for side in sides]
         found = ratios(entry)
         cells = [entry["title"], place(entry), *(time(result, group.unit) for result in results)]
