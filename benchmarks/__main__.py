@@ -94,11 +94,18 @@ def _measure(chosen: dict[str, Group], rounds: int, before: list[tables.Entry], 
                 found += entries
                 report["rows"] += entries
                 report["versions"] |= versions
-                write_whole("benchmarks", path, f"{json.dumps(report, indent=1)}\n".encode())
+                write_whole("benchmarks", path, _text(report).encode())
                 print(f"{name}: {len(found)} of {len(group.rows)} rows", file=sys.stderr)
             _show(group, found, before, path)
     print(f"\n{tables.head(report)}\n{path}")
     return report
+
+
+def _text(report: Report) -> str:
+    """As JSON, a line for each row, which come last."""
+    head = json.dumps({name: report[name] for name in report if name != "rows"}, indent=1)
+    rows = ",\n".join(json.dumps(row, ensure_ascii=False) for row in report["rows"])
+    return f'{head[:-2]},\n "rows": [\n{rows}\n ]\n}}\n'
 
 
 def _show(group: Group, entries: list[tables.Entry], before: list[tables.Entry], path: Path) -> None:

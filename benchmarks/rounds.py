@@ -103,7 +103,7 @@ def summary(rounds: list[dict[str, Any]], parts: int) -> dict[str, Any]:
     if "missing" in rounds[0]:
         return rounds[0]
     return {
-        "seconds": [each["seconds"] / parts for each in rounds],
+        "seconds": [float(f"{each['seconds'] / parts:.4g}") for each in rounds],
         "calls": sum(each["calls"] for each in rounds),
         "busy": round(median(each["busy"] for each in rounds), 3),
         "peak_bytes": min(each["peak_bytes"] for each in rounds),
