@@ -39,7 +39,8 @@ def table(group: Group, entries: list[Entry], before: Iterable[Entry] = ()) -> s
     titles = list(dict.fromkeys(entry["title"] for entry in entries))
     sides = sides_of(entries)
     earlier = {key(entry): entry for entry in before}
-    headings = ["row", group.at, *(f"{side} {group.unit}" for side in sides), f"/{PEER}", "range", "busy"]
+    headings = ["row", group.at, *(f"{side} {group.unit}" for side in sides), "busy"]
+    headings += [f"/{PEER}", "range"] if PEER in sides else []
     headings += [f"{side} MB" for side in (OURS, PEER)] if group.memory else []
     headings += ["before", "/before"] if earlier else []
     lines = [headings]
@@ -47,8 +48,9 @@ def table(group: Group, entries: list[Entry], before: Iterable[Entry] = ()) -> s
         results = [entry["sides"].get(side, {}) for side in sides]
         found = ratios(entry)
         cells = [entry["title"], place(entry), *(time(result, group.unit) for result in results)]
-        cells += [middle(found), f"{min(found):.2f}–{max(found):.2f}" if found else ""]
         cells.append(f"{max(result.get('busy', 0) for result in results):.0%}")
+        if PEER in sides:
+            cells += [middle(found), f"{min(found):.2f}–{max(found):.2f}" if found else ""]
         cells += [peak(entry, side) for side in (OURS, PEER)] if group.memory else []
         if earlier:
             then = earlier.get(key(entry), {"sides": {}})["sides"].get(OURS, {})
