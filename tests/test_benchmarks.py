@@ -257,13 +257,15 @@ def test_the_readmes_table():
 
 
 def test_what_grows_has_a_panel_for_each_title():
-    entries = [entry(t, at, "growth", ours=[1, 2], theirs=[3, 4]) for t in "ab" for at in (1, 2, 4)]
+    entries = [entry(t, at, "growth", ours=[1, 1.25, 2], theirs=[3, 4]) for t in "ab" for at in (1, 2, 4)]
     drawn = pictures.picture(GROUPS["growth"], entries)
     assert [axes.get_title(loc="left") for axes in drawn.axes] == ["a", "b"]
     assert [text.get_text() for text in drawn.axes[0].get_xticklabels()] == ["1", "2", "4"]
     ours_line, theirs_line = (axes.lines[0] for axes in drawn.axes[0].containers)
-    np.testing.assert_allclose(ours_line.get_ydata(), 1500)
+    np.testing.assert_allclose(ours_line.get_ydata(), 1250)
     np.testing.assert_allclose(theirs_line.get_ydata(), 3500)
+    (bars,) = drawn.axes[0].containers[0].lines[2]
+    assert [tuple(segment[:, 1]) for segment in bars.get_segments()] == 3 * [(1000, 2000)]
 
 
 def test_input_vjps_have_a_panel_of_their_own():
