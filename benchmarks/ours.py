@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Callable
 from functools import cache
@@ -125,7 +126,7 @@ def explanation(method: str, **settings: Any) -> Callable[[], Any]:
         settings["patterns"] = mx.signal.fit_patterns(net, [images("squeezenet", 2)], progress=False)
     elif method == "lrp":
         settings["rules"] = epsilon()  # as captum's
-    elif not known.quick:
+    elif "progress" in inspect.signature(known.function).parameters:
         settings["progress"] = False
     warnings.simplefilter("ignore")  # a map of random weights may be all zeros
     return lambda: known.function(net, x, target=0, **settings)

@@ -101,7 +101,7 @@ FEWER: dict[str, dict[str, Any]] = {  # samples than by default, on both sides
 BY_CAPTUM = ("guided_backprop", "lrp_epsilon")  # functions that are not PyTorch's alone
 IN_CAPTUM = (
     *("gradient", "input_x_gradient", "deconvnet", "guided_backprop", "integrated_gradients"),
-    *("smoothgrad", "vargrad", "occlusion", "lrp"),
+    *("smoothgrad", "vargrad", "occlusion", "lrp", "grad_cam", "guided_grad_cam"),
 )
 
 

@@ -74,6 +74,12 @@ def explained(method: str, model: str, batch: int, **settings: Any) -> Callable[
     if method == "occlusion":
         window, step = ((3, size, size) for size in (settings["patch"], settings["stride"]))
         return lambda: attr.Occlusion(net).attribute(x, window, step, target=0, perturbations_per_eval=8)
+    if method == "grad_cam":  # of the layer that ours takes by itself, enlarged as ours
+        of_layer, enlarged = attr.LayerGradCam(net, net.features[12]), attr.LayerAttribution.interpolate
+        return lambda: enlarged(of_layer.attribute(x, 0), tuple(x.shape[2:]), "bilinear")
+    if method == "guided_grad_cam":
+        guided = attr.GuidedGradCam(net, net.features[12])
+        return lambda: guided.attribute(x, 0)
     names = {
         "input_x_gradient": "InputXGradient",
         "deconvnet": "Deconvolution",

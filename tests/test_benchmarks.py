@@ -15,7 +15,7 @@ import minixai as mx
 from benchmarks import __main__ as command
 from benchmarks import ours, pictures, rounds, tables, worker
 from benchmarks.inputs import images
-from benchmarks.rows import IN_CAPTUM, OURS, PEER, SIDES, Group, Row, groups
+from benchmarks.rows import FEWER, IN_CAPTUM, OURS, PEER, SIDES, Group, Row, groups
 from benchmarks.shapes import shapes
 from minixai.tape import tape_of
 
@@ -78,7 +78,14 @@ def test_vgg_has_nine_shapes():
 def test_every_method_has_a_row_and_controls_have_none():
     named = [row.arguments["method"] for row in GROUPS["methods"].rows]
     assert named == [name for name, method in mx.methods.METHODS.items() if not method.control]
-    assert set(IN_CAPTUM) <= set(named)
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("method", IN_CAPTUM)
+def test_captum_has_the_method(method):
+    from benchmarks import theirs
+
+    assert callable(theirs.explanation(method, **FEWER.get(method, {})))
 
 
 @pytest.mark.parametrize("module", ["ours", pytest.param("theirs", marks=pytest.mark.peers)])
