@@ -75,9 +75,9 @@ def take_turn(side: str, group: Group, asked: list[Found], folder: str) -> Versi
         tasks=[Task(function=f.row.function, arguments=f.row.arguments | more) for f in asked],
     )
     result = run_worker(job, folder)
-    for number, each in enumerate(asked):
-        done = result if "missing" in result else result["tasks"][number] | {"threads": result["threads"]}
-        each.rounds[side].append(done)
+    done = result.pop("tasks", [{}] * len(asked))  # none where a package is missing
+    for each, of_task in zip(asked, done, strict=True):
+        each.rounds[side].append(result | of_task)
     return result.get("versions", {})
 
 

@@ -29,28 +29,29 @@ class Job(TypedDict):
 
 
 def measure(job: Job) -> dict[str, Any]:
-    """What each task took, and how it was done; or the name of a package that is missing."""
+    """What each task took, and the share of all cores that others took; or the package that is missing."""
     try:
         module = importlib.import_module(f"benchmarks.{job['module']}")
         if job["threads"]:
             module.set_threads(job["threads"])
+        start, before = time.perf_counter(), busy_time() - own_time()
         done = [measure_one(module, task, job) for task in job["tasks"]]
+        by_others = busy_time() - own_time() - before
     except ModuleNotFoundError as error:
         return {"missing": error.name}
-    return {"tasks": done, "threads": module.count_threads(), "versions": module.VERSIONS}
+    busy = by_others / (time.perf_counter() - start) / psutil.cpu_count()
+    how = {"busy": max(busy, 0), "threads": module.count_threads(), "versions": module.VERSIONS}
+    return {"tasks": done, **how}
 
 
 def measure_one(module: Any, task: Task, job: Job) -> dict[str, Any]:
-    """Seconds of a call, the share of all cores that others took, the most memory that the process had."""
+    """Seconds of a call, and the most memory that the process has had."""
     call = getattr(module, task["function"])(**task["arguments"])
     warm_up(call, job["warm_up"], job["seconds"])
-    before = busy_time() - own_time()
     times = time_calls(call, job["repeat"], job["seconds"])
-    by_others = busy_time() - own_time() - before
     return {
         "seconds": median(times) / job["repeat"],
         "calls": len(times) * job["repeat"],
-        "busy": min(max(by_others / sum(times) / psutil.cpu_count(), 0), 1),
         "peak_bytes": peak_memory(),
     }
 

@@ -147,10 +147,9 @@ def test_the_sides_take_turns_and_rows_share_a_process(monkeypatch):
             return {"missing": "torch"}
         number = len(turns)
         done = [
-            {"seconds": number + k, "calls": 3, "busy": 0, "peak_bytes": 9 - number}
-            for k in range(len(job["tasks"]))
+            {"seconds": number + k, "calls": 3, "peak_bytes": 9 - number} for k in range(len(job["tasks"]))
         ]
-        return {"tasks": done, "threads": 2, "versions": {job["module"]: "1"}}
+        return {"tasks": done, "busy": 0, "threads": 2, "versions": {job["module"]: "1"}}
 
     monkeypatch.setattr(rounds, "run_worker", run_worker)
     both, alone = (OURS, PEER), ("direct",)
