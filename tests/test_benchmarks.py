@@ -6,9 +6,11 @@ import importlib
 import inspect
 import json
 import sys
+import time
 from subprocess import CalledProcessError
 
 import numpy as np
+import psutil
 import pytest
 
 import minixai as mx
@@ -179,6 +181,12 @@ def test_a_worker_says_what_each_task_took():
     assert found["versions"]["minixai"] == mx.__version__
     assert [each["calls"] for each in found["tasks"]] == [2, 2]
     assert all(each["seconds"] > 0 and each["peak_bytes"] > 1e6 for each in found["tasks"])
+
+
+def test_busy_is_what_others_took_of_all_cores(monkeypatch):
+    monkeypatch.setattr(worker, "busy_time", lambda: 0.75 * psutil.cpu_count() * time.perf_counter())
+    monkeypatch.setattr(worker, "own_time", lambda: 0.25 * psutil.cpu_count() * time.perf_counter())
+    assert worker.measure(job())["busy"] == pytest.approx(0.5, rel=0.05)
 
 
 def test_a_worker_names_the_package_that_is_missing(monkeypatch):
