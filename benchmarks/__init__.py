@@ -1,1 +1,1 @@
-"""How long minixai takes, and how much memory, beside PyTorch and captum: `python -m benchmarks`."""
+"""Times and memory of minixai beside PyTorch, captum and ONNX Runtime: `python -m benchmarks`."""

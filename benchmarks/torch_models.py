@@ -101,3 +101,36 @@ class SqueezeNet(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return torch.flatten(self.classifier(self.features(x)), 1)
+
+
+class AllCNNC(nn.Module):
+    """Springenberg et al. (2014), table 2, with the weights' first spread of minixai's."""
+
+    def __init__(self, num_classes: int = 10) -> None:
+        super().__init__()
+        self.features = nn.Sequential(nn.Dropout(0.2), *self.stage(3, 96), *self.stage(96, 192))
+        self.classifier = nn.Sequential(
+            nn.Conv2d(192, 192, 3),
+            nn.ReLU(),
+            nn.Conv2d(192, 192, 1),
+            nn.ReLU(),
+            nn.Conv2d(192, num_classes, 1),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2d(1),
+        )
+        for parameter in self.parameters():
+            if parameter.ndim > 1:
+                nn.init.kaiming_normal_(parameter)
+            else:
+                nn.init.zeros_(parameter)
+
+    @staticmethod
+    def stage(channels: int, width: int) -> list[nn.Module]:
+        layers: list[nn.Module] = []
+        for stride in (1, 1, 2):
+            layers += [nn.Conv2d(channels, width, 3, stride, padding=1), nn.ReLU()]
+            channels = width
+        return [*layers, nn.Dropout()]
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.flatten(self.classifier(self.features(x)), 1)

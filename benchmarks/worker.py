@@ -1,49 +1,75 @@
-"""One row of one side in a process of its own: `python -m benchmarks.worker SIDE ROW BATCH SECONDS`.
-
-Prints what it measured as JSON, or the name of the package that is missing.
-"""
+"""Some rows of one side in a process of its own: `python -m benchmarks.worker JOB`, both ways in JSON."""
 
 from __future__ import annotations
 
 import importlib
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from statistics import median
+from typing import Any, TypedDict
 
 import psutil
 
-WARM_UP = 3  # calls
-LEAST = 3  # timed calls, however long they take
+
+class Task(TypedDict):
+    function: str
+    arguments: dict[str, Any]
 
 
-def measure(side: str, row: str, batch: int, seconds: float) -> dict[str, Any]:
-    """Seconds of each call, the share of all cores that others took, the most memory that the process had."""
+class Job(TypedDict):
+    module: str  # of this package
+    threads: int | None  # None: as many as it takes by itself
+    warm_up: int
+    seconds: float
+    repeat: int
+    tasks: list[Task]
+
+
+def measure(job: Job) -> dict[str, Any]:
+    """What each task took, and the share of all cores that others took; or the package that is missing."""
     try:
-        module = importlib.import_module(f"benchmarks.{side}")
-        call = getattr(module, row)(batch)
+        module = importlib.import_module(f"benchmarks.{job['module']}")
+        if job["threads"]:
+            module.set_threads(job["threads"])
+        start, before = time.perf_counter(), busy_time() - own_time()
+        done = [measure_one(module, task, job) for task in job["tasks"]]
+        by_others = busy_time() - own_time() - before
     except ModuleNotFoundError as error:
         return {"missing": error.name}
-    for _ in range(WARM_UP):
-        call()
-    before = busy_time() - time.process_time()
-    times = time_calls(call, seconds)
-    by_others = busy_time() - time.process_time() - before
+    busy = by_others / (time.perf_counter() - start) / psutil.cpu_count()
+    how = {"busy": max(busy, 0), "threads": module.count_threads(), "versions": module.VERSIONS}
+    return {"tasks": done, **how}
+
+
+def measure_one(module: Any, task: Task, job: Job) -> dict[str, Any]:
+    """Seconds of a call, and the most memory that the process has had."""
+    call = getattr(module, task["function"])(**task["arguments"])
+    warm_up(call, job["warm_up"], job["seconds"])
+    times = time_calls(call, job["repeat"], job["seconds"])
     return {
-        "seconds": times,
-        "busy": by_others / sum(times) / psutil.cpu_count(),
+        "seconds": median(times) / job["repeat"],
+        "calls": len(times) * job["repeat"],
         "peak_bytes": peak_memory(),
-        "threads": module.count_threads(),
-        "versions": module.VERSIONS,
     }
 
 
-def time_calls(call: Callable[[], Any], seconds: float) -> list[float]:
+def warm_up(call: Callable[[], Any], most: int, seconds: float) -> None:
+    """One call, which may compile, and more while there is time."""
+    end = time.perf_counter() + seconds
+    for number in range(most):
+        if number == 0 or time.perf_counter() < end:
+            call()
+
+
+def time_calls(call: Callable[[], Any], repeat: int, seconds: float) -> list[float]:
     times: list[float] = []
-    while len(times) < LEAST or sum(times) < seconds:
+    while not times or sum(times) < seconds:
         start = time.perf_counter()
-        call()
+        for _ in range(repeat):
+            call()
         times.append(time.perf_counter() - start)
     return times
 
@@ -52,6 +78,11 @@ def busy_time() -> float:
     """The seconds that all cores together have worked since the machine was started."""
     times = psutil.cpu_times()
     return times.user + times.system + getattr(times, "nice", 0.0)
+
+
+def own_time() -> float:
+    """The seconds that cores have worked for this process and its children."""
+    return sum(os.times()[:4])
 
 
 def peak_memory() -> int:
@@ -65,5 +96,4 @@ def peak_memory() -> int:
 
 
 if __name__ == "__main__":
-    side, row, batch, seconds = sys.argv[1:]
-    print(json.dumps(measure(side, row, int(batch), float(seconds))))
+    print(json.dumps(measure(json.loads(sys.argv[1]))))

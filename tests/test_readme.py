@@ -1,5 +1,6 @@
 """The README's code runs as it stands there, and its pictures are there."""
 
+import json
 import re
 import shlex
 import shutil
@@ -14,6 +15,7 @@ from nbclient import NotebookClient
 from PIL import Image
 
 import minixai as mx
+from benchmarks import tables
 from minixai.cli import main
 from minixai.evaluate import Bench
 from minixai.methods.catalogue import METHODS, markdown_table
@@ -112,7 +114,9 @@ def test_commands(capsys):
         assert Path(arguments[arguments.index("--save") + 1]).stat().st_size > 10_000
 
 
-@pytest.mark.parametrize("name", ["README.md", "experiments/README.md", "lessons/README.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "benchmarks/README.md", "experiments/README.md", "lessons/README.md"]
+)
 def test_links_and_pictures_are_there(name):
     links = re.findall(r"\]\(([^)#:]+)\)", (ROOT / name).read_text(encoding="utf-8"))
     assert [link for link in links if not (ROOT / name).parent.joinpath(link).exists()] == []
@@ -126,6 +130,13 @@ def test_the_table_is_that_of_the_code():
 def test_the_table_of_marks_is_that_of_the_bench():
     table = README.partition("<!-- bench -->\n")[2].partition("\n<!-- /bench -->")[0]
     assert table == Bench.load(ROOT / "experiments" / "results" / "bench.json").markdown()
+
+
+def test_the_table_of_times_is_what_was_measured():
+    table = README.partition("<!-- speed -->\n")[2].partition("\n<!-- /speed -->")[0]
+    (name,) = re.findall(r"\(benchmarks/results/(.*?\.json)\)", README)
+    text = (ROOT / "benchmarks" / "results" / name).read_text(encoding="utf-8")
+    assert table == tables.markdown(json.loads(text))  # python -m benchmarks --redraw FILE --markdown
 
 
 def test_the_files_to_read_are_as_long_as_it_says():
