@@ -20,9 +20,6 @@ LESSONS = Path(__file__).parents[1] / "lessons"
 SOURCES = sorted(LESSONS.glob("[0-9][0-9]_*.py"))
 SECONDS = 60
 MOST_LINES, MOST_WORDS = 25, 220  # of a cell that is to be shown on a projector
-# Cells that are still longer, by lesson. This only shrinks.
-TOO_LONG: dict[str, int] = {
-}
 
 
 def load_build() -> ModuleType:
@@ -73,7 +70,7 @@ def test_the_notebook_is_that_of_the_source(source: Path) -> None:
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)
 def test_no_cell_is_too_long_for_a_projector(source: Path) -> None:
     found = [text for cell in build.convert(source).cells if (text := too_long(cell))]
-    assert len(found) == TOO_LONG.get(source.stem, 0), found
+    assert not found
 
 
 def too_long(cell: Any) -> str:
@@ -90,11 +87,6 @@ def prose_of(text: str) -> str:
     folded = r"<details>.*?</details>|^## References.*"
     other = r"```.*?```|\$\$.*?\$\$|\$[^$]*\$|`[^`]*`|\]\([^)]*\)"
     return re.sub(f"{folded}|{other}", " ", text, flags=re.DOTALL | re.MULTILINE)
-
-
-def test_the_exceptions_are_lessons() -> None:
-    assert set(TOO_LONG) <= {source.stem for source in SOURCES}
-    assert all(TOO_LONG.values()), "a lesson without long cells is no exception"
 
 
 @pytest.mark.parametrize(
