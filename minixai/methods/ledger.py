@@ -21,6 +21,14 @@ if TYPE_CHECKING:
 __all__ = ["Ledger", "Row"]
 
 NAMES = {"epsilon": "ε", "zero": "zero denominators"}  # of leaks; others are called by their reason
+WHY = {
+    "bias": "a bias, or another constant, took it: it is no input",
+    "ε": "the stabiliser ε in the denominator took it",
+    "zero denominators": "it was dropped: the denominator was zero",
+    "gate": "an activation held it back",
+    "padding": "it went to pixels outside the image",
+    "pattern": "wᵀa of the unit is not 1",
+}  # by name
 ORDER = ("bias", "epsilon", "zero", "gate", "padding", "pattern")  # of the columns; then a rule's own reasons
 HEADER = ("layer", "operation", "relevance in", "passed on")
 

@@ -6,14 +6,14 @@ is left as it was.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
-from minixai.context import apart
+from minixai.context import apart, walks
 from minixai.errors import speaking_as, warn
 from minixai.methods.explanation import Explanation, UnusedTableWarning
 from minixai.methods.ledger import Ledger, Row, booking
@@ -51,6 +51,23 @@ class Answer:
     gap: Array | None = None  # (n,): Σ map less the change of the score
     quantity: str = ""  # what the map is about, where that is not the score
     how: str = ""  # what the method chose by itself
+
+
+class Seen(NamedTuple):
+    """What a walk did at a node: the cotangent that came, and what the rule answered."""
+
+    node: Node
+    came: Array
+    answer: Any
+    rule: Rule
+
+
+class Walked(NamedTuple):
+    """A whole walk back to a leaf."""
+
+    leaf: Tensor
+    seen: list[Seen]
+    answer: Answer
 
 
 class _AtX(NamedTuple):
@@ -127,21 +144,28 @@ class Question:
         leaf, output = self._at_x.tape or self._tape(self.x)
         table = Rules(rules, ledger or getattr(rules, "strict", False))
         rows: list[Row] = []
-        hits = 0
+        seen: list[Seen] = []
         book = booking(rows, len(self.x)) if ledger else None
+        hits, kept = 0, walks.get()
 
         def observer(node: Node, g: Array, answer: Any) -> None:
             nonlocal hits
-            hits += rule_for(node, table) is not node.op.vjp
+            rule = rule_for(node, table)
+            hits += rule is not node.op.vjp
             if book:
                 book(node, g, answer)
+            if kept is not None:
+                seen.append(Seen(node, g, answer, rule))
 
         with speaking_as(self.call, "backward", "patterns"):
             g = apart(lambda: backward(output, self.cotangent, table, [leaf], observer)[leaf], recording=True)
         if rules and not hits:
             what = "no operation on the way back has a rule in its table"
             warn(f"{self.call}: {what}: the map is the gradient", UnusedTableWarning)
-        return Answer(g, Ledger(per_image(self.cotangent), rows, per_image(g)) if ledger else None)
+        answer = Answer(g, Ledger(per_image(self.cotangent), rows, per_image(g)) if ledger else None)
+        if kept is not None:
+            kept.append(Walked(leaf, seen, answer))
+        return answer
 
     def nodes(self) -> list[Node]:
         """The operations on the way from x to the unit."""
@@ -176,8 +200,10 @@ class Question:
         for numbers in self.batches(samples * len(self.x), progress):
             yield divmod(numbers, len(self.x))
 
-    def explanation(self, method: str, kind: str, answer: Answer) -> Explanation:
-        """The explanation of this question, its map cast to x's dtype."""
+    def explanation(
+        self, method: str, kind: str, answer: Answer, again: Callable[[Array], Answer] | None = None
+    ) -> Explanation:
+        """The explanation of this question, its map cast to x's dtype. again: asks it once more, of x."""
         map_ = answer.map
         if not isinstance(map_, np.ndarray) or map_.shape != self.x.shape or map_.dtype.kind != "f":
             came = (
@@ -198,6 +224,7 @@ class Question:
             answer.ledger,
             answer.gap,
             answer.quantity,
+            again,
         )
 
     def _tape(self, points: Array) -> tuple[Tensor, Tensor]:
