@@ -198,7 +198,7 @@ def _of_walk(walk: Walk, images: Images, classes: Sequence[str] | None) -> dict[
             "y": _view(step.y, images, classes, signed=False),
             "came": _view(step.came, images, classes, signed=True, by=step.y),
             "left": [
-                _view(left, images, classes, signed=True, by=x)
+                _view(left, images, classes, signed=True, by=step.y if x.shape == step.y.shape else x)
                 for x, left in zip(step.inputs, step.left, strict=True)
             ],
             "sums": {"came": total(step.came), "passed on": step.passed_on, "still there": level},

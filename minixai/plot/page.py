@@ -10,6 +10,7 @@ import numpy as np
 
 from minixai.plot import style
 
+HEAD = "head.html"  # of all pages
 COLOUR_STOPS = 9  # of the colours of y, from −1 to 1
 
 
@@ -28,7 +29,8 @@ def render(table: dict[str, Any], template: str = "page.html", **texts: str) -> 
     parts["colours"] = ", ".join(output_colours(np.linspace(-1, 1, COLOUR_STOPS)))
     # Within a script element only "</" could end it.
     parts["table"] = json.dumps(table, allow_nan=False, separators=(",", ":")).replace("</", "<\\/")
-    page = files("minixai.plot").joinpath(template).read_text(encoding="utf-8")
+    page, head = (files("minixai.plot").joinpath(name).read_text(encoding="utf-8") for name in (template, HEAD))
+    page = page.replace("{{head}}", head)
     for name, text in parts.items():
         page = page.replace("{{" + name + "}}", text)
     return page
