@@ -18,7 +18,7 @@ from minixai.plot.maps import HEAT_COLOURS
 from minixai.plot.page import render
 from minixai.typing import Array
 
-__all__ = ["Step", "Walk", "page_of", "parting", "rows_of"]
+__all__ = ["Step", "Walk", "as_signal", "page_of", "parting", "rows_of"]
 
 MAPS = 8  # feature maps, and units of a vector, that are shown
 ROUNDING = 1e-4  # of the largest value: what two walks may differ by before they part
@@ -92,6 +92,12 @@ class Walk:
     def start(self) -> float:
         """What the walk starts with, summed."""
         return total(self.steps[0].came)
+
+    @property
+    def sizes(self) -> Array:
+        """Of each step the logarithm of Σ|g| that arrived, the least there is where it is zero."""
+        sizes = np.array([np.abs(step.came).sum(dtype=np.float64) for step in self.steps])
+        return np.log10(np.maximum(sizes, sizes[sizes > 0].min(initial=1)))
 
     @property
     def levels(self) -> Iterator[float]:
@@ -218,7 +224,7 @@ def _of_walk(walk: Walk, images: Images, classes: Sequence[str] | None) -> dict[
         "start": walk.start,
         "arrived": total(walk.map),
         "map": _view(walk.map, images, None, signed=True),
-        "picture": images.rgb(_signal(walk.pixels)) if walk.signal and walk.pixels is not None else None,
+        "picture": images.rgb(as_signal(walk.pixels)) if walk.signal and walk.pixels is not None else None,
         "steps": steps,
     }
 
@@ -228,8 +234,8 @@ def _view(
 ) -> dict[str, Any]:
     """Feature maps (c, h, w), the strongest of `by` first, and their sum; of a vector the strongest units."""
     by = array if by is None else by
-    if array.ndim < 2:
-        order = np.argsort(-np.abs(by.ravel()), kind="stable")[:MAPS]
+    if array.size == max(array.shape, default=1):
+        order = np.argsort(-by.ravel(), kind="stable")[:MAPS]
         names = classes if classes is not None and len(classes) == array.size else None
         return {
             "shape": array.shape,
@@ -239,7 +245,7 @@ def _view(
             "limit": float(np.abs(array).max()),
         }
     maps, by = (each.reshape(-1, *each.shape[-2:]) for each in (array, by))
-    order = np.argsort(-np.abs(by).sum(axis=(1, 2)), kind="stable")[:MAPS]
+    order = np.argsort(-np.maximum(by, 0).sum(axis=(1, 2)), kind="stable")[:MAPS]
     shown, summed = maps[order], maps.sum(axis=0)
     low, high = min(float(shown.min()), 0.0), max(float(shown.max()), 0.0)
     span = max(-low, high)
@@ -311,7 +317,7 @@ def _bytes(photo: np.ndarray) -> np.ndarray:
     return photo if photo.dtype == np.uint8 else np.rint(255 * np.clip(photo, 0, 1)).astype(np.uint8)
 
 
-def _signal(pixels: Array) -> np.ndarray:
+def as_signal(pixels: Array) -> np.ndarray:
     """v/(2·max|v|) + ½, zero being grey, as RGB."""
     half = pixels / (2 * (np.abs(pixels).max() or 1)) + 0.5
     return _bytes(np.broadcast_to(half, (*half.shape[:2], 3)))

@@ -29,7 +29,7 @@ def render(table: dict[str, Any], template: str = "page.html", **texts: str) -> 
     parts["colours"] = ", ".join(output_colours(np.linspace(-1, 1, COLOUR_STOPS)))
     # Within a script element only "</" could end it.
     parts["table"] = json.dumps(table, allow_nan=False, separators=(",", ":")).replace("</", "<\\/")
-    page, head = (files("minixai.plot").joinpath(name).read_text(encoding="utf-8") for name in (template, HEAD))
+    head, page = (files("minixai.plot").joinpath(name).read_text("utf-8") for name in (HEAD, template))
     page = page.replace("{{head}}", head)
     for name, text in parts.items():
         page = page.replace("{{" + name + "}}", text)
