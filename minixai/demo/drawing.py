@@ -64,4 +64,4 @@ def _turning(params: Params) -> bytes:
     for turned in range(0, 360, TURN):
         plot.update(compute(replace(params, angle=params.angle + turned)))
         frames.append(figure.pixels())
-    return animation(frames, FRAME_MS)
+    return animation(frames, FRAME_MS, frames[0])

@@ -144,10 +144,8 @@ class Explanation:
         if against is not None and not np.array_equal(against.x, self.x):
             raise ValueError("trace: the explanations are of different x, expected the same")
         walks = [e._walk(image, classes) for e in (self, against) if e is not None]
-        what = " beside ".join(dict.fromkeys(walk.method for walk in walks))
-        units = " and ".join(dict.fromkeys(walk.unit[0] for walk in walks))
         photo = self._photos(None)[image] if self._of_images else None
-        return Trace(walks, photo, classes, f"{what}: the walk back from {units}")
+        return Trace(walks, photo, classes)
 
     @property
     def _of_images(self) -> bool:

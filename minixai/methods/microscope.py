@@ -38,7 +38,13 @@ class Trace:
     walks: Sequence[Walk]
     photo: np.ndarray | None
     classes: Sequence[str] | None
-    title: str
+
+    @property
+    def title(self) -> str:
+        """Whose walks they are, and from where."""
+        methods = " beside ".join(dict.fromkeys(walk.method for walk in self.walks))
+        units = " and ".join(dict.fromkeys(walk.unit[0] for walk in self.walks))
+        return f"{methods}: the walk back from {units}"
 
     def save(self, path: str | Path) -> None:
         """Write it by the suffix: .html, one page that needs no server and no network; .gif, for slides.

@@ -18,7 +18,7 @@ from minixai.plot.maps import HEAT_COLOURS
 from minixai.plot.page import render
 from minixai.typing import Array
 
-__all__ = ["Step", "Walk", "as_signal", "page_of", "parting", "rows_of"]
+__all__ = ["Step", "Walk", "as_signal", "names_of", "page_of", "parting", "rows_of"]
 
 MAPS = 8  # feature maps, and units of a vector, that are shown
 ROUNDING = 1e-4  # of the largest value: what two walks may differ by before they part
@@ -113,6 +113,19 @@ def total(array: Array) -> float:
     return float(array.sum(dtype=np.float64))
 
 
+def names_of(walks: Sequence[Walk]) -> list[str]:
+    """The walks' methods; of two by one method with what tells them apart, their units or their rules."""
+    if len({walk.method for walk in walks}) == len(walks):
+        return [walk.method for walk in walks]
+    if len({walk.unit for walk in walks}) == len(walks):
+        return [f"{walk.method} of {walk.unit[0]}" for walk in walks]
+    for row in rows_of(walks):
+        steps = [walk.steps[k] for walk, k in zip(walks, row, strict=True) if k is not None]
+        if len({step.rule for step in steps}) == len(walks):
+            return [f"{walk.method}, {step.rule}" for walk, step in zip(walks, steps, strict=True)]
+    return [f"{walk.method} {k + 1}" for k, walk in enumerate(walks)]
+
+
 def rows_of(walks: Sequence[Walk]) -> list[tuple[int | None, ...]]:
     """The steps of one walk, or of two in step: at each node of the tape the numbers of their steps.
 
@@ -187,7 +200,10 @@ def table_of(
     return {
         "title": title,
         "photo": None if photo is None else images.rgb(_bytes(photo)),
-        "walks": [_of_walk(walk, images, classes) for walk in walks],
+        "walks": [
+            {"name": name, **_of_walk(walk, images, classes)}
+            for name, walk in zip(names_of(walks), walks, strict=True)
+        ],
         "rows": rows_of(walks),
         "parting": None if parted is None else {"row": parted[0], "where": parted[1]},
         "why": why,

@@ -9,7 +9,7 @@ import numpy as np
 
 from minixai.plot import style
 from minixai.plot.maps import HEAT_COLOURS, number
-from minixai.plot.microscope import Step, Walk, as_signal, parting, rows_of
+from minixai.plot.microscope import Step, Walk, as_signal, names_of, parting, rows_of
 from minixai.plot.picture import Picture, animation
 
 __all__ = ["gif_of"]
@@ -23,7 +23,15 @@ def gif_of(walks: Sequence[Walk], photo: np.ndarray | None, title: str) -> bytes
     """Frames of those nodes where a walk goes through weights or to another place, then the map."""
     frames = _frames(walks, photo, title)
     durations = [FRAME_MS] * (len(frames) - 1) + [LAST_MS]
-    return animation(frames, durations, palette_of=-1)
+    return animation(frames, durations, np.vstack([frames[-1], _all_colours(frames[-1].shape[1])]), 255)
+
+
+def _all_colours(width: int) -> np.ndarray:
+    """(40, width, 3) uint8: those of heat maps, and greys."""
+    from matplotlib import colormaps
+
+    lines = [colormaps[name](np.linspace(0, 1, width), bytes=True)[:, :3] for name in (HEAT_COLOURS, "Greys")]
+    return np.repeat(np.array(lines), 20, axis=0)
 
 
 @style.drawn(style.PLAIN_TEXT)
@@ -42,7 +50,10 @@ def _frames(walks: Sequence[Walk], photo: np.ndarray | None, title: str) -> list
         axes.imshow(photo)
         axes.set_title("the input", size=style.TEXT_SIZE)
         left += width
-    panels = [_Panel(picture, walk, left + k * width, width, rows, k) for k, walk in enumerate(walks)]
+    panels = [
+        _Panel(picture, walk, name, left + k * width, width, [row[k] for row in rows])
+        for k, (walk, name) in enumerate(zip(walks, names_of(walks), strict=True))
+    ]
     found = []
     for place in places:
         step = next(step for panel in panels if (step := panel.step(place)) is not None)
@@ -61,14 +72,14 @@ class _Panel:
     """A walk's picture, and below it its ledger so far, or how large what arrives is."""
 
     def __init__(
-        self, picture: Picture, walk: Walk, left: float, width: float, rows: Sequence[Any], which: int
+        self, picture: Picture, walk: Walk, name: str, left: float, width: float, numbers: list[int | None]
     ) -> None:
-        self.walk, self.numbers = walk, [row[which] for row in rows]
+        self.walk, self.name, self.numbers = walk, name, numbers
         self.image = _tile(picture, left, width)
-        self.image.set_title(walk.method, size=style.TEXT_SIZE, weight="bold")
+        self.image.set_title(name, size=style.TEXT_SIZE, weight="bold")
         self.words = self.image.set_xlabel("", size=style.TEXT_SIZE - 3)
         self.chart = picture.add_axes((left + 0.1 * width, 0.05, 0.8 * width, 0.14))
-        self.chart.set(xlim=(-0.5, len(rows) - 0.5), xticks=[], yticks=[])
+        self.chart.set(xlim=(-0.5, len(numbers) - 0.5), xticks=[], yticks=[])
         self.chart.spines["left"].set_visible(False)
         self.levels = np.array(list(walk.levels)) if walk.conserves else walk.sizes
         low, high = self.levels.min(), max(self.levels.max(), walk.start if walk.conserves else 0)
@@ -81,7 +92,8 @@ class _Panel:
 
     def step(self, place: int) -> Step | None:
         """The walk's step at a place of both."""
-        return None if self.numbers[place] is None else self.walk.steps[self.numbers[place]]
+        at = self.numbers[place]
+        return None if at is None else self.walk.steps[at]
 
     def show(self, place: int) -> None:
         """What has come so far."""
@@ -89,9 +101,9 @@ class _Panel:
         if step is not None:
             self._draw(_summed(step.left[0]))
             self.words.set_text(step.rule)
-        passed = [k for k in range(place + 1) if self.numbers[k] is not None]
-        self.line.set_data(passed, [self.levels[self.numbers[k]] for k in passed])
-        level = self.levels[self.numbers[passed[-1]]]
+        passed = {k: self.levels[at] for k, at in enumerate(self.numbers[: place + 1]) if at is not None}
+        self.line.set_data(list(passed), list(passed.values()))
+        level = float(list(passed.values())[-1])
         start = f"{number(level, 4)} of {number(self.walk.start, 4)} still there"
         self.said.set_text(start if self.walk.conserves else "size of what arrives (log)")
 
@@ -102,7 +114,7 @@ class _Panel:
             self.image.clear()
             self.image.imshow(as_signal(walk.pixels))
             self.image.set(xticks=[], yticks=[])
-            self.image.set_title(walk.method, size=style.TEXT_SIZE, weight="bold")
+            self.image.set_title(self.name, size=style.TEXT_SIZE, weight="bold")
         else:
             self._draw(_summed(walk.map))
         self.image.set_xlabel(f"the map ({walk.kind})", size=style.TEXT_SIZE - 3)
@@ -137,8 +149,8 @@ def _shown(walks: Sequence[Walk], rows: Sequence[Any], parted: int | None) -> li
         place
         for place, row in enumerate(rows)
         for step in [walk.steps[k] for walk, k in zip(walks, row, strict=True) if k is not None][:1]
-        if (not step.gate and step.inputs[0].shape != step.y.shape) or place in (0, parted)
-    ]
+        if len(step.inputs) == 1 and step.inputs[0].shape != step.y.shape and _summed(step.left[0]).size > 1
+    ] or list(range(len(rows)))
     chosen = np.unique(np.linspace(0, len(changing) - 1, FRAMES).round().astype(int))
     return sorted({changing[k] for k in chosen} | ({parted} if parted is not None else set()))
 

@@ -90,18 +90,19 @@ class Picture(Figure):
 
 
 def animation(
-    frames: Sequence[np.ndarray], milliseconds: int | list[int], colours: int = 128, palette_of: int = 0
+    frames: Sequence[np.ndarray], milliseconds: int | list[int], palette_of: np.ndarray, colours: int = 128
 ) -> bytes:
     """A GIF of frames (height, width, 3) uint8 that runs for ever.
 
-    milliseconds: of every frame, or of each. palette_of: the frame whose colours all have: without one
+    milliseconds: of every frame, or of each. palette_of: pixels whose colours all frames have: without one
     palette, or with dithering, the still parts flicker and cost space.
     """
     from PIL import Image
 
-    images = [Image.fromarray(frame) for frame in frames]
-    palette = images[palette_of].quantize(colours, Image.Quantize.MAXCOVERAGE)
-    first, *others = [each.quantize(palette=palette, dither=Image.Dither.NONE) for each in images]
+    palette = Image.fromarray(palette_of).quantize(colours, Image.Quantize.MAXCOVERAGE)
+    first, *others = [
+        Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames
+    ]
     buffer = io.BytesIO()
     first.save(buffer, "GIF", save_all=True, append_images=others, duration=milliseconds, loop=0)
     return buffer.getvalue()
