@@ -453,7 +453,7 @@ def test_the_command_writes_a_page_and_a_gif(here: Path, capsys: pytest.CaptureF
         (("--against", "rise"), "--against: rise takes thousands of forward passes, and has no walk"),
         (
             ("--method", "input_x_gradient"),
-            "input × gradient is not where one walk back ends, expected one of a",
+            "the map of input × gradient is not where one walk back",
         ),
         (("--html", "x.png"), "--html: 'x.png' ends in '.png', expected .html"),
         (("--save", "x.png"), "--save: 'x.png' ends in '.png', expected .gif"),
