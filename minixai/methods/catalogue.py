@@ -191,6 +191,7 @@ def method(
             unit = {name: given.arguments.pop(name) for name in asked}
             settings = given.kwargs
             question, answer = answered(unit, settings)
+            del unit["x"]  # an explanation keeps its own
             quick = METHODS[say.__name__].quick
             again = (lambda x: answered({**unit, "x": x}, settings)[1]) if quick else None
             explanation = question.explanation(title, kind, answer, again)

@@ -146,12 +146,12 @@ class Question:
         rows: list[Row] = []
         seen: list[Seen] = []
         book = booking(rows, len(self.x)) if ledger else None
-        hits, kept = 0, walks.get()
+        hit, kept = False, walks.get()
 
         def observer(node: Node, g: Array, answer: Any) -> None:
-            nonlocal hits
+            nonlocal hit
             rule = rule_for(node, table)
-            hits += rule is not node.op.vjp
+            hit = hit or rule is not node.op.vjp
             if book:
                 book(node, g, answer)
             if kept is not None:
@@ -159,7 +159,7 @@ class Question:
 
         with speaking_as(self.call, "backward", "patterns"):
             g = apart(lambda: backward(output, self.cotangent, table, [leaf], observer)[leaf], recording=True)
-        if rules and not hits:
+        if rules and not hit:
             what = "no operation on the way back has a rule in its table"
             warn(f"{self.call}: {what}: the map is the gradient", UnusedTableWarning)
         answer = Answer(g, Ledger(per_image(self.cotangent), rows, per_image(g)) if ledger else None)

@@ -104,8 +104,8 @@ class _Panel:
         passed = {k: self.levels[at] for k, at in enumerate(self.numbers[: place + 1]) if at is not None}
         self.line.set_data(list(passed), list(passed.values()))
         level = float(list(passed.values())[-1])
-        start = f"{number(level, 4)} of {number(self.walk.start, 4)} still there"
-        self.said.set_text(start if self.walk.conserves else "size of what arrives (log)")
+        left = f"not yet leaked: {number(level, 4)}, of {number(self.walk.start, 4)}"
+        self.said.set_text(left if self.walk.conserves else "size of what arrives (log)")
 
     def end(self) -> None:
         """The map."""
@@ -124,9 +124,8 @@ class _Panel:
         for old in list(self.image.images):
             old.remove()
         height, width = values.shape
-        self.image.imshow(
-            values, HEAT_COLOURS, vmin=-limit, vmax=limit, extent=(0, 1, 0, 1), aspect=height / width
-        )
+        look: dict[str, Any] = {"extent": (0, 1, 0, 1), "aspect": height / width if height > 1 else 0.2}
+        self.image.imshow(values, HEAT_COLOURS, vmin=-limit, vmax=limit, **look)
 
 
 def _tile(picture: Picture, left: float, width: float) -> Any:
