@@ -143,6 +143,12 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_arguments(command)
     command.set_defaults(run=demo.run)
 
+    command = commands.add_parser(
+        "play", help="a web page: scrub through trainings on data of two dimensions"
+    )
+    demo.add_play_arguments(command)
+    command.set_defaults(run=demo.run_play)
+
     command = commands.add_parser("explain", help="explain a photo by one method")
     _add_common(command)
     command.add_argument("--method", choices=METHODS, default="guided_backprop", help="(%(default)s)")
