@@ -23,7 +23,7 @@ import pytest
 
 import minixai as mx
 from minixai import cli, demo
-from minixai.demo import Params, pages
+from minixai.demo import Params, pages, play
 from minixai.demo.concepts import row_at
 from minixai.plot.microscope import parting
 
@@ -413,6 +413,49 @@ def test_the_microscope_on_a_phone_in_the_dark_and_on_paper(browser: Browser, wa
     assert all(each.is_displayed() for each in frames)
     assert not driver.find_element("id", "stage").is_displayed()
     assert driver.get_log("browser") == []
+
+
+def test_the_page_of_play(browser: Browser, tmp_path: Path) -> None:
+    frames = 5
+    demo.play_page(tmp_path / "play.html", frames=frames)
+    address = (tmp_path / "play.html").as_uri()
+    driver = browser.driver
+    driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    driver.get_log("performance")
+    driver.get(address)
+    right, left, up = (getattr(webdriver.Keys, f"ARROW_{way}") for way in ("RIGHT", "LEFT", "UP"))
+    plot, slider, angle = (browser.one(f"//*[@id='{name}']") for name in ("plot", "frame", "angle"))
+    (chosen,) = browser.all("//input[@value='suppressor']")
+    row, column = (round(play.GRID * share) for share in (0.25, 0.75))
+    suppressor, turned = play.SETS["suppressor"], play.ANGLES[play.ANGLES.index(60) + 1]
+    further = suppressor._replace(make=play.suppressed(turned))
+
+    def title(name: str) -> np.float32:
+        return np.float32(browser.all(f"//*[@id='{name}']")[0].get_attribute("title"))
+
+    for element, keys, data, frame, moved in (
+        (slider, right, suppressor, 4, (0, 0)),
+        (slider, left * 3, suppressor, 1, (0, 0)),
+        (plot, up + left * 2, suppressor, 1, (-1, -2)),
+        (angle, right, further, 1, (-1, -2)),
+        (chosen, left, play.SETS["rings"], 1, (-1, -2)),
+    ):
+        element.send_keys(keys)
+        _, _, found = play.recorded(data, 0, frames)
+        point = play.GRID * (row + moved[0]) + column + moved[1]
+        said = [[title(f"{name}-{d}") for d in (0, 1)] for name in play.ASKED]
+        np.testing.assert_array_equal(said, found["said"][frame, :, point])
+        assert title("score") == found["scores"][frame, point]
+        assert title("loss") == np.float32(found["loss"][frame])
+        if data.units == 0:
+            off = f"{found['angles'][frame, 1]:.1f}°".replace("-", "−")
+            assert browser.one("//*[@id='angle-a']").text == off
+    assert not browser.all("//*[@id='turning']")[0].is_displayed()
+    browser.picture("page_play")
+    assert driver.get_log("browser") == []
+    events = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
+    requests = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
+    assert requests == [address]
 
 
 def test_the_blank_cw3_fails_its_validation_in_jupyterlab(browser: Browser, lab: Lab) -> None:
