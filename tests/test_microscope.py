@@ -165,6 +165,17 @@ def test_a_page_shows_the_strongest_feature_maps_first_in_their_colours() -> Non
     assert logits["values"] == sorted(trace.walks[0].steps[0].y.tolist(), reverse=True)
 
 
+def test_a_unit_among_the_weak_is_shown_where_the_walk_starts() -> None:
+    """Eight of twelve units are shown, the strongest; a walk from another one is seen all the same."""
+    model = float64(nn.Sequential(nn.Linear(4, 12, rng=0)))
+    x = np.ones((1, 4))
+    weak = int(model.predict(x)[0].argmin())
+    step = table_in(mx.methods.gradient(model, x, target=weak).trace().page())["walks"][0]["steps"][0]
+    assert weak not in step["y"]["units"]
+    assert step["came"]["units"][0] == weak
+    assert step["came"]["values"] == [1.0, *[0.0] * 7]
+
+
 def test_what_a_relu_stops_is_counted() -> None:
     """Guided backprop: silent, or a negative cotangent; the gradient: silent only."""
     model = float64(nn.Sequential(nn.Linear(4, 4, bias=False), nn.ReLU(), nn.Linear(4, 1, bias=False)))

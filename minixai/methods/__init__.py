@@ -12,6 +12,7 @@ from minixai.methods.catalogue import METHODS, method
 from minixai.methods.controls import *
 from minixai.methods.explanation import *
 from minixai.methods.ledger import Ledger
+from minixai.methods.microscope import Trace
 from minixai.methods.path import *
 from minixai.methods.patterns import *
 from minixai.methods.perturbation import *

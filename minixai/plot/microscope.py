@@ -248,10 +248,13 @@ def _of_walk(walk: Walk, images: Images, classes: Sequence[str] | None) -> dict[
 def _view(
     array: Array, images: Images, classes: Sequence[str] | None, signed: bool, by: Array | None = None
 ) -> dict[str, Any]:
-    """Feature maps (c, h, w), the strongest of `by` first, and their sum; of a vector the strongest units."""
+    """Feature maps (c, h, w), the strongest of `by` first, and their sum; of a vector the strongest units.
+
+    Where these are zero and others are not, the others are shown.
+    """
     by = array if by is None else by
     if array.size == max(array.shape, default=1):
-        order = np.argsort(-by.ravel(), kind="stable")[:MAPS]
+        order = _strongest(by.ravel(), array.ravel())
         names = classes if classes is not None and len(classes) == array.size else None
         return {
             "shape": array.shape,
@@ -261,7 +264,7 @@ def _view(
             "limit": float(np.abs(array).max()),
         }
     maps, by = (each.reshape(-1, *each.shape[-2:]) for each in (array, by))
-    order = np.argsort(-np.maximum(by, 0).sum(axis=(1, 2)), kind="stable")[:MAPS]
+    order = _strongest(np.maximum(by, 0).sum(axis=(1, 2)), np.abs(maps).sum(axis=(1, 2)))
     shown, summed = maps[order], maps.sum(axis=0)
     low, high = min(float(shown.min()), 0.0), max(float(shown.max()), 0.0)
     span = max(-low, high)
@@ -274,6 +277,12 @@ def _view(
         "strengths": [float(each.sum(dtype=np.float64)) for each in shown],
         "limits": [low, high],
     }
+
+
+def _strongest(strengths: Array, carried: Array) -> np.ndarray[Any, np.dtype[np.intp]]:
+    """The numbers of the strongest, or of those that carry most, where the strongest carry nothing."""
+    order = np.argsort(-strengths, kind="stable")[:MAPS]
+    return order if np.any(carried[order]) else np.argsort(-np.abs(carried), kind="stable")[:MAPS]
 
 
 @dataclass(eq=False)
