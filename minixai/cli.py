@@ -10,7 +10,7 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, TextIO
@@ -145,11 +145,17 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_arguments(command)
     command.set_defaults(run=demo.run)
 
+    command = commands.add_parser(
+        "play", help="a web page: scrub through trainings on data of two dimensions"
+    )
+    demo.add_play_arguments(command)
+    command.set_defaults(run=demo.run_play)
+
     command = commands.add_parser("explain", help="explain a photo by one method")
     _add_common(command)
     command.add_argument("--method", choices=METHODS, default="guided_backprop", help="(%(default)s)")
     _add_unit(command)
-    command.add_argument("--seed", choices=("one", "value"), help="where the way back starts")
+    _add_start(command)
     command.set_defaults(run=_explain)
 
     command = commands.add_parser("compare", help="explain a photo by all methods, in one sheet")
@@ -167,6 +173,20 @@ def _parser() -> argparse.ArgumentParser:
         help="below, what knows nothing: edges, |x|, random, and an untrained network",
     )
     command.set_defaults(run=_compare)
+
+    command = commands.add_parser("trace", help="walk the tape back node by node: a web page, or a GIF")
+    _add_photo(command)
+    command.add_argument("--method", choices=METHODS, default="lrp", help="(%(default)s)")
+    other = command.add_mutually_exclusive_group()
+    other.add_argument("--against", choices=METHODS, help="a second method, walked in step")
+    other.add_argument(
+        "--against-target", metavar="CLASS", help="a second class, by the same method, walked in step"
+    )
+    command.add_argument("--html", metavar="FILE", help="the page (PHOTO_METHOD.html, where there is no GIF)")
+    command.add_argument("--save", metavar="FILE.gif", help="a GIF, for slides")
+    _add_unit(command)
+    _add_start(command)
+    command.set_defaults(run=_trace, percentile=None)
 
     command = commands.add_parser(
         "maximise", help="grow an input that excites a class, a feature map or a unit"
@@ -233,8 +253,19 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("photo", metavar="PHOTO", help="an image file, or chelsea, coffee, astronaut, ...")
+    _add_photo(parser)
     parser.add_argument("--save", metavar="FILE", help="a PNG, SVG or PDF (PHOTO_METHOD.png)")
+    parser.add_argument(
+        "--percentile",
+        type=float,
+        metavar="P",
+        help="clip the map at this percentile of its |values|, such as 99.5, to see the weak ones (none)",
+    )
+    parser.add_argument("--overlay", action="store_true", help="lay heat maps on the photo in grey")
+
+
+def _add_photo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("photo", metavar="PHOTO", help="an image file, or chelsea, coffee, astronaut, ...")
     _add_network(parser)
     parser.add_argument(
         "--patterns", metavar="FILE", help="fitted patterns, for PatternNet and PatternAttribution"
@@ -249,13 +280,6 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--target", metavar="CLASS", help="a class number or a part of its name (the largest logit)"
     )
-    parser.add_argument(
-        "--percentile",
-        type=float,
-        metavar="P",
-        help="clip the map at this percentile of its |values|, such as 99.5, to see the weak ones (none)",
-    )
-    parser.add_argument("--overlay", action="store_true", help="lay heat maps on the photo in grey")
 
 
 def _add_unit(parser: argparse.ArgumentParser) -> None:
@@ -266,6 +290,10 @@ def _add_unit(parser: argparse.ArgumentParser) -> None:
         metavar="C,R,Q",
         help="one unit of the layer: C,R,Q, C,max or I; or a map: C",
     )
+
+
+def _add_start(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seed", choices=("one", "value"), help="where the way back starts")
 
 
 def _add_network(parser: argparse.ArgumentParser) -> None:
@@ -293,14 +321,14 @@ def _neuron(text: str) -> tuple[int | str, ...]:
 
 
 class _Task:
-    """What `explain` and `compare` share: a photo, the model that sees it, and the picture to be made."""
+    """What `explain`, `compare` and `trace` share: a photo, the model that sees it, what is to be made."""
 
     def __init__(self, args: argparse.Namespace, name: str) -> None:
         check_percentile("--percentile", args.percentile)
         photo = data.photo(args.photo)
         self.args = args
         self.photo_name = printable(Path(args.photo).stem)
-        self.path = _output_path(args.save, args.photo, name)
+        self.path = self.output_path(name)
         for option in ("weights", "patterns"):
             _check_readable(f"--{option}", getattr(args, option))
         self.network, self.model = _model(args)
@@ -310,8 +338,15 @@ class _Task:
         self.x = self.model.check_input(name, _input(self.model, photo))
         (self.probabilities,), self.quantity = Run(name, model, self.x).probabilities()
         self.names = list(getattr(model, "classes", ())) or _class_names(len(self.probabilities))
-        classes = len(self.probabilities)
-        self.target = None if args.target is None else _class_number(args.target, classes, self.names)
+        self.target = self.class_number(args.target)
+
+    def output_path(self, name: str) -> Path:
+        """Where what is made goes, if it can be written there."""
+        return _output_path(self.args.save, self.args.photo, name)
+
+    def class_number(self, text: str | None, option: str = "--target") -> int | None:
+        """The class that an option names."""
+        return None if text is None else _class_number(text, len(self.probabilities), self.names, option)
 
     def top(self) -> str:
         """Print the five most probable classes; returns a title with two of them, and a stand-in's name."""
@@ -352,6 +387,46 @@ def _explain(args: argparse.Namespace) -> int:
     return task.save([task.explain(args.method, target=task.target, **options)], title)
 
 
+class _Walks(_Task):
+    """What `trace` makes: a page, a GIF or both."""
+
+    def output_path(self, name: str) -> Path:
+        args = self.args
+        self.gif = None if args.save is None else _output_path(args.save, args.photo, "", "--save", [".gif"])
+        page = args.html or (None if args.save else f"{Path(args.photo).stem}_{name}.html")
+        self.page = None if page is None else _output_path(page, args.photo, "", "--html", [".html"])
+        return self.page or self.gif or Path()
+
+
+def _trace(args: argparse.Namespace) -> int:
+    for option, method in (("method", args.method), ("against", args.against)):
+        if method and not METHODS[method].quick:
+            what = f"{method} takes {METHODS[method].cost}, and has no walk to show"
+            raise ValueError(f"--{option}: {what}; expected one such as lrp, guided_backprop or gradient")
+        takes = inspect.signature(METHODS[method].function).parameters if method else {}
+        for name in _given(args, ("layer", "neuron", "seed")) if method else ():
+            if name not in takes:
+                raise ValueError(f"--{name}: {method} takes none")
+    if args.layer is not None and args.against_target is not None:
+        raise ValueError("--against-target: no class is explained where there is a --layer")
+    task = _Walks(args, args.method)
+    task.top()
+    options = _given(args, ("layer", "neuron", "seed"))
+    one = task.explain(args.method, target=task.target, **options)
+    two = None
+    if args.against is not None:
+        two = task.explain(args.against, target=task.target, **options)
+    elif args.against_target is not None:
+        target = task.class_number(args.against_target, "--against-target")
+        two = task.explain(args.method, target=target, **options)
+    trace = one.trace(two, classes=task.names)
+    for path in (task.page, task.gif):
+        if path is not None:
+            trace.save(path)
+            print(f"saved {printable(str(path))}")
+    return 0
+
+
 def _compare(args: argparse.Namespace) -> int:
     task = _Task(args, "compare")
     title = task.top()
@@ -387,8 +462,10 @@ def _untrained(model: Module, x: Array, target: int) -> Module:
 
 
 def _maximise(args: argparse.Namespace) -> int:
+    from minixai.plot.picture import METADATA
+
     save = args.save or "maximise.png"
-    path, *_ = [_output_path(save, photo, "", film=True) for photo in args.photos or [""]]
+    path, *_ = [_output_path(save, photo, "", suffixes=[*METADATA, ".gif"]) for photo in args.photos or [""]]
     _check_readable("--weights", args.weights)
     photos = [data.photo(name) for name in args.photos]
     _, model = _model(args)
@@ -490,15 +567,17 @@ def _given(args: argparse.Namespace, names: Iterable[str]) -> dict[str, Any]:
     return {name: value for name in names if (value := getattr(args, name, None)) is not None}
 
 
-def _output_path(name: str | None, photo: str, made: str, film: bool = False) -> Path:
-    """The path of the picture, or of the film, if it can be written there."""
+def _output_path(
+    name: str | None, photo: str, made: str, option: str = "--save", suffixes: Collection[str] | None = None
+) -> Path:
+    """The path of what is made, a picture if no suffixes are given, if it can be written there."""
     from minixai.plot.picture import METADATA, checked_suffix
 
-    known = {*METADATA, ".gif"} if film else METADATA
-    path = checked_suffix("--save", f"{Path(photo).stem}_{made}.png" if name is None else name, known)
-    check_writable("--save", path)
+    name = f"{Path(photo).stem}_{made}.png" if name is None else name
+    path = checked_suffix(option, name, METADATA if suffixes is None else suffixes)
+    check_writable(option, path)
     if path.exists() and Path(photo).exists() and path.samefile(photo):
-        raise ValueError(f"--save: {path} is the photo, which would be overwritten")
+        raise ValueError(f"{option}: {path} is the photo, which would be overwritten")
     return path
 
 
@@ -546,23 +625,23 @@ def _class_names(count: int) -> list[str] | None:
         return None
 
 
-def _class_number(text: str, classes: int, names: list[str] | None) -> int:
+def _class_number(text: str, classes: int, names: list[str] | None, option: str = "--target") -> int:
     """The class of this number, of this name, or the only one with this in its name."""
     if text.isdecimal():
         if int(text) >= classes:
-            raise ValueError(f"--target is {text}, expected a class in [0, {classes})")
+            raise ValueError(f"{option} is {text}, expected a class in [0, {classes})")
         return int(text)
     if names is None:
-        raise ValueError(f"--target {text!r}: the classes have no names here, expected a number")
+        raise ValueError(f"{option} {text!r}: the classes have no names here, expected a number")
     parts = {k: name for k, name in enumerate(names) if text.lower() in name.lower()}
     found = {k: name for k, name in parts.items() if name.lower() == text.lower()} or parts
     if len(found) == 1:
         return next(iter(found))
     if not found:
-        raise ValueError(f"--target {text!r} is in no class's name")
+        raise ValueError(f"{option} {text!r} is in no class's name")
     listed = ", ".join(f"{k} {name}" for k, name in list(found.items())[:10])
     more = f" and {len(found) - 10} more" if len(found) > 10 else ""
-    raise ValueError(f"--target {text!r} is in the names of {len(found)} classes: {listed}{more}")
+    raise ValueError(f"{option} {text!r} is in the names of {len(found)} classes: {listed}{more}")
 
 
 def _strongest_unit(model: Module, x: Array, layer: str) -> tuple[int, ...]:

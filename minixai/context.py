@@ -12,7 +12,17 @@ from contextvars import ContextVar, copy_context
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-__all__ = ["apart", "current_layer", "edited", "edits", "network_call", "no_tape", "recording", "training"]
+__all__ = [
+    "apart",
+    "current_layer",
+    "edited",
+    "edits",
+    "network_call",
+    "no_tape",
+    "recording",
+    "training",
+    "walks",
+]
 
 Result = TypeVar("Result")
 
@@ -23,6 +33,7 @@ edits: ContextVar[Mapping[Any, Callable[[Any], Any]]] = ContextVar(
     "edits", default=MappingProxyType({})
 )  # module -> output -> output
 network_call: ContextVar[Any] = ContextVar("network_call", default=None)  # of the whole one that goes on
+walks: ContextVar[list[Any] | None] = ContextVar("walks", default=None)  # where a question's walks are kept
 
 
 def apart(call: Callable[[], Result], **values: Any) -> Result:
@@ -36,7 +47,9 @@ def apart(call: Callable[[], Result], **values: Any) -> Result:
     return copy_context().run(inside)
 
 
-VARIABLES = {variable.name: variable for variable in (recording, training, current_layer, network_call)}
+VARIABLES = {
+    variable.name: variable for variable in (recording, training, current_layer, network_call, walks)
+}
 
 
 @contextlib.contextmanager

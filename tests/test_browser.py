@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -20,9 +21,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+import minixai as mx
 from minixai import cli, demo
-from minixai.demo import Params, pages
+from minixai.demo import Params, pages, play
 from minixai.demo.concepts import row_at
+from minixai.plot.microscope import parting
 
 EXTRAS = "not installed (pip install -e '.[test,course,browser]')"
 webdriver = pytest.importorskip("selenium.webdriver", reason=f"selenium is {EXTRAS}")
@@ -309,6 +312,148 @@ def test_the_page_of_concepts(browser: Browser, tmp_path: Path) -> None:
     browser.picture("page_concepts")
     assert browser.driver.get_log("browser") == []
     events = [json.loads(entry["message"])["message"] for entry in browser.driver.get_log("performance")]
+    requests = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
+    assert requests == [address]
+
+
+@pytest.fixture(scope="module")
+def walks(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Any]:
+    """The address of the microscope's page of a photo, and the trace that it shows."""
+    model: Any = mx.models.pretrained("cifar10_maxpool")
+    x = model.preprocess(mx.data.photo("chelsea"))
+    trace = mx.methods.lrp(model, x).trace(mx.methods.guided_backprop(model, x), classes=model.classes)
+    path = tmp_path_factory.mktemp("walks") / "walks.html"
+    trace.save(path)
+    return path.as_uri(), trace
+
+
+def numbers_of(walk: Any, name: str, place: int) -> dict[str, float]:
+    """What the page says in full of a walk at a place, by Python."""
+    step = walk.steps[place - 1]
+    found = {"came": step.came.sum(dtype=np.float64), "passed on": step.passed_on}
+    if walk.conserves:
+        found["still there"] = list(walk.levels)[place - 1]
+    found |= {f"leaked, {reason}": leak for reason, leak in step.leaks.items()}
+    found |= {f"stopped, {reason}": share for reason, share in (step.stopped or {}).items()}
+    found["Σ|g| that arrives"] = np.abs(step.came).sum(dtype=np.float64)
+    return {f"{name}: {what}": float(value) for what, value in found.items()}
+
+
+def test_the_microscope_by_keyboard_alone(browser: Browser, walks: tuple[str, Any]) -> None:
+    address, trace = walks
+    driver = browser.driver
+    driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    driver.get_log("performance")
+    driver.get(address)
+    last = len(trace.walks[0].steps) + 1
+    right, left = webdriver.Keys.ARROW_RIGHT, webdriver.Keys.ARROW_LEFT
+    body = driver.find_element("tag name", "body")
+    assert browser.one("//*[@id='place']").text == f"0 of {last}"
+    cells = "[...row.children].map((cell) => cell.textContent)"
+    in_full = f"return [...document.querySelectorAll('#full tr')].map((row) => {cells})"
+    for place in range(1, last):
+        body.send_keys(right)
+        expected = {
+            what: value
+            for walk, name in zip(trace.walks, ("LRP", "guided backprop"), strict=True)
+            for what, value in numbers_of(walk, name, place).items()
+        }
+        shown = {what: float(value) for what, value in driver.execute_script(in_full)}
+        assert shown == expected
+        assert browser.one("//*[@id='node']").text.startswith(trace.walks[0].steps[place - 1].fused)
+        assert browser.one("//*[@aria-current='step']").get_attribute("data-place") == str(place)
+        parted = place == 1 + parting(trace.walks)[0]
+        assert driver.execute_script("return document.getElementById('parted').textContent !== ''") == parted
+        if place == 7:
+            browser.picture("microscope")
+    body.send_keys(right)
+    browser.one("//*[@id='node'][.='The map']")
+    assert not browser.one("//*[@id='next']").is_enabled()
+    body.send_keys(webdriver.Keys.HOME)
+    browser.one(f"//*[@id='place'][.='0 of {last}']")
+    body.send_keys(right, right, left)
+    slider = browser.one("//input[@id='slider']")
+    assert slider.get_attribute("value") == "1"
+    slider.send_keys(right)
+    browser.one(f"//*[@id='place'][.='2 of {last}']")
+    slider.send_keys(webdriver.Keys.TAB)  # to the tape, whose nodes are buttons
+    assert driver.switch_to.active_element.get_attribute("data-place") == "0"
+    driver.switch_to.active_element.send_keys(webdriver.Keys.TAB, webdriver.Keys.ENTER)
+    browser.one(f"//*[@id='place'][.='1 of {last}']")
+    driver.switch_to.active_element.send_keys(right * 8)
+    images = driver.find_elements("css selector", "#shown img")
+    assert len(images) > 20
+    assert all(each.get_attribute("alt") and each.get_property("naturalWidth") for each in images)
+    assert driver.get_log("browser") == []
+    events = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
+    requests = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
+    assert [url for url in requests if not url.startswith("data:")] == [address]
+
+
+def test_the_microscope_on_a_phone_in_the_dark_and_on_paper(browser: Browser, walks: tuple[str, Any]) -> None:
+    address, trace = walks
+    driver = browser.driver
+    phone = {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True}
+    dark = {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", dark)
+    driver.get(address)
+    for place in range(len(trace.walks[0].steps) + 2):
+        if place:
+            browser.one("//*[@id='next']").click()
+        width = driver.execute_script("return document.documentElement.scrollWidth")
+        assert width == phone["width"], place
+    ground = "return getComputedStyle(document.body).backgroundColor"
+    assert max(map(int, re.findall(r"\d+", driver.execute_script(ground)))) < 60
+    browser.picture("microscope_phone")
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print", "features": []})
+    frames = driver.find_elements("css selector", "#strip figure")
+    maps = sum(step.left[0].size > max(step.left[0].shape) for step in trace.walks[0].steps)
+    assert len(frames) == 1 + maps + 2
+    assert all(each.is_displayed() for each in frames)
+    assert not driver.find_element("id", "stage").is_displayed()
+    assert driver.get_log("browser") == []
+
+
+def test_the_page_of_play(browser: Browser, tmp_path: Path) -> None:
+    frames = 5
+    demo.play_page(tmp_path / "play.html", frames=frames)
+    address = (tmp_path / "play.html").as_uri()
+    driver = browser.driver
+    driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    driver.get_log("performance")
+    driver.get(address)
+    right, left, up = (getattr(webdriver.Keys, f"ARROW_{way}") for way in ("RIGHT", "LEFT", "UP"))
+    plot, slider, angle = (browser.one(f"//*[@id='{name}']") for name in ("plot", "frame", "angle"))
+    (chosen,) = browser.all("//input[@value='suppressor']")
+    row, column = (round(play.GRID * share) for share in (0.25, 0.75))
+    suppressor, turned = play.SETS["suppressor"], play.ANGLES[play.ANGLES.index(60) + 1]
+    further = suppressor._replace(make=play.suppressed(turned))
+
+    def title(name: str) -> np.float32:
+        return np.float32(browser.all(f"//*[@id='{name}']")[0].get_attribute("title"))
+
+    for element, keys, data, frame, moved in (
+        (slider, right, suppressor, 4, (0, 0)),
+        (slider, left * 3, suppressor, 1, (0, 0)),
+        (plot, up + left * 2, suppressor, 1, (-1, -2)),
+        (angle, right, further, 1, (-1, -2)),
+        (chosen, left, play.SETS["rings"], 1, (-1, -2)),
+    ):
+        element.send_keys(keys)
+        _, _, found = play.recorded(data, 0, frames)
+        point = play.GRID * (row + moved[0]) + column + moved[1]
+        said = [[title(f"{name}-{d}") for d in (0, 1)] for name in play.ASKED]
+        np.testing.assert_array_equal(said, found["said"][frame, :, point])
+        assert title("score") == found["scores"][frame, point]
+        assert title("loss") == np.float32(found["loss"][frame])
+        if data.units == 0:
+            off = f"{found['angles'][frame, 1]:.1f}°".replace("-", "−")
+            assert browser.one("//*[@id='angle-a']").text == off
+    assert not browser.all("//*[@id='turning']")[0].is_displayed()
+    browser.picture("page_play")
+    assert driver.get_log("browser") == []
+    events = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
     requests = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
     assert requests == [address]
 

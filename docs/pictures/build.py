@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from docs.pictures import FOLDER, joint, keep, optimised, toy
+from docs.pictures import FOLDER, joint, keep, optimised, toy, walks
 from minixai.cli import main
 from minixai.demo import concept_picture
+from minixai.methods.microscope import Trace
 from minixai.plot import Picture
 
 COMMANDS = {
@@ -32,6 +33,7 @@ DRAWN: dict[str, Callable[[], Picture]] = {
     "optimised_growth": optimised.growth,
     "invariances": optimised.curved,
 }
+WALKS: dict[str, Callable[[], Trace]] = {"walk_squeezenet": walks.squeezenet, "walk_lenet": walks.lenet}
 
 
 def picture_of(command: list[str]) -> np.ndarray:
@@ -49,3 +51,5 @@ if __name__ == "__main__":
         keep(picture_of(command), FOLDER / f"{name}.jpg")
     for name, draw in DRAWN.items():
         keep(draw().pixels(), FOLDER / f"{name}.jpg")
+    for name, walk in WALKS.items():
+        walk().save(FOLDER / f"{name}.gif")

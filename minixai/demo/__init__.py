@@ -11,19 +11,23 @@ from minixai.demo.drawing import draw, picture, save
 from minixai.demo.notebooks import notebook
 from minixai.demo.numbers import Params, compute
 from minixai.demo.pages import save_page
+from minixai.demo.play import add_play_arguments, play_page, run_play
 from minixai.demo.windows import Window, window
 
 __all__ = [
     "Params",
     "Window",
     "add_arguments",
+    "add_play_arguments",
     "compute",
     "concept_page",
     "concept_picture",
     "draw",
     "notebook",
     "picture",
+    "play_page",
     "run",
+    "run_play",
     "save",
     "save_page",
     "window",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +20,6 @@ __all__ = ["draw", "picture", "save"]
 TURN = 15  # degrees between two frames of the GIF
 FRAME_MS = 350
 GIF_DPI = 75
-GIF_COLOURS = 128
 
 
 def draw(figure: FigureBase, scene: Scene) -> DistractorPlot:
@@ -57,20 +55,13 @@ def save(path: str | Path, params: Params | None = None) -> None:
 
 def _turning(params: Params) -> bytes:
     """A GIF of the distractor turning once, from its angle on."""
-    from PIL import Image
-
     from minixai.plot import Picture
+    from minixai.plot.picture import animation
 
     figure = Picture(figsize=SIZE, dpi=GIF_DPI)
     plot = draw(figure, compute(params))
-    frames: list[Image.Image] = []
+    frames = []
     for turned in range(0, 360, TURN):
         plot.update(compute(replace(params, angle=params.angle + turned)))
-        frame = Image.fromarray(figure.pixels())
-        if not frames:
-            palette = frame.quantize(GIF_COLOURS, Image.Quantize.MAXCOVERAGE)
-        # One palette for all frames and no dithering: else the still parts flicker and cost space.
-        frames.append(frame.quantize(palette=palette, dither=Image.Dither.NONE))
-    buffer = io.BytesIO()
-    frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:], duration=FRAME_MS, loop=0)
-    return buffer.getvalue()
+        frames.append(figure.pixels())
+    return animation(frames, FRAME_MS, frames[0])

@@ -13,6 +13,7 @@ from minixai.methods.controls import *
 from minixai.methods.curvature import *
 from minixai.methods.explanation import *
 from minixai.methods.ledger import Ledger
+from minixai.methods.microscope import Trace
 from minixai.methods.optimised_inputs import *
 from minixai.methods.path import *
 from minixai.methods.patterns import *

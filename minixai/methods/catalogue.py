@@ -174,6 +174,13 @@ def method(
         if known and known.function.__module__ != say.__module__:
             raise ValueError(f"method: {say.__name__} is a method of {known.function.__module__} already")
 
+        def answered(unit: dict[str, Any], settings: dict[str, Any]) -> tuple[Question, Answer]:
+            question = Question(say.__name__, **unit, batch_size=settings.get("batch_size"), takes=asked)
+            said = say(question, **settings)
+            if isinstance(said, Mapping):
+                said = question.walk(said, ledger)
+            return question, said if isinstance(said, Answer) else Answer(said)
+
         def explain(*args: Any, **kwargs: Any) -> Explanation:
             try:
                 given = signature.bind(*args, **kwargs)
@@ -183,12 +190,11 @@ def method(
             given.apply_defaults()
             unit = {name: given.arguments.pop(name) for name in asked}
             settings = given.kwargs
-            question = Question(say.__name__, **unit, batch_size=settings.get("batch_size"), takes=asked)
-            said = say(question, **settings)
-            if isinstance(said, Mapping):
-                said = question.walk(said, ledger)
-            answer = said if isinstance(said, Answer) else Answer(said)
-            explanation = question.explanation(title, kind, answer)
+            question, answer = answered(unit, settings)
+            del unit["x"]  # an explanation keeps its own
+            quick = METHODS[say.__name__].quick
+            again = (lambda x: answered({**unit, "x": x}, settings)[1]) if quick else None
+            explanation = question.explanation(title, kind, answer, again)
             explanation.warn_of_zeros()
             return explanation
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minixai.errors import ShapeError, several_names, warn
+from minixai.errors import ShapeError, came, several_names, warn
 from minixai.methods.ledger import Ledger
 from minixai.methods.unit import Unit
+from minixai.settings import whole_number
 from minixai.similarity import edges, rank_correlation
 from minixai.typing import Array
 
 if TYPE_CHECKING:
     from minixai.data import Preprocess
+    from minixai.methods.microscope import Trace
     from minixai.plot.maps import Group
+    from minixai.plot.microscope import Walk
     from minixai.plot.picture import Picture
 
 __all__ = ["Explanation", "MapWarning", "UnusedTableWarning", "ZeroMapWarning", "side_by_side"]
@@ -57,6 +60,7 @@ class Explanation:
     ledger: Ledger | None = None  # of methods that share out relevance
     gap: Array | None = None  # (n,): Σ map less the change of the score; of integrated gradients
     quantity: str = ""  # what the map is about, where that is not the score; of RISE
+    again: Callable[[Array], Any] | None = None  # asks once more, of x, what one walk back answered
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -115,6 +119,55 @@ class Explanation:
         a photo that is not uint8, ValueError for a wrong percentile or too few classes.
         """
         return side_by_side([self], photo, percentile, classes, overlay)
+
+    def trace(
+        self, against: Explanation | None = None, image: int = 0, classes: Sequence[str] | None = None
+    ) -> Trace:
+        """Walk back once more and show it node by node: a notebook shows a page, `.save(FILE)` writes it.
+
+        At each node: its output as feature maps, the cotangent that arrives, the rule with its formula and
+        source, what leaves, what leaked and why, and the ledger so far; at the end the map. Of methods that
+        are one walk back: the gradient, DeConvNet, guided backprop, LRP and deep Taylor with any table,
+        PatternNet and PatternAttribution, and your own.
+
+        against: another explanation of the same x, to walk in step: by another method, table, or of another
+            class. image: its number in the batch. classes: the names of the model's classes.
+
+        Raises ValueError where a map was not made by one walk back, or would be another now (the model has
+        changed, or the explanation was copied), and for another x; TypeError for what is no Explanation.
+        """
+        from minixai.methods.microscope import Trace
+
+        image = whole_number("trace", "image", image, least=0, most=len(self.x) - 1)
+        if against is not None and not isinstance(against, Explanation):
+            raise TypeError(f"trace: against is {came(against)}, expected an Explanation")
+        if against is not None and not np.array_equal(against.x, self.x):
+            raise ValueError("trace: the explanations are of different x, expected the same")
+        walks = [e._walk(image, classes) for e in (self, against) if e is not None]
+        photo = self._photos(None)[image] if self._of_images else None
+        return Trace(walks, photo, classes)
+
+    @property
+    def _of_images(self) -> bool:
+        return self.x.ndim == 4 and self.x.shape[1] in (1, 3)
+
+    def _walk(self, image: int, classes: Sequence[str] | None) -> Walk:
+        from minixai.methods.microscope import steps_again
+        from minixai.plot.microscope import Walk
+
+        return Walk(
+            self.method,
+            self.kind,
+            self._heading(image, classes),
+            steps_again(self.again, self.method, self.x, self.map, image),
+            self.map[image],
+            self._images(self.map)[image] if self._of_images else None,
+            self.kind == "signal",
+            self.ledger is not None,
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "again": None}  # a copy is the arrays, not the model
 
     def _images(self, values: Array) -> Array:
         """Arrays of x's shape as images (n, h, w, c), in RGB."""

@@ -6,17 +6,17 @@ is left as it was.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
-from minixai.context import apart
+from minixai.context import apart, walks
 from minixai.errors import speaking_as, warn
 from minixai.methods.explanation import Explanation, UnusedTableWarning
-from minixai.methods.ledger import Ledger, row_of, watched
+from minixai.methods.ledger import Ledger, Row, booking
 from minixai.methods.unit import (
     Chosen,
     Layer,
@@ -31,9 +31,10 @@ from minixai.methods.unit import (
 from minixai.nn import Module
 from minixai.nn.module import check_model, traced
 from minixai.progress import progress_bar
+from minixai.rules import Rules
 from minixai.rules.shares import per_image
 from minixai.settings import one_of, whole_number
-from minixai.tape import Node, Rule, Tensor, backward, tape_of
+from minixai.tape import Node, Rule, Tensor, backward, rule_for, tape_of
 from minixai.typing import Array
 
 __all__ = ["Answer", "Numbers", "Question"]
@@ -50,6 +51,23 @@ class Answer:
     gap: Array | None = None  # (n,): Σ map less the change of the score
     quantity: str = ""  # what the map is about, where that is not the score
     how: str = ""  # what the method chose by itself
+
+
+class Seen(NamedTuple):
+    """What a walk did at a node: the cotangent that came, and what the rule answered."""
+
+    node: Node
+    came: Array
+    answer: Any
+    rule: Rule
+
+
+class Walked(NamedTuple):
+    """A whole walk back to a leaf."""
+
+    leaf: Tensor
+    seen: list[Seen]
+    answer: Answer
 
 
 class _AtX(NamedTuple):
@@ -124,17 +142,30 @@ class Question:
     def walk(self, rules: Mapping[Any, Rule] | None = None, ledger: bool = False) -> Answer:
         """Walk the tape of x back with a table of rules; keep a ledger, in a strict table, if asked."""
         leaf, output = self._at_x.tape or self._tape(self.x)
-        rules = {} if rules is None else rules
-        hits: list[Any] = []
-        strict = ledger or getattr(rules, "strict", False)
-        images = len(self.x) if ledger else None
-        table = watched(rules, lambda *seen: hits.append(row_of(*seen) if ledger else None), strict, images)
+        table = Rules(rules, ledger or getattr(rules, "strict", False))
+        rows: list[Row] = []
+        seen: list[Seen] = []
+        book = booking(rows, len(self.x)) if ledger else None
+        hit, kept = False, walks.get()
+
+        def observer(node: Node, g: Array, answer: Any) -> None:
+            nonlocal hit
+            rule = rule_for(node, table)
+            hit = hit or rule is not node.op.vjp
+            if book:
+                book(node, g, answer)
+            if kept is not None:
+                seen.append(Seen(node, g, answer, rule))
+
         with speaking_as(self.call, "backward", "patterns"):
-            g = apart(lambda: backward(output, self.cotangent, table, wrt=[leaf])[leaf], recording=True)
-        if rules and not hits:
+            g = apart(lambda: backward(output, self.cotangent, table, [leaf], observer)[leaf], recording=True)
+        if rules and not hit:
             what = "no operation on the way back has a rule in its table"
             warn(f"{self.call}: {what}: the map is the gradient", UnusedTableWarning)
-        return Answer(g, Ledger(per_image(self.cotangent), hits, per_image(g)) if ledger else None)
+        answer = Answer(g, Ledger(per_image(self.cotangent), rows, per_image(g)) if ledger else None)
+        if kept is not None:
+            kept.append(Walked(leaf, seen, answer))
+        return answer
 
     def nodes(self) -> list[Node]:
         """The operations on the way from x to the unit."""
@@ -173,8 +204,10 @@ class Question:
         for numbers in self.batches(samples * len(self.x), progress):
             yield divmod(numbers, len(self.x))
 
-    def explanation(self, method: str, kind: str, answer: Answer) -> Explanation:
-        """The explanation of this question, its map cast to x's dtype."""
+    def explanation(
+        self, method: str, kind: str, answer: Answer, again: Callable[[Array], Answer] | None = None
+    ) -> Explanation:
+        """The explanation of this question, its map cast to x's dtype. again: asks it once more, of x."""
         map_ = answer.map
         if not isinstance(map_, np.ndarray) or map_.shape != self.x.shape or map_.dtype.kind != "f":
             came = (
@@ -195,6 +228,7 @@ class Question:
             answer.ledger,
             answer.gap,
             answer.quantity,
+            again,
         )
 
     def _tape(self, points: Array) -> tuple[Tensor, Tensor]:

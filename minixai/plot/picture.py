@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -86,6 +87,25 @@ class Picture(Figure):
         buffer = io.BytesIO()
         self.savefig(buffer, format=suffix[1:], dpi=self.dpi, metadata=METADATA[suffix])
         return buffer.getvalue()
+
+
+def animation(
+    frames: Sequence[np.ndarray], milliseconds: int | list[int], palette_of: np.ndarray, colours: int = 128
+) -> bytes:
+    """A GIF of frames (height, width, 3) uint8 that runs for ever.
+
+    milliseconds: of every frame, or of each. palette_of: pixels whose colours all frames have: without one
+    palette, or with dithering, the still parts flicker and cost space.
+    """
+    from PIL import Image
+
+    palette = Image.fromarray(palette_of).quantize(colours, Image.Quantize.MAXCOVERAGE)
+    first, *others = [
+        Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames
+    ]
+    buffer = io.BytesIO()
+    first.save(buffer, "GIF", save_all=True, append_images=others, duration=milliseconds, loop=0)
+    return buffer.getvalue()
 
 
 def checked_suffix(call: str, path: str | Path, known: Any) -> Path:

@@ -98,7 +98,11 @@ def epsilon_gamma_box(low: Any, high: Any) -> Rules:
 def by_position(first: Rule, other: Rule) -> Rule:
     """`first` where no layer with weights lies between it and the input, else the other rule."""
 
-    def rule(g: Array, node: Node) -> Any:
-        return (other if Trait.WEIGHTED in node.before else first)(g, node)
+    def of(node: Node) -> Rule:
+        return other if Trait.WEIGHTED in node.before else first
 
+    def rule(g: Array, node: Node) -> Any:
+        return of(node)(g, node)
+
+    rule.__dict__["of"] = of
     return rule

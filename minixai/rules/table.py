@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import textwrap
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial, wraps
 from typing import Any, Literal, ParamSpec, TypeVar
@@ -13,7 +15,7 @@ from minixai.op import Op
 from minixai.tape import Node, Rule, Tensor, rule_for
 from minixai.typing import Array
 
-__all__ = ["Made", "Rules", "has", "maker", "saying"]
+__all__ = ["Made", "Rules", "at_work", "formula_of", "has", "maker", "saying", "source_of"]
 
 P = ParamSpec("P")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -93,6 +95,30 @@ class Made:
 
     def __reduce__(self) -> Any:
         return self.make, ()
+
+
+def at_work(rule: Rule, node: Node) -> Rule:
+    """The rule that answers at a node, where one chooses it by the node."""
+    while of := getattr(getattr(rule, "rule", rule), "of", None):
+        rule = of(node)
+    return rule
+
+
+def formula_of(rule: Rule) -> str:
+    """The first line of what its docstring says."""
+    doc = inspect.getdoc(rule.make.func if isinstance(rule, Made) else rule) or ""
+    return doc.partition("\n\n")[0].replace("\n", " ")
+
+
+def source_of(rule: Rule) -> str:
+    """The function that does its work, as it is written; "" where there is no source."""
+    function: Any = rule
+    while isinstance(function, Made):
+        function = function.rule
+    try:
+        return textwrap.dedent(inspect.getsource(function)).rstrip()
+    except (OSError, TypeError):
+        return ""
 
 
 def _short(setting: Any) -> str:
