@@ -28,7 +28,7 @@
 # **You need:** lesson 3 (training), least squares, the normal distribution; NumPy.
 #
 # **Time:** 90 minutes, of which the cells run about 15 seconds. The long runs come from a file that
-# `python -m results.generalisation` writes in two minutes. Code BSD-3-Clause, text CC BY 4.0.
+# `python -m results.generalisation` writes in a few minutes. Code BSD-3-Clause, text CC BY 4.0.
 
 # %%
 from functools import partial

@@ -54,7 +54,7 @@ def error_over_samples(bands: Mapping[str, tuple[Array, Array]], law: bool = Fal
         xscale="log", yscale="log", xlabel="samples per weight $r$", ylabel="test error / noise variance"
     )
     _plain_ticks(axes, [0.25, 0.5, 1, 2, 5, 10, 20, 40], [1, 2, 5, 10, 20, 50, 100, 200])
-    axes.legend(frameon=False, title="median and quartiles of 200 draws", alignment="left")
+    axes.legend(frameon=False, title="median and quartiles of 200 draws", alignment="left", loc="upper left")
     return picture
 
 
