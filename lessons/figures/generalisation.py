@@ -46,7 +46,7 @@ def error_over_samples(bands: Mapping[str, tuple[Array, Array]], law: bool = Fal
         axes.plot(ratios, found[:, 1], "o-", color=colour, label=name, markersize=6)
     if law:
         r = np.geomspace(1.02, 40, 200)
-        axes.plot(r, 1 + 1 / (r - 1), color=style.FAINT, linewidth=8, alpha=0.3, label="$1 + 1/(r-1)$")
+        axes.plot(r, 1 + 1 / (r - 1), "--", color=style.GREEN, linewidth=2.5, label="$1 + 1/(r-1)$", zorder=3)
     axes.axvline(10, color=style.FAINT, linestyle=":", linewidth=2)
     axes.text(10.4, 60, "the rule", color=style.FAINT)
     axes.axhline(1, color=style.FAINT, linewidth=1)
