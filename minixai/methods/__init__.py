@@ -7,6 +7,7 @@ from importlib import import_module as _import
 from pkgutil import iter_modules as _modules_in
 from typing import TYPE_CHECKING
 
+from minixai.methods.activation_maps import *
 from minixai.methods.backprop import *
 from minixai.methods.catalogue import METHODS, method
 from minixai.methods.controls import *

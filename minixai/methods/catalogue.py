@@ -189,7 +189,7 @@ def method(
                 said = question.walk(said, ledger)
             answer = said if isinstance(said, Answer) else Answer(said)
             explanation = question.explanation(title, kind, answer)
-            explanation.warn_of_zeros()
+            explanation.warn_of_zeros(answer.dark)
             return explanation
 
         update_wrapper(explain, say)

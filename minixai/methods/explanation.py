@@ -33,7 +33,7 @@ class UnusedTableWarning(MapWarning):
 
 
 class ZeroMapWarning(MapWarning):
-    """A map is zero everywhere: nothing came back to the input."""
+    """A map is zero everywhere."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +57,7 @@ class Explanation:
     ledger: Ledger | None = None  # of methods that share out relevance
     gap: Array | None = None  # (n,): Σ map less the change of the score; of integrated gradients
     quantity: str = ""  # what the map is about, where that is not the score; of RISE
+    layer_map: Array | None = None  # (n, h, w): of activation maps, at the layer's places, not enlarged
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -68,14 +69,14 @@ class Explanation:
         """The method, and what it explains."""
         return f"{self.method} of {self.quantity or self.unit}"
 
-    def warn_of_zeros(self) -> None:
-        """Warn where nothing came back to the input."""
+    def warn_of_zeros(self, why: str = "nothing came back to the input") -> None:
+        """Warn where a map is zero everywhere, and say why."""
         dark = np.flatnonzero(self.zero)
         if dark.size:
             images = ", ".join(map(str, dark[:5])) + (", …" if dark.size > 5 else "")
             what = f"the map of image {images} is zero everywhere"
             warn(
-                f"{self.heading}: {what}: nothing came back to the input",
+                f"{self.heading}: {what}: {why}",
                 ZeroMapWarning,
             )
 
