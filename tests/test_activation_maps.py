@@ -11,20 +11,12 @@ import pytest
 import minixai as mx
 from minixai import methods, nn, ops
 from minixai.methods.activation_maps import DenominatorWarning, MapsError, NegativeMapWarning
-from tests.networks import float64, put, stack
+from minixai.plot.maps import NONE_ABOVE
+from tests.networks import averaging, float64, put, stack
 from tests.oracles import activation_maps as loops
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((2, 3, 7, 6))
-
-
-def averaging(*end: nn.Module) -> nn.Module:
-    """A convolution, a ReLU, and an end that averages."""
-    return float64(nn.Sequential(nn.Conv2d(3, 4, 3, padding=1, rng=0), nn.ReLU(), *end))
-
-
-def gap_and_dense() -> nn.Module:
-    return averaging(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3, rng=1), nn.Softmax(1))
 
 
 def dense() -> nn.Module:
@@ -46,7 +38,7 @@ def layer_and_gradient(model, x, target, layer):
 
 
 def test_cam_in_loops():
-    model = gap_and_dense()
+    model = averaging()
     e = methods.cam(model, X, [0, 2])
     _, layers = model.trace(mx.Tensor(X))
     w = model[4].weight.value
@@ -107,7 +99,7 @@ def test_grad_cam_in_loops():
 
 
 def test_grad_cam_is_cam_over_the_number_of_places_behind_global_average_pooling():
-    model = gap_and_dense()
+    model = averaging()
     np.testing.assert_allclose(
         methods.grad_cam(model, X, 1, "1", relu=False).map, methods.cam(model, X, 1).map / 42, rtol=1e-12
     )
@@ -139,7 +131,7 @@ def test_plus_plus_in_loops(formula):
 
 def test_behind_global_average_pooling_plus_plus_only_leaves_out_negative_weights():
     """The gradient is the same at all places of a map: α cancels."""
-    model = gap_and_dense()
+    model = averaging()
     e = methods.grad_cam_plus_plus(model, X, 0, formula="normalised")
     weights = np.maximum(model[4].weight.value[0], 0) / 42
     maps, _ = layer_and_gradient(model, X, 0, "1")
@@ -222,7 +214,7 @@ def test_nearest_gives_each_pixel_the_value_of_its_place():
         (mx.models.squeezenet1_0, (3, 67, 67), "features.12"),
         (mx.models.lenet5, (1, 28, 28), "features.4"),
         (partial(mx.models.allcnn, width=0.1), (3, 32, 32), "classifier.3"),
-        (gap_and_dense, (3, 7, 6), "1"),
+        (averaging, (3, 7, 6), "1"),
         (dense, (3, 7, 6), "1"),
         (partial(stack, bias=True), (3, 12, 12), "4"),
     ],
@@ -299,11 +291,12 @@ def test_one_logit_has_no_softmax():
 
 
 def test_a_map_below_zero_is_said_with_and_without_the_relu():
-    model = gap_and_dense()
+    model = averaging()
     put(model[4].weight, -1.0, 0)
     with pytest.warns(methods.ZeroMapWarning, match="image 0, 1 is zero .* relu=True cuts off the rest"):
         e = methods.grad_cam(model, X, 0)
     assert not e.map.any()
+    assert NONE_ABOVE in {text.get_text() for axes in e.plot().axes for text in axes.texts}
     with pytest.warns(NegativeMapWarning, match="grad_cam: the map of image 0, 1 has no value above 0"):
         e = methods.grad_cam(model, X, 0, relu=False)
     assert e.map.max() <= 0
@@ -312,7 +305,7 @@ def test_a_map_below_zero_is_said_with_and_without_the_relu():
 
 
 def test_a_map_of_a_silent_layer_is_said():
-    model = gap_and_dense()
+    model = averaging()
     put(model[0].bias, -100.0)
     with pytest.warns(methods.ZeroMapWarning, match="nothing came back to the input"):
         methods.grad_cam(model, X, 0)

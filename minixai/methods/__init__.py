@@ -7,7 +7,6 @@ from importlib import import_module as _import
 from pkgutil import iter_modules as _modules_in
 from typing import TYPE_CHECKING
 
-from minixai.methods.activation_maps import *
 from minixai.methods.backprop import *
 from minixai.methods.catalogue import METHODS, method
 from minixai.methods.controls import *
@@ -20,6 +19,9 @@ from minixai.methods.projection import *
 from minixai.methods.question import Answer, Question
 from minixai.methods.relevance import *
 from minixai.methods.unit import Unit
+
+# isort: split
+from minixai.methods.activation_maps import *  # last in METHODS, behind those that it builds on
 
 for _found in _modules_in(__path__, f"{__name__}."):
     _import(_found.name)

@@ -182,7 +182,7 @@ def guided_grad_cam(ask: Question, layer: Layer | None = None) -> Answer:
     "attribution",
     asks="class",
     shows="how much of the score is shared out to each place of a layer",
-    cost="one walk back",
+    cost="one walk back, to the layer",
     wants="a layer with maps, and a table of rules that covers every operation",
     fails="coarse; as the rules",
     paper="Bach et al. 2015",
@@ -205,9 +205,9 @@ def layer_relevance(
     """
     if rules is not None:
         check_rules(ask.call, rules)
+    chosen, name = _maps(ask, layer)
     table, how = default_table(ask) if rules is None else (Rules(rules), "")
     table.strict = True
-    chosen, name = _maps(ask, layer)
     ask.start_from(ask.cotangent * ask.output.value)
     relevance = ask.walk(table, to=chosen).map.sum(axis=1, dtype=np.float64)
     return _enlarged(ask, relevance, relu, upsample, ", ".join(filter(None, (name, how))))

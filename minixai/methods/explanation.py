@@ -203,7 +203,7 @@ def _groups(
     explanations: Sequence[Explanation], classes: Sequence[str] | None, with_edges: bool
 ) -> list[Group]:
     """Explanations of the same x, those of the same unit in rows."""
-    from minixai.plot.maps import Group, Maps
+    from minixai.plot.maps import NONE_ABOVE, ZERO, Group, Maps
 
     units: dict[Any, list[Explanation]] = {}
     for e in explanations:
@@ -212,8 +212,9 @@ def _groups(
         Group(
             [row[0]._heading(i, classes) for i in range(len(row[0].x))],
             [
-                Maps(e.method, e.kind, e._images(e.map), e.kind == "signal", e.quantity, like)
+                Maps(e.method, e.kind, e._images(e.map), e.kind == "signal", e.quantity, like, zero)
                 for e in row
+                for zero in [ZERO if e.layer_map is None else NONE_ABOVE]
                 for like in [_likeness_to_edges(e) if with_edges else None]
             ],
         )

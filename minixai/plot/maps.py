@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Batch", "Group", "Maps", "check_percentile", "in_channels", "largest", "number", "sheet"]
 
 ZERO = "zero everywhere:\nnothing came back\nto the input"
+NONE_ABOVE = "zero everywhere:\nno place\nis above 0"
 CANCELLED = "zero everywhere:\nthe channels cancel\nin the sum"
 HEAT_COLOURS = "RdBu_r"
 ENLARGED_BELOW = 0.75  # of the photo's side: maps confined to less are enlarged
@@ -45,6 +46,7 @@ class Maps:
     quantity: what they are about, where that is not what the heading says.
     edges: (n, 2), their rank correlations with the images' edges, and with those mirrored, which stand
         behind the subtitle.
+    zero: what to say of a map that is zero everywhere.
     """
 
     title: str
@@ -53,6 +55,7 @@ class Maps:
     signal: bool
     quantity: str = ""
     edges: np.ndarray | None = None
+    zero: str = ZERO
 
     def words(self, i: int) -> str:
         """What stands below the title of image i's map."""
@@ -262,7 +265,7 @@ def _tile(
             _PhotoPanel(crop(photo), *group.headings[i], () if box else marks, box is not None)
         ]
         for maps, (shown, limits) in zip(group.maps, columns, strict=True):
-            empty = "" if shown[i].any() else CANCELLED if maps.values[i].any() else ZERO
+            empty = "" if shown[i].any() else CANCELLED if maps.values[i].any() else maps.zero
             below = crop(photo) if overlay and not maps.signal else None
             row.append(_MapPanel(crop(shown[i]), maps.title, maps.words(i), limits[i], empty, below))
         tile.append(row)
