@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from docs import pictures
-from experiments import correction, degradation, grid, limits, rho, right_answers, sanity, tcav
+from experiments import correction, degradation, grid, limits, rho, right_answers, sanity, tcav, two_objects
 from experiments.networks import NETWORKS
 from minixai.evaluate import Bench, bench
 from minixai.files import write_whole
@@ -24,6 +24,7 @@ MEASURED = {
     "tcav": tcav,
     "correction": correction,
     "sanity": sanity,
+    "two_objects": two_objects,
 }
 FOLDER = Path(__file__).parent
 
