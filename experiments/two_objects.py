@@ -181,5 +181,8 @@ def draw(results: dict[str, Any]) -> Picture:
                 axes.plot(sizes, means, marker=marker, linewidth=2, label=name, **look)
             axes.set(xlabel="side of the smaller object / the larger", ylabel=MARKS[mark], ylim=(0, 1.04))
         style.legend(picture, row[0])
-        style.title(picture, "Two objects of one class: Grad-CAM finds both already, and Grad-CAM++ finds them no better")
+        style.title(
+            picture,
+            "Two objects of one class: Grad-CAM finds both already, and Grad-CAM++ finds them no better",
+        )
     return picture

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from minixai.methods.backprop import *
 from minixai.methods.catalogue import METHODS, method
+from minixai.methods.collecting import activations
 from minixai.methods.controls import *
 from minixai.methods.explanation import *
 from minixai.methods.ledger import Ledger
