@@ -167,7 +167,7 @@ def draw(results: dict[str, Any]) -> Picture:
     """The balance of both peaks against the smaller object's size, and the share inside the boxes."""
     (result,) = results.values()
     with rc_context({**style.RC, "text.parse_math": False}):
-        picture = Picture((12.8, 5.2), 150, layout="constrained")
+        picture = Picture((12.8, 6.0), 150, layout="constrained")
         row = picture.subplots(1, 2)
         ratio = np.array([small / large for _, large, small, _ in result["cases"]])
         sizes = np.unique(ratio)
@@ -177,12 +177,10 @@ def draw(results: dict[str, Any]) -> Picture:
                 means = [values[ratio == size].mean() for size in sizes]
                 control = name.startswith("[")
                 look = {"color": style.FAINT if control else LINES[k], "linestyle": ":" if control else "-"}
-                marker = "sDv^"[k - 5] if control else "o"
-                axes.plot(sizes, means, marker=marker, linewidth=2, label=name, **look)
+                wide = max(2, 8 - 3 * k)  # the first two lie below others
+                axes.plot(sizes, means, "sDv^"[k - 5] if control else "o", linewidth=wide, label=name, **look)
             axes.set(xlabel="side of the smaller object / the larger", ylabel=MARKS[mark], ylim=(0, 1.04))
-        style.legend(picture, row[0])
-        style.title(
-            picture,
-            "Two objects of one class: Grad-CAM finds both already, and Grad-CAM++ finds them no better",
-        )
+        keys = row[0].get_legend_handles_labels()
+        picture.legend(*keys, loc="outside lower center", ncols=3, frameon=False)
+        style.title(picture, "Two objects of one class: Grad-CAM finds both, Grad-CAM++ no better")
     return picture

@@ -81,7 +81,7 @@ def test_cam_of_a_mean_and_of_a_functional_relu():
     model = float64(MeanOverPlaces())
     e = methods.cam(model, X, 1)
     np.testing.assert_allclose(e.layer_map.mean((1, 2)) + model.dense.bias.value[1], e.score)
-    assert methods.grad_cam(model, X, 1).method == "Grad-CAM (what dense reads)"
+    assert methods.grad_cam(model, X, 1).layer == "what dense reads"
 
 
 def test_grad_cam_in_loops():
@@ -223,7 +223,8 @@ def test_the_default_is_what_the_last_layer_with_weights_reads_before_pooling(bu
     model, x = build(), RNG.random((1, *shape))
     with warnings.catch_warnings(action="ignore", category=methods.MapWarning):
         e, named = methods.grad_cam(model, x, 0), methods.grad_cam(model, x, 0, layer)
-    assert e.method == f"Grad-CAM ({layer})"
+    assert (e.method, e.layer) == ("Grad-CAM", layer)
+    assert e.heading == f"Grad-CAM at {layer} of logit"
     np.testing.assert_array_equal(e.map, named.map)
 
 
@@ -243,7 +244,7 @@ def test_a_layer_that_is_called_twice_needs_a_number():
         first, second = (methods.grad_cam(model, X, 0, ("1", k), relu=False) for k in (0, 1))
     assert first.layer_map.shape == (2, 5, 4)
     assert second.layer_map.shape == (2, 3, 2)
-    assert "(1, call 1)" in second.method
+    assert second.layer == "1, call 1"
 
 
 def test_what_has_no_maps_is_refused_with_the_way_on():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from matplotlib.text import Text
 
 import minixai as mx
 from minixai import nn
@@ -66,11 +67,11 @@ def test_wrong_arguments():
 def test_pictures_say_what_is_zero_and_how_far_filters_are_from_patterns():
     maps = np.maximum(RNG.standard_normal((7, 5, 5)), 0)
     maps[2] = 0
-    said = [text.get_text() for text in draw_feature_maps(maps).texts]
+    said = [text.get_text() for text in draw_feature_maps(maps).findobj(Text)]
     assert f"7 maps of 5×5, one scale; 1 zero everywhere; the largest is {maps.max():.3g}" in said
     w = RNG.standard_normal((4, 3, 5, 5))
-    assert any("median 1." in text.get_text() for text in draw_filters(w, 2 * w).texts)
-    assert any("median −1." in text.get_text() for text in draw_filters(w, -w).texts)
+    assert any("median 1." in text.get_text() for text in draw_filters(w, 2 * w).findobj(Text))
+    assert any("median −1." in text.get_text() for text in draw_filters(w, -w).findobj(Text))
 
 
 @pytest.mark.parametrize(

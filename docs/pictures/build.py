@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from docs.pictures import FOLDER, joint, keep, toy
+from docs.pictures import FOLDER, joint, keep, maps, toy
 from minixai.cli import main
 from minixai.demo import concept_picture
 from minixai.plot import Picture
@@ -28,6 +28,10 @@ DRAWN: dict[str, Callable[[], Picture]] = {
     "toy_patterns": toy.patterns,
     "concepts": concept_picture,
     "joint_patterns": joint.joint,
+    "cam_guided": maps.guided,
+    "cam_two_objects": maps.two_objects,
+    "cam_by_layer": maps.by_layer,
+    "filters_and_patterns": maps.filters,
 }
 
 

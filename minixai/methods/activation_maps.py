@@ -5,7 +5,7 @@ A: the maps of a layer, (n, k, h, w); S: the class's logit; Z = h·w. The map of
 channels, which `plot` shows, is in units of the layer's map.
 
 layer: a module's name, or (name, call), whose output is maps; None means the maps that the last layer with
-    weights reads, before any pooling. The explanation's title says which.
+    weights reads, before any pooling. `layer` of the explanation says which.
 relu: whether what is below 0 is cut off, as the papers do; else it speaks against the class.
 upsample: True interpolates bilinearly between the centres of the layer's places (`ops.upsample`, mode
     "bilinear", align_corners=False); False gives each pixel the value of its place ("nearest"). Either takes
@@ -83,7 +83,7 @@ def cam(ask: Question, *, upsample: bool = True) -> Answer:
     """
     maps, weights = _averaged(ask)
     rows = weights[ask.target].astype(np.float64)
-    return _enlarged(ask, np.einsum("nk,nkhw->nhw", rows, maps), False, upsample, "")
+    return _enlarged(ask, np.einsum("nk,nkhw->nhw", rows, maps.value), False, upsample, ask.name_of(maps))
 
 
 @method(
@@ -156,8 +156,8 @@ def grad_cam_plus_plus(
         total = np.where(rising, alpha, 0).sum(axis=(2, 3), keepdims=True)
         alpha = np.divide(alpha, total, out=np.zeros_like(alpha), where=total != 0)
     weights = np.where(rising, alpha * first, 0).sum(axis=(2, 3))
-    how = ", ".join(filter(None, (name, formula if formula != "exponential" else "")))
-    return _enlarged(ask, np.einsum("nk,nkhw->nhw", weights, maps), relu, upsample, how)
+    how = formula if formula != "exponential" else ""
+    return _enlarged(ask, np.einsum("nk,nkhw->nhw", weights, maps), relu, upsample, name, how)
 
 
 @method(
@@ -210,7 +210,7 @@ def layer_relevance(
     table.strict = True
     ask.start_from(ask.cotangent * ask.output.value)
     relevance = ask.walk(table, to=chosen).map.sum(axis=1, dtype=np.float64)
-    return _enlarged(ask, relevance, relu, upsample, ", ".join(filter(None, (name, how))))
+    return _enlarged(ask, relevance, relu, upsample, name, how)
 
 
 def _maps(ask: Question, layer: Layer | None) -> tuple[Tensor, str]:
@@ -252,7 +252,7 @@ def _pools(node: Node) -> bool:
     return Trait.POOL in node.traits or node.arrays[0].shape[2:] != node.value.shape[2:]
 
 
-def _averaged(ask: Question) -> tuple[Array, Array]:
+def _averaged(ask: Question) -> tuple[Tensor, Array]:
     """What is averaged over all places, (n, k, h, w), and the classes' weights, (classes, k).
 
     The averaging comes before the layer with the weights or, but for a ReLU, right behind it.
@@ -275,7 +275,7 @@ def _averaged(ask: Question) -> tuple[Array, Array]:
         if averaged and layer:
             before = layer.arrays[0]  # for what lies between may have changed places
             if (before.ndim == 4 and before.shape == tensor.shape) or _same(before, averaged.value):
-                return tensor.value, layer.arrays[1].reshape(len(layer.arrays[1]), -1)
+                return tensor, layer.arrays[1].reshape(len(layer.arrays[1]), -1)
             break
     what = "the network does not end in global average pooling and one dense or 1×1 layer"
     raise MapsError(f"{ask.call}: {what}; grad_cam takes any layer with maps")
@@ -342,7 +342,9 @@ def _warn_of_denominators(ask: Question, counted: np.ndarray[Any, np.dtype[np.bo
         warn(f"{ask.call}: the denominator of α is zero {where} with Y′ > 0", DenominatorWarning)
 
 
-def _enlarged(ask: Question, layer_map: Array, relu: bool, upsample: bool, how: str) -> Answer:
+def _enlarged(
+    ask: Question, layer_map: Array, relu: bool, upsample: bool, layer: str, how: str = ""
+) -> Answer:
     """The map of the layer's places (n, h, w), enlarged to x."""
     below = np.flatnonzero((layer_map <= 0).all(axis=(1, 2)) & (layer_map < 0).any(axis=(1, 2)))
     if relu:
@@ -353,4 +355,4 @@ def _enlarged(ask: Question, layer_map: Array, relu: bool, upsample: bool, how: 
     mode = "bilinear" if upsample else "nearest"
     pixels = ops.upsample.forward(layer_map[:, None], size=ask.x.shape[2:], mode=mode)
     dark = "no value was above 0, and relu=True cuts off the rest" if relu and below.size else Answer.dark
-    return Answer(ask.of_pixels(pixels[:, 0]), how=how, layer_map=layer_map, dark=dark)
+    return Answer(ask.of_pixels(pixels[:, 0]), how=how, layer=layer, layer_map=layer_map, dark=dark)

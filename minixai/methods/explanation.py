@@ -57,7 +57,8 @@ class Explanation:
     ledger: Ledger | None = None  # of methods that share out relevance
     gap: Array | None = None  # (n,): Σ map less the change of the score; of integrated gradients
     quantity: str = ""  # what the map is about, where that is not the score; of RISE
-    layer_map: Array | None = None  # (n, h, w): of activation maps, at the layer's places, not enlarged
+    layer: str = ""  # whose maps it is made of; of class activation maps
+    layer_map: Array | None = None  # (n, h, w): such a map at the layer's places, not enlarged
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -67,7 +68,8 @@ class Explanation:
     @property
     def heading(self) -> str:
         """The method, and what it explains."""
-        return f"{self.method} of {self.quantity or self.unit}"
+        at = f" at {self.layer}" if self.layer else ""
+        return f"{self.method}{at} of {self.quantity or self.unit}"
 
     def warn_of_zeros(self, why: str = "nothing came back to the input") -> None:
         """Warn where a map is zero everywhere, and say why."""
@@ -116,6 +118,10 @@ class Explanation:
         a photo that is not uint8, ValueError for a wrong percentile or too few classes.
         """
         return side_by_side([self], photo, percentile, classes, overlay)
+
+    @property
+    def _subtitle(self) -> str:
+        return f"{self.kind}, {self.layer}" if self.layer else self.kind
 
     def _images(self, values: Array) -> Array:
         """Arrays of x's shape as images (n, h, w, c), in RGB."""
@@ -212,7 +218,7 @@ def _groups(
         Group(
             [row[0]._heading(i, classes) for i in range(len(row[0].x))],
             [
-                Maps(e.method, e.kind, e._images(e.map), e.kind == "signal", e.quantity, like, zero)
+                Maps(e.method, e._subtitle, e._images(e.map), e.kind == "signal", e.quantity, like, zero)
                 for e in row
                 for zero in [ZERO if e.layer_map is None else NONE_ABOVE]
                 for like in [_likeness_to_edges(e) if with_edges else None]

@@ -51,7 +51,8 @@ class Answer:
     gap: Array | None = None  # (n,): Σ map less the change of the score
     quantity: str = ""  # what the map is about, where that is not the score
     how: str = ""  # what the method chose by itself
-    layer_map: Array | None = None  # (n, h, w): of activation maps, before it was enlarged
+    layer: str = ""  # whose maps it is made of
+    layer_map: Array | None = None  # (n, h, w): such a map, before it was enlarged
     dark: str = "nothing came back to the input"  # what a map that is zero everywhere means
 
 
@@ -239,6 +240,7 @@ class Question:
             answer.ledger,
             answer.gap,
             answer.quantity,
+            answer.layer,
             answer.layer_map,
         )
 

@@ -47,7 +47,7 @@ def draw_feature_maps(maps: np.ndarray, photo: np.ndarray | None = None, title: 
     if dead:
         note += f"; {dead} zero everywhere"
     picture.suptitle(title, size=style.HEADING_SIZE, weight="bold", x=0.01, ha="left")
-    picture.text(0.01, 0.01, f"{note}; the largest is {number(maps.max(), 3)}", size=NOTE_SIZE)
+    _foot(picture, f"{note}; the largest is {number(maps.max(), 3)}")
     return picture
 
 
@@ -75,5 +75,9 @@ def draw_filters(filters: np.ndarray, patterns: np.ndarray, title: str = "") -> 
     picture.suptitle(title, size=style.HEADING_SIZE, weight="bold", x=0.01, ha="left")
     middle = number(float(np.median(cosines)), 2)
     note = f"Each on its own scale, grey is zero. Cosine of a filter and its pattern: median {middle}."
-    picture.text(0.01, 0.01, note, size=NOTE_SIZE)
+    _foot(picture, note)
     return picture
+
+
+def _foot(picture: Picture, note: str) -> None:
+    picture.supxlabel(note, size=NOTE_SIZE, x=0.01, ha="left")
