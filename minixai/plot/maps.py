@@ -35,7 +35,7 @@ MARGIN, GAP = 0.25, 0.3  # inches, around the sheet and between panels
 HEADING, KEY = 0.55, 0.5  # inches, above and below a panel
 BAR_GAP, BAR = 0.07, 0.1  # inches, from a panel to the bar of its colours
 TITLE_SIZE, NOTE_SIZE, TICK_SIZE = 15, 11, 9
-LETTER, LINE = 0.57, 1.4  # the width and height of a letter in type sizes
+LETTER, BOLD, LINE = 0.57, 0.68, 1.4  # the width and height of a letter in type sizes
 
 
 @dataclass(frozen=True)
@@ -367,7 +367,8 @@ def _head(axes: Axes, title: str, subtitle: str, width: float) -> None:
         (subtitle, NOTE_SIZE, 4, "normal"),
     ):
         text = style.drawable(text)
-        fitting = 72 * width / (LETTER * max(len(text), 1))
+        letter = BOLD if weight == "bold" else LETTER
+        fitting = 72 * width / (letter * max(len(text), 1))
         axes.annotate(
             text,
             (0.5, 1),
