@@ -13,7 +13,17 @@ from PIL import Image
 
 import minixai as mx
 from docs.pictures import keep
-from experiments import correction, degradation, grid, limits, right_answers, sanity, tcav, two_objects
+from experiments import (
+    correction,
+    degradation,
+    embedding,
+    grid,
+    limits,
+    right_answers,
+    sanity,
+    tcav,
+    two_objects,
+)
 from experiments.__main__ import FOLDER, MEASURED, main
 from experiments.networks import NETWORKS, Network
 from minixai.columns import interval
@@ -257,3 +267,14 @@ def test_what_two_objects_showed_is_what_the_readme_says_of_it():
         assert means[name]["balance"] < means["Grad-CAM"]["balance"] + 0.005
     another, at_random = means["[another class] Grad-CAM++"], means["[weights at random]"]
     assert (round(another["both"], 2), round(at_random["both"], 2)) == (0.95, 0.98)
+
+
+def test_clusters_of_what_is_apart_are_its_classes():
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(3), 20)
+    apart = 10 * np.eye(3, 5)[labels] + rng.standard_normal((60, 5))
+    found = embedding._embedded(apart, labels, 3, in_planes=False)
+    assert (found["rand"], found["neighbours"], found["numbers"]) == (1, 1, 5)
+    mixed = embedding._embedded(rng.standard_normal((60, 5)), labels, 3, in_planes=False)
+    assert abs(mixed["rand"]) < 0.1
+    assert mixed["neighbours"] < 0.6
