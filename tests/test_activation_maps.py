@@ -253,13 +253,19 @@ def test_what_has_no_maps_is_refused_with_the_way_on():
         methods.grad_cam(vectors, X)
     with pytest.raises(MapsError, match=r"^grad_cam_plus_plus: layer 1 returned \(2, 8\), expected maps"):
         methods.grad_cam_plus_plus(vectors, X, layer="1")
-    for model in (
-        vectors,
-        dense(),
+    end = nn.AdaptiveAvgPool2d(1), nn.Flatten()
+    others = (
         averaging(nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(16, 2, rng=1)),
-    ):
+        averaging(nn.Conv2d(4, 2, 1, rng=1), nn.Tanh(), *end),
+        averaging(nn.Conv2d(4, 2, 3, rng=1), *end),
+        averaging(nn.Conv2d(4, 4, 1, groups=2, rng=1), *end),
+    )
+    for model in (vectors, dense(), *others):
         with pytest.raises(MapsError, match=r"^cam: the network does not end in .* grad_cam takes any layer"):
             methods.cam(model, X)
+    rectified = averaging(nn.Conv2d(4, 2, 1, bias=False, rng=1), nn.ReLU(), *end)
+    e = methods.cam(rectified, X, 0)
+    np.testing.assert_allclose(np.maximum(e.layer_map, 0).mean((1, 2)), e.score)
     with pytest.raises(ValueError, match="layer '9' is not in the model"):
         methods.guided_grad_cam(dense(), X, layer="9")
     with pytest.raises(ValueError, match="formula is 'linear', expected one of 'exponential'"):
