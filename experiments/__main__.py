@@ -12,7 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from docs import pictures
-from experiments import correction, degradation, grid, limits, rho, right_answers, sanity, tcav
+from experiments import (
+    correction,
+    degradation,
+    embedding,
+    grid,
+    limits,
+    rho,
+    right_answers,
+    sanity,
+    tcav,
+    two_objects,
+)
 from experiments.networks import NETWORKS
 from minixai.evaluate import Bench, bench
 from minixai.files import write_whole
@@ -24,6 +35,8 @@ MEASURED = {
     "tcav": tcav,
     "correction": correction,
     "sanity": sanity,
+    "two_objects": two_objects,
+    "embedding": embedding,
 }
 FOLDER = Path(__file__).parent
 

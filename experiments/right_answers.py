@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from experiments import style
@@ -57,11 +59,17 @@ def _over_some(b: Bench) -> str:
     rows = []
     for row in b.sorted_rows:
         auc = {problem: b.values(row, "roc_auc", problem) for problem in b.problems}
-        kept = ([auc[problem] for problem in auc if problem not in some] for some in left_out.values())
-        found = [mean_interval(np.mean(values, axis=0)) for values in kept]
+        auc = {problem: values for problem, values in auc.items() if len(values)}  # of networks that it takes
+        kept = [[auc[problem] for problem in auc if problem not in some] for some in left_out.values()]
+        found = [mean_interval(np.mean(values, axis=0)) if values else (np.nan,) * 3 for values in kept]
         found += [b.mean(row, "roc_auc", network=network) for network in NETWORKS]
-        rows.append([row.replace("|", r"\|"), *(interval(map(float, each), ".2f") for each in found)])
+        rows.append([row.replace("|", r"\|"), *map(_words, found)])
     return style.markdown(["ROC AUC", *left_out, *NETWORKS], rows)
+
+
+def _words(triple: Iterable[float]) -> str:
+    mean, *ends = map(float, triple)
+    return "–" if np.isnan(mean) else interval((mean, *ends), ".2f")
 
 
 def _differences(b: Bench) -> str:

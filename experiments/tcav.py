@@ -14,8 +14,9 @@ from experiments.networks import Network
 from minixai.concepts import Tcav
 from minixai.concepts.chance import LEVEL
 from minixai.concepts.directions import DIRECTIONS
-from minixai.concepts.layer import features, gradients
+from minixai.concepts.layer import gradients
 from minixai.concepts.testing import LEAST_RANDOM, ranked
+from minixai.methods.collecting import features
 from minixai.plot import Picture
 
 IMAGES = {"cifar10_maxpool": (5000, 500)}  # to draw concepts from, and of which those of a class are tested

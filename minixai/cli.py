@@ -24,7 +24,7 @@ from minixai.errors import FileFormatError, RuleError, WeightsNotFoundError
 from minixai.evaluate import bench, untrained
 from minixai.evaluate.run import Run
 from minixai.files import check_writable
-from minixai.methods import METHODS, TOOLS, Explanation, MapWarning, maximise, side_by_side
+from minixai.methods import METHODS, TOOLS, Explanation, MapsError, MapWarning, maximise, side_by_side
 from minixai.methods.optimised_inputs import PENALTIES
 from minixai.methods.unit import select_unit
 from minixai.nn import Module
@@ -164,7 +164,8 @@ def _parser() -> argparse.ArgumentParser:
         "--layer",
         type=_name,
         metavar="NAME",
-        help="the layer whose strongest unit is explained below the class",
+        help="the layer whose strongest unit is explained below the class, and whose maps, if it has such, "
+        "are made into class activation maps",
     )
     command.add_argument("--quick", action="store_true", help="only the methods that take one walk back")
     command.add_argument(
@@ -440,7 +441,14 @@ def _compare(args: argparse.Namespace) -> int:
         methods = {name: method for name, method in methods.items() if not method.takes_patterns}
         print(f"without {missing}: name fitted patterns with --patterns")
     quick = [name for name, method in methods.items() if method.quick]
-    explanations = [task.explain(name, target=task.target) for name in (quick if args.quick else methods)]
+    of_maps = {"layer": layer} if len(neuron) == 3 else {}
+    explanations = []
+    for name in quick if args.quick else methods:
+        try:
+            options = of_maps if methods[name].takes_maps else {}
+            explanations.append(task.explain(name, target=task.target, **options))
+        except MapsError as error:
+            print(f"without {error}")
     explanations += [task.explain(name, layer=layer, neuron=neuron) for name in quick]
     if args.controls:
         explanations += [task.explain(name) for name, method in METHODS.items() if method.control]

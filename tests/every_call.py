@@ -53,12 +53,19 @@ def plain(model: nn.Module) -> nn.Module:
     return without
 
 
+def averaged(model: nn.Module) -> nn.Module:
+    """Its first layers, and an end of global average pooling and a dense layer."""
+    end = nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 4, rng=2)
+    return float64(nn.Sequential(*[model[k] for k in range(4)], *end))
+
+
 def explained(name: str) -> Callable[..., np.ndarray]:
     """(model, x, target) -> the map of the method of this name."""
 
     def call(model: nn.Module, x: Any = X, target: Any = None) -> np.ndarray:
-        strict = METHODS[name].takes_patterns or name in ("lrp", "deep_taylor")
-        return METHODS[name].function(plain(model) if strict else model, x, target, **FEW.get(name, {})).map
+        strict = METHODS[name].takes_patterns or name in ("lrp", "deep_taylor", "layer_relevance")
+        taken = plain(model) if strict else averaged(model) if name == "cam" else model
+        return METHODS[name].function(taken, x, target, **FEW.get(name, {})).map
 
     return call
 

@@ -10,11 +10,12 @@ import minixai as mx
 from minixai import demo, evaluate, nn, ops
 from minixai.evaluate.right_answers import Cell
 from minixai.methods import side_by_side
-from minixai.plot import Picture, draw_tape
+from minixai.plot import Picture, draw_feature_maps, draw_filters, draw_tape
 from tests.networks import float64
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((2, 3, 8, 8))
+MAPS, PHOTO = RNG.standard_normal((5, 4, 6, 6)), RNG.random((8, 8, 3))
 
 
 def every_picture() -> dict[str, Callable[[], Picture]]:
@@ -69,6 +70,8 @@ def every_picture() -> dict[str, Callable[[], Picture]]:
         "randomisation, maps": lambda: forgot.plot_maps("title"),
         "convergence": lambda: began.plot("title"),
         "bench": lambda: bench.plot("title"),
+        "feature maps": lambda: draw_feature_maps(MAPS[0], PHOTO, "title"),
+        "filters": lambda: draw_filters(MAPS[:, :3], MAPS[:, 1:], "title"),
         "tape": lambda: draw_tape(y, cotangents=mx.backward(y, wrt=mx.tape.tape_of(y)), title="title"),
         "signal and distractor": demo.picture,
         "concept": lambda: concept.plot("title"),

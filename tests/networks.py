@@ -57,6 +57,12 @@ def small(size: tuple[int, int], seed: int, activation: nn.Module | None = None)
     )
 
 
+def averaging(*end: nn.Module, channels: int = 3) -> nn.Module:
+    """A convolution of four maps, ReLU, and an end: by default global average pooling, and three logits."""
+    usual = nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3, rng=1)
+    return float64(nn.Sequential(nn.Conv2d(channels, 4, 3, padding=1, rng=0), nn.ReLU(), *(end or usual)))
+
+
 def stack(bias: bool) -> nn.Module:
     """Padding, stride, maximum and average pooling, and a dense layer."""
     return float64(

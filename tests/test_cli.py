@@ -119,6 +119,22 @@ def test_every_quick_method_explains_an_inner_unit(data_dir, here, capsys, pictu
     assert maps.ZERO not in words(pictures[0])
 
 
+def test_class_activation_maps_take_a_layer(here, capsys, pictures):
+    for options, layer in (([], "classifier.3"), (["--layer", "features.10"], "features.10")):
+        argv = ["explain", "chelsea", "--method", "grad_cam", "--model", "cifar10_maxpool", *options]
+        assert cli.main(argv) == 0
+        assert {"Grad-CAM", f"attribution, {layer}"} <= set(words(pictures[-1]))
+    capsys.readouterr()
+    assert "neuron: grad_cam takes none" in error_of(capsys, *argv, "--neuron", "3")
+    net = mx.nn.Sequential(mx.nn.Flatten(), mx.nn.Linear(784, 10, rng=0))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(cli.NETWORKS, "lenet5", cli.Network(lambda _: net, "none", "1"))
+        assert cli.main(["compare", "digit.png", "--model", "lenet5"]) == 0
+    out = capsys.readouterr().out
+    assert "without cam: the network does not end in global average pooling" in out
+    assert "without grad_cam: no layer with weights reads maps" in out
+
+
 def test_networks_that_come_with_patterns(here, capsys, pictures):
     argv = ["compare", "chelsea", "--model", "cifar10_maxpool", "--quick", "--kind", "linear"]
     assert cli.main(argv) == 0

@@ -11,9 +11,10 @@ import minixai as mx
 from minixai import concepts, nn
 from minixai.concepts import directions
 from minixai.concepts.chance import beyond_chance, holm, t_test
-from minixai.concepts.layer import features, gradients
+from minixai.concepts.layer import gradients
 from minixai.concepts.testing import ranked
 from minixai.errors import ShapeError
+from minixai.methods.collecting import features
 from tests.networks import float64
 from tests.oracles import concepts as oracle
 from tests.planted import detector, with_patch

@@ -13,7 +13,17 @@ from PIL import Image
 
 import minixai as mx
 from docs.pictures import keep
-from experiments import correction, degradation, grid, limits, right_answers, sanity, tcav
+from experiments import (
+    correction,
+    degradation,
+    embedding,
+    grid,
+    limits,
+    right_answers,
+    sanity,
+    tcav,
+    two_objects,
+)
 from experiments.__main__ import FOLDER, MEASURED, main
 from experiments.networks import NETWORKS, Network
 from minixai.columns import interval
@@ -226,3 +236,45 @@ def test_what_was_measured_of_the_correction_is_what_the_readme_says_of_it():
     assert mean("called_three", *early, "filter") > 0.05
     correlated = mean("clean_threes", "features.5", "class 3", "projective", "signal")
     assert correlated < mean("clean_threes", *early, "signal") - 0.1
+
+
+def test_a_composition_has_its_object_twice():
+    pytest.importorskip("skimage", reason="scikit-image bundles the photo")
+    for arrangement in range(8):
+        photo, boxes = two_objects.compose("chelsea", (60, 30), arrangement, 100)
+        assert boxes.sum(axis=(1, 2)).tolist() == [3600, 900]
+        assert not boxes.all(axis=0).any()
+        assert (photo[~boxes.any(axis=0)] == two_objects.GREY).all()
+
+
+def test_marks_of_two_boxes():
+    maps, boxes = np.zeros((3, 4, 4)), np.zeros((3, 2, 4, 4), bool)
+    boxes[:, 0, :2, :2], boxes[:, 1, 3, 3] = True, True
+    maps[0, 0, 0], maps[0, 3, 3], maps[0, 0, 3] = 4, 3, 1
+    maps[1, 0, 0], maps[1, 3, 3] = 4, 1
+    found = two_objects.marks(maps, boxes)
+    np.testing.assert_allclose(found["balance"], [0.75, 0.25, 0])
+    np.testing.assert_allclose(found["both"], [1, 0, 0])
+    np.testing.assert_allclose(found["inside"], [7 / 8, 1, 0])
+
+
+def test_what_two_objects_showed_is_what_the_readme_says_of_it():
+    result = json.loads((FOLDER / "results" / "two_objects.json").read_text(encoding="utf-8"))["squeezenet"]
+    means = {name: {mark: np.mean(v) for mark, v in of.items()} for name, of in result["marks"].items()}
+    assert means["Grad-CAM"]["both"] == 1
+    for name in ("Grad-CAM++, exponential", "Grad-CAM++, normalised"):
+        assert means[name]["inside"] < means["Grad-CAM"]["inside"] - 0.02
+        assert means[name]["balance"] < means["Grad-CAM"]["balance"] + 0.005
+    another, at_random = means["[another class] Grad-CAM++"], means["[weights at random]"]
+    assert (round(another["both"], 2), round(at_random["both"], 2)) == (0.95, 0.98)
+
+
+def test_clusters_of_what_is_apart_are_its_classes():
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(3), 20)
+    apart = 10 * np.eye(3, 5)[labels] + rng.standard_normal((60, 5))
+    found = embedding._embedded(apart, labels, 3, in_planes=False)
+    assert (found["rand"], found["neighbours"], found["numbers"]) == (1, 1, 5)
+    mixed = embedding._embedded(rng.standard_normal((60, 5)), labels, 3, in_planes=False)
+    assert abs(mixed["rand"]) < 0.1
+    assert mixed["neighbours"] < 0.6

@@ -27,6 +27,8 @@ TINY = Effort(
     settings={"n_masks": 20, "n_samples": 3, "steps": 3},
 )
 SHORT = ["two_features"]
+SAMPLES = Samples.of(mx.data.suppressor_2d(50), 1.0)
+OF_MAPS = {method.title for method in METHODS.values() if method.takes_maps} | {"CAM"}
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +45,9 @@ def found() -> Iterator[Bench]:
 
 
 def test_every_method_and_every_control_has_all_marks(found):
-    titles = {each.title for each in METHODS.values() if not each.takes_patterns}
+    titles = {each.title for each in METHODS.values() if not each.takes_patterns} | {
+        right_answers.LOCAL_TITLE
+    }
     patterns = {f"Pattern{kind} {s}" for kind in ("Net", "Attribution") for s in ("S_w", "S_a", "S_a±")}
     assert titles | patterns <= set(found.rows)
     assert [row for row, control in found.rows.items() if control] == ["edges (Sobel)", "|x|", "random"]
@@ -51,9 +55,9 @@ def test_every_method_and_every_control_has_all_marks(found):
         (name, network, k) for name, networks in TINY.problems.items() for network in networks for k in (0, 1)
     }
     for cell in found.cells:
-        assert not cell.refused
+        assert cell.refused.keys() == OF_MAPS  # there is no convolution
         for state in STATES:
-            assert cell.marks[state].keys() == found.rows.keys()
+            assert cell.marks[state].keys() == found.rows.keys() - OF_MAPS
             for marks in cell.marks[state].values():
                 assert marks.keys() == {*MARKS, "zero"}
                 has_suppressors = cell.problem != "linear_white"
@@ -138,6 +142,19 @@ def test_two_runs_measure_the_same(found):
     again = bench(effort="quick", problems=SHORT, progress=False)
     of_found = {cell.key: cell for cell in found.cells}
     assert all(of_found[cell.key] == cell for cell in again.cells)
+
+
+def test_class_activation_maps_have_marks_where_there_are_maps(monkeypatch):
+    few = Effort({"rigid_white": ("cnn", "gap")}, trainings=1, fitted=300, shown=8, settings={})
+    monkeypatch.setitem(EFFORTS, "quick", few)
+    easy = replace(PROBLEMS["rigid_white"], networks={"cnn": 0.3, "gap": 0.3})
+    monkeypatch.setitem(PROBLEMS, "rigid_white", easy)
+    b = bench(["cam", "grad_cam"], effort="quick", progress=False)
+    of_cnn, of_gap = b.cells
+    assert of_cnn.refused.keys() == {"CAM"}
+    assert "does not end in global average pooling" in of_cnn.refused["CAM"]
+    assert {"CAM", "Grad-CAM"} <= of_gap.marks["trained"].keys()
+    assert np.isfinite(b.mean("CAM", "roc_auc", network="gap")[0])
 
 
 # Methods of one's own, and what methods refuse
@@ -232,13 +249,33 @@ def test_it_goes_on_from_its_file(found, tmp_path, monkeypatch):
     monkeypatch.setattr(right_answers, "_measure", lambda *_: pytest.fail("it is measured already"))
     assert repr(go_on()) == repr(b)
     content = path.read_bytes()
-    with pytest.raises(ValueError, match=r"is of other methods \(LRP, gradient\): name another file"):
-        go_on(["lrp"])
+    what = r"is of other methods, too \(gradient\), and lacks linear_white linear 0: name all methods, or"
+    with pytest.raises(ValueError, match=what):
+        bench(["lrp"], ["linear_white"], "quick", file=path, progress=False)
     with pytest.raises(OSError, match=r"Bench.save: cannot write .*nowhere.*json"):
         bench(["lrp"], SHORT, "quick", file=tmp_path / "nowhere" / "b.json", progress=False)
     assert path.read_bytes() == content
     with pytest.raises(ValueError, match=r"^bench: .*bench.json is of effort 'quick', expected 'full'"):
         go_on(effort="full")
+
+
+def test_methods_join_those_of_a_file(found, tmp_path, monkeypatch):
+    path = tmp_path / "bench.json"
+    bench(["gradient", "cam"], SHORT, "quick", file=path, progress=False)
+    joined = bench(["lrp", "gradient", "local_pattern"], SHORT, "quick", file=path, progress=False)
+    titles = ["gradient", "CAM", "edges (Sobel)", "|x|", "random", "LRP", right_answers.LOCAL_TITLE]
+    assert list(joined.rows) == list(Bench.load(path).rows) == titles
+    of_found = {cell.key: cell for cell in found.cells}
+    for cell in joined.cells:
+        assert cell.accuracy == of_found[cell.key].accuracy
+        assert cell.refused.keys() == {"CAM"}
+        for state in STATES:
+            expected = of_found[cell.key].marks[state]
+            assert cell.marks[state] == {title: expected[title] for title in titles if title != "CAM"}
+    monkeypatch.setattr(right_answers, "train", lambda *_, **__: train("linear", SAMPLES, 5))
+    with pytest.raises(ValueError, match="training 0 of linear on two_features came out otherwise: its acc"):
+        bench(["smoothgrad"], SHORT, "quick", file=path, progress=False)
+    assert list(Bench.load(path).rows)[: len(titles)] == titles
 
 
 def test_what_is_saved_is_what_is_loaded(found, tmp_path):

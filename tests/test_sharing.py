@@ -58,8 +58,9 @@ def explained(name: str, net: nn.Module) -> np.ndarray:
 
 
 def questions(nets: tuple[nn.Module, nn.Module]) -> Iterator[tuple[str, nn.Module]]:
-    yield from ((name, nets[0]) for name in METHODS)
-    yield from ((name, nets[1]) for name in sorted(METHODS.keys() - RELEVANCE))
+    of_any = METHODS.keys() - {"cam"}  # which takes neither network
+    yield from ((name, nets[0]) for name in sorted(of_any))
+    yield from ((name, nets[1]) for name in sorted(of_any - RELEVANCE))
 
 
 def all_maps(nets: tuple[nn.Module, nn.Module] = (NET, NORMED)) -> list[bytes]:

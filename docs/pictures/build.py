@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from docs.pictures import FOLDER, joint, keep, optimised, toy, walks
+from docs.pictures import FOLDER, joint, keep, maps, optimised, toy, walks
 from minixai.cli import main
 from minixai.demo import concept_picture
 from minixai.methods.microscope import Trace
@@ -32,6 +32,10 @@ DRAWN: dict[str, Callable[[], Picture]] = {
     "optimised_classes": optimised.classes,
     "optimised_growth": optimised.growth,
     "invariances": optimised.curved,
+    "cam_guided": maps.guided,
+    "cam_two_objects": maps.two_objects,
+    "cam_by_layer": maps.by_layer,
+    "filters_and_patterns": maps.filters,
 }
 WALKS: dict[str, Callable[[], Trace]] = {"walk_squeezenet": walks.squeezenet, "walk_lenet": walks.lenet}
 

@@ -18,8 +18,8 @@ from minixai.concepts.directions import (
     direction_of,
     unit,
 )
-from minixai.concepts.layer import Pool, checked_pool, features
 from minixai.errors import ShapeError, warn
+from minixai.methods.collecting import Pool, checked_pool, features
 from minixai.methods.unit import Layer, Unit
 from minixai.nn import Module
 from minixai.nn.module import check_model

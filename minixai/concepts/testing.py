@@ -18,8 +18,9 @@ from minixai.concepts.directions import (
     directions_of,
 )
 from minixai.concepts.fitting import Concept, concept_in, images_of
-from minixai.concepts.layer import Pool, checked_pool, features, gradients
+from minixai.concepts.layer import gradients
 from minixai.kernels.threads import for_each
+from minixai.methods.collecting import Pool, checked_pool, features
 from minixai.methods.unit import Layer
 from minixai.nn import Module
 from minixai.nn.module import check_model

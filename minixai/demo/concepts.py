@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minixai.concepts.fitting import Concept, concept_in
-from minixai.concepts.layer import features
 from minixai.data.patches import planted, stripes
 from minixai.files import write_whole
+from minixai.methods.collecting import features
 from minixai.nn import Conv2d, Module, ReLU, Sequential
 from minixai.plot.page import render
 from minixai.typing import Array

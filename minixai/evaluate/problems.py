@@ -10,7 +10,18 @@ from math import prod
 import numpy as np
 
 from minixai.data import SuppressorSample, suppressor_2d, suppressor_8x8, tetrominoes, watermarked
-from minixai.nn import Adam, Conv2d, Flatten, Linear, MaxPool2d, Module, ReLU, Sequential, fit
+from minixai.nn import (
+    Adam,
+    AdaptiveAvgPool2d,
+    Conv2d,
+    Flatten,
+    Linear,
+    MaxPool2d,
+    Module,
+    ReLU,
+    Sequential,
+    fit,
+)
 from minixai.typing import Array
 
 __all__ = ["NETWORKS", "PROBLEMS", "Problem", "Samples", "Training", "train"]
@@ -73,10 +84,18 @@ def _cnn(shape: tuple[int, ...], rng: np.random.Generator) -> Sequential:
     return Sequential(first, ReLU(), MaxPool2d(2), second, ReLU(), Flatten(), last)
 
 
+def _gap(shape: tuple[int, ...], rng: np.random.Generator) -> Sequential:
+    """It ends in global average pooling, and so cannot tell a class by a place."""
+    first, second = Conv2d(shape[0], 8, 3, padding=1, rng=rng), Conv2d(8, 16, 3, padding=1, rng=rng)
+    end = AdaptiveAvgPool2d(1), Flatten(), Linear(16, 2, rng=rng)
+    return Sequential(first, ReLU(), second, ReLU(), *end)
+
+
 NETWORKS = {
     "linear": Training(_linear, epochs=20, rate=1e-2),
     "mlp": Training(_mlp, epochs=20, rate=2e-3),
     "cnn": Training(_cnn, epochs=12, rate=4e-3),
+    "gap": Training(_gap, epochs=12, rate=4e-3),
 }
 ANY = ("linear", "mlp", "cnn")
 
@@ -94,8 +113,8 @@ PROBLEMS = {
     "linear_correlated": _of_tetrominoes("linear", "correlated", dict.fromkeys(ANY, 0.9)),
     "multiplicative_white": _of_tetrominoes("multiplicative", "white", {"mlp": 0.9, "cnn": 0.85}),
     "multiplicative_correlated": _of_tetrominoes("multiplicative", "correlated", {"mlp": 0.9, "cnn": 0.9}),
-    "rigid_white": _of_tetrominoes("rigid", "white", {"cnn": 0.95}),
-    "rigid_correlated": _of_tetrominoes("rigid", "correlated", {"cnn": 0.9}),
+    "rigid_white": _of_tetrominoes("rigid", "white", {"cnn": 0.95, "gap": 0.95}),
+    "rigid_correlated": _of_tetrominoes("rigid", "correlated", {"cnn": 0.9, "gap": 0.9}),
     "xor_white": _of_tetrominoes("xor", "white", {"mlp": 0.95, "cnn": 0.95}),
     "xor_correlated": _of_tetrominoes("xor", "correlated", {"mlp": 0.95, "cnn": 0.95}),
     "watermark_none": Problem("digits", partial(watermarked, "none"), dict.fromkeys(ANY, 0.92)),

@@ -12,7 +12,7 @@ import json
 import os
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,11 +25,11 @@ from minixai.errors import FileFormatError, RuleError, several_names
 from minixai.evaluate.marks import MARKS
 from minixai.evaluate.problems import PROBLEMS, Samples, train
 from minixai.files import write_whole
-from minixai.methods import METHODS, MapWarning, ZeroMapWarning
+from minixai.methods import METHODS, ZeroMapWarning
 from minixai.methods.catalogue import Method
 from minixai.nn import Module
 from minixai.progress import progress_bar
-from minixai.signal import fit_patterns
+from minixai.signal import fit_patterns, local_pattern
 from minixai.typing import Array
 
 if TYPE_CHECKING:
@@ -45,8 +45,10 @@ FORMAT = "minixai bench 1"
 STATES = ("trained", "untrained", "shuffled")
 KINDS = {"S_a": "linear", "S_a±": "positive", "S_a± centred": "positive_centred"}
 LEVEL = 0.95
+LOCAL_PATTERN, LOCAL_TITLE = "local_pattern", "PatternLocal (tuned on XAI-TRIS)"
+LOCAL_WIDTH = 0.5  # of the data's standard deviation: the best of six on networks of another seed
 
-Call = Callable[[Module, Array, Any], Any]  # (model, x, target) -> a map
+Call = Callable[..., Any]  # (model, x, target) -> a map
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,7 @@ class Row:
     title: str
     control: bool
     call: Call
+    wants_data: bool = False  # takes those that the network was trained on, as data=
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,20 @@ class Cell:
     def key(self) -> tuple[str, str, int]:
         """What tells it from others."""
         return self.problem, self.network, self.training
+
+    def lacks(self, row: str) -> bool:
+        """Whether the row is still to be measured."""
+        return row not in self.refused and row not in self.marks["trained"]
+
+    def joined(self, other: Cell) -> Cell:
+        """With the rows of a cell of the same network; ValueError where the network came out otherwise."""
+        if other.accuracy != self.accuracy:
+            what = f"training {self.training} of {self.network} on {self.problem}"
+            came = f"its accuracy is {dict(other.accuracy)}, in the file {dict(self.accuracy)}"
+            raise ValueError(f"bench: {what} came out otherwise: {came}; name another file")
+        marks = {state: {**rows, **other.marks[state]} for state, rows in self.marks.items()}
+        refused, notes = {**self.refused, **other.refused}, {**self.notes, **other.notes}
+        return replace(self, marks=marks, refused=refused, notes=notes)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -292,29 +309,33 @@ def bench(
 
     On each network: every method and every control, at images of the test set that the network gets right,
     for their class; then the same methods at the same images on the network as it was drawn ("untrained"),
-    and on one trained with the labels shuffled. The pattern methods have a row for each estimator. The
+    and on one trained with the labels shuffled. The pattern methods have a row for each estimator, and
+    `signal.local_pattern` has one, among the data that the network was trained on. The
     marks are those of `evaluate.marks`: means over the images, with intervals over the trainings, of which
     each has data and first weights of its own. A map of zeros counts as an even one.
 
-    methods: names of the catalogue, or name → function (model, x, target) -> map; None means all of the
-        catalogue, those of your own among them. Controls always come along.
+    methods: names of the catalogue, or "local_pattern", or name → function (model, x, target) -> map; None
+        means all of the catalogue, those of your own among them, and "local_pattern". Controls always come
+        along.
     problems: names of `evaluate.problems.PROBLEMS`; None means those of the effort.
     effort: "quick" (a minute: five problems, one training), "default" (thirteen problems, three trainings),
         "full" (64×64 pixels too, ten trainings).
-    file: JSON, written after each network. If it is there, what it has is not measured again.
+    file: JSON, written after each network. If it is there, what it has is not measured again, and methods
+        that it lacks are measured on its networks, which are trained once more, and join it.
 
     A network below its problem's accuracy is refused: its marks would be about the network. What a method
     does not take is "–", with the reason below the table.
 
-    Raises ValueError for an unknown name, or a file of another effort or other methods; FileFormatError for
-    another file.
+    Raises ValueError for an unknown name, or a file of another effort, of networks that came out otherwise,
+    or of methods that are not named where it lacks a network; FileFormatError for another file.
     """
     if effort not in EFFORTS:
         raise ValueError(f"bench: effort is {effort!r}, expected one of {', '.join(map(repr, EFFORTS))}")
     chosen, rows = EFFORTS[effort], _rows(methods, EFFORTS[effort])
     tasks = _tasks(chosen, problems)
-    done = _found(file, effort, rows)
-    controls = {row.title: row.control for row in rows}
+    before = _before(file, effort, rows, tasks)
+    done = {cell.key: cell for cell in before.cells if cell.marks}  # refused networks are tried again
+    controls = {**before.rows, **{row.title: row.control for row in rows}}
 
     def keep() -> None:
         if file is not None:
@@ -325,8 +346,11 @@ def bench(
         for task in bar:
             problem, network, training = task
             bar.set_postfix(problem=problem, network=network, refresh=False)
-            if task not in done:
-                done[task] = _measure(problem, network, training, rows, chosen)
+            cell = done.get(task)
+            missing = [row for row in rows if cell is None or cell.lacks(row.title)]
+            if missing:
+                measured = _measure(problem, network, training, missing, chosen)
+                done[task] = measured if cell is None else cell.joined(measured)
                 keep()
     return Bench(effort, controls, [done[task] for task in tasks])
 
@@ -345,30 +369,39 @@ def _tasks(effort: Effort, problems: Sequence[str] | None) -> list[tuple[str, st
     ]
 
 
-def _found(
-    file: str | os.PathLike[str] | None, effort: str, rows: Sequence[Row]
-) -> dict[tuple[str, str, int], Cell]:
-    """The cells of a file; refused networks are tried again."""
+def _before(
+    file: str | os.PathLike[str] | None,
+    effort: str,
+    rows: Sequence[Row],
+    tasks: Sequence[tuple[str, str, int]],
+) -> Bench:
+    """What a file has, to which these rows and tasks can be added."""
     if file is None or not Path(file).exists():
-        return {}
+        return Bench(effort, {}, [])
     before = Bench.load(file)
     if before.effort != effort:
         raise ValueError(f"bench: {file} is of effort {before.effort!r}, expected {effort!r}")
-    if other := before.rows.keys() ^ {row.title for row in rows}:
-        raise ValueError(f"bench: {file} is of other methods ({', '.join(sorted(other))}): name another file")
-    return {cell.key: cell for cell in before.cells if cell.marks}
+    others = before.rows.keys() - {row.title for row in rows}
+    measured = {cell.key for cell in before.cells if cell.marks}
+    if others and (new := [task for task in tasks if task not in measured]):
+        lacking = " ".join(map(str, new[0]))
+        what = f"is of other methods, too ({', '.join(sorted(others))}), and lacks {lacking}"
+        raise ValueError(f"bench: {file} {what}: name all methods, or another file")
+    return before
 
 
 def _rows(methods: Sequence[str] | Mapping[str, Call] | None, effort: Effort) -> list[Row]:
     controls = [row for method in METHODS.values() if method.control for row in _variants(method, effort)]
     if isinstance(methods, Mapping):
         return [*(Row(title, False, call) for title, call in methods.items()), *controls]
-    names = [*METHODS] if methods is None else several_names("bench", "methods", methods)
+    known = [*METHODS, LOCAL_PATTERN]
+    names = known if methods is None else several_names("bench", "methods", methods)
     for name in names:
-        if name not in METHODS:
-            raise ValueError(f"bench: methods has {name!r}, expected some of {', '.join(METHODS)}")
-    chosen = [METHODS[name] for name in names if not METHODS[name].control]
-    return [*(row for method in chosen for row in _variants(method, effort)), *controls]
+        if name not in known:
+            raise ValueError(f"bench: methods has {name!r}, expected some of {', '.join(known)}")
+    chosen = [METHODS[name] for name in names if name in METHODS and not METHODS[name].control]
+    local = [Row(LOCAL_TITLE, False, _local, wants_data=True)] if LOCAL_PATTERN in names else []
+    return [*(row for method in chosen for row in _variants(method, effort)), *local, *controls]
 
 
 def _variants(method: Method, effort: Effort) -> Iterator[Row]:
@@ -384,6 +417,10 @@ def _variants(method: Method, effort: Effort) -> Iterator[Row]:
     yield Row(f"{method.title} S_w", False, partial(_of_filters, call))
 
 
+def _local(model: Module, x: Array, target: Any, data: Array) -> Array:
+    return local_pattern(model, x, data, LOCAL_WIDTH, target)
+
+
 def _of_filters(call: Call, model: Module, x: Array, target: Any) -> Any:
     """With the filters w/(wᵀw) for patterns."""
     filters = {}
@@ -391,7 +428,7 @@ def _of_filters(call: Call, model: Module, x: Array, target: Any) -> Any:
         w = model.state_dict()[f"{name}.weight"]
         length = np.square(w).sum(axis=tuple(range(1, w.ndim)), keepdims=True)
         filters[name] = np.divide(w, length, out=np.zeros_like(w), where=length > 0)
-    return call(model, x, target, patterns=filters)  # type: ignore[call-arg]
+    return call(model, x, target, patterns=filters)
 
 
 def _measure(problem: str, network: str, training: int, rows: Sequence[Row], effort: Effort) -> Cell:
@@ -417,7 +454,7 @@ def _measure(problem: str, network: str, training: int, rows: Sequence[Row], eff
     for state, model in models.items():
         model.patterns = fit_patterns(model, batches, tuple(KINDS.values()), progress=False)
         for row in rows:
-            found = _maps(row, model, shown, refused, notes if state == "trained" else {})
+            found = _maps(row, model, shown, fitted.x, refused, notes if state == "trained" else {})
             if found is not None:
                 of_images = {name: mark.function(found, shown.truth) for name, mark in MARKS.items()}
                 of_images["zero"] = (found.reshape(len(found), -1) == 0).all(axis=1).astype(np.float64)
@@ -426,12 +463,13 @@ def _measure(problem: str, network: str, training: int, rows: Sequence[Row], eff
 
 
 def _maps(
-    row: Row, model: Module, shown: Samples, refused: dict[str, str], notes: dict[str, str]
+    row: Row, model: Module, shown: Samples, data: Array, refused: dict[str, str], notes: dict[str, str]
 ) -> Array | None:
     """The maps of a row, or None and the reason."""
-    with warnings.catch_warnings(record=True, action="always", category=MapWarning) as said:
+    beside = {"data": data} if row.wants_data else {}
+    with warnings.catch_warnings(record=True, action="always", category=UserWarning) as said:
         try:
-            found = np.asarray(row.call(model, shown.x, shown.y))
+            found = np.asarray(row.call(model, shown.x, shown.y, **beside))
         except (ValueError, RuleError, OverflowError) as error:
             refused[row.title] = " ".join(str(error).split())
             return None

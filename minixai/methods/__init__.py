@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from minixai.methods.backprop import *
 from minixai.methods.catalogue import METHODS, TOOLS, method
+from minixai.methods.collecting import activations
 from minixai.methods.controls import *
 from minixai.methods.curvature import *
 from minixai.methods.explanation import *
@@ -22,6 +23,9 @@ from minixai.methods.projection import *
 from minixai.methods.question import Answer, Question
 from minixai.methods.relevance import *
 from minixai.methods.unit import Unit
+
+# isort: split
+from minixai.methods.activation_maps import *  # last in METHODS, behind those that it builds on
 
 for _found in _modules_in(__path__, f"{__name__}."):
     _import(_found.name)

@@ -127,6 +127,12 @@ class Method:
         return "patterns" in inspect.signature(self.function).parameters
 
     @property
+    def takes_maps(self) -> bool:
+        """Whether it explains a class by the maps of a layer."""
+        takes = inspect.signature(self.function).parameters
+        return "layer" in takes and "neuron" not in takes
+
+    @property
     def needs(self) -> str:
         """What it costs and wants."""
         return f"{self.cost}; {self.wants}" if self.wants else self.cost
@@ -195,7 +201,7 @@ def method(
             quick = METHODS[say.__name__].quick
             again = (lambda x: answered({**unit, "x": x}, settings)[1]) if quick else None
             explanation = question.explanation(title, kind, answer, again)
-            explanation.warn_of_zeros()
+            explanation.warn_of_zeros(answer.dark)
             return explanation
 
         update_wrapper(explain, say)

@@ -36,7 +36,7 @@ class UnusedTableWarning(MapWarning):
 
 
 class ZeroMapWarning(MapWarning):
-    """A map is zero everywhere: nothing came back to the input."""
+    """A map is zero everywhere."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +60,8 @@ class Explanation:
     ledger: Ledger | None = None  # of methods that share out relevance
     gap: Array | None = None  # (n,): Σ map less the change of the score; of integrated gradients
     quantity: str = ""  # what the map is about, where that is not the score; of RISE
+    layer: str = ""  # whose maps it is made of; of class activation maps
+    layer_map: Array | None = None  # (n, h, w): such a map at the layer's places, not enlarged
     again: Callable[[Array], Any] | None = None  # asks once more, of x, what one walk back answered
 
     def __post_init__(self) -> None:
@@ -70,16 +72,17 @@ class Explanation:
     @property
     def heading(self) -> str:
         """The method, and what it explains."""
-        return f"{self.method} of {self.quantity or self.unit}"
+        at = f" at {self.layer}" if self.layer else ""
+        return f"{self.method}{at} of {self.quantity or self.unit}"
 
-    def warn_of_zeros(self) -> None:
-        """Warn where nothing came back to the input."""
+    def warn_of_zeros(self, why: str = "nothing came back to the input") -> None:
+        """Warn where a map is zero everywhere, and say why."""
         dark = np.flatnonzero(self.zero)
         if dark.size:
             images = ", ".join(map(str, dark[:5])) + (", …" if dark.size > 5 else "")
             what = f"the map of image {images} is zero everywhere"
             warn(
-                f"{self.heading}: {what}: nothing came back to the input",
+                f"{self.heading}: {what}: {why}",
                 ZeroMapWarning,
             )
 
@@ -169,6 +172,10 @@ class Explanation:
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "again": None}  # a copy is the arrays, not the model
 
+    @property
+    def _subtitle(self) -> str:
+        return f"{self.kind}, {self.layer}" if self.layer else self.kind
+
     def _images(self, values: Array) -> Array:
         """Arrays of x's shape as images (n, h, w, c), in RGB."""
         return values.transpose(0, 2, 3, 1) if self.preprocess is None else self.preprocess.rgb(values)
@@ -255,7 +262,7 @@ def _groups(
     explanations: Sequence[Explanation], classes: Sequence[str] | None, with_edges: bool
 ) -> list[Group]:
     """Explanations of the same x, those of the same unit in rows."""
-    from minixai.plot.maps import Group, Maps
+    from minixai.plot.maps import NONE_ABOVE, ZERO, Group, Maps
 
     units: dict[Any, list[Explanation]] = {}
     for e in explanations:
@@ -264,8 +271,9 @@ def _groups(
         Group(
             [row[0]._heading(i, classes) for i in range(len(row[0].x))],
             [
-                Maps(e.method, e.kind, e._images(e.map), e.kind == "signal", e.quantity, like)
+                Maps(e.method, e._subtitle, e._images(e.map), e.kind == "signal", e.quantity, like, zero)
                 for e in row
+                for zero in [ZERO if e.layer_map is None else NONE_ABOVE]
                 for like in [_likeness_to_edges(e) if with_edges else None]
             ],
         )

@@ -59,7 +59,7 @@ def occlusion(
     stride that leaves pixels out, ShapeError for a fill of a wrong shape.
     """
     x = _images(ask)
-    n, c, h, w = x.shape
+    n, _, h, w = x.shape
     size = pair(ask.call, "patch", (max(h // 8, 1), max(w // 8, 1)) if patch is None else patch)
     half = max(size[0] // 2, 1), max(size[1] // 2, 1)
     step = pair(ask.call, "stride", half if stride is None else stride)
@@ -75,7 +75,7 @@ def occlusion(
         drop = ask.score[images] - ask.values(points, images)
         for k, i, d in zip(numbers, images, drop, strict=True):
             drops[i, *windows[k]] += d
-    return _shared(drops / covers, c)
+    return ask.of_pixels(drops / covers)
 
 
 @method(
@@ -116,7 +116,7 @@ def rise(
     what `gradient` raises, ValueError for p outside (0, 1) or too few masks.
     """
     x = _images(ask)
-    n, c, h, w = x.shape
+    n, _, h, w = x.shape
     n_masks = whole_number(ask.call, "n_masks", n_masks)
     grid = whole_number(ask.call, "grid", grid)
     seed = whole_number(ask.call, "mask_seed", mask_seed, least=0)
@@ -131,17 +131,12 @@ def rise(
             mean[i] += probability / n_masks
     if centred:
         seen -= mean[:, None, None] * covers
-    return Answer(_shared(seen / (n_masks * p), c), quantity=str(ask.probability))
+    return Answer(ask.of_pixels(seen / (n_masks * p)), quantity=str(ask.probability))
 
 
 def _images(ask: Question) -> Array:
     check_images(ask.call, ask.x)
     return ask.x
-
-
-def _shared(values: Array, channels: int) -> Array:
-    """(n, h, w) → (n, channels, h, w), whose sum over the channels are the values."""
-    return np.repeat(values[:, None] / channels, channels, axis=1)
 
 
 def _windows(

@@ -24,6 +24,7 @@ from minixai.methods.unit import (
     Probability,
     Seed,
     Unit,
+    check_layer,
     check_unit,
     class_indices,
     select_unit,
@@ -51,6 +52,9 @@ class Answer:
     gap: Array | None = None  # (n,): Σ map less the change of the score
     quantity: str = ""  # what the map is about, where that is not the score
     how: str = ""  # what the method chose by itself
+    layer: str = ""  # whose maps it is made of
+    layer_map: Array | None = None  # (n, h, w): such a map, before it was enlarged
+    dark: str = "nothing came back to the input"  # what a map that is zero everywhere means
 
 
 class Seen(NamedTuple):
@@ -78,7 +82,15 @@ class _AtX(NamedTuple):
     cotangent: Array
     unit: Unit
     probability: Probability
-    tape: tuple[Tensor, Tensor] | None  # x, and what the unit is part of
+    tape: _Tape | None
+
+
+class _Tape(NamedTuple):
+    """A tape: of a leaf, what the unit is part of, and what every layer returned."""
+
+    leaf: Tensor
+    chosen: Chosen
+    layers: dict[str, list[Any]]
 
 
 class Question:
@@ -120,12 +132,12 @@ class Question:
         """What is chosen at x, when it is first asked for: a method checks its settings before."""
         found = []
         for images in self.batches(len(self.x)):
-            leaf = Tensor(self.x[images])
-            chosen = self._choose(leaf, None if self._classes is None else self._classes[images])
+            tape = self._tape(self.x[images], None if self._classes is None else self._classes[images])
+            chosen = tape.chosen
             found.append((chosen.target, chosen.score, chosen.cotangent(self._start)))
         target, score, cotangent = (np.concatenate(each) for each in zip(*found, strict=True))
-        tape = (leaf, chosen.tensor) if self._keeps_tape else None
-        return _AtX(target, score, cotangent, chosen.unit, chosen.probability, tape)
+        kept = tape if self._keeps_tape else None
+        return _AtX(target, score, cotangent, chosen.unit, chosen.probability, kept)
 
     target = property(
         lambda self: self._at_x.target, doc="(n,): the index of the unit; −1 for a layer or map."
@@ -139,14 +151,40 @@ class Question:
         """Let the way back start from this, which has the shape of what is explained, not from the unit."""
         self._at_x = self._at_x._replace(cotangent=cotangent)
 
-    def walk(self, rules: Mapping[Any, Rule] | None = None, ledger: bool = False) -> Answer:
-        """Walk the tape of x back with a table of rules; keep a ledger, in a strict table, if asked."""
-        leaf, output = self._at_x.tape or self._tape(self.x)
+    @property
+    def output(self) -> Tensor:
+        """What the unit is part of, at x."""
+        return self._of_x.chosen.tensor
+
+    def inner(self, layer: Layer) -> Chosen:
+        """The whole output of a layer on the way from x to the unit."""
+        check_layer(self.call, self.model, layer)
+        chosen = select_unit(self.call, self.output, self._of_x.layers, layer=layer)
+        if chosen.tensor not in tape_of(self.output):
+            what = f"layer {chosen.unit} is not on the way to the {self.unit}"
+            raise ValueError(f"{self.call}: {what}, expected one that it depends on")
+        return chosen
+
+    def walk(
+        self, rules: Mapping[Any, Rule] | None = None, ledger: bool = False, to: Tensor | None = None
+    ) -> Answer:
+        """Walk the tape of x back with a table of rules; keep a ledger, in a strict table, if asked.
+
+        to: in place of x, a tensor of `output`'s tape; the answer's map has its shape.
+        """
         table = Rules(rules, ledger or getattr(rules, "strict", False))
+        kept = walks.get()
+        tape = apart(lambda: self._of_x, keeping=table.strict or kept is not None)
+        leaf, outputs = tape.leaf, [tape.chosen.tensor]
+        del tape
+        if to is None:
+            self._at_x = self._at_x._replace(tape=None)  # the walk frees it
+        end = leaf if to is None else to
+        wrt = {leaf, end} if rules else {end}  # with the leaf, rules know what lies before an inner tensor
         rows: list[Row] = []
         seen: list[Seen] = []
         book = booking(rows, len(self.x)) if ledger else None
-        hit, kept = False, walks.get()
+        hit = False
 
         def observer(node: Node, g: Array, answer: Any) -> None:
             nonlocal hit
@@ -157,8 +195,11 @@ class Question:
             if kept is not None:
                 seen.append(Seen(node, g, answer, rule))
 
+        def walked() -> Array:
+            return backward(outputs.pop(), self.cotangent, table, wrt, observer)[end]
+
         with speaking_as(self.call, "backward", "patterns"):
-            g = apart(lambda: backward(output, self.cotangent, table, [leaf], observer)[leaf], recording=True)
+            g = apart(walked, recording=True)
         if rules and not hit:
             what = "no operation on the way back has a rule in its table"
             warn(f"{self.call}: {what}: the map is the gradient", UnusedTableWarning)
@@ -167,10 +208,24 @@ class Question:
             kept.append(Walked(leaf, seen, answer))
         return answer
 
+    def tape(self) -> dict[Tensor, Node | None]:
+        """The tape of the output at x, as `tape_of` gives it; its nodes know which inputs come from x."""
+        leaf, chosen, _ = self._of_x
+        return tape_of(chosen.tensor, [leaf])
+
     def nodes(self) -> list[Node]:
         """The operations on the way from x to the unit."""
-        leaf, output = self._at_x.tape or self._tape(self.x)
-        return [node for node in tape_of(output, [leaf]).values() if node and any(node.needs)]
+        return [node for node in self.tape().values() if node and any(node.needs)]
+
+    def name_of(self, tensor: Tensor) -> str:
+        """The first layer that returned a tensor of the tape at x; "" if none did."""
+        returned = self._of_x.layers.items()
+        return next((name for name, calls in returned if name and any(y is tensor for y in calls)), "")
+
+    def of_pixels(self, values: Array) -> Array:
+        """(n, h, w) → x's shape: each channel has an equal share, and their sum is the values."""
+        channels = self.x.shape[1]
+        return np.repeat(values[:, None] / channels, channels, axis=1)
 
     def gradients(self, points: Array, images: Numbers) -> Array:
         """(m, …): the gradients at m points, of the unit that one of the images each has."""
@@ -178,13 +233,13 @@ class Question:
 
     def values_and_gradients(self, points: Array, images: Numbers) -> tuple[Array, Array]:
         """(m,) and (m, …): the scores at m points, and their gradients."""
-        leaf, output = self._tape(points)
+        leaf, chosen, _ = self._tape(points)
         g = self.cotangent[images]
-        return _inner(g, output.value), backward(output, g, wrt=[leaf])[leaf]
+        return _inner(g, chosen.tensor.value), backward(chosen.tensor, g, wrt=[leaf])[leaf]
 
     def values(self, points: Array, images: Numbers) -> Array:
         """(m,): the scores at m points."""
-        return _inner(self.cotangent[images], self._tape(points)[1].value)
+        return _inner(self.cotangent[images], self._tape(points).chosen.tensor.value)
 
     def probabilities(self, points: Array, images: Numbers) -> Array:
         """(m,) float64: the probabilities of the images' classes at m points; see `Probability`."""
@@ -228,20 +283,24 @@ class Question:
             answer.ledger,
             answer.gap,
             answer.quantity,
+            answer.layer,
+            answer.layer_map,
             again,
         )
 
-    def _tape(self, points: Array) -> tuple[Tensor, Tensor]:
-        """The points as a leaf, and what the unit is part of."""
+    @property
+    def _of_x(self) -> _Tape:
+        return self._at_x.tape or self._tape(self.x)
+
+    def _tape(self, points: Array, target: Any = None) -> _Tape:
         leaf = Tensor(points)
-        return leaf, self._choose(leaf).tensor
 
-    def _choose(self, leaf: Tensor, target: Any = None) -> Chosen:
-        def chosen() -> Chosen:
+        def traced_and_chosen() -> _Tape:
             output, layers = traced(self.call, self.model, leaf)
-            return select_unit(self.call, output, layers, target, self.layer, self.neuron, self._takes)
+            unit = target, self.layer, self.neuron, self._takes
+            return _Tape(leaf, select_unit(self.call, output, layers, *unit), layers)
 
-        return apart(chosen, recording=True)
+        return apart(traced_and_chosen, recording=True)
 
 
 def _inner(a: Array, b: Array) -> Array:

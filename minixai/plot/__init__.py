@@ -3,7 +3,12 @@
 import importlib
 from typing import Any
 
-_HOME = {"Picture": "minixai.plot.picture", "draw_tape": "minixai.plot.tape"}
+_HOME = {
+    "Picture": "minixai.plot.picture",
+    "draw_feature_maps": "minixai.plot.activations",
+    "draw_filters": "minixai.plot.activations",
+    "draw_tape": "minixai.plot.tape",
+}
 __all__ = sorted(_HOME)
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Batch", "Group", "Maps", "check_percentile", "in_channels", "largest", "number", "sheet"]
 
 ZERO = "zero everywhere:\nnothing came back\nto the input"
+NONE_ABOVE = "zero everywhere:\nno place\nis above 0"
 CANCELLED = "zero everywhere:\nthe channels cancel\nin the sum"
 HEAT_COLOURS = "RdBu_r"
 ENLARGED_BELOW = 0.75  # of the photo's side: maps confined to less are enlarged
@@ -34,7 +35,7 @@ MARGIN, GAP = 0.25, 0.3  # inches, around the sheet and between panels
 HEADING, KEY = 0.55, 0.5  # inches, above and below a panel
 BAR_GAP, BAR = 0.07, 0.1  # inches, from a panel to the bar of its colours
 TITLE_SIZE, NOTE_SIZE, TICK_SIZE = 15, 11, 9
-LETTER, LINE = 0.57, 1.4  # the width and height of a letter in type sizes
+LETTER, BOLD, LINE = 0.57, 0.68, 1.4  # the width and height of a letter in type sizes
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Maps:
     quantity: what they are about, where that is not what the heading says.
     edges: (n, 2), their rank correlations with the images' edges, and with those mirrored, which stand
         behind the subtitle.
+    zero: what to say of a map that is zero everywhere.
     """
 
     title: str
@@ -53,6 +55,7 @@ class Maps:
     signal: bool
     quantity: str = ""
     edges: np.ndarray | None = None
+    zero: str = ZERO
 
     def words(self, i: int) -> str:
         """What stands below the title of image i's map."""
@@ -262,7 +265,7 @@ def _tile(
             _PhotoPanel(crop(photo), *group.headings[i], () if box else marks, box is not None)
         ]
         for maps, (shown, limits) in zip(group.maps, columns, strict=True):
-            empty = "" if shown[i].any() else CANCELLED if maps.values[i].any() else ZERO
+            empty = "" if shown[i].any() else CANCELLED if maps.values[i].any() else maps.zero
             below = crop(photo) if overlay and not maps.signal else None
             row.append(_MapPanel(crop(shown[i]), maps.title, maps.words(i), limits[i], empty, below))
         tile.append(row)
@@ -364,7 +367,8 @@ def _head(axes: Axes, title: str, subtitle: str, width: float) -> None:
         (subtitle, NOTE_SIZE, 4, "normal"),
     ):
         text = style.drawable(text)
-        fitting = 72 * width / (LETTER * max(len(text), 1))
+        letter = BOLD if weight == "bold" else LETTER
+        fitting = 72 * width / (letter * max(len(text), 1))
         axes.annotate(
             text,
             (0.5, 1),

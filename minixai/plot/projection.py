@@ -51,13 +51,13 @@ class FeatureMap:
         return shown
 
 
-def mosaic(tiles: Sequence[np.ndarray]) -> np.ndarray:
-    """Images (h, w, 3) in [0, 1], row by row in square cells on white; smaller ones in the middle."""
+def mosaic(tiles: Sequence[np.ndarray], empty: float = 1.0) -> np.ndarray:
+    """Images (h, w, 3), row by row in square cells on white, or what is empty; smaller ones in the middle."""
     columns = math.ceil(math.sqrt(len(tiles)))
     rows = -(-len(tiles) // columns)
     side = max(max(tile.shape[:2]) for tile in tiles)
     step = side + max(1, side // 20)
-    sheet = np.ones((rows * step - step + side, columns * step - step + side, 3))
+    sheet = np.full((rows * step - step + side, columns * step - step + side, 3), empty)
     for k, tile in enumerate(tiles):
         h, w = tile.shape[:2]
         top, left = k // columns * step + (side - h) // 2, k % columns * step + (side - w) // 2
