@@ -24,6 +24,7 @@ __all__ = [
 ]
 
 Result = TypeVar("Result")
+FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
 class OnTape:
@@ -55,10 +56,12 @@ def numbers(call: str, name: str, values: Any) -> np.ndarray[Any, Any]:
 
 def floats(call: str, name: str, values: Any, other: Any = np.float32) -> Array:
     """The values as float32 or float64; integers, booleans, float16, Python's numbers as the other dtype."""
+    if type(values) is np.ndarray and values.dtype in FLOATS:
+        return values
     array = as_array(call, name, values)
     if array.dtype.kind in "biu" or array.dtype == np.float16 or _has_no_dtype(values):
         array = array.astype(other)
-    if array.dtype not in (np.float32, np.float64):
+    if array.dtype not in FLOATS:
         raise TypeError(f"{call}: {name} has dtype {array.dtype}, expected float32, float64 or integers")
     return array
 

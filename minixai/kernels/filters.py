@@ -31,14 +31,14 @@ def made_of(w: Array, kind: Hashable, make: Callable[[Array], Array]) -> Array:
     if not is_frozen(w):
         return readable(make(readable(w)))
     made = _kept.get(id(w), {}).get(kind)
-    if made is None:
+    if is_new := made is None:
         made = frozen(readable(make(readable(w))))  # so that what is made of it is kept, too
         if id(w) not in _kept:
             weakref.finalize(w, _kept.pop, id(w), None).atexit = False
         _kept.setdefault(id(w), {})[kind] = made
     with contextlib.suppress(KeyError):  # another thread's need of room
         _kept.move_to_end(id(w))
-    while len(_kept) > 1 and kept_bytes() > MOST_BYTES:
+    while is_new and len(_kept) > 1 and kept_bytes() > MOST_BYTES:
         _kept.popitem(last=False)
     return made
 
