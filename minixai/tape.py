@@ -168,7 +168,7 @@ def backward(
     does not cover, ValueError for a tensor in `wrt` on which the output does not depend.
     """
     targets = check_walk(output, rules, wrt)
-    tape = getattr(rules, "read", lambda tape, kept: tape)(tape_of(output, targets), targets or ())
+    tape = dict(getattr(rules, "read", lambda tape, kept: tape)(tape_of(output, targets), targets or ()))
     targets = {tensor for tensor, node in tape.items() if node is None} if targets is None else targets
     if strangers := targets.difference(tape):
         raise ValueError(f"backward: the output does not depend on {strangers} in wrt")
@@ -176,7 +176,9 @@ def backward(
     if start.shape != output.shape:
         raise ShapeError(f"backward: cotangent has shape {start.shape}, the output {output.shape}")
     arrived, found = {output: np.asarray(start, output.dtype)}, {}
-    for tensor, node in reversed(tape.items()):
+    del output
+    while tape:  # what nobody else holds is freed as the walk passes it
+        tensor, node = tape.popitem()
         g = arrived.pop(tensor, None)
         if tensor in targets:
             found[tensor] = np.zeros_like(tensor.value) if g is None else np.array(g)

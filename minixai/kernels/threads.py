@@ -246,5 +246,6 @@ def workspace(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray[Any, A
     """An uninitialised array that belongs to the calling thread, until its next call."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
     if getattr(_local, "buffer", None) is None or _local.buffer.size < size:
+        _local.buffer = None  # or there would be room for both
         _local.buffer = np.empty(size, np.uint8)
     return _local.buffer[:size].view(dtype).reshape(shape)

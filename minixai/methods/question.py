@@ -123,14 +123,15 @@ class Question:
 
     def walk(self, rules: Mapping[Any, Rule] | None = None, ledger: bool = False) -> Answer:
         """Walk the tape of x back with a table of rules; keep a ledger, in a strict table, if asked."""
-        leaf, output = self._at_x.tape or self._tape(self.x)
+        leaf, *outputs = self._at_x.tape or self._tape(self.x)
+        self._at_x = self._at_x._replace(tape=None)
         rules = {} if rules is None else rules
         hits: list[Any] = []
         strict = ledger or getattr(rules, "strict", False)
         images = len(self.x) if ledger else None
         table = watched(rules, lambda *seen: hits.append(row_of(*seen) if ledger else None), strict, images)
         with speaking_as(self.call, "backward", "patterns"):
-            g = apart(lambda: backward(output, self.cotangent, table, wrt=[leaf])[leaf], recording=True)
+            g = apart(lambda: backward(outputs.pop(), self.cotangent, table, [leaf])[leaf], recording=True)
         if rules and not hits:
             what = "no operation on the way back has a rule in its table"
             warn(f"{self.call}: {what}: the map is the gradient", UnusedTableWarning)
