@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from minixai.arrays import OnTape, as_array, numbers
-from minixai.errors import came, several_names
+from minixai.errors import ShapeError, came, several_names
 from minixai.typing import Array
 
 __all__ = [
@@ -88,19 +88,29 @@ def generator(call: str, name: str, rng: Any) -> np.random.Generator:
         raise type(error)(f"{call}: {name} is {came(rng)}, {expected}") from None
 
 
-def check_walk(output: Any, rules: Any, wrt: Iterable[Any] | None) -> set[Any] | None:
-    """wrt as a set, or None; TypeError where an argument of `backward` is of another kind."""
+def check_walk(
+    output: Any, cotangent: Any, rules: Any, wrt: Iterable[Any] | None
+) -> tuple[Array, set[Any] | None]:
+    """Where the walk starts, of the output's shape and dtype, and wrt as a set, or None.
+
+    TypeError or ShapeError where an argument of `backward` is of another kind.
+    """
     call = "backward"
     if not isinstance(output, OnTape):
         raise TypeError(f"{call}: output is {came(output)}, expected a Tensor")
     if rules is not None:
         check_rules(call, rules)
+    y: Any = output
+    start = np.ones_like(y.value) if cotangent is None else as_array(call, "cotangent", cotangent)
+    if start.shape != y.shape:
+        raise ShapeError(f"{call}: cotangent has shape {start.shape}, the output {y.shape}")
+    start = np.asarray(start, y.dtype)
     if wrt is None:
-        return None
+        return start, None
     several = [] if isinstance(wrt, OnTape) else list(several_names(call, "wrt", wrt))
     if isinstance(wrt, OnTape) or not all(isinstance(each, OnTape) for each in several):
         raise TypeError(f"{call}: wrt is {came(wrt)}, expected several Tensors in a list")
-    return set(several)
+    return start, set(several)
 
 
 def check_rules(call: str, rules: Any) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from minixai.arrays import OnTape, as_array, floats, on_copies, read_only
+from minixai.arrays import OnTape, floats, on_copies, read_only
 from minixai.errors import RuleError, ShapeError
 from minixai.settings import check_walk
 from minixai.typing import Array
@@ -129,10 +129,9 @@ def tape_of(output: Tensor, wrt: Iterable[Tensor] | None = None) -> dict[Tensor,
     while stack:
         stack.extend(new := set(stack.pop().inputs) - found)
         found |= new
-    order = sorted(found, key=lambda tensor: tensor.number)
-    depends = {tensor for tensor in order if tensor.node is None} if wrt is None else set(wrt)
+    depends = {tensor for tensor in found if tensor.node is None} if wrt is None else set(wrt)
     tape: dict[Tensor, Node | None] = {}
-    for tensor in order:
+    for tensor in sorted(found, key=lambda tensor: tensor.number):
         if (node := tensor.node) is not None:
             paths = [tape[x] for x in tensor.inputs if x in depends]
             before = frozenset[Hashable]().union(*(each.before.union(each.traits) for each in paths if each))
@@ -142,10 +141,10 @@ def tape_of(output: Tensor, wrt: Iterable[Tensor] | None = None) -> dict[Tensor,
     return tape
 
 
-def rule_for(node: Node, rules: Mapping[Any, Rule]) -> Rule:
+def rule_for(node: Node, rules: Mapping[Any, Rule] | None) -> Rule:
     """The rule of (layer, op), layer, op or trait; else the VJP, unless the table is strict."""
     for key in ((node.layer, node.op), node.layer, node.op, *node.traits):
-        if key in rules:
+        if rules is not None and key in rules:
             return rules[key]
     if getattr(rules, "strict", False):
         admit = f"rules[mx.ops.{node.op.name}] = a rule (g, node) -> cotangents admits it"
@@ -158,43 +157,42 @@ def backward(
     cotangent: Any = None,
     rules: Mapping[Any, Rule] | None = None,
     wrt: Iterable[Tensor] | None = None,
+    observer: Callable[[Node, Array, Any], object] | None = None,
 ) -> dict[Tensor, Array]:
     """Walk the tape back from `output`; return the cotangents of its leaves, or of the tensors in `wrt`.
 
     cotangent: where the walk starts, of the output's shape; None means ones.
     rules: (layer, op), layer, op or trait -> rule, and a rule is (g, node) -> a cotangent for every input;
         the last ones may be left off where not given; arrays are read-only. A table's `read` edits the tape.
-    Raises ShapeError for a cotangent of a wrong shape, RuleError for an operation that a strict table
-    does not cover, ValueError for a tensor in `wrt` on which the output does not depend.
+    observer: called at each node, in the walk's order, with it, the cotangent that came, the rule's answer.
+    Raises ShapeError for a wrong shape, RuleError where a strict table has none, ValueError for another wrt.
     """
-    targets = check_walk(output, rules, wrt)
+    start, targets = check_walk(output, cotangent, rules, wrt)
     tape = dict(getattr(rules, "read", lambda tape, kept: tape)(tape_of(output, targets), targets or ()))
     targets = {tensor for tensor, node in tape.items() if node is None} if targets is None else targets
     if strangers := targets.difference(tape):
         raise ValueError(f"backward: the output does not depend on {strangers} in wrt")
-    start = np.ones_like(output.value) if cotangent is None else as_array("backward", "cotangent", cotangent)
-    if start.shape != output.shape:
-        raise ShapeError(f"backward: cotangent has shape {start.shape}, the output {output.shape}")
-    arrived, found = {output: np.asarray(start, output.dtype)}, {}
+    arrived, found = {output: start}, {}
     del output
     while tape:  # what nobody else holds is freed as the walk passes it
         tensor, node = tape.popitem()
         g = arrived.pop(tensor, None)
         if tensor in targets:
             found[tensor] = np.zeros_like(tensor.value) if g is None else np.array(g)
-        if g is None or node is None or not any(node.needs):
-            continue
-        for each, gx in answered(node, rule_for(node, {} if rules is None else rules), read_only(g)):
-            arrived[each] = arrived[each] + gx if each in arrived else gx
+        if g is not None and node is not None and any(node.needs):
+            for each, gx in answered(node, rule_for(node, rules), read_only(g), observer):
+                arrived[each] = arrived[each] + gx if each in arrived else gx
     return found
 
 
-def answered(node: Node, rule: Rule, g: Array) -> Iterator[tuple[Tensor, Array]]:
+def answered(node: Node, rule: Rule, g: Array, observer: Any = None) -> Iterator[tuple[Tensor, Array]]:
     """The inputs that want a cotangent, and what a rule gave them; an error where that does not fit."""
     name = f"backward: the rule for {node.label}"
-    given = on_copies(name, lambda: list(rule(g, node)))
+    said, given = on_copies(name, lambda: (said := rule(g, node), list(said)))
     if len(given) > len(node.inputs) or any(x is not None for x in node.inputs[len(given) :]):
         raise ShapeError(f"{name} gave {len(given)} cotangents for {len(node.inputs)} inputs")
+    if observer is not None:
+        observer(node, g, given if iter(said) is said else said)  # a generator gives only once
     for x, need, gx in zip(node.inputs, node.needs, given, strict=False):
         if x is not None and gx is not None and need:
             if np.shape(gx) != x.shape:

@@ -13,7 +13,7 @@ from minixai.concepts.fitting import Concept
 from minixai.context import apart
 from minixai.errors import ShapeError, speaking_as
 from minixai.methods.explanation import Explanation
-from minixai.methods.ledger import Ledger, Row, row_of, watched
+from minixai.methods.ledger import Ledger, Row, booking
 from minixai.methods.question import Answer, Question
 from minixai.methods.relevance import default_table
 from minixai.methods.unit import select_unit
@@ -101,8 +101,8 @@ def relevance(
         came = backward(logit, ask.cotangent, table, wrt=[leaf, inner])[inner]
         kept, row = _along(inner.value, came, w, a, concept)
         rows = [row]
-        below = watched(table, lambda *seen: rows.append(row_of(*seen)), True, len(ask.x))
-        return came, kept, rows, backward(inner, kept, below, wrt=[leaf])[leaf]
+        book = booking(rows, len(ask.x))
+        return came, kept, rows, backward(inner, kept, table, wrt=[leaf], observer=book)[leaf]
 
     with speaking_as(ask.call, "backward", "patterns"):
         came, kept, rows, map_ = apart(walked, recording=True)

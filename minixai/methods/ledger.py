@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -11,9 +11,8 @@ import numpy as np
 
 from minixai.columns import aligned, minus
 from minixai.op import Trait
-from minixai.rules import Rules
 from minixai.rules.shares import per_image, refusal
-from minixai.tape import Node, Rule
+from minixai.tape import Node
 from minixai.typing import Array
 
 if TYPE_CHECKING:
@@ -111,26 +110,18 @@ class Ledger:
         return f"sum over {len(self.start)} images: " if len(self.start) > 1 else ""
 
 
-def watched(
-    rules: Mapping[Any, Rule], saw: Callable[[Array, Node, Any], object], strict: bool, images: int | None
-) -> Rules:
-    """The same rules, which say what came, to which node, and what they answered.
+def booking(rows: list[Row], images: int) -> Callable[[Node, Array, Any], None]:
+    """The observer of `backward` that writes a row for each node.
 
-    images: refuse by name where the rows of arrays are no longer these images; None does not look.
+    It refuses by name where the rows of arrays are no longer these images.
     """
 
-    def watching(rule: Rule) -> Rule:
-        def watched_rule(g: Array, node: Node) -> Any:
-            if images is not None and not _keeps_images(node, images):
-                raise refusal(node, f"moves the batch axis of {images} images, so that no leak can be booked")
-            shares = rule(g, node)
-            saw(g, node, shares)
-            return shares
+    def book(node: Node, g: Array, answer: Any) -> None:
+        if not _keeps_images(node, images):
+            raise refusal(node, f"moves the batch axis of {images} images, so that no leak can be booked")
+        rows.append(row_of(node, g, answer))
 
-        watched_rule.__dict__["says"] = getattr(rule, "says", ())
-        return watched_rule
-
-    return Rules({key: watching(rule) for key, rule in rules.items()}, strict)
+    return book
 
 
 def _keeps_images(node: Node, images: int) -> bool:
@@ -149,7 +140,7 @@ def _numbers(x: Array) -> Array:
     return np.arange(len(x), dtype=x.dtype).reshape(-1, *[1] * (x.ndim - 1))
 
 
-def row_of(g: Array, node: Node, shares: Any) -> Row:
+def row_of(node: Node, g: Array, shares: Any) -> Row:
     """What came, was passed on to inputs that matter, and leaked."""
     nothing = np.zeros(len(g))
     passed = (per_image(r) for r, need in zip(shares, node.needs, strict=False) if need and r is not None)

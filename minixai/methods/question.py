@@ -16,7 +16,7 @@ import numpy as np
 from minixai.context import apart
 from minixai.errors import speaking_as, warn
 from minixai.methods.explanation import Explanation, UnusedTableWarning
-from minixai.methods.ledger import Ledger, row_of, watched
+from minixai.methods.ledger import Ledger, Row, booking
 from minixai.methods.unit import (
     Chosen,
     Layer,
@@ -31,9 +31,10 @@ from minixai.methods.unit import (
 from minixai.nn import Module
 from minixai.nn.module import check_model, traced
 from minixai.progress import progress_bar
+from minixai.rules import Rules
 from minixai.rules.shares import per_image
 from minixai.settings import one_of, whole_number
-from minixai.tape import Node, Rule, Tensor, backward, tape_of
+from minixai.tape import Node, Rule, Tensor, backward, rule_for, tape_of
 from minixai.typing import Array
 
 __all__ = ["Answer", "Numbers", "Question"]
@@ -124,18 +125,27 @@ class Question:
     def walk(self, rules: Mapping[Any, Rule] | None = None, ledger: bool = False) -> Answer:
         """Walk the tape of x back with a table of rules; keep a ledger, in a strict table, if asked."""
         leaf, *outputs = self._at_x.tape or self._tape(self.x)
-        self._at_x = self._at_x._replace(tape=None)
-        rules = {} if rules is None else rules
-        hits: list[Any] = []
-        strict = ledger or getattr(rules, "strict", False)
-        images = len(self.x) if ledger else None
-        table = watched(rules, lambda *seen: hits.append(row_of(*seen) if ledger else None), strict, images)
+        self._at_x = self._at_x._replace(tape=None)  # the walk frees it
+        table = Rules(rules, ledger or getattr(rules, "strict", False))
+        rows: list[Row] = []
+        hits = 0
+        book = booking(rows, len(self.x)) if ledger else None
+
+        def observer(node: Node, g: Array, answer: Any) -> None:
+            nonlocal hits
+            hits += rule_for(node, table) is not node.op.vjp
+            if book:
+                book(node, g, answer)
+
+        def walked() -> Array:
+            return backward(outputs.pop(), self.cotangent, table, [leaf], observer)[leaf]
+
         with speaking_as(self.call, "backward", "patterns"):
-            g = apart(lambda: backward(outputs.pop(), self.cotangent, table, [leaf])[leaf], recording=True)
+            g = apart(walked, recording=True)
         if rules and not hits:
             what = "no operation on the way back has a rule in its table"
             warn(f"{self.call}: {what}: the map is the gradient", UnusedTableWarning)
-        return Answer(g, Ledger(per_image(self.cotangent), hits, per_image(g)) if ledger else None)
+        return Answer(g, Ledger(per_image(self.cotangent), rows, per_image(g)) if ledger else None)
 
     def nodes(self) -> list[Node]:
         """The operations on the way from x to the unit."""
