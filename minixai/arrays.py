@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -11,12 +12,15 @@ from minixai.errors import came
 from minixai.typing import Array
 
 __all__ = [
+    "Held",
+    "Later",
     "OnTape",
     "as_array",
     "floats",
     "frozen",
     "holds",
     "is_frozen",
+    "now",
     "numbers",
     "on_copies",
     "read_only",
@@ -103,6 +107,41 @@ def is_frozen(array: np.ndarray[Any, Any]) -> bool:
             return False
         owner = owner.base
     return owner is None or isinstance(owner, bytes)
+
+
+class Later:
+    """An array that is made when it is first asked for, and kept from then on."""
+
+    def __init__(self, make: Callable[[], Array], like: Array) -> None:
+        self._make = make
+        self.shape, self.ndim, self.dtype = like.shape, like.ndim, like.dtype
+
+    @cached_property
+    def array(self) -> Array:
+        """The array itself."""
+        return self._make()
+
+
+def now(held: Any) -> Any:
+    """What is held; an array that is made later, now."""
+    return held.array if isinstance(held, Later) else held
+
+
+class Held:
+    """An attribute that is an array, or a tuple of some; who reads it need not know which is made `Later`."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        """In the class itself, this descriptor."""
+        if instance is None:
+            return self
+        held = vars(instance)[self.name]
+        return tuple(map(now, held)) if isinstance(held, tuple) else now(held)
+
+    def __set__(self, instance: Any, held: Any) -> None:
+        vars(instance)[self.name] = held
 
 
 def refused_write(error: Exception) -> bool:

@@ -12,11 +12,22 @@ from contextvars import ContextVar, copy_context
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-__all__ = ["apart", "current_layer", "edited", "edits", "network_call", "no_tape", "recording", "training"]
+__all__ = [
+    "apart",
+    "current_layer",
+    "edited",
+    "edits",
+    "keeping",
+    "network_call",
+    "no_tape",
+    "recording",
+    "training",
+]
 
 Result = TypeVar("Result")
 
 recording: ContextVar[bool] = ContextVar("recording", default=True)  # whether operations leave nodes
+keeping: ContextVar[bool] = ContextVar("keeping", default=True)  # whether nodes keep what no VJP reads
 training: ContextVar[bool | None] = ContextVar("training", default=None)  # None: as each module was set
 current_layer: ContextVar[str | None] = ContextVar("current_layer", default=None)
 edits: ContextVar[Mapping[Any, Callable[[Any], Any]]] = ContextVar(
@@ -36,7 +47,9 @@ def apart(call: Callable[[], Result], **values: Any) -> Result:
     return copy_context().run(inside)
 
 
-VARIABLES = {variable.name: variable for variable in (recording, training, current_layer, network_call)}
+VARIABLES = {
+    variable.name: variable for variable in (recording, keeping, training, current_layer, network_call)
+}
 
 
 @contextlib.contextmanager

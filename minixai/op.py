@@ -6,15 +6,15 @@ import inspect
 import sys
 from collections.abc import Callable
 from enum import Enum
-from functools import update_wrapper
+from functools import partial, update_wrapper
 from operator import attrgetter
 from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
 
-from minixai.arrays import floats, on_copies, read_only
-from minixai.context import current_layer, recording
+from minixai.arrays import Held, Later, floats, on_copies, read_only
+from minixai.context import current_layer, keeping, recording
 from minixai.tape import Node, Rule, Tensor
 from minixai.typing import Array
 
@@ -122,13 +122,14 @@ class Op:
                 )
         tensors = self._tensors(given)
         arrays = tuple(x if x is None else x.value for x in tensors)
-        result = on_copies(self.name, self.forward, *arrays, **params)
-        value, saved = result if isinstance(result, tuple) else (result, None)
-        value = read_only(np.asarray(value))
+        value, saved = on_copies(self.name, _computed, self.forward, arrays, params)
         if not recording.get():
             return Tensor(value)
+        kind = Node
+        if not keeping.get() and Trait.RECTIFIER in self.traits:
+            kind, arrays = _Thrifty, tuple(map(_let_go, tensors))
         every = tuple(x is not None for x in tensors)
-        node = Node(self, tensors, arrays, value, params, _kept(saved), current_layer.get(), every)
+        node = kind(self, tensors, arrays, value, params, _kept(saved), current_layer.get(), every)
         return Tensor(value, node)
 
     def _check_arguments(self, inputs: tuple[Any, ...], settings: dict[str, Any]) -> None:
@@ -142,7 +143,7 @@ class Op:
         """The inputs as tensors of one dtype, which plain numbers and integers take on; None in its place."""
         tensors = [x for x in arrays if isinstance(x, Tensor)]
         left_out = sum(x is None for x in arrays[self.required :])
-        if len(tensors) + left_out == len(arrays) and len({x.value.dtype for x in tensors}) == 1:
+        if len(tensors) + left_out == len(arrays) and len({x.dtype for x in tensors}) == 1:
             return tuple(arrays)
         for name, array in zip(self.input_names[: self.required], arrays, strict=False):
             if array is None:
@@ -185,6 +186,35 @@ def _of_main(name: str) -> Any:
 
 def _as_tensor(array: Any, dtype: str) -> Tensor:
     return Tensor(floats("Tensor", "array", array, dtype).astype(dtype))
+
+
+def _computed(
+    forward: Callable[..., Any], arrays: tuple[Any, ...], params: dict[str, Any]
+) -> tuple[Array, Any]:
+    """The output, and what the VJP wants saved."""
+    result = forward(*arrays, **params)
+    value, saved = result if isinstance(result, tuple) else (result, None)
+    return read_only(np.asarray(value)), saved
+
+
+def _let_go(z: Any) -> Any:
+    """What a rectifier's node holds of its input: of a layer's output, how it is computed again.
+
+    The VJP of what is linear in x never reads its output, nor that of a rectifier its input.
+    """
+    node = z.node
+    if node is None or Trait.WEIGHTED not in node.traits or z.value is not node.value:
+        return z.value
+    compute = partial(_computed, node.op.forward, node.arrays, node.params)  # without the node: no circle
+    again = Later(lambda: compute()[0], z.value)
+    z.value, z.node = again, _Thrifty(**{**vars(node), "value": again})
+    return again
+
+
+class _Thrifty(Node):
+    """A node that does not keep what the VJPs of all operations leave alone: who reads it has it made."""
+
+    arrays, value = Held("arrays"), Held("value")
 
 
 def _kept(saved: Any) -> Any:

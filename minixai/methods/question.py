@@ -124,9 +124,9 @@ class Question:
 
     def walk(self, rules: Mapping[Any, Rule] | None = None, ledger: bool = False) -> Answer:
         """Walk the tape of x back with a table of rules; keep a ledger, in a strict table, if asked."""
-        leaf, *outputs = self._at_x.tape or self._tape(self.x)
-        self._at_x = self._at_x._replace(tape=None)  # the walk frees it
         table = Rules(rules, ledger or getattr(rules, "strict", False))
+        leaf, *outputs = apart(lambda: self._at_x.tape or self._tape(self.x), keeping=table.strict)
+        self._at_x = self._at_x._replace(tape=None)  # the walk frees it
         rows: list[Row] = []
         hits = 0
         book = booking(rows, len(self.x)) if ledger else None
