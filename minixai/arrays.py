@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -11,12 +12,15 @@ from minixai.errors import came
 from minixai.typing import Array
 
 __all__ = [
+    "Held",
+    "Later",
     "OnTape",
     "as_array",
     "floats",
     "frozen",
     "holds",
     "is_frozen",
+    "now",
     "numbers",
     "on_copies",
     "read_only",
@@ -24,6 +28,7 @@ __all__ = [
 ]
 
 Result = TypeVar("Result")
+FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
 class OnTape:
@@ -55,10 +60,12 @@ def numbers(call: str, name: str, values: Any) -> np.ndarray[Any, Any]:
 
 def floats(call: str, name: str, values: Any, other: Any = np.float32) -> Array:
     """The values as float32 or float64; integers, booleans, float16, Python's numbers as the other dtype."""
+    if type(values) is np.ndarray and values.dtype in FLOATS:
+        return values
     array = as_array(call, name, values)
     if array.dtype.kind in "biu" or array.dtype == np.float16 or _has_no_dtype(values):
         array = array.astype(other)
-    if array.dtype not in (np.float32, np.float64):
+    if array.dtype not in FLOATS:
         raise TypeError(f"{call}: {name} has dtype {array.dtype}, expected float32, float64 or integers")
     return array
 
@@ -100,6 +107,41 @@ def is_frozen(array: np.ndarray[Any, Any]) -> bool:
             return False
         owner = owner.base
     return owner is None or isinstance(owner, bytes)
+
+
+class Later:
+    """An array that is made when it is first asked for, and kept from then on."""
+
+    def __init__(self, make: Callable[[], Array], like: Array) -> None:
+        self._make = make
+        self.shape, self.ndim, self.dtype = like.shape, like.ndim, like.dtype
+
+    @cached_property
+    def array(self) -> Array:
+        """The array itself."""
+        return self._make()
+
+
+def now(held: Any) -> Any:
+    """What is held; an array that is made later, now."""
+    return held.array if isinstance(held, Later) else held
+
+
+class Held:
+    """An attribute that is an array, or a tuple of some; who reads it need not know which is made `Later`."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        """In the class itself, this descriptor."""
+        if instance is None:
+            return self
+        held = vars(instance)[self.name]
+        return tuple(map(now, held)) if isinstance(held, tuple) else now(held)
+
+    def __set__(self, instance: Any, held: Any) -> None:
+        vars(instance)[self.name] = held
 
 
 def refused_write(error: Exception) -> bool:

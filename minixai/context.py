@@ -17,6 +17,7 @@ __all__ = [
     "current_layer",
     "edited",
     "edits",
+    "keeping",
     "network_call",
     "no_tape",
     "recording",
@@ -27,6 +28,7 @@ __all__ = [
 Result = TypeVar("Result")
 
 recording: ContextVar[bool] = ContextVar("recording", default=True)  # whether operations leave nodes
+keeping: ContextVar[bool] = ContextVar("keeping", default=True)  # whether nodes keep what no VJP reads
 training: ContextVar[bool | None] = ContextVar("training", default=None)  # None: as each module was set
 current_layer: ContextVar[str | None] = ContextVar("current_layer", default=None)
 edits: ContextVar[Mapping[Any, Callable[[Any], Any]]] = ContextVar(
@@ -48,7 +50,8 @@ def apart(call: Callable[[], Result], **values: Any) -> Result:
 
 
 VARIABLES = {
-    variable.name: variable for variable in (recording, training, current_layer, network_call, walks)
+    variable.name: variable
+    for variable in (recording, keeping, training, current_layer, network_call, walks)
 }
 
 

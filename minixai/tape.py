@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from copy import copy
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
-from minixai.arrays import OnTape, floats, on_copies, read_only
+from minixai.arrays import Later, OnTape, floats, on_copies, read_only
 from minixai.errors import RuleError, ShapeError
 from minixai.settings import check_walk
 from minixai.typing import Array
@@ -41,15 +42,15 @@ class Tensor(OnTape):
     @property
     def value(self) -> Array:
         """The array, as a read-only view."""
-        return self._value
+        return self._value if type(self._value) is not Later else self._value.array
 
     @value.setter
     def value(self, array: Any) -> None:
-        self._value = read_only(floats("Tensor", "array", array))
+        self._value: Any = array if isinstance(array, Later) else read_only(floats("Tensor", "array", array))
 
-    shape = property(lambda self: self.value.shape)
-    ndim = property(lambda self: self.value.ndim)
-    dtype = property(lambda self: self.value.dtype)
+    shape = property(lambda self: self._value.shape)
+    ndim = property(lambda self: self._value.ndim)
+    dtype = property(lambda self: self._value.dtype)
     inputs = property(lambda self: tuple(x for x in self.node.inputs if x is not None) if self.node else ())
 
     __add__, __radd__ = operator("add"), operator("add", reflected=True)
@@ -112,8 +113,7 @@ class Operation(Protocol):
     looks: Callable[..., Any] | None
 
     def __call__(self, *inputs: Any, **settings: Any) -> Tensor: ...
-    def traits_of(self, node: Node) -> tuple[Hashable, ...]:
-        """Those of this call, the narrowest word first."""
+    def traits_of(self, node: Node) -> tuple[Hashable, ...]: ...
 
 
 Rule = Callable[[Array, Node], Iterable[Array | None]]
@@ -129,14 +129,13 @@ def tape_of(output: Tensor, wrt: Iterable[Tensor] | None = None) -> dict[Tensor,
     while stack:
         stack.extend(new := set(stack.pop().inputs) - found)
         found |= new
-    order = sorted(found, key=lambda tensor: tensor.number)
-    depends = {tensor for tensor in order if tensor.node is None} if wrt is None else set(wrt)
+    depends = {tensor for tensor in found if tensor.node is None} if wrt is None else set(wrt)
     tape: dict[Tensor, Node | None] = {}
-    for tensor in order:
+    for tensor in sorted(found, key=lambda tensor: tensor.number):
         if (node := tensor.node) is not None:
             paths = [tape[x] for x in tensor.inputs if x in depends]
             before = frozenset[Hashable]().union(*(each.before.union(each.traits) for each in paths if each))
-            node = replace(node, needs=tuple(x in depends for x in node.inputs), before=before)
+            vars(node := copy(node)).update(needs=tuple(x in depends for x in node.inputs), before=before)
             depends.update([tensor] if paths else [])
         tape[tensor] = node
     return tape
@@ -169,19 +168,20 @@ def backward(
     Raises ShapeError for a wrong shape, RuleError where a strict table has none, ValueError for another wrt.
     """
     start, targets = check_walk(output, cotangent, rules, wrt)
-    tape = getattr(rules, "read", lambda tape, kept: tape)(tape_of(output, targets), targets or ())
+    tape = dict(getattr(rules, "read", lambda tape, kept: tape)(tape_of(output, targets), targets or ()))
     targets = {tensor for tensor, node in tape.items() if node is None} if targets is None else targets
     if strangers := targets.difference(tape):
         raise ValueError(f"backward: the output does not depend on {strangers} in wrt")
     arrived, found = {output: start}, {}
-    for tensor, node in reversed(tape.items()):
+    del output
+    while tape:  # what nobody else holds is freed as the walk passes it
+        tensor, node = tape.popitem()
         g = arrived.pop(tensor, None)
         if tensor in targets:
             found[tensor] = np.zeros_like(tensor.value) if g is None else np.array(g)
-        if g is None or node is None or not any(node.needs):
-            continue
-        for each, gx in answered(node, rule_for(node, rules), read_only(g), observer):
-            arrived[each] = arrived[each] + gx if each in arrived else gx
+        if g is not None and node is not None and any(node.needs):
+            for each, gx in answered(node, rule_for(node, rules), read_only(g), observer):
+                arrived[each] = arrived[each] + gx if each in arrived else gx
     return found
 
 

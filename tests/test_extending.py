@@ -213,6 +213,25 @@ def test_calls_that_cannot_work_are_refused_in_the_operations_name():
             wrong()
 
 
+@pytest.mark.parametrize("op", [each for each in vars(ops).values() if isinstance(each, Op)], ids=str)
+def test_a_call_is_bound_as_its_signature_says(op):
+    """By position as far as that goes, and by name; with what is left out, and without."""
+    parameters = list(op.__signature__.parameters.values())
+    by_position = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+    needed = {p.name: object() for p in parameters if p.default is p.empty and p.kind is not p.VAR_POSITIONAL}
+    every = {p.name: object() for p in parameters if p.kind is not p.VAR_POSITIONAL}
+    for given in (needed, every):
+        for placed in range(len(given) + 1):
+            if list(given)[:placed] == by_position[:placed] and not (op.variadic and placed):
+                args = list(given.values())[:placed]
+                kwargs = dict(list(given.items())[placed:])
+                bound = op.__signature__.bind(*args, **kwargs)
+                bound.apply_defaults()
+                inputs = [bound.arguments.pop(name) for name in op.input_names]
+                expected = inputs[0] if op.variadic else tuple(inputs), bound.arguments
+                assert op._bound(*args, **kwargs) == expected
+
+
 def test_a_node_as_it_was_left_counts_every_input_as_a_path():
     a = mx.Tensor(np.ones(2))
     assert Trait.SUM in (a + a).node.traits

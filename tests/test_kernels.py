@@ -6,6 +6,7 @@ This file also runs with NUMBA_DISABLE_JIT=1, where an index outside an array ra
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -456,6 +457,18 @@ def test_what_is_made_of_what_is_kept_is_kept_too_and_freed_with_it() -> None:
     assert filters.kept_bytes() - before == 2 * w.nbytes
     del w, of_w
     assert filters.kept_bytes() == before
+
+
+def test_no_interrupt_can_keep_what_was_made_of_weights_that_are_gone() -> None:
+    """An interrupt comes between two lines of Python: there is none while what was kept goes."""
+    w, events = frozen(np.ones(100)), list[str]()
+    filters.made_of(w, "plus one", lambda w: w + 1)
+    before = filters.kept_bytes()
+    sys.setprofile(lambda frame, event, arg: events.append(event))
+    del w
+    sys.setprofile(None)
+    assert filters.kept_bytes() == before - 800
+    assert "call" not in events
 
 
 def test_nothing_is_kept_of_weights_that_somebody_can_write_to() -> None:

@@ -9,6 +9,7 @@ import pytest
 import minixai as mx
 from minixai.errors import ShapeError
 from minixai.methods import UnusedTableWarning, ZeroMapWarning
+from minixai.methods.question import Question
 from tests.networks import float64, put, small
 from tests.oracles.relu_rules import conv_relu_pool_backward
 
@@ -53,6 +54,11 @@ def test_the_three_relu_rules_against_plain_loops(net, x, rule, seed):
         map_, value = conv_relu_pool_backward(image, weights, (2, 1, 0), rule, seed)
         np.testing.assert_allclose(e.map[i], map_, atol=1e-12)
         np.testing.assert_allclose(e.score[i], value)
+
+
+def test_a_question_walks_back_again_as_before(net, x):
+    ask = Question("gradient", net, x)
+    np.testing.assert_array_equal(ask.walk().map, ask.walk().map)
 
 
 def test_the_gradient_is_the_slope_of_the_score(net, x):

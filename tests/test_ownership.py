@@ -7,6 +7,7 @@ import pytest
 
 import minixai as mx
 from minixai import nn, ops
+from minixai.arrays import frozen
 from minixai.methods.catalogue import METHODS
 from minixai.op import Trait, operation
 from minixai.rules import Rules
@@ -202,3 +203,11 @@ def test_a_masked_array_is_refused_where_its_mask_would_be_lost():
     ):
         with pytest.raises(TypeError, match=f"^{name} is a masked array, whose mask would be lost"):
             call()
+
+
+def test_a_parameter_copies_what_can_change_and_nothing_else():
+    array = np.ones(3)
+    view = array.view()
+    view.flags.writeable = False
+    assert not np.shares_memory(nn.Parameter(view).value, array)
+    assert np.shares_memory(nn.Parameter(frozen(array)).value, array)

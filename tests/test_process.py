@@ -134,7 +134,7 @@ def interrupts(monkeypatch) -> Iterator[Callable[[Callable[[], Any], float], boo
             signal.setitimer(signal.ITIMER_REAL, seconds)
             call()
             signal.setitimer(signal.ITIMER_REAL, 0)
-        except (KeyboardInterrupt, ValueError):  # matplotlib's C code makes an error of its own of it
+        except (KeyboardInterrupt, TypeError, ValueError):  # matplotlib's C code makes one of its own of it
             if not came:
                 raise
             return True

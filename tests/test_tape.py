@@ -132,6 +132,36 @@ def test_only_wanted_cotangents_are_kept():
     assert not any(reference() is not None for reference in alive)
 
 
+def test_a_tape_that_nobody_else_holds_is_freed_as_the_walk_passes():
+    x = y = tensor(3)
+    made, alive = [], []
+
+    def watch(g, node):
+        alive.append(sum(reference() is not None for reference in made))
+        return node.op.vjp(g, node)
+
+    for _ in range(4):
+        y = mx.ops.tanh(y)
+        made.append(weakref.ref(y))
+    mx.backward(y, rules={mx.ops.tanh: watch}, wrt=[x])
+    given = [y]
+    del y
+    mx.backward(given.pop(), rules={mx.ops.tanh: watch}, wrt=[x])
+    assert alive == [4, 4, 4, 4, 4, 3, 2, 1]
+
+
+def test_a_tape_that_a_table_keeps_is_not_emptied():
+    class Keeping(Rules):
+        def read(self, tape, kept=()):
+            self.tape = super().read(tape, kept)
+            return self.tape
+
+    table, x = Keeping(), tensor(3)
+    y = mx.ops.tanh(x)
+    mx.backward(y, rules=table)
+    assert list(table.tape) == [x, y]
+
+
 def test_a_cotangent_of_a_wrong_shape_is_refused():
     with pytest.raises(ShapeError, match=r"cotangent has shape \(2,\), the output \(3,\)"):
         mx.backward(tensor(3) * 2.0, np.ones(2))

@@ -11,6 +11,7 @@ side as the columns of a matrix; or it is Winograd's, where that pays.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -144,6 +145,7 @@ def _patches(
     return cols.swapaxes(0, 1)
 
 
+@lru_cache(maxsize=1024)
 def fastest(x_shape: Shape, w_shape: Shape, dtype: Any, geometry: Geometry) -> str:
     """The algorithm for a convolution of these shapes: one of ALGORITHMS.
 

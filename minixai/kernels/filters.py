@@ -11,6 +11,7 @@ import contextlib
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from functools import partial
 
 from minixai.arrays import frozen, is_frozen
 from minixai.kernels.layout import readable
@@ -20,7 +21,9 @@ __all__ = ["kept_bytes", "made_of"]
 
 MOST_BYTES = 1 << 30  # of all that is kept; beyond, what was not used for the longest time goes
 
-_kept: OrderedDict[int, dict[Hashable, Array]] = OrderedDict()  # by the identity of the weights
+Made = dict[Hashable, Array]  # of one array of weights, by its kind
+
+_kept: OrderedDict[int, tuple[weakref.ref[Array], Made]] = OrderedDict()  # by the identity of the weights
 
 
 def made_of(w: Array, kind: Hashable, make: Callable[[Array], Array]) -> Array:
@@ -30,19 +33,19 @@ def made_of(w: Array, kind: Hashable, make: Callable[[Array], Array]) -> Array:
     """
     if not is_frozen(w):
         return readable(make(readable(w)))
-    made = _kept.get(id(w), {}).get(kind)
-    if made is None:
+    _, of_one = _kept.get(id(w), (None, {}))
+    made = of_one.get(kind)
+    if is_new := made is None:
         made = frozen(readable(make(readable(w))))  # so that what is made of it is kept, too
-        if id(w) not in _kept:
-            weakref.finalize(w, _kept.pop, id(w), None).atexit = False
-        _kept.setdefault(id(w), {})[kind] = made
+        freed = weakref.ref(w, partial(_kept.pop, id(w)))  # all in C: no interrupt can lose it
+        _kept.setdefault(id(w), (freed, {}))[1][kind] = made
     with contextlib.suppress(KeyError):  # another thread's need of room
         _kept.move_to_end(id(w))
-    while len(_kept) > 1 and kept_bytes() > MOST_BYTES:
+    while is_new and len(_kept) > 1 and kept_bytes() > MOST_BYTES:
         _kept.popitem(last=False)
     return made
 
 
 def kept_bytes() -> int:
     """How much memory is taken by what is kept."""
-    return sum(array.nbytes for of_one in list(_kept.values()) for array in list(of_one.values()))
+    return sum(array.nbytes for _, of_one in list(_kept.values()) for array in list(of_one.values()))

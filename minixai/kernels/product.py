@@ -32,7 +32,7 @@ def one_blas_thread(call: Callable[[], Result]) -> Result:
 
 def matrix_product(a: Array, b: Array) -> Array:
     """a (…, m, j) times b (…, j, n), stacks of matrices being broadcast; the same bits by any threads."""
-    stack = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    stack = np.broadcast_shapes(a.shape[:-2], b.shape[:-2]) if a.ndim + b.ndim > 4 else ()
     each = a.shape[-2] * a.shape[-1] * b.shape[-1]
     work = math.prod(stack) * each
     if work == 0 or (each <= FEW and work <= WORK_A_TASK):

@@ -14,6 +14,7 @@ import contextlib
 import contextvars
 import ctypes
 import itertools
+import math
 import os
 import sys
 import threading
@@ -243,7 +244,8 @@ def _share_out(team: _Team, task: Callable[[int], None], count: int) -> None:
 
 def workspace(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
     """An uninitialised array that belongs to the calling thread, until its next call."""
-    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    size = math.prod(shape) * np.dtype(dtype).itemsize
     if getattr(_local, "buffer", None) is None or _local.buffer.size < size:
+        _local.buffer = None  # or there would be room for both
         _local.buffer = np.empty(size, np.uint8)
     return _local.buffer[:size].view(dtype).reshape(shape)

@@ -18,7 +18,11 @@ def fan_in(shape: tuple[int, ...]) -> int:
 
 def uniform(shape: tuple[int, ...], bound: float, rng: np.random.Generator) -> Array:
     """U(−bound, bound), float32."""
-    return (rng.random(shape, np.float32) * 2 - 1) * np.float32(bound)
+    array = rng.random(shape, np.float32)
+    array *= 2
+    array -= 1
+    array *= np.float32(bound)
+    return array
 
 
 def kaiming_uniform(shape: tuple[int, ...], rng: np.random.Generator, gain: float = math.sqrt(2)) -> Array:

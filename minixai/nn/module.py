@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from minixai import context
-from minixai.arrays import as_array, floats, frozen, holds, numbers
+from minixai.arrays import as_array, floats, frozen, holds, is_frozen, numbers
 from minixai.columns import aligned
 from minixai.errors import ShapeError, came, foreign_package
 from minixai.ops.sizes import lacks
@@ -27,7 +27,7 @@ COLLECTIONS = (list, tuple, dict, set, frozenset)
 
 
 class Parameter(Tensor):
-    """A leaf of the tape that training changes. It owns its array: a copy of what it is given.
+    """A leaf of the tape that training changes. It owns its array: a copy, if what it is given can change.
 
     Each new value is another array, so that a tape keeps the one that it was made with.
     """
@@ -39,7 +39,8 @@ class Parameter(Tensor):
 
     @value.setter
     def value(self, array: Any) -> None:
-        self.take_over(np.array(floats("Parameter", "array", array)))
+        array = floats("Parameter", "array", array)
+        self.take_over(array if is_frozen(array) else np.array(array))
 
     def take_over(self, array: Any) -> None:
         """Hold an array that belongs to nobody else, without a copy. From now on nobody can write to it."""

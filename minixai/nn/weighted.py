@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from minixai import ops
+from minixai.arrays import frozen
 from minixai.nn.init import fan_in, uniform
 from minixai.nn.module import Module, Parameter
 from minixai.ops.sizes import Size, pair
@@ -32,7 +33,7 @@ def _affine(
 ) -> tuple[Parameter, Parameter | None]:
     """Weight and bias drawn from U(±1/√fan_in), as PyTorch draws them."""
     rng, bound = generator(call, "rng", rng), 1 / math.sqrt(fan_in(shape))
-    weight = Parameter(uniform(shape, bound, rng))
+    weight = Parameter(frozen(uniform(shape, bound, rng)))
     return weight, Parameter(uniform((outputs,), bound, rng)) if bias else None
 
 

@@ -160,16 +160,19 @@ def _check(call: str, axes: tuple[str, str], x: Array, w: Array, b: Array | None
     """Raise ShapeError unless x and w have these axes, and channels that fit."""
     check_axes(call, "x", x, axes[0])
     check_axes(call, "weight", w, axes[1])
-    shapes = f"(x {x.shape}, weight {w.shape})"
     if groups < 1 or x.shape[1] % groups or w.shape[0] % groups:
-        raise ShapeError(f"{call}: groups is {groups}, expected a divisor of both channels {shapes}")
+        raise ShapeError(f"{call}: groups is {groups}, expected a divisor of both channels {_shapes(x, w)}")
     c, k = w.shape[1] * groups, w.shape[0]
     if axes[1].startswith("(c"):
         c, k = k, c
     if x.shape[1] != c:
-        raise ShapeError(f"{call}: x has {x.shape[1]} channels, weight expects {c} {shapes}")
+        raise ShapeError(f"{call}: x has {x.shape[1]} channels, weight expects {c} {_shapes(x, w)}")
     if b is not None and b.shape != (k,):
-        raise ShapeError(f"{call}: bias has shape {b.shape}, expected ({k},) {shapes}")
+        raise ShapeError(f"{call}: bias has shape {b.shape}, expected ({k},) {_shapes(x, w)}")
+
+
+def _shapes(x: Array, w: Array) -> str:
+    return f"(x {x.shape}, weight {w.shape})"
 
 
 def _check_room(
