@@ -50,8 +50,7 @@ def apart(call: Callable[[], Result], **values: Any) -> Result:
 
 
 VARIABLES = {
-    variable.name: variable
-    for variable in (recording, keeping, training, current_layer, network_call, walks)
+    variable.name: variable for variable in (recording, keeping, training, current_layer, network_call, walks)
 }
 
 
