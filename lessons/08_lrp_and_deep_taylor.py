@@ -18,8 +18,8 @@
 # pixels. Everything hangs on how one neuron shares, and on what is lost on the way.
 #
 # **You will do:** derive sharing rules and write three of them in a few lines; keep a ledger that closes; put
-# rules together for a network; measure what the maps keep and what they ignore; judge a published-looking
-# map in three sentences.
+# rules together for a network; measure what the maps keep and what they ignore; judge a map from a paper in
+# three sentences.
 #
 # **You will learn:** why the plain rule explodes; where biases and $\varepsilon$ take relevance; why deep
 # Taylor is LRP with certain rules; that a correct sum says little about a map; when all-positive rules forget
