@@ -186,7 +186,7 @@ as_jpeg(figures.filtered_photo(cup, outputs))
 # *Difficulty 1/5 · importance 5/5 · at most 5 minutes*
 #
 # Write `output_size(size, kernel, stride, padding, dilation)`: `int` in, `int` out. Worked example:
-# `output_size(5, 3, 2, 1, 1)` is 3, for the windows of our example begin at $-1$, $1$ and $3$.
+# `output_size(5, 3, 2, 1, 1)` is 3, because the windows of our example begin at $-1$, $1$ and $3$.
 #
 # <details><summary>Hint</summary>
 #
@@ -521,8 +521,8 @@ figures.times(found, interpreted=python)
 #   every step, what `x[c, r + u, q + v]` means.
 # - **Once compiled, the order of the loops counts.** With the sum innermost, each addition waits for the one
 #   before. With $q$ innermost the additions do not depend on each other and run along the memory, so the
-#   processor does several at once. In Python, reading each line costs so
-#   much that the order hardly shows: compare the two factors printed above the figure.
+#   processor does several at once. In Python, reading each line costs so much that the order hardly shows:
+#   compare the two factors printed above the figure.
 # - **im2col helps even in Python**, because its loops do not run over the filters; BLAS does that.
 # - **BLAS beats the compiled loops.** It works in blocks that stay in the processor's nearest memory, and
 #   uses each number many times while it is there. The price is space: the columns hold each pixel up to nine

@@ -421,12 +421,13 @@ for name, model in models.items():
 losses(training, test)
 
 # %% [markdown]
-# **Answer to prediction 3.** For the two networks the dotted curve ends well below the solid one: they know
-# something about the training set that does not hold for new images. For logistic regression the two curves
-# lie on top of each other, so it could be more flexible. This picture of the loss over time is one of two
-# that are called a **learning curve** (the other one, over the number of training images, comes in lesson 4).
-# It shows when training can stop: where the test loss no longer falls. At first the training loss lies
-# *above* the test loss, because it is the mean over an epoch in which the weights still improved.
+# **Answer to prediction 3.** The LeNet has the lowest training loss. For the two networks the dotted curve
+# ends well below the solid one: they know something about the training set that does not hold for new images.
+# For logistic regression the two curves lie on top of each other, so it could be more flexible. This picture
+# of the loss over time is one of two that are called a **learning curve** (the other one, over the number of
+# training images, comes in lesson 4). It shows when training can stop: where the test loss no longer falls.
+# At first the training loss lies *above* the test loss, because it is the mean over an epoch in which the
+# weights still improved.
 #
 # The ± in the table is the standard error of a percentage $p$ on $n$ test images, $\sqrt{p(100-p)/n}$. It
 # says how much chance there is in the choice of the test images, and nothing about other first weights. Two
@@ -470,25 +471,32 @@ picture
 # %%
 rates = np.array([0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0])
 dead, errors = np.empty((len(rates), 3)), np.empty((len(rates), 3))
-for k, seed in np.ndindex(dead.shape):
-    model = mlp(seed)
-    optimiser = nn.Adam(model.parameters(), lr=rates[k])
-    nn.fit(model, x_train, y_train, epochs=8, optimiser=optimiser, seed=seed, progress=False)
-    units = ops.relu(model[1](mx.Tensor(x_train.reshape(1200, 64)))).value
-    dead[k, seed] = (units.max(axis=0) == 0).sum()
-    errors[k, seed] = percent_wrong(model, x_test, y_test)
-for rate, units, wrong in zip(rates, dead, errors, strict=True):
-    print(f"rate {rate:<7g} units dead {units.astype(int)}   test error {np.round(wrong, 1)} %")
+ink = x_train.reshape(1200, 64).max(axis=0) > 0  # pixels that are always white move no weight
+for k, rate in enumerate(rates):
+    likeness = {True: [], False: []}  # to the first weights; of dead units, and of living ones
+    for seed in range(3):
+        model = mlp(seed)
+        first = model[1].weight.value[:, ink]
+        optimiser = nn.Adam(model.parameters(), lr=rate)
+        nn.fit(model, x_train, y_train, epochs=8, optimiser=optimiser, seed=seed, progress=False)
+        off = model[1](mx.Tensor(x_train.reshape(1200, 64))).value.max(axis=0) <= 0
+        dead[k, seed], errors[k, seed] = off.sum(), percent_wrong(model, x_test, y_test)
+        for unit, before, after in zip(off, first, model[1].weight.value[:, ink], strict=True):
+            likeness[unit].append(before @ after / np.linalg.norm(before) / np.linalg.norm(after))
+    cosines = [f"{np.mean(found):.2f}" if found else "–" for found in likeness.values()]
+    print(f"rate {rate:<7g} dead {dead[k].astype(int)}  test error {np.round(errors[k], 1)} %"
+          f"  cosine to the first weights: dead {cosines[0]}, living {cosines[1]}")  # fmt: skip
 dying_units(rates, dead, errors)
 
 # %% [markdown]
-# **Answer to prediction 4.** Units die at nearly every learning rate, also at those with which the network
+# **Answer to prediction 4.** Units die at nearly every learning rate, including those with which the network
 # learns well: at 0.1 more than half of them are off for good, and the test error is as low as anywhere. The
 # error shows it only when almost all are dead. So a network can be right and half dead.
 #
-# This matters for explanations. The weights of a dead unit have stayed close to their random start, so a
-# picture of them shows the start, and not what was learned. Count the dead units before you read meaning into
-# filters; lesson 12 does. A smaller learning rate helps most.
+# This matters for explanations. At 0.003 and 0.01 the filters of dead units still look much like their random
+# start (the cosines say how much), those of living units far less: a picture of a dead unit's filter shows
+# what it began with, and little of what was learned. So count the dead units before you read meaning into
+# filters. A smaller learning rate helps most.
 #
 # **Open question.** The two small XOR networks get stuck for different sizes of the first weights. Is "stuck"
 # a property of the network, of the start, or of the step? What would you change, one thing at a time, to find

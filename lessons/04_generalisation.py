@@ -28,7 +28,7 @@
 # **You need:** lesson 3 (training), least squares, the normal distribution; NumPy.
 #
 # **Time:** 90 minutes, of which the cells run about 15 seconds. The long runs come from a file that
-# `python -m results.generalisation` writes in two minutes. Code BSD-3-Clause, text CC BY 4.0.
+# `python -m results.generalisation` writes in a few minutes. Code BSD-3-Clause, text CC BY 4.0.
 
 # %%
 from functools import partial
@@ -197,7 +197,7 @@ error_over_samples(bands, law=True)
 #
 # Two things do not fit into a rule of thumb:
 #
-# - **The samples pay for noise.** With almost none, two samples per weight give the curve to a few
+# - **What costs samples is noise.** With almost none, two samples per weight give the curve to a few
 #   thousandths, as the last line printed shows.
 # - **The worst place is one sample per weight**, where the model can just fit all the noise, and only in one
 #   way. With *more* weights than samples the error falls again: of the many exact fits, the smallest one
@@ -325,7 +325,7 @@ learning_curves(curves, results.SIZES, results.UPDATES)
 # for more data; one that is flat, as that of logistic regression nearly is, asks for another model.
 #
 # Single starts are less orderly, as the end of each printed line says: one start of logistic regression gets
-# worse from 600 to 1 200 images, though its images are 600 more. A curve from a single start can rise by
+# worse from 600 to 1 200 images, although it has 600 more of them. A curve from a single start can rise by
 # chance. There is a second trap: with the same number of updates for every size, a larger set is passed over
 # less often. Compare the two panels before you explain a rise.
 
@@ -334,7 +334,7 @@ learning_curves(curves, results.SIZES, results.UPDATES)
 #
 # None of the three has ten samples per weight, and all work. So is the rule wrong for networks? We test it as
 # in 4.2, by the width of the MLP: from 1 hidden unit, which obeys the rule, to 512, with 32 weights for each
-# training image. And since 4.2 said that the samples pay for noise, we do it with noise, too: 30 % of the
+# training image. And since noise is what costs samples, we do it with noise, too: 30 % of the
 # training labels are replaced by random ones. The test labels stay true. Every network is stopped twice,
 # after 400 and after 4 000 updates.
 #
@@ -387,9 +387,9 @@ widths_at_two_times(
 # **validation** (their labels are as noisy), 597 to test. There are three ways to keep it from learning the
 # noise:
 #
-# - **L2**: the prior of 4.3. A mean cross entropy over $n$ samples plus $\frac{1}{2n\tau^2}\sum_jw_j^2$ is
-#   the posterior of a network's weights; optimisers call $\frac1{n\tau^2}$ `weight_decay`. Here it is 0.01,
-#   so $\tau\approx0.32$.
+# - **L2**: the prior of 4.3. The mean cross entropy over $n$ samples plus $\frac{1}{2n\tau^2}\sum_jw_j^2$ is
+#   minus the logarithm of the posterior, divided by $n$, up to a constant. Optimisers call $\frac1{n\tau^2}$
+#   `weight_decay`. Here it is 0.01, so $\tau\approx0.32$.
 # - **Dropout**: in every update each hidden unit is silenced with probability ½, and the others count double.
 #   No unit can rely on another one being there. For answers all units are on.
 # - **Early stopping**: train without either, and keep the weights of the update where the *validation* error
@@ -496,11 +496,9 @@ def colleagues(x, y, folds=5, keep=10):
 # *Difficulty 3/5 · importance 5/5 · at most 25 minutes*
 #
 # 1. Design a **control**: data for which you know the error that an honest protocol must report. Run
-# `colleagues`
-#    on it.
+#    `colleagues` on it.
 # 2. Which line is at fault? Write `cross_validate(x, y, folds, keep)` without the fault: `x` float64 (n, k),
-# `y`
-#    integers (n,), the result float64 (folds,). The folds are consecutive, as above. Worked example:
+#    `y` integers (n,), the result float64 (folds,). The folds are consecutive, as above. Worked example:
 #    `x = [[0, 5], [9, 4], [1, 4], [8, 5], [0, 4], [9, 5]]`, `y = [0, 1, 0, 1, 0, 1]`, 3 folds and `keep = 1`
 #    give `[0, 0, 0]`.
 # 3. Write two sentences to the colleague: what her number means, and what she should report.
@@ -575,9 +573,9 @@ for name, errors in found.items():
 coin_flips(found)
 
 # %% [markdown]
-# The faulty protocol is nearly perfect on data without any signal. Nothing in it looks wrong, and no test
-# error reveals it: only the control does. This is the habit that the rest of this course asks for. Before you
-# believe a number, run it where you know the answer.
+# On data without any signal the faulty protocol reports errors far below 50 %. Nothing in it looks wrong, and
+# no held-out error reveals it: only the control does. This is a habit that the rest of this course asks for.
+# Before you believe a number, run the method where you know the answer.
 #
 # **Also missing here:** we looked at the test set while we wrote this lesson. That is how test sets wear out.
 # In earnest, choose on the validation set, and test once.

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -14,6 +11,7 @@ from minixai.checks.training import (
     check_sgd_step,
     check_xor_weights,
 )
+from tests.solutions import assert_solutions_pass
 
 
 def softmax(z):
@@ -62,16 +60,6 @@ def in_place(p, v, g, lr, momentum):
     v *= momentum
     v += g
     return p - lr * v, v
-
-
-def solutions():
-    """The functions that the text of lesson 3 gives as solutions, by their names."""
-    source = Path(__file__).parents[1] / "lessons" / "03_training_a_network.py"
-    text = re.sub("^# ?", "", source.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    names = {"np": np}
-    for solution in re.findall(r"Solution</summary>\n\n```python\n(.*?)```", text, re.DOTALL):
-        exec(solution, names)
-    return names
 
 
 CHECKS = [check_cross_entropy, check_sgd_step, check_xor_weights]
@@ -143,9 +131,8 @@ def test_right_answers_pass(check, answer, capsys: pytest.CaptureFixture[str]) -
     assert capsys.readouterr().out == f"{name}: right\n"
 
 
-@pytest.mark.parametrize("check", CHECKS)
-def test_the_solutions_in_the_lesson_are_right(check) -> None:
-    check(solutions()[check.__name__.removeprefix("check_")])
+def test_the_solutions_in_the_lesson_are_right() -> None:
+    assert_solutions_pass(3, CHECKS)
 
 
 @pytest.mark.parametrize(("check", "answer", "mistake"), WRONG, ids=[mistake for *_, mistake in WRONG])

@@ -27,8 +27,8 @@ TOO_LONG: dict[str, int] = {
 }
 
 
-def load_build() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("lessons_build", LESSONS / "build.py")
+def load(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"lessons_{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -36,7 +36,7 @@ def load_build() -> ModuleType:
     return module
 
 
-build = load_build()
+build = load(LESSONS / "build.py")
 
 
 def test_there_are_lessons_and_the_index_has_them() -> None:
@@ -139,6 +139,21 @@ def test_the_index_shows_a_picture_of_the_notebook(source: Path) -> None:
         assert np.abs(np.asarray(image, float) - np.asarray(picture, float)).mean() < 7
     index = (LESSONS / "README.md").read_text(encoding="utf-8")
     assert len(re.findall(rf"!\[[^]]{{20,}}\]\(thumbnails/{source.stem}\.jpg\)", index)) == 1
+
+
+def test_figures_belong_to_lessons() -> None:
+    found = {path.stem for path in (LESSONS / "figures").glob("*.py")} - {"__init__"}
+    assert found <= {source.stem[3:] for source in SOURCES}
+
+
+def test_the_long_runs_of_lesson_4_are_made_anew() -> None:
+    runs = load(LESSONS / "results" / "generalisation.py")
+    x, y, x_test, y_test = runs.digits_in_two()
+    sets = {"test": (x_test, y_test)}
+    errors = runs.errors_over_time(runs.Stack(16), x, runs.partly_random(y), sets, stops=(50,))
+    with np.load(runs.FILE) as saved:
+        of_file = saved["random/test"][runs.WIDTHS.index(16), runs.STOPS.index(50)]
+    assert errors["test"][0] == pytest.approx(of_file, abs=1.0)  # per cent: another BLAS rounds otherwise
 
 
 PNG = base64.b64encode(b"a picture").decode()

@@ -1,4 +1,4 @@
-"""The drawing of lesson 4. Bands reach from the lowest to the highest of several starts, or as said."""
+"""The drawing of lesson 4."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from minixai.plot import Picture, style
 from minixai.typing import Array
 
 COLOURS = (style.SIGNAL, style.FILTER, style.PATTERN, style.GREEN)
+STARTS = "mean and range of five starts"
 MODELS = (style.SIGNAL, style.FILTER, style.PATTERN)
 
 
@@ -45,7 +46,7 @@ def error_over_samples(bands: Mapping[str, tuple[Array, Array]], law: bool = Fal
         axes.plot(ratios, found[:, 1], "o-", color=colour, label=name, markersize=6)
     if law:
         r = np.geomspace(1.02, 40, 200)
-        axes.plot(r, 1 + 1 / (r - 1), color=style.FAINT, linewidth=8, alpha=0.3, label="$1 + 1/(r-1)$")
+        axes.plot(r, 1 + 1 / (r - 1), "--", color=style.GREEN, linewidth=2.5, label="$1 + 1/(r-1)$", zorder=3)
     axes.axvline(10, color=style.FAINT, linestyle=":", linewidth=2)
     axes.text(10.4, 60, "the rule", color=style.FAINT)
     axes.axhline(1, color=style.FAINT, linewidth=1)
@@ -53,7 +54,7 @@ def error_over_samples(bands: Mapping[str, tuple[Array, Array]], law: bool = Fal
         xscale="log", yscale="log", xlabel="samples per weight $r$", ylabel="test error / noise variance"
     )
     _plain_ticks(axes, [0.25, 0.5, 1, 2, 5, 10, 20, 40], [1, 2, 5, 10, 20, 50, 100, 200])
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, title="median and quartiles of 200 draws", alignment="left", loc="upper left")
     return picture
 
 
@@ -67,7 +68,7 @@ def learning_curves(curves: Mapping[str, Array], sizes: Sequence[int], updates: 
         axes.set(xscale="log", yscale="log", xlabel="training images", title=f"{updates[k]:,} updates")
         _plain_ticks(axes, sizes, [1, 2, 5, 10, 20])
     panels[0].set_ylabel("test error (%)")
-    panels[0].legend(frameon=False)
+    panels[0].legend(frameon=False, title=STARTS, alignment="left", loc="lower left")
     return picture
 
 
@@ -88,7 +89,7 @@ def widths_at_two_times(
     _plain_ticks(right, [1, 4, 16, 64, 512])
     for axes in (*panels, right):
         axes.set_xlabel("hidden units")
-    panels[0].legend(frameon=False)
+    panels[0].legend(frameon=False, title=STARTS, alignment="left")
     return picture
 
 
@@ -101,8 +102,8 @@ def regularisers(
     for (name, found), colour in zip(test.items(), COLOURS[1:], strict=True):
         _band(left, stops, found, colour, name)
     left.plot(*stopped, "*", color=style.SIGNAL, markersize=16, label="early stopping", zorder=3)
-    left.set(title="test error (%)", ylim=(0, None))
-    left.legend(frameon=False)
+    left.set(title="test error (%)", ylim=(0, 40))
+    left.legend(frameon=False, title=STARTS, alignment="left", loc="upper left", ncols=2)
     _band(right, stops, validation, COLOURS[1])
     for updates in np.unique(stopped[0]):
         right.axvline(updates, color=style.SIGNAL, linestyle=":", linewidth=2)

@@ -74,7 +74,8 @@ def dying_units(rates: Array, dead: Array, errors: Array) -> Picture:
     for axes, values, colour, title in zip(
         picture.subplots(1, 2), (dead, errors), (style.FILTER, style.PATTERN), titles, strict=True
     ):
-        axes.plot(rates, values, "o", color=colour, alpha=0.5)
-        axes.plot(rates, values.mean(axis=1), color=colour)
+        starts = axes.plot(rates, values, "o", color=colour, alpha=0.5)
+        (mean,) = axes.plot(rates, values.mean(axis=1), color=colour)
+        axes.legend([starts[0], mean], ["each start", "mean"], frameon=False)
         axes.set(xscale="log", xlabel="learning rate of Adam", title=title, ylim=(0, None))
     return picture
