@@ -124,7 +124,7 @@ print("DeConvNet's rule passes on", mx.backward(y, g, {mx.ops.relu: rectify}, wr
 # %% [markdown]
 # ## 6.3 Transposed filters
 #
-# A convolution is a matrix, $y=Cx$, in which the filter's weights recur. The way back is $C^\top g$: each
+# A convolution is a matrix, $y=Mx$, in which the filter's weights recur. The way back is $M^\top g$: each
 # value of $g$ *stamps* its filter into the image, scaled by that value, and overlapping stamps add up.
 #
 # ### Exercise 6.1 — stamp
@@ -133,8 +133,8 @@ print("DeConvNet's rule passes on", mx.backward(y, g, {mx.ops.relu: rectify}, wr
 # Write `transposed_conv(g, w, stride)`: `g` float64 (k, h', w'), one plane for each of k filters; `w`
 # float64 (k, c, kh, kw); the result float64 (c, h, w) with $h=(h'-1)\cdot\text{stride}+kh$, and likewise for
 # the width. Worked example: `g = [[[1, 2]]]`, `w = [[[[1, 10]]]]`, stride 1: the stamps are `[1, 10, 0]` and
-# `[0, 2, 20]`, so the result is `[[[1, 12, 20]]]`. Being $C^\top$, it must satisfy
-# $\langle Cx,g\rangle=\langle x,C^\top g\rangle$ for all $x$ and $g$. The check tries this **adjoint test**,
+# `[0, 2, 20]`, so the result is `[[[1, 12, 20]]]`. Being $M^\top$, it must satisfy
+# $\langle Mx,g\rangle=\langle x,M^\top g\rangle$ for all $x$ and $g$. The check tries this **adjoint test**,
 # and you will need it again in a moment.
 #
 # <details><summary>Hint 1</summary>
@@ -265,8 +265,8 @@ figures.row_of_maps(test[0, 0], walked)
 # The maps alone do not settle it, as a map has no right answer printed beside it. So we keep books as well.
 # For every layer of each walk the next cell prints what a correct rule would have to leave at zero:
 #
-# - at a convolution or a pooling layer $C$, how far the walk is from passing the adjoint test,
-#   $\lvert\langle Cx,g\rangle-\langle x,g_x\rangle\rvert\,/\,\lVert Cx\rVert\lVert g\rVert$, with the $x$
+# - at a convolution or a pooling layer $M$, how far the walk is from passing the adjoint test,
+#   $\lvert\langle Mx,g\rangle-\langle x,g_x\rangle\rvert\,/\,\lVert Mx\rVert\lVert g\rVert$, with the $x$
 #   that the layer really had, the $g$ that came and the $g_x$ that was passed on;
 # - at a ReLU, which share of what it passes on is *negative*, and which share of the *positive* values that
 #   came it *stopped*.
@@ -286,8 +286,8 @@ for layer, values in accounts["A"].items():
 #
 # Give each walk a verdict: the name of the bug from the list above, and the layer that has it, `""` where
 # there is none. For example, `("switches", "pool1")`. Then write *one sentence* for each that names the
-# evidence. Two questions to ask as you go: which bug leaves no trace in any row of its kind? And would you
-# have noticed B or D in the maps alone, without C beside them?
+# evidence. As you go, ask yourself which of them you would have noticed in its map alone, with no other map
+# beside it.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -343,12 +343,12 @@ figures.strongest(top, test[:, 0])
 
 # %% [markdown]
 # **Answer to prediction 3.** The printed digits say that each map is strongest in more than one kind of
-# digit, so what it has found is a part.
+# digit, so it looks for a part rather than for a digit.
 #
 # Read a row from left to right: the patches say *where* the map is strong, the projections say *what in the
 # patch* counts. Where the patches differ and the projections agree, the map has found something they share,
 # and it is tempting to go on and give it a name. But nine images are few, all of them come from the top of
-# the range, and a name that fits them may be wrong for all the rest.
+# the range, and a name that fits them may be wrong for the rest.
 #
 # The two columns on the right do without the switches: "centre" puts every value in the middle of its window
 # (of 2×2, the upper left), "random" anywhere in it.
@@ -357,7 +357,7 @@ figures.strongest(top, test[:, 0])
 #
 # The rule at the ReLU does not look at the image, nor do the filters, and the starting value only scales the
 # result. **So all that the picture knows of the image is in the switches**, and in the choice of the unit. We
-# test this by projecting *one* unit, at a fixed place, from a hundred different images.
+# test this by projecting *one* unit, at a fixed place, from a hundred images.
 #
 # > **Predict 4.** With the recorded switches, how similar are its projections from different images? And
 # > with "centre"?
@@ -429,9 +429,10 @@ if squeezenet:
         print(f"{name:>31}: {np.mean(came[relu] > 0):4.0%} of what comes back is positive")
 
 # %% [markdown]
-# Nothing comes back to the pixels at all, and minixai warns. The list says where the walk stops: at the ReLU
-# of one squeeze layer nothing that comes back is positive, so the rectifier lets nothing through. It would
-# have been easy to take a grey picture for an answer.
+# Nothing comes back to the pixels at all, and minixai warns. The list says where the walk stops. Every fire
+# module begins with a *squeeze* layer, which has few channels, and at the ReLU of one of them nothing that
+# comes back is positive, so the rectifier lets nothing through. It would have been easy to take a grey
+# picture for an answer.
 #
 # ## 6.8 Occlusion: asking the network instead
 #

@@ -573,8 +573,8 @@ figures.controls(controls)
 # **Answer to prediction 7.** The cosine with the own image would have to fall towards the other images', to
 # about 0. It *rises*. A network with the very same values, arranged by chance, shows more of the photo than
 # the trained one, and both controls agree on it. So the photo in the map is not what was learned; if
-# anything, learning takes some of it away. What training does change is how similar the classes are, and not
-# for the better: in the trained networks they are *more* alike than in the shuffled ones.
+# anything, learning takes some of it away. Nor does the trained network tell the classes apart better: its
+# maps of two classes are *more* alike than those of the shuffled ones.
 #
 # The same design served in 7.2: ConvPool-CNN keeps everything of All-CNN but the thing in question.
 

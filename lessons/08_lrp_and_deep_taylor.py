@@ -18,8 +18,8 @@
 # pixels. Everything hangs on how one neuron shares, and on what is lost on the way.
 #
 # **You will do:** derive sharing rules and write three of them in a few lines; keep a ledger that closes; put
-# rules together for a network; measure what the maps keep and what they ignore; judge a published-looking
-# map in three sentences.
+# rules together for a network; measure what the maps keep and what they ignore; judge a map from a paper in
+# three sentences.
 #
 # **You will learn:** why the plain rule explodes; where biases and $\varepsilon$ take relevance; why deep
 # Taylor is LRP with certain rules; that a correct sum says little about a map; when all-positive rules forget
@@ -573,7 +573,7 @@ figures.products_and_places(ratios, by_distance)
 
 
 # %%
-def on_the_way_down(model, x, wanted, names, table):
+def on_the_way_down(model, x, wanted, names, table, view=lambda relevance: relevance):
     """The median cosine of the relevance of two of the wanted classes, by layer down to the pixels."""
     leaf = mx.Tensor(x)
     logits, traced = model.trace(leaf)
@@ -583,34 +583,56 @@ def on_the_way_down(model, x, wanted, names, table):
         start = np.zeros(logits.shape, np.float32)
         start[:, k] = 1
         walks.append(mx.backward(logits, start, table, wrt=points.values()))
-    pairs = [(one, two) for i, one in enumerate(walks) for two in walks[:i]]
-    return {name: np.median([cosines(one[at], two[at]) for one, two in pairs]) for name, at in points.items()}
+    seen = {name: [view(walk[at]) for walk in walks] for name, at in points.items()}
+    pairs = [(i, j) for i in range(len(walks)) for j in range(i)]
+    return {name: np.median([cosines(each[i], each[j]) for i, j in pairs]) for name, each in seen.items()}
+
+
+def show(panels):
+    """Print what the picture shows."""
+    for network_name, by_line in panels.items():
+        for name, by_layer in by_line.items():
+            numbers = " ".join(f"{value:5.2f}" for value in by_layer.values())
+            print(f"{network_name:>30}, {name:>24}: {numbers}")
+    return figures.on_the_way_down(panels)
 
 
 # %%
 three = {"z⁺": tables["z⁺ only"], "z⁺, ε in the dense layer": tables["z⁺, ε"], "z": tables["z"]}
-names = ("pool3", "pool2", "pool1")
-panels = {"digits, 10 classes": {name: on_the_way_down(net, test[:32], range(10), names, table)
-                                 for name, table in three.items()}}  # fmt: skip
+asked = {"digits, 10 classes": (net, test[:32], range(10), ("pool3", "pool2", "pool1"))}
+tried = {"digits, 10 classes": three}
 if squeezenet:
-    wanted = ranked[[0, 7, 100, 500, 900]]
     names = [f"features.{k}" for k in (12, 10, 8, 5, 3, 0)]
-    panels["photo in SqueezeNet, 5 classes"] = {
-        name: on_the_way_down(squeezenet, photo, wanted, names, photo_tables[name])
-        for name in ("z⁺", "γ", "ε")
-    }
-for network_name, by_table in panels.items():
-    for name, by_layer in by_table.items():
-        print(f"{network_name:>30}, {name:>24}: " + " ".join(f"{value:5.2f}" for value in by_layer.values()))
-figures.on_the_way_down(panels)
+    asked["photo in SqueezeNet, 5 classes"] = (squeezenet, photo, ranked[[0, 7, 100, 500, 900]], names)
+    tried["photo in SqueezeNet, 5 classes"] = {name: photo_tables[name] for name in ("z⁺", "γ", "ε")}
+show({network_name: {name: on_the_way_down(*asked[network_name], table) for name, table in by_table.items()}
+      for network_name, by_table in tried.items()})  # fmt: skip
 
 # %% [markdown]
-# **Answer to prediction 7.** In the digits network nearly all of it happens in *one* convolution, conv3,
-# which mixes the 32 channels of a place; later layers add little. **The deeper network ends up lower.** Over
-# five classes spread through its ranking the median under z⁺ is about .6; the best class and the eighth, two
-# animals, reach .81 under z⁺, between .7 and .8 under γ, αβ and $z^B$, and .3 under ε (8.5). There the
-# relevance of two classes can lie in different places of a 13×13 map, and no later layer mixes what is far
-# apart. What makes maps collapse here is mixing, not depth.
+# **Answer to prediction 7.** In the digits network most of it happens in *one* convolution, conv3, between
+# pool3 and pool2; later layers add little. **The deeper network ends up lower.** Over five classes spread
+# through its ranking the median under z⁺ is .6; the best class and the eighth, two animals, reach .81 under
+# z⁺, between .7 and .8 under γ, αβ and $z^B$, and .3 under ε (8.5).
+#
+# Is it the channels that are forgotten, and the places that are kept? Sum the relevance of each layer over
+# its channels, which leaves the places, or over its places, which leaves the channels, and compare the two
+# classes again:
+
+# %%
+views = {
+    "all": lambda relevance: relevance,
+    "places (channels summed)": lambda relevance: relevance.sum(axis=1),
+    "channels (places summed)": lambda relevance: relevance.sum(axis=(2, 3)),
+}
+only_z_plus = {network_name: tried[network_name]["z⁺"] for network_name in asked}
+show({network_name: {name: on_the_way_down(*asked[network_name], table, view) for name, view in views.items()}
+      for network_name, table in only_z_plus.items()})  # fmt: skip
+
+# %% [markdown]
+# In both networks the channels of two classes are nearly the same after one or two layers, and from then on
+# their relevance is as similar as its *places* are. On the digits' last map of 3×3 the places agree from the
+# beginning. In SqueezeNet's 13×13 they do not, and no later layer mixes what is far apart. So it is mixing
+# that makes maps collapse here, not depth.
 #
 # Sixt et al. (2020) found the convergence for nearly all methods that change the backward pass, in the
 # networks that they tried. Whether it holds for yours depends on what its layers mix, so measure it, layer by

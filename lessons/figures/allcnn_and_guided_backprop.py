@@ -53,7 +53,7 @@ def side_by_side(
     photos: Sequence[Values], names: Sequence[str], maps: Mapping[str, Sequence[Values]]
 ) -> Image:
     """Photos (h, w, 3), and beside each its maps (3, h, w) by name."""
-    picture = slide(1.85 * len(photos) + 0.9)
+    picture = slide(1.85 * len(photos) + 0.9 if len(maps) > 1 else 4.8)
     for i, row in enumerate(picture.subplots(len(photos), 1 + len(maps), squeeze=False)):
         show_image(row[0], photos[i])
         row[0].set_ylabel(names[i])

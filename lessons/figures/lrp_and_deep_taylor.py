@@ -100,7 +100,7 @@ def products_and_places(ratios: Mapping[str, Values], by_distance: Mapping[str, 
 
 
 def on_the_way_down(panels: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Picture:
-    """By network and table the cosine of the relevance of two classes, at each layer down to the pixels."""
+    """By network and line the cosine of the relevance of two classes, at each layer down to the pixels."""
     picture = slide(5.2)
     drawn = picture.subplots(1, len(panels), sharey=True, squeeze=False).flat
     for axes, (network, by_table) in zip(drawn, panels.items(), strict=True):
@@ -113,6 +113,6 @@ def on_the_way_down(panels: Mapping[str, Mapping[str, Mapping[str, float]]]) -> 
 def _descent(axes: Axes, by_table: Mapping[str, Mapping[str, float]]) -> None:
     for (name, by_layer), colour in zip(by_table.items(), COLOURS, strict=True):
         axes.plot(range(len(by_layer)), list(by_layer.values()), "o-", color=colour, label=name)
-    axes.set(xticks=range(len(by_layer)), ylim=(-0.1, 1.45), yticks=(0, 0.25, 0.5, 0.75, 1))
+    axes.set(xticks=range(len(by_layer)), ylim=(-0.1, 1.6), yticks=(0, 0.25, 0.5, 0.75, 1))
     axes.set_xticklabels(list(by_layer), rotation=40, ha="right")
-    axes.legend(frameon=False, loc="upper left", ncols=2)
+    axes.legend(frameon=False, loc="upper left")

@@ -23,15 +23,20 @@ def angle(v: Values) -> float:
 
 
 def cloud(axes: Axes, x: Values, y: Values, limit: float = 3.5, title: str = "", **arrows: Values) -> None:
-    """Points x (n, 2) coloured by y (n,), and one labelled arrow (2,) for each keyword."""
+    """Points x (n, 2) coloured by y (n,), and one labelled arrow (2,) for each keyword.
+
+    An arrow that would leave the panel is cut short, and its label says how long it is.
+    """
     axes.scatter(*x.T, c=y, s=12, alpha=0.6, linewidths=0, cmap=style.OUTPUT_MAP, vmin=-1, vmax=1)
     for name, v in arrows.items():
         look = {"color": COLOURS[name], "width": 4, "headwidth": 15, "headlength": 14, "shrink": 0}
-        axes.annotate("", v, (0, 0), arrowprops=look)
+        length, end = np.linalg.norm(v), v * min(1, 0.85 * limit / np.abs(v).max())
+        label = f"${name}$" if np.allclose(end, v) else f"${name}$, length {length:.1f}"
+        axes.annotate("", end, (0, 0), arrowprops=look)
         side = np.array([v[1], -v[0]]) if name in "wa" else v  # they may lie on a_s: beside the arrow then
-        place = v + 0.13 * limit * side / np.linalg.norm(v)
+        place = end + (0.13 if label == f"${name}$" else 0.25) * limit * side / length
         box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
-        axes.text(*place, f"${name}$", color=COLOURS[name], size=20, ha="center", va="center", bbox=box)
+        axes.text(*place, label, color=COLOURS[name], size=20, ha="center", va="center", bbox=box)
     ticks = np.arange(-int(limit), int(limit) + 1)
     axes.set(xlim=(-limit, limit), ylim=(-limit, limit), xticks=ticks, yticks=ticks, aspect="equal")
     axes.set(title=title, xlabel="$x_1$", ylabel="$x_2$")

@@ -132,8 +132,8 @@ def account(output: Tensor, start: Array, rules: Rules, x: Tensor) -> dict[str, 
     """What a table does in the layers between an output and x, by layer.
 
     At a ReLU: of what it passes on, the share that is negative; of the positive values that came, the share
-    that it stops. At a convolution C or a pooling layer: |⟨Cx, g⟩ − ⟨x, gx⟩| / (‖Cx‖‖g‖) for the input x that
-    it had, the g that came and the gx passed on; zero where gx = Cᵀg.
+    that it stops. At a convolution M or a pooling layer: |⟨Mx, g⟩ − ⟨x, gx⟩| / (‖Mx‖‖g‖) for the input x that
+    it had, the g that came and the gx passed on; zero where gx = Mᵀg.
     """
     found: dict[str, tuple[float, ...]] = {}
 
