@@ -18,10 +18,11 @@ from minixai import nn
 from minixai.arrays import frozen, read_only
 from minixai.kernels import (
     activation,
+    channels_last,
     convolution,
     direct,
+    direct_weight,
     filters,
-    im2col,
     microkernel,
     moments,
     pooling,
@@ -59,8 +60,6 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 def cut_into_small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(activation, "ENTRIES_A_TASK", 16)
     monkeypatch.setattr(relevance, "ENTRIES_A_TASK", 16)
-    monkeypatch.setattr(convolution, "BLOCK_BYTES", 512)
-    monkeypatch.setattr(convolution, "SLICE_ROWS", 8)
     monkeypatch.setattr(pooling, "ENTRIES_A_TASK", 16)
     monkeypatch.setattr(pooling, "STRIP", 8)
     monkeypatch.setattr(product, "FEW", 0)
@@ -69,9 +68,11 @@ def cut_into_small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(product, "ROWS_A_TASK", 1)
     for name, value in {"PLANE_NUMBERS": 64, "TASK_WORK": 1, "COLUMNS": 24}.items():
         monkeypatch.setattr(direct, name, value)
+    for name, value in {"RUN_NUMBERS": 64, "TASK_WORK": 1, "PARTS": 3}.items():
+        monkeypatch.setattr(direct_weight, name, value)
     for name, value in {"TILES": 2, "TASK_WORK": 1}.items():
         monkeypatch.setattr(winograd, name, value)
-    for name, value in {"BLOCK_BYTES": 1, "FILLED": 2, "ROWS": 2, "COLUMNS": 3}.items():
+    for name, value in {"TILES": 2, "PRODUCT_NUMBERS": 1}.items():
         monkeypatch.setattr(winograd_weight, name, value)
 
 
@@ -280,9 +281,10 @@ def test_the_bias_vjp_is_added_up_in_float64() -> None:
 
 
 @pytest.mark.parametrize("parts", [1, 8])
-def test_the_weight_vjp_adds_up_the_blocks_in_float64(parts: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(convolution, "BLOCK_BYTES", 1)  # every image is a block
-    monkeypatch.setattr(convolution, "PARTS", parts)
+def test_the_weight_vjp_adds_up_the_runs_in_float64(parts: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(direct_weight, "RUN_NUMBERS", 1)  # every image is a run
+    monkeypatch.setattr(direct_weight, "TASK_WORK", 1)
+    monkeypatch.setattr(direct_weight, "PARTS", parts)
     g, x = np.ones((3000, 1, 1, 1), np.float32), np.ones((3000, 1, 1, 1), np.float32)
     g[0] = 2.0**24  # in float32 the ones would be lost beside it
     gw = convolution.conv2d_vjp_weight(g, x, (1, 1, 1, 1), convolution.Geometry())
@@ -349,8 +351,8 @@ def test_the_rounding_errors_of_winograd_are_small(mean: float) -> None:
     assert np.abs(gw - exact).max() < 5e-6 * np.abs(exact).max()
 
 
-def test_winograd_adds_up_the_blocks_in_float64(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(winograd_weight, "BLOCK_BYTES", 1)  # every image is a block
+def test_winograd_adds_up_the_runs_in_float64(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(winograd_weight, "TILES", 1)  # every image is a run
     g, x = np.ones((9, 1, 1, 1), np.float32), np.ones((9, 1, 3, 3), np.float32)
     g[0], g[8] = 2.0**30, -(2.0**30)  # in float32 the ones would be lost beside them
     np.testing.assert_allclose(winograd_weight.conv2d_vjp_weight(g, x, (0, 0)), 7, rtol=1e-5)
@@ -825,7 +827,17 @@ def test_any_number_of_threads_and_any_run_gives_the_same_bits(
         counts.append(count)
         threads.for_each(task, count, blas)
 
-    for module in (activation, convolution, direct, pooling, product, relevance, winograd, winograd_weight):
+    for module in (
+        activation,
+        convolution,
+        direct,
+        direct_weight,
+        pooling,
+        product,
+        relevance,
+        winograd,
+        winograd_weight,
+    ):
         monkeypatch.setattr(module, "for_each", counting)
     for dtype in DTYPES:
         call = every_kernel(dtype)[name]
@@ -870,7 +882,8 @@ def test_no_loop_is_compiled_anew_for_arrays_that_are_read_only(dtype: Any) -> N
             activation,
             convolution,
             direct,
-            im2col,
+            channels_last,
+            direct_weight,
             microkernel,
             moments,
             pooling,

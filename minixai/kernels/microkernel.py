@@ -149,6 +149,7 @@ def _register_block(rows: int, vectors: int, a_step: int) -> Any:
 
 _block, _narrow_block = _register_block(ROWS, COLUMNS, 1), _register_block(NARROW, 1, 1)
 _long_block = _register_block(FEW, LONG, 1)
+_short_block = _register_block(NARROW // 2, 1, 1)
 _turned_block, _turned_narrow_block = _register_block(ROWS, COLUMNS, PANEL), _register_block(NARROW, 1, PANEL)
 
 
@@ -179,6 +180,8 @@ def _multiply_by_blocks(a, a_at, a_step, turned, rows, b, b_first, b_at, columns
             at = c_first + (m - rows[0]) * c_step + t
             if turned:
                 _turned_narrow_block(a, a_first, a_at, b, b_first + t, b_at, bias, m, c, at, c_step)
+            elif rows[1] - m <= NARROW // 2:
+                _short_block(a, a_first, a_at, b, b_first + t, b_at, bias, m, c, at, c_step)
             else:
                 _narrow_block(a, a_first, a_at, b, b_first + t, b_at, bias, m, c, at, c_step)
 
