@@ -20,6 +20,7 @@ from minixai.kernels import (
     activation,
     channels_last,
     convolution,
+    descent,
     direct,
     direct_weight,
     filters,
@@ -36,6 +37,7 @@ from tests.kernel_calls import bits, every_kernel
 from tests.oracles import activation as activation_oracle
 from tests.oracles import convolution as convolution_oracle
 from tests.oracles import dense as dense_oracle
+from tests.oracles import descent as descent_oracle
 from tests.oracles import pooling as pooling_oracle
 from tests.oracles import relevance as relevance_oracle
 
@@ -59,6 +61,8 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def cut_into_small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(activation, "ENTRIES_A_TASK", 16)
+    monkeypatch.setattr(convolution, "ENTRIES_A_TASK", 16)
+    monkeypatch.setattr(descent, "ENTRIES_A_TASK", 16)
     monkeypatch.setattr(relevance, "ENTRIES_A_TASK", 16)
     monkeypatch.setattr(pooling, "ENTRIES_A_TASK", 16)
     monkeypatch.setattr(pooling, "STRIP", 8)
@@ -539,6 +543,32 @@ def test_relu_keeps_nan_and_inf() -> None:
     )
 
 
+# The steps of optimisers
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(), (0,), (5,), (7, 9)])
+@pytest.mark.parametrize("decay", [0, 0.1])
+@pytest.mark.parametrize("small", [False, True])
+def test_steps_equal_the_loops(
+    dtype: Any, shape: tuple, decay: float, small: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if small:
+        cut_into_small_blocks(monkeypatch)
+    p, g, velocity, mean, square = draw_arrays(0, dtype, *[shape] * 5)
+    square = np.asarray(square**2)
+    expected, its_velocity = descent_oracle.sgd_step(p, g, velocity, 0.2, 0.9, decay)
+    assert_close(descent.sgd_step(p, g, velocity, 0.2, 0.9, decay), expected, dtype)
+    assert_close(velocity, its_velocity, dtype)
+    expected, _ = descent_oracle.sgd_step(p, g, np.zeros(shape), 0.2, 0.9, decay)
+    assert_close(descent.sgd_step(p, g, None, 0.2, 0.9, decay), expected, dtype)
+    settings = 0.1, (0.8, 0.95), 1e-3, decay, 3
+    expected, its_mean, its_square = descent_oracle.adam_step(p, g, mean, square, *settings)
+    assert_close(descent.adam_step(p, g, mean, square, *settings), expected, dtype)
+    assert_close(mean, its_mean, dtype)
+    assert_close(square, its_square, dtype)
+
+
 # Relevance
 
 
@@ -810,7 +840,7 @@ def test_p_norm_pooling_neither_overflows_nor_vanishes() -> None:
 
 
 def test_every_kernel_is_among_the_calls() -> None:
-    modules = (activation, convolution, pooling, product, relevance, winograd_weight)
+    modules = (activation, convolution, descent, pooling, product, relevance, winograd_weight)
     public = {name for module in modules for name in module.__all__ if name[0].islower()}
     public -= {"conv2d_direct", "fastest", "one_blas_thread", "pays", "serves"}
     assert public == {name.split()[0] for name in every_kernel(np.float32)}
@@ -827,17 +857,8 @@ def test_any_number_of_threads_and_any_run_gives_the_same_bits(
         counts.append(count)
         threads.for_each(task, count, blas)
 
-    for module in (
-        activation,
-        convolution,
-        direct,
-        direct_weight,
-        pooling,
-        product,
-        relevance,
-        winograd,
-        winograd_weight,
-    ):
+    modules = activation, convolution, descent, direct, direct_weight, pooling, product, relevance
+    for module in (*modules, winograd, winograd_weight):
         monkeypatch.setattr(module, "for_each", counting)
     for dtype in DTYPES:
         call = every_kernel(dtype)[name]
@@ -881,6 +902,7 @@ def test_no_loop_is_compiled_anew_for_arrays_that_are_read_only(dtype: Any) -> N
         for module in (
             activation,
             convolution,
+            descent,
             direct,
             channels_last,
             direct_weight,

@@ -23,7 +23,7 @@ SIDE = 16  # of a block
 
 
 @intrinsic
-def _turn_in_registers(_, source, first, step, target, to, p, c):  # type: ignore[no-untyped-def]
+def _turn_in_registers(_, source, first, step, target, to, p, c):
     """As `_turn`."""
     i64 = types.int64
     signature = types.void(source, i64, i64, target, to, i64, i64)

@@ -40,6 +40,7 @@ Pair = tuple[int, int]
 Shape = tuple[int, ...]
 
 ALGORITHMS = ("winograd", "pointwise", "direct")
+ENTRIES_A_TASK = 1 << 19  # entries: less is done before a second thread has woken up
 
 
 class Geometry(NamedTuple):
@@ -59,15 +60,15 @@ class Geometry(NamedTuple):
         return rows, columns
 
 
-@njit(cache=True, nogil=True)
-def _sum_over_images(g, total):
-    """total[k] = Σ over images and places of g[:, k], added up in float64."""
-    n, channels, size = g.shape
-    for k in range(channels):
+@njit(cache=True, nogil=True, fastmath={"reassoc"})  # sums in any order, so that it can be vectorised
+def _sum_over_images(g, channels, total):
+    """total[k] = Σ over images and places of g[:, k], added up in float64, for some channels."""
+    for k in range(channels[0], channels[1]):
         s = 0.0
-        for i in range(n):
-            for p in range(size):
-                s += np.float64(g[i, k, p])
+        for i in range(g.shape[0]):
+            line = g[i, k]
+            for p in range(np.uint64(line.size)):
+                s += np.float64(line[p])
         total[k] = s
 
 
@@ -218,16 +219,17 @@ def conv2d_vjp_weight(g: Array, x: Array, w_shape: tuple[int, ...], geometry: Ge
     plain = w_shape[2:] == (3, 3) and geometry == Geometry(padding=geometry.padding)
     if plain and g.dtype == np.float32 and winograd_weight.pays(g.shape, w_shape[1]):
         return winograd_weight.conv2d_vjp_weight(g, x, geometry.padding)
-    return direct_weight.conv2d_vjp_weight(g, x, w_shape[2:], *geometry)
+    return direct_weight.conv2d_vjp_weight(g, x, (w_shape[2], w_shape[3]), *geometry)
 
 
 def conv2d_vjp_bias(g: Array) -> Array:
     """gb[k] = Σ of g[:, k] over images and places."""
     g = readable(g).reshape(*g.shape[:2], -1)
     total = np.empty(g.shape[1], g.dtype)
+    step = max(1, ENTRIES_A_TASK * len(total) // max(g.size, 1))  # channels
 
-    def fill(k: int) -> None:
-        _sum_over_images(g[:, k : k + 1], total[k : k + 1])
+    def fill(number: int) -> None:
+        _sum_over_images(g, (number * step, min((number + 1) * step, len(total))), total)
 
-    for_each(fill, len(total), blas=False)
+    for_each(fill, -(-len(total) // step), blas=False)
     return total

@@ -32,7 +32,9 @@ Pair = tuple[int, int]
 
 TILES = 128  # of one run: its points stay in the cache
 PRODUCT_NUMBERS = 1 << 18  # of the products of some units, before they are transformed back
-GAIN = 1.5  # the direct sums take so many times the products, or more
+TRANSFORM = 32  # multiplications take as long as one point's transform of a tile
+ADDING = 8  # take as long as one point's share of a weight, transformed back
+GAIN = 1.2  # the direct sums take so many times as long, or more: they round less
 
 G_0, G_1, G_2, G_3, G_4, G_5 = (np.float32(G[i]) for i in ((0, 0), (1, 0), (3, 0), (1, 1), (3, 1), (1, 2)))
 G_6 = np.float32(G[3, 2])
@@ -42,8 +44,8 @@ def pays(g_shape: tuple[int, ...], c: int) -> bool:
     """Whether there are enough channels and tiles to share the cost of the transforms."""
     n, k, out_h, out_w = g_shape
     tiles = n * -(-out_h // 4) * -(-out_w // 4)
-    products = 36 * tiles * (k * c + 16 * k + 36 * c) + 9 * 36 * k * c
-    return products * GAIN < 9 * n * out_h * out_w * k * c
+    work = tiles * (k * c + TRANSFORM * (k + c)) + -(-tiles // TILES) * ADDING * k * c
+    return 36 * work * GAIN < 9 * n * out_h * out_w * k * c
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
@@ -65,14 +67,8 @@ def _g(p0, p1, p2, p3, p4, p5):
 def _points_of_pixels(strip, half, points, first, tiles):
     """points[:, first + t] = Bᵀ d B of a row of tiles, whose 6 rows of pixels the strip holds."""
     long, channels = half.shape[1], points.shape[2]
-    d0, d1, d2, d3, d4, d5 = (
-        strip,
-        strip[long:],
-        strip[2 * long :],
-        strip[3 * long :],
-        strip[4 * long :],
-        strip[5 * long :],
-    )
+    d0, d1, d2 = strip, strip[long:], strip[2 * long :]
+    d3, d4, d5 = strip[3 * long :], strip[4 * long :], strip[5 * long :]
     v0, v1, v2, v3, v4, v5 = half[0], half[1], half[2], half[3], half[4], half[5]
     for q in range(np.uint64(long)):
         v0[q], v1[q], v2[q], v3[q], v4[q], v5[q] = _b(d0[q], d1[q], d2[q], d3[q], d4[q], d5[q])
@@ -81,12 +77,8 @@ def _points_of_pixels(strip, half, points, first, tiles):
             line = half[i, 4 * t * channels :]
             d0, d1, d2 = line, line[channels:], line[2 * channels :]
             d3, d4, d5 = line[3 * channels :], line[4 * channels :], line[5 * channels :]
-            v0, v1, v2 = points[6 * i, first + t], points[6 * i + 1, first + t], points[6 * i + 2, first + t]
-            v3, v4, v5 = (
-                points[6 * i + 3, first + t],
-                points[6 * i + 4, first + t],
-                points[6 * i + 5, first + t],
-            )
+            at, p = first + t, points[6 * i :]
+            v0, v1, v2, v3, v4, v5 = p[0, at], p[1, at], p[2, at], p[3, at], p[4, at], p[5, at]
             for c in range(np.uint64(channels)):
                 v0[c], v1[c], v2[c], v3[c], v4[c], v5[c] = _b(d0[c], d1[c], d2[c], d3[c], d4[c], d5[c])
 
@@ -103,12 +95,8 @@ def _points_of_cotangents(strip, half, points, first, tiles):
         for t in range(tiles):
             line = half[i, 4 * t * units :]
             g0, g1, g2, g3 = line, line[units:], line[2 * units :], line[3 * units :]
-            v0, v1, v2 = points[6 * i, first + t], points[6 * i + 1, first + t], points[6 * i + 2, first + t]
-            v3, v4, v5 = (
-                points[6 * i + 3, first + t],
-                points[6 * i + 4, first + t],
-                points[6 * i + 5, first + t],
-            )
+            at, p = first + t, points[6 * i :]
+            v0, v1, v2, v3, v4, v5 = p[0, at], p[1, at], p[2, at], p[3, at], p[4, at], p[5, at]
             for k in range(np.uint64(units)):
                 v0[k], v1[k], v2[k], v3[k], v4[k], v5[k] = _a(g0[k], g1[k], g2[k], g3[k])
 
@@ -137,19 +125,11 @@ def _add_weights(products, total, half):
 
 @njit(cache=True, nogil=True)
 def _numbers(rows, across, long, side, at_once):
-    """How many numbers a task holds: points, strips, half transformed ones, and the products of some units."""
+    """How many numbers a task holds: points, strips, those half transformed, products of some units."""
     tiles, most = rows * across, max(long, side)
     strip = (4 * rows + 3) * (4 * across + 2) * most
-    return np.array(
-        [
-            36 * tiles * long,
-            36 * tiles * side,
-            strip,
-            6 * (4 * across + 2) * most,
-            36 * at_once * long,
-            18 * long,
-        ]
-    )
+    points, half = (36 * tiles * long, 36 * tiles * side), 6 * (4 * across + 2) * most
+    return np.array([points[0], points[1], strip, half, 36 * at_once * long, 18 * long])
 
 
 @njit(cache=True, nogil=True)
