@@ -94,8 +94,12 @@ def _add_runs(g, x, groups, below, total, runs, shape, panels, stride, padding, 
                 for u in range(below):
                     corner = first_row * stride[0] - padding[0] + u * dilation[0], -padding[1]
                     place = i * plane + u * channels
-                    place_rows(x, image, its_channels, corner, (height, width), buffer, place, long, free)
-                place_rows(g, image, its_units, (first_row, 0), (rows, out_w), cotangents, at * side, side, 0)
+                    place_rows(
+                        x, image, its_channels, corner, (height, width), buffer, place, long, channels, free
+                    )
+                place_rows(
+                    g, image, its_units, (first_row, 0), (rows, out_w), cotangents, at * side, side, side, 0
+                )
                 for t in range(rows * out_w):
                     r, q = t // out_w * stride[0], t % out_w * stride[1]
                     x_at[at + t] = ((i * height + r) * width + q) * long

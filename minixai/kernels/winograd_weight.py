@@ -157,13 +157,13 @@ def _add_runs(g, x, total, runs, rows, panels, at_once, padding, buffer):
             its_rows = min(last - row, down - top)
             at, size = (4 * top - padding[0], -padding[1]), (4 * its_rows + 2, 4 * across + 2)
             strip[: (4 * its_rows + 2) * x_long] = 0
-            place_rows(x, image, (0, channels), at, size, strip, 0, long, 0)
+            place_rows(x, image, (0, channels), at, size, strip, 0, long, long, 0)
             for r in range(its_rows):
                 _points_of_pixels(
                     strip[4 * r * x_long :], x_half, x_points, (row - first + r) * across, across
                 )
             strip[: 4 * its_rows * g_long] = 0
-            place_rows(g, image, its_units, (4 * top, 0), (4 * its_rows, 4 * across), strip, 0, side, 0)
+            place_rows(g, image, its_units, (4 * top, 0), (4 * its_rows, 4 * across), strip, 0, side, side, 0)
             for r in range(its_rows):
                 _points_of_cotangents(
                     strip[4 * r * g_long :], g_half, g_points, (row - first + r) * across, across
