@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minixai.kernels import activation, convolution, pooling, product, relevance, winograd_weight
+from minixai.kernels import activation, convolution, descent, pooling, product, relevance, winograd_weight
 
 
 def every_kernel(
@@ -59,6 +59,10 @@ def every_kernel(
         "relu_vjp": lambda: activation.relu_vjp(g, x),
         "gelu": lambda: activation.gelu(x),
         "gelu_vjp": lambda: activation.gelu_vjp(g, x),
+        "sgd_step": lambda: descent.sgd_step(x, g, np.array(x), 0.1, 0.9, 0.01),
+        "adam_step": lambda: descent.adam_step(
+            x, g, np.array(x), np.square(x), 0.1, (0.8, 0.9), 1e-3, 0.01, 2
+        ),
         "quotient": lambda: relevance.quotient(g, x, of_units, 1e-3),
         "product": lambda: relevance.product(g, x),
         "sum_of_each": lambda: relevance.sum_of_each(x),

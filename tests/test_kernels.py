@@ -19,10 +19,12 @@ from minixai import nn
 from minixai.arrays import frozen, read_only
 from minixai.kernels import (
     activation,
+    channels_last,
     convolution,
+    descent,
     direct,
+    direct_weight,
     filters,
-    im2col,
     microkernel,
     moments,
     pooling,
@@ -36,6 +38,7 @@ from tests.kernel_calls import bits, every_kernel
 from tests.oracles import activation as activation_oracle
 from tests.oracles import convolution as convolution_oracle
 from tests.oracles import dense as dense_oracle
+from tests.oracles import descent as descent_oracle
 from tests.oracles import pooling as pooling_oracle
 from tests.oracles import relevance as relevance_oracle
 
@@ -59,9 +62,9 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def cut_into_small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(activation, "ENTRIES_A_TASK", 16)
+    monkeypatch.setattr(convolution, "ENTRIES_A_TASK", 16)
+    monkeypatch.setattr(descent, "ENTRIES_A_TASK", 16)
     monkeypatch.setattr(relevance, "ENTRIES_A_TASK", 16)
-    monkeypatch.setattr(convolution, "BLOCK_BYTES", 512)
-    monkeypatch.setattr(convolution, "SLICE_ROWS", 8)
     monkeypatch.setattr(pooling, "ENTRIES_A_TASK", 16)
     monkeypatch.setattr(pooling, "STRIP", 8)
     monkeypatch.setattr(product, "FEW", 0)
@@ -70,9 +73,11 @@ def cut_into_small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(product, "ROWS_A_TASK", 1)
     for name, value in {"PLANE_NUMBERS": 64, "TASK_WORK": 1, "COLUMNS": 24}.items():
         monkeypatch.setattr(direct, name, value)
+    for name, value in {"RUN_NUMBERS": 64, "TASK_WORK": 1, "PARTS": 3}.items():
+        monkeypatch.setattr(direct_weight, name, value)
     for name, value in {"TILES": 2, "TASK_WORK": 1}.items():
         monkeypatch.setattr(winograd, name, value)
-    for name, value in {"BLOCK_BYTES": 1, "FILLED": 2, "ROWS": 2, "COLUMNS": 3}.items():
+    for name, value in {"TILES": 2, "PRODUCT_NUMBERS": 1}.items():
         monkeypatch.setattr(winograd_weight, name, value)
 
 
@@ -281,9 +286,10 @@ def test_the_bias_vjp_is_added_up_in_float64() -> None:
 
 
 @pytest.mark.parametrize("parts", [1, 8])
-def test_the_weight_vjp_adds_up_the_blocks_in_float64(parts: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(convolution, "BLOCK_BYTES", 1)  # every image is a block
-    monkeypatch.setattr(convolution, "PARTS", parts)
+def test_the_weight_vjp_adds_up_the_runs_in_float64(parts: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(direct_weight, "RUN_NUMBERS", 1)  # every image is a run
+    monkeypatch.setattr(direct_weight, "TASK_WORK", 1)
+    monkeypatch.setattr(direct_weight, "PARTS", parts)
     g, x = np.ones((3000, 1, 1, 1), np.float32), np.ones((3000, 1, 1, 1), np.float32)
     g[0] = 2.0**24  # in float32 the ones would be lost beside it
     gw = convolution.conv2d_vjp_weight(g, x, (1, 1, 1, 1), convolution.Geometry())
@@ -341,17 +347,19 @@ def test_the_weight_vjp_by_winograd_equals_the_loops(case: dict[str, Any]) -> No
 
 
 @pytest.mark.parametrize("mean", [0, 5])
-def test_the_rounding_errors_of_winograd_are_small(mean: float) -> None:
+def test_the_rounding_errors_of_the_weight_vjps_are_small(mean: float) -> None:
     rng = np.random.default_rng(0)
     x, g = rng.standard_normal((2, 16, 30, 30)) + mean, rng.standard_normal((2, 16, 28, 28))
     x = np.maximum(x, 0)
     exact = convolution.conv2d_vjp_weight(g, x, (16, 16, 3, 3), convolution.Geometry())
-    gw = winograd_weight.conv2d_vjp_weight(g.astype(np.float32), x.astype(np.float32), (0, 0))
-    assert np.abs(gw - exact).max() < 5e-6 * np.abs(exact).max()
+    g, x = g.astype(np.float32), x.astype(np.float32)
+    direct = direct_weight.conv2d_vjp_weight(g, x, (3, 3), *convolution.Geometry())
+    for gw in (winograd_weight.conv2d_vjp_weight(g, x, (0, 0)), direct):
+        assert np.abs(gw - exact).max() < 5e-6 * np.abs(exact).max()
 
 
-def test_winograd_adds_up_the_blocks_in_float64(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(winograd_weight, "BLOCK_BYTES", 1)  # every image is a block
+def test_winograd_adds_up_the_runs_in_float64(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(winograd_weight, "TILES", 1)  # every image is a run
     g, x = np.ones((9, 1, 1, 1), np.float32), np.ones((9, 1, 3, 3), np.float32)
     g[0], g[8] = 2.0**30, -(2.0**30)  # in float32 the ones would be lost beside them
     np.testing.assert_allclose(winograd_weight.conv2d_vjp_weight(g, x, (0, 0)), 7, rtol=1e-5)
@@ -548,6 +556,32 @@ def test_relu_keeps_nan_and_inf() -> None:
         activation.relu_vjp(np.array([np.nan, np.inf, np.nan]), np.array([1.0, 1.0, 0.0])),
         [np.nan, np.inf, 0],
     )
+
+
+# The steps of optimisers
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(), (0,), (5,), (7, 9)])
+@pytest.mark.parametrize("decay", [0, 0.1])
+@pytest.mark.parametrize("small", [False, True])
+def test_steps_equal_the_loops(
+    dtype: Any, shape: tuple, decay: float, small: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if small:
+        cut_into_small_blocks(monkeypatch)
+    p, g, velocity, mean, square = draw_arrays(0, dtype, *[shape] * 5)
+    square = np.asarray(square**2)
+    expected, its_velocity = descent_oracle.sgd_step(p, g, velocity, 0.2, 0.9, decay)
+    assert_close(descent.sgd_step(p, g, velocity, 0.2, 0.9, decay), expected, dtype)
+    assert_close(velocity, its_velocity, dtype)
+    expected, _ = descent_oracle.sgd_step(p, g, np.zeros(shape), 0.2, 0.9, decay)
+    assert_close(descent.sgd_step(p, g, None, 0.2, 0.9, decay), expected, dtype)
+    settings = 0.1, (0.8, 0.95), 1e-3, decay, 3
+    expected, its_mean, its_square = descent_oracle.adam_step(p, g, mean, square, *settings)
+    assert_close(descent.adam_step(p, g, mean, square, *settings), expected, dtype)
+    assert_close(mean, its_mean, dtype)
+    assert_close(square, its_square, dtype)
 
 
 # Relevance
@@ -821,7 +855,7 @@ def test_p_norm_pooling_neither_overflows_nor_vanishes() -> None:
 
 
 def test_every_kernel_is_among_the_calls() -> None:
-    modules = (activation, convolution, pooling, product, relevance, winograd_weight)
+    modules = (activation, convolution, descent, pooling, product, relevance, winograd_weight)
     public = {name for module in modules for name in module.__all__ if name[0].islower()}
     public -= {"conv2d_direct", "fastest", "one_blas_thread", "pays", "serves"}
     assert public == {name.split()[0] for name in every_kernel(np.float32)}
@@ -838,7 +872,8 @@ def test_any_number_of_threads_and_any_run_gives_the_same_bits(
         counts.append(count)
         threads.for_each(task, count, blas)
 
-    for module in (activation, convolution, direct, pooling, product, relevance, winograd, winograd_weight):
+    modules = activation, convolution, descent, direct, direct_weight, pooling, product, relevance
+    for module in (*modules, winograd, winograd_weight):
         monkeypatch.setattr(module, "for_each", counting)
     for dtype in DTYPES:
         call = every_kernel(dtype)[name]
@@ -882,8 +917,10 @@ def test_no_loop_is_compiled_anew_for_arrays_that_are_read_only(dtype: Any) -> N
         for module in (
             activation,
             convolution,
+            descent,
             direct,
-            im2col,
+            channels_last,
+            direct_weight,
             microkernel,
             moments,
             pooling,

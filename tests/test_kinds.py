@@ -327,6 +327,10 @@ def test_optimisers_say_which_gradient_is_missing() -> None:
             optimiser.step({})
         with pytest.raises(TypeError, match=rf"^{call}: gradients is a list, expected what mx.backward"):
             optimiser.step([p.value for p in PARAMETERS])
+        with pytest.raises(
+            ShapeError, match=rf"^{call}: gradients has one of shape \(1,\) for a Parameter of"
+        ):
+            optimiser.step({p: np.zeros(1) for p in PARAMETERS})
     nn.SGD((p for p in PARAMETERS), 0.1)
 
 

@@ -6,9 +6,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from minixai.kernels import activation, convolution, moments, pooling, product, relevance, threads
+    from minixai.kernels import (
+        activation,
+        convolution,
+        descent,
+        moments,
+        pooling,
+        product,
+        relevance,
+        threads,
+    )
 
-__all__ = ["activation", "convolution", "moments", "pooling", "product", "relevance", "threads"]
+__all__ = ["activation", "convolution", "descent", "moments", "pooling", "product", "relevance", "threads"]
 
 
 def __getattr__(name: str) -> Any:

@@ -3,9 +3,6 @@
 `conv2d_direct` is the definition in plain loops, to read and to test against. `fastest` says by which
 algorithm it is computed, by shape; each has a file of its own that says how it works. However the work is
 cut, every sum is taken in one order, and so results do not depend on the number of threads.
-
-The weight VJP is a product of the cotangents with the patches under the kernel, which `im2col` lays side by
-side as the columns of a matrix; or it is Winograd's, where that pays.
 """
 
 from __future__ import annotations
@@ -18,14 +15,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import minixai.kernels.direct as direct
+import minixai.kernels.direct_weight as direct_weight
 import minixai.kernels.winograd as winograd
 import minixai.kernels.winograd_weight as winograd_weight
 from minixai.kernels.compiling import njit
 from minixai.kernels.filters import made_of
-from minixai.kernels.im2col import im2col
 from minixai.kernels.layout import readable
 from minixai.kernels.microkernel import LANES
-from minixai.kernels.threads import for_each, workspace
+from minixai.kernels.threads import for_each
 from minixai.typing import Array
 
 __all__ = [
@@ -44,10 +41,7 @@ Pair = tuple[int, int]
 Shape = tuple[int, ...]
 
 ALGORITHMS = ("winograd", "pointwise", "direct")
-
-BLOCK_BYTES = 1 << 21  # columns of one block
-PARTS = 8  # that threads share, where the work is large enough
-SLICE_ROWS = 512  # of the columns, in one task of the weight VJP; more, and its sums fall out of the cache
+ENTRIES_A_TASK = 1 << 19  # entries: less is done before a second thread has woken up
 
 
 class Geometry(NamedTuple):
@@ -67,24 +61,15 @@ class Geometry(NamedTuple):
         return rows, columns
 
 
-@njit(cache=True, nogil=True)
-def _accumulate(total, product):
-    """total += product, in total's dtype."""
-    for group in range(total.shape[0]):
-        for k in range(total.shape[1]):
-            for row in range(total.shape[2]):
-                total[group, k, row] += product[group, k, row]
-
-
-@njit(cache=True, nogil=True)
-def _sum_over_images(g, total):
-    """total[k] = Σ over images and places of g[:, k], added up in float64."""
-    n, channels, size = g.shape
-    for k in range(channels):
+@njit(cache=True, nogil=True, fastmath={"reassoc"})  # sums in any order, so that it can be vectorised
+def _sum_over_images(g, channels, total):
+    """total[k] = Σ over images and places of g[:, k], added up in float64, for some channels."""
+    for k in range(channels[0], channels[1]):
         s = 0.0
-        for i in range(n):
-            for p in range(size):
-                s += np.float64(g[i, k, p])
+        for i in range(g.shape[0]):
+            line = g[i, k]
+            for p in range(np.uint64(line.size)):
+                s += np.float64(line[p])
         total[k] = s
 
 
@@ -108,41 +93,6 @@ def conv2d_direct(x, w, stride, padding, dilation, groups, y):
                                     s += x[i, first_channel + c, row, column] * w[k, c, u, v]
                     y[i, k, r, q] = s
     return y
-
-
-def _slices(size: int, step: int) -> list[slice]:
-    return [slice(i, min(i + step, size)) for i in range(0, size, step)]
-
-
-def _length(run: slice) -> int:
-    return run.stop - run.start
-
-
-def _blocks(n: int, out_h: int, bytes_per_row: int, parts: int) -> tuple[list[slice], list[slice]]:
-    """Cut n images of out_h rows into blocks of up to BLOCK_BYTES: several images, or rows of one.
-
-    There are at least so many blocks as parts, if there are so many rows.
-    """
-    rows = max(1, min(BLOCK_BYTES // bytes_per_row, -(-n * out_h // parts)))
-    return _slices(n, max(1, rows // out_h)), _slices(out_h, min(rows, out_h))
-
-
-def _side_by_side(images: Array) -> Array:
-    """(n, rows, places) as one matrix (rows, n·places): a view where it lies so in memory."""
-    return images.swapaxes(0, 1).reshape(images.shape[1], -1)
-
-
-def _patches(
-    x: Array, images: slice, channels: slice, rows: slice, kernel: Pair, geometry: Geometry
-) -> Array:
-    """The patches under some rows of the output, as columns: (images, channels·kh·kw, places)."""
-    out_w = geometry.output_size(x.shape[2:], kernel)[1]
-    shape = _length(channels) * kernel[0] * kernel[1], _length(images), _length(rows) * out_w
-    if kernel == (1, 1) and geometry.stride == (1, 1) and geometry.padding == (0, 0):
-        return x[images, channels, rows].reshape(shape[1], shape[0], shape[2])
-    cols = workspace(shape, x.dtype)
-    im2col(x, cols, (images.start, channels.start, rows.start), out_w, kernel, *geometry[:3])
-    return cols.swapaxes(0, 1)
 
 
 @lru_cache(maxsize=1024)
@@ -266,55 +216,22 @@ def _turned(w: Array, groups: int, us: tuple[int, ...], vs: tuple[int, ...]) -> 
 
 
 def conv2d_vjp_weight(g: Array, x: Array, w_shape: tuple[int, ...], geometry: Geometry) -> Array:
-    """gw[k, c] = Σ_i x[i, c] ⋆ g[i, k]: every patch, times the cotangent of the output computed from it.
-
-    The products of the blocks are added up in float64.
-    """
+    """gw[k, c] = Σ_i x[i, c] ⋆ g[i, k]: every patch, times the cotangent of the output computed from it."""
     g, x = readable(g), readable(x)
-    n, k, out_h, out_w = g.shape
-    _, in_group, kh, kw = w_shape
-    plain = (kh, kw) == (3, 3) and geometry == Geometry(padding=geometry.padding)
-    if plain and g.dtype == np.float32 and winograd_weight.pays(g.shape, in_group):
+    plain = w_shape[2:] == (3, 3) and geometry == Geometry(padding=geometry.padding)
+    if plain and g.dtype == np.float32 and winograd_weight.pays(g.shape, w_shape[1]):
         return winograd_weight.conv2d_vjp_weight(g, x, geometry.padding)
-    groups, size = geometry.groups, kh * kw
-    g_flat = g.reshape(n, k, out_h * out_w)
-    step = x.shape[1]  # channels of one task
-    while groups == 1 and step > 1 and step * size > SLICE_ROWS:
-        step = -(-step // 2)
-    slices = _slices(x.shape[1], step)
-    widest = max(step * size, min(k, SLICE_ROWS))  # g is copied too, where images lie side by side
-    parts = -(-PARTS // len(slices))  # of the blocks: a sum each
-    blocks = list(product(*_blocks(n, out_h, widest * out_w * g.itemsize, parts)))
-    parts = min(parts, len(blocks))
-    sums = np.empty((parts, groups, k // groups, in_group * size), g.dtype if parts == 1 else np.float64)
-    tasks = list(product(range(parts), slices))
-
-    def fill(number: int) -> None:
-        part, channels = tasks[number]
-        total = np.zeros((groups, k // groups, _length(channels) * size // groups))
-        for images, rows in blocks[part::parts]:
-            g_block = _side_by_side(g_flat[images, :, rows.start * out_w : rows.stop * out_w])
-            patches = _side_by_side(_patches(x, images, channels, rows, (kh, kw), geometry))
-            g_block = g_block.reshape(groups, total.shape[1], -1)
-            patches = patches.reshape(groups, total.shape[2], -1)
-            if total.shape[1] < total.shape[2]:  # OpenBLAS wants the larger one first
-                _accumulate(total, np.matmul(patches, g_block.swapaxes(1, 2)).swapaxes(1, 2))
-            else:
-                _accumulate(total, np.matmul(g_block, patches.swapaxes(1, 2)))
-        sums[part, :, :, channels.start * size // groups : channels.stop * size // groups] = total
-
-    for_each(fill, len(tasks))
-    gw = sums[0] if parts == 1 else sums.sum(axis=0).astype(g.dtype)
-    return gw.reshape(w_shape)
+    return direct_weight.conv2d_vjp_weight(g, x, (w_shape[2], w_shape[3]), *geometry)
 
 
 def conv2d_vjp_bias(g: Array) -> Array:
     """gb[k] = Σ of g[:, k] over images and places."""
     g = readable(g).reshape(*g.shape[:2], -1)
     total = np.empty(g.shape[1], g.dtype)
+    step = max(1, ENTRIES_A_TASK * len(total) // max(g.size, 1))  # channels
 
-    def fill(k: int) -> None:
-        _sum_over_images(g[:, k : k + 1], total[k : k + 1])
+    def fill(number: int) -> None:
+        _sum_over_images(g, (number * step, min((number + 1) * step, len(total))), total)
 
-    for_each(fill, len(total), blas=False)
+    for_each(fill, -(-len(total) // step), blas=False)
     return total

@@ -96,29 +96,29 @@ def _bias(bias: Array | None, groups: int, k: int, dtype: np.dtype) -> Array:
 
 @njit(cache=True, nogil=True)
 def _fill_plane(x, image, channel, phase, step, first_row, plane):
-    """plane[i, j] = x[image, channel] at (first_row + i, j)·step + phase; 0 outside."""
+    """plane[i, j] = x[image, channel] at (first_row + i, j)·step + phase, where that lies inside it."""
     channels, height, width = x.shape[1:]
-    pixels, s, end = x.reshape(-1), np.uint64(step[1]), np.uint64(plane.shape[1])
-    first = min(plane.shape[1], max(0, (step[1] - 1 - phase[1]) // step[1]))
-    last = max(first, min(plane.shape[1], (width - 1 - phase[1]) // step[1] + 1))
+    pixels, s = x.reshape(-1), np.uint64(step[1])
+    top = first_row * step[0] + phase[0]
+    first_line, last_line = _inside(top, height, step[0], plane.shape[0])
+    first, last = _inside(phase[1], width, step[1], plane.shape[1])
     begin, count = first * step[1] + phase[1], np.uint64(last - first)
-    for i in range(plane.shape[0]):
-        row, line = (first_row + i) * step[0] + phase[0], plane[i]
-        if row < 0 or row >= height or count == 0:
-            for j in range(end):
-                line[j] = 0
-            continue
-        for j in range(np.uint64(first)):
-            line[j] = 0
-        for j in range(np.uint64(last), end):
-            line[j] = 0
-        inside, seen = line[first:], pixels[((image * channels + channel) * height + row) * width + begin :]
+    for i in range(first_line, last_line):
+        row = (image * channels + channel) * height + top + i * step[0]
+        inside, seen = plane[i, first:], pixels[row * width + begin :]
         if s == 1:  # a loop of its own: the compiler can vectorise it
             for j in range(count):
                 inside[j] = seen[j]
         else:
             for j in range(count):
                 inside[j] = seen[j * s]
+
+
+@njit(cache=True, nogil=True)
+def _inside(start, size, step, count):
+    """The range of the i below count for which start + i·step lies in a row of this size."""
+    first = min(count, max(0, (step - 1 - start) // step))
+    return first, max(first, min(count, (size - 1 - start) // step + 1))
 
 
 @njit(cache=True, nogil=True)
@@ -140,6 +140,8 @@ def _run(x, filters, bias, y, first, every, shape, rows, units, panels, step, ph
     for unit in range(units[0], units[1]):
         of_group, run = divmod(unit, runs)
         image, group = divmod(of_group, groups)
+        if runs > 1 or unit == units[0]:  # else what lies outside the image is the same, and still 0
+            planes[:] = 0
         for c in range(channels):
             for f in range(len(phases)):
                 phase = phases[f, 0], phases[f, 1]
@@ -222,7 +224,7 @@ def correlate(
     runs = -(-shape[0] // rows)
     phases, size, row_at = _layout(pixels, channels, rows, shape[1])
     units = len(x) * groups * runs
-    tasks, slices = _cut(units, panels, len(x) * y.shape[1] * q * shape[0] * shape[1])
+    tasks, slices = _cut(units, panels, units * panels * PANEL * q * rows * size[1])
     columns = -(-rows * size[1] // LANES) * LANES
     most = -(-panels // slices) * PANEL
     numbers = channels * len(phases) * size[0] * size[1] + columns + most * columns

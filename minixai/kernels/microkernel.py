@@ -84,6 +84,7 @@ LANES = max(VECTOR_BYTES // 4, 1)  # numbers in a vector, float32; b has at leas
 ROWS, COLUMNS = (4 if VECTOR_BYTES == 32 else 8), 3  # of a block, in vectors; AVX2 has 16 registers
 NARROW = 2 * ROWS  # rows of a block of one vector, for the last columns
 FEW, LONG = 4, 6  # rows and vectors of a block for filters as few as the channels of an image
+MORE, SHORTER = 6, 4  # for as few as those of LeNet
 
 
 def _register_block(rows: int, vectors: int, a_step: int) -> Any:
@@ -148,7 +149,8 @@ def _register_block(rows: int, vectors: int, a_step: int) -> Any:
 
 
 _block, _narrow_block = _register_block(ROWS, COLUMNS, 1), _register_block(NARROW, 1, 1)
-_long_block = _register_block(FEW, LONG, 1)
+_long_block, _shorter_block = _register_block(FEW, LONG, 1), _register_block(MORE, SHORTER, 1)
+_short_block = _register_block(NARROW // 2, 1, 1)
 _turned_block, _turned_narrow_block = _register_block(ROWS, COLUMNS, PANEL), _register_block(NARROW, 1, PANEL)
 
 
@@ -161,6 +163,12 @@ def _multiply_by_blocks(a, a_at, a_step, turned, rows, b, b_first, b_at, columns
             t = min(begin, columns - LONG * lanes)  # the last block may overlap the one before
             a_first = rows[0] // PANEL * a_step
             _long_block(a, a_first, a_at, b, b_first + t, b_at, bias, rows[0], c, c_first + t, c_step)
+        return
+    if FEW < rows[1] - rows[0] <= MORE < ROWS and columns >= SHORTER * lanes and not turned:
+        for begin in range(0, columns, SHORTER * lanes):
+            t = min(begin, columns - SHORTER * lanes)
+            a_first = rows[0] // PANEL * a_step
+            _shorter_block(a, a_first, a_at, b, b_first + t, b_at, bias, rows[0], c, c_first + t, c_step)
         return
     wide = columns // (COLUMNS * lanes) * (COLUMNS * lanes)
     m_step = PANEL if turned else 1
@@ -179,6 +187,8 @@ def _multiply_by_blocks(a, a_at, a_step, turned, rows, b, b_first, b_at, columns
             at = c_first + (m - rows[0]) * c_step + t
             if turned:
                 _turned_narrow_block(a, a_first, a_at, b, b_first + t, b_at, bias, m, c, at, c_step)
+            elif rows[1] - m <= NARROW // 2:
+                _short_block(a, a_first, a_at, b, b_first + t, b_at, bias, m, c, at, c_step)
             else:
                 _narrow_block(a, a_first, a_at, b, b_first + t, b_at, bias, m, c, at, c_step)
 

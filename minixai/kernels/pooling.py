@@ -13,7 +13,7 @@ import numpy as np
 
 from minixai.kernels.compiling import njit
 from minixai.kernels.layout import readable
-from minixai.kernels.threads import for_each
+from minixai.kernels.threads import even, for_each
 from minixai.typing import Array
 
 __all__ = [
@@ -30,7 +30,7 @@ __all__ = [
 Switches = np.ndarray[Any, np.dtype[np.int32]]
 Pair = tuple[int, int]
 
-ENTRIES_A_TASK = 1 << 18  # entries of the larger array
+ENTRIES_A_TASK = 1 << 17  # entries of the larger array
 STRIP = 1 << 10  # outputs of one run of max pooling: what they need stays in the nearest cache
 
 
@@ -264,13 +264,13 @@ def _planewise(loop: Callable[..., None], arrays: list[Any], *settings: Any) -> 
     """Run a loop over the planes of all arrays, some at a time."""
     flat = [array.reshape(-1, *array.shape[2:]) for array in arrays]
     planes = len(flat[0])
-    step = max(1, ENTRIES_A_TASK * planes // max(array.size for array in flat))
+    tasks = min(planes, even(-(-max(array.size for array in flat) // ENTRIES_A_TASK)))
 
     def fill(number: int) -> None:
-        block = slice(number * step, (number + 1) * step)
+        block = slice(planes * number // tasks, planes * (number + 1) // tasks)
         loop(*(array[block] for array in flat), *settings)
 
-    for_each(fill, -(-planes // step), blas=False)
+    for_each(fill, tasks, blas=False)
 
 
 def max_pool2d(x: Array, windows: Windows) -> tuple[Array, Switches]:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from minixai.errors import came, several_names
+from minixai import kernels
+from minixai.errors import ShapeError, came, several_names
 from minixai.nn.module import Module, Parameter
 from minixai.settings import finite_number
 from minixai.tape import Tensor
@@ -25,16 +26,13 @@ class SGD:
         self.lr = finite_number("SGD", "lr", lr, least=0)
         self.momentum = finite_number("SGD", "momentum", momentum, least=0)
         self.weight_decay = finite_number("SGD", "weight_decay", weight_decay, least=0)
-        self._velocity: dict[Tensor, Array] = {}
+        self._velocity: dict[Tensor, Array] = {p: _zeros(p) for p in self.parameters if self.momentum}
 
     def step(self, gradients: Mapping[Tensor, Array]) -> None:
         """Change every parameter by its gradient, as `backward` returns them."""
-        for p, gradient in zip(self.parameters, _of_all("SGD.step", self.parameters, gradients), strict=True):
-            g = gradient + self.weight_decay * p.value if self.weight_decay else gradient
-            if self.momentum:
-                g = self.momentum * self._velocity[p] + g if p in self._velocity else np.array(g)
-                self._velocity[p] = g
-            _lessen(p, self.lr * g)
+        for p, g in zip(self.parameters, _of_all("SGD.step", self.parameters, gradients), strict=True):
+            settings = self._velocity.get(p), self.lr, self.momentum, self.weight_decay
+            p.take_over(kernels.descent.sgd_step(p.value, g, *settings))
 
 
 class Adam:
@@ -52,24 +50,25 @@ class Adam:
         self.lr = finite_number("Adam", "lr", lr, least=0)
         if not isinstance(betas, tuple | list) or len(betas) != 2:
             raise TypeError(f"Adam: betas is {came(betas)}, expected two numbers")
-        self.betas = tuple(finite_number("Adam", "betas", beta, least=0, below=1) for beta in betas)
+        b1, b2 = (finite_number("Adam", "betas", beta, least=0, below=1) for beta in betas)
+        self.betas = b1, b2
         self.eps = finite_number("Adam", "eps", eps, least=0)
         self.weight_decay = finite_number("Adam", "weight_decay", weight_decay, least=0)
         self._steps = 0
-        self._means: dict[Tensor, Array] = {p: np.zeros_like(p.value) for p in self.parameters}
-        self._squares: dict[Tensor, Array] = {p: np.zeros_like(p.value) for p in self.parameters}
+        self._means: dict[Tensor, Array] = {p: _zeros(p) for p in self.parameters}
+        self._squares: dict[Tensor, Array] = {p: _zeros(p) for p in self.parameters}
 
     def step(self, gradients: Mapping[Tensor, Array]) -> None:
         """Change every parameter by its gradient, as `backward` returns them."""
         found = _of_all("Adam.step", self.parameters, gradients)
         self._steps += 1
-        b1, b2 = self.betas
-        for p, gradient in zip(self.parameters, found, strict=True):
-            g = gradient + self.weight_decay * p.value if self.weight_decay else gradient
-            mean = self._means[p] = b1 * self._means[p] + (1 - b1) * g
-            square = self._squares[p] = b2 * self._squares[p] + (1 - b2) * g**2
-            unbiased = np.sqrt(square / (1 - b2**self._steps)) + self.eps
-            _lessen(p, (self.lr / (1 - b1**self._steps)) * mean / unbiased)
+        settings = self.lr, self.betas, self.eps, self.weight_decay, self._steps
+        for p, g in zip(self.parameters, found, strict=True):
+            p.take_over(kernels.descent.adam_step(p.value, g, self._means[p], self._squares[p], *settings))
+
+
+def _zeros(p: Parameter) -> Array:
+    return np.zeros(p.shape, p.dtype)
 
 
 def _listed(call: str, parameters: Iterable[Parameter]) -> list[Parameter]:
@@ -92,10 +91,8 @@ def _of_all(call: str, parameters: list[Parameter], gradients: Mapping[Tensor, A
         raise ValueError(
             f"{call}: gradients has none for {came(missing[0])}, expected one for every parameter"
         )
-    return [gradients[p] for p in parameters]
-
-
-def _lessen(p: Parameter, change: Array) -> None:
-    """Take a change off a parameter; the new values stand in the change's own array."""
-    change = np.asarray(change, p.dtype)
-    p.take_over(np.subtract(p.value, change, out=change))
+    found = [np.asarray(gradients[p], p.dtype) for p in parameters]
+    for p, g in zip(parameters, found, strict=True):
+        if g.shape != p.shape:
+            raise ShapeError(f"{call}: gradients has one of shape {g.shape} for {came(p)}, expected the same")
+    return found
