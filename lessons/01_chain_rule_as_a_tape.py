@@ -659,6 +659,14 @@ for name, rules in RULES.items():
 maps_of_rules(images[test[0]].reshape(8, 8), f"the network says {target}", maps)
 
 # %% [markdown]
+# The tape microscope shows the same two walks node by node: what arrives, the rule, what leaves. Run the cell
+# and press →. At which node do they part?
+
+# %%
+methods = mx.methods
+methods.gradient(model, digit, target=target).trace(methods.guided_backprop(model, digit, target=target))
+
+# %% [markdown]
 # Change one line and the map changes (red is positive, blue negative; each map has its own scale, given above
 # it). The two new ones are DeConvNet and guided backprop, as published and as the package has them. Which of
 # the three is right? That depends on the question, which is what the other lessons are about.

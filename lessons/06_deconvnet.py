@@ -245,6 +245,15 @@ figures.way_back(test[0, 0], steps, field)
 # Of the eight maps in between we show one in which the rectifier removes a great deal; the pixels are made of
 # all eight. The result can be negative, since no ReLU follows the last filter.
 #
+# In the tape microscope, below, DeConvNet and the gradient walk back from that unit side by side. Run the
+# cell and press →: where do they part?
+
+# %%
+one_unit = {"layer": "relu2", "neuron": tuple(int(i) for i in unit), "seed": "value"}
+deconvolved = mx.methods.deconvnet(net, test[:1], **one_unit)
+deconvolved.trace(mx.methods.gradient(net, test[:1], **one_unit))
+
+# %% [markdown]
 # ## 6.5 Five walks, some of them wrong
 #
 # A wrong rule still gives a picture, and often a plausible one. Here are five implementations of the same

@@ -224,6 +224,13 @@ print(e.ledger)
 maps.waterfall(e.ledger, "Where the score went: ε rule in every layer")
 
 # %% [markdown]
+# The next cell shows the walk itself, in the tape microscope, with the ledger growing as it goes: run it and
+# press →.
+
+# %%
+e.trace()
+
+# %% [markdown]
 # Read the ledger from the top: what came to each operation, what it passed on, what leaked and to whom. The
 # last line is the account of the whole walk.
 #
