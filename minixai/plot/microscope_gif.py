@@ -82,7 +82,8 @@ class _Panel:
         self.chart.set(xlim=(-0.5, len(numbers) - 0.5), xticks=[], yticks=[])
         self.chart.spines["left"].set_visible(False)
         self.levels = np.array(list(walk.levels)) if walk.conserves else walk.sizes
-        low, high = self.levels.min(), max(self.levels.max(), walk.start if walk.conserves else 0)
+        ends = [*self.levels, *([walk.start, 0.0] if walk.conserves else [])]  # what is shared out, from 0
+        low, high = min(ends), max(ends)
         margin = 0.15 * (high - low or 1)
         self.chart.set_ylim(low - margin, high + margin)
         (self.line,) = self.chart.plot([], [], color=style.BLUE, drawstyle="steps-mid", linewidth=2)
