@@ -14,16 +14,16 @@
 # # 13 · Concepts are patterns
 #
 # So far we explained images pixel by pixel. People think in *concepts*: stripes, a beak, a watermark. Does a
-# layer of a network hold such a concept? In which direction? Does a class depend on it, and can we take it
-# out? Inside a layer all of this is lesson 5 again, with the layer's units as the inputs.
+# layer hold such a concept, and in which direction? Does a class depend on it, and can we take it out? Inside
+# a layer all of this is lesson 5 again, with the layer's units as the inputs.
 #
 # **You will do:** find a concept's pattern and its filter by hand; watch one turn and the other err; build a
-# significance test that holds its level and break one that does not; erase a concept, and prove that no
-# linear model finds it; correct a network that leans on a watermark, and say what that cost.
+# test that holds its level and break one that does not; erase a concept, and prove that no linear model finds
+# it; correct a network that leans on a watermark, and say what that cost.
 #
-# **You will learn:** why the popular "concept activation vector" is a filter; why many of its significant
-# results are chance; that the guarantee of erasing and $\rho=1$ of lesson 11 are the same equation; which
-# images must show a concept before it may be subtracted.
+# **You will learn:** why a "concept activation vector" is a filter; why many of its significant results are
+# chance; that the guarantee of erasing and $\rho=1$ of lesson 11 are the same equation; which images must
+# show a concept before it may be subtracted.
 #
 # **You need:** lesson 5 (signal, distractor, filter, pattern) and lesson 3 (training); lesson 11 helps.
 #
@@ -41,9 +41,8 @@ import numpy as np
 from figures import concepts_are_patterns as figures
 from figures import maps
 from figures.digits import digits, network
-from scipy.stats import binomtest
+from scipy import stats
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -132,12 +131,11 @@ tell(checks.check_directions, directions)
 # **Checkpoint.** From here on we use our own functions, so the lesson goes on whatever you wrote above.
 #
 # Now two things can happen to the distractor. It can **turn**: other units respond to it. And it can be
-# **correlated** with the concept: where there is a beak there is often sky. How often both come together is
-# the correlation $r$ of $t$ and $e$.
+# **correlated** with the concept, as sky is with a beak. Let $r$ be the correlation of $t$ and $e$.
 #
-# > **Predict 1.** Which direction moves when the distractor turns, the filter or the pattern? Which moves when
-# > it becomes correlated? (By hand: take the first and the last of the four images three times each, so that
-# > $r=\tfrac12$. What are the two means?)
+# > **Predict 1.** Which direction moves when the distractor turns, the filter or the pattern? Which moves
+# > when it becomes correlated? (By hand: take the first and the last of the four images three times each,
+# > so that $r=\tfrac12$. What are the two means?)
 
 
 # %%
@@ -179,13 +177,13 @@ figures.clouds(panels)
 # *pattern* leaves the concept, the filter stays. Each of the two is wrong about the place in one case.
 #
 # By hand, with $r=\tfrac12$: of the images with the concept three in four have $e=1$, of the others one in
-# four, so the means are $a_c+\tfrac34a_d$ and $\tfrac14a_d$. In general, where half of the images show $t$ and
-# half $e$,
+# four, so the means are $a_c+\tfrac34a_d$ and $\tfrac14a_d$. In general, where half of the images show $t$
+# and half $e$,
 #
 # $$a=\mu_1-\mu_0=a_c+r\,a_d,$$
 #
-# which is $a_c$ only for $r=0$. And $w$? Without noise it must read $t$ exactly: $w^\top a_c=1$ and
-# $w^\top a_d=0$. There is no $r$ in these two lines. (With noise it is a compromise, and moves a little: see
+# which is $a_c$ only for $r=0$. And $w$? Without noise it must read $t$ exactly: $w^\top a_c=1$ and $w^\top
+# a_d=0$. There is no $r$ in these two equations. (With noise it is a compromise, and moves a little: see
 # the printed numbers.)
 #
 # So a filter is right about *reading* and wrong about *where*, as soon as there is a distractor. A pattern is
@@ -201,8 +199,8 @@ figures.clouds(panels)
 # drawn, each exists with the concept and without it. So the **truth** is known: how the layer changes in the
 # *same* images.
 #
-# > **Predict 2.** The distractor's stripes are at 30° to the concept's. For which units will the filter have a
-# > negative weight?
+# > **Predict 2.** The distractor's stripes are at 30° to the concept's. For which units will the filter
+# > have a negative weight?
 
 
 # %%
@@ -228,32 +226,38 @@ with warnings.catch_warnings(action="ignore"):  # it warns that the concept is n
 print(f"\ncontrol, t shuffled: accuracy {control.accuracy:.2f} (p = {control.p_value:.2f})")
 
 # %% [markdown]
-# **Answer to prediction 2.** For the units that the distractor excites most, around 22° and 45°. They respond
-# to the concept as well, and the truth and the pattern have them positive, but to *read* the concept one has
-# to subtract them. Who looks at the CAV to see "which units code the concept" reads it with the wrong sign.
+# **Answer to prediction 2.** Most of all for the unit at 45°, on the far side of the distractor. It
+# responds to the concept, too, and truth and pattern have it positive; but it responds more to the
+# distractor, so to *read* the concept one has to subtract it. The largest weight goes to 157.5°, away from
+# the distractor, and not to 0°, which the concept itself excites most. Whoever looks at a CAV to see "which
+# units code the concept" is misled.
 #
-# The printed table shows what the filter is good for: of the images that were held out, it tells more apart
-# than the pattern does. And the control with shuffled labels is at chance: accuracy ½ says that the layer
-# does not hold the concept, and then no direction means anything.
+# The printed table shows what the filter is good for: of the images that were held out (one in three), it
+# tells more apart than the pattern does. And the control with shuffled labels is at chance: an accuracy of ½
+# says that the layer does not hold the concept, and then no direction means anything.
 #
 # Next: all angles, all correlations. The bands reach from the lowest to the highest of five draws of the
 # images.
 
 # %%
 angles, correlations, seeds = range(0, 91, 10), (0.0, 0.2, 0.4, 0.6), range(5)
-turned, correlated = {}, {}
-for name in ("pattern", "filter"):
-    turned[name] = np.array([[row_at(x, 0.0, 1000, s).cosine(name) for x in angles] for s in seeds])
-    correlated[name] = np.array([[row_at(90, r, 1000, s).cosine(name) for r in correlations] for s in seeds])
+by_angle = [[row_at(x, 0.0, 1000, s) for x in angles] for s in seeds]
+by_correlation = [[row_at(90, r, 1000, s) for r in correlations] for s in seeds]
+turned, correlated = (
+    {name: np.array([[row.cosine(name) for row in rows] for rows in sweep]) for name in ("pattern", "filter")}
+    for sweep in (by_angle, by_correlation)
+)
+for name in turned:
     print(f"{name:>8}: at 10° {turned[name][:, 1].mean():.2f}, at 90° {turned[name][:, 9].mean():.2f}; "
           f"at 90° and r = 0.6 {correlated[name][:, 3].mean():.2f}")  # fmt: skip
 figures.sweeps(angles, correlations, turned, correlated)
 
 # %% [markdown]
-# Left: the pattern is on the truth for every angle of the distractor; the filter is far off while the two
-# look alike, and it is not quite there even at 90°, since our units all respond a little to any stripes.
-# Right: with a correlated distractor the pattern leaves the truth, and the filter stays where it was (which
-# is near 0.9, not 1). Try both at once:
+# Left: the pattern is on the truth for every angle of the distractor. The filter is far off while the two
+# look alike, and not quite there even at 90°, since all our units respond a little to any stripes. (At 0°
+# the distractor is the concept once more, and nothing can be cancelled.) Right: with a correlated
+# distractor the pattern leaves the truth, and the filter stays where it was, which is near 0.9 and not at
+# 1. Try both at once:
 
 # %%
 maps.sliders(planted_directions, {"angle": range(0, 91, 5), "correlation": (0.0, 0.3, 0.6)})
@@ -267,17 +271,19 @@ maps.sliders(planted_directions, {"angle": range(0, 91, 5), "correlation": (0.0,
 # $$\text{score}=\text{share of the images of the class with}\quad \nabla_h f(h)^\top v>0 .$$
 #
 # A score of ½ says nothing. But how far from ½ is far? The direction comes from few images, and others would
-# give another. So they repeat it, 20 to 500 **runs**, each with the same images of the concept and *other*
+# give another. So they repeat it in 20 to 500 **runs**, each with the same images of the concept and *other*
 # images without it, and test the scores of the runs against ½ by Student's t-test.
 #
 # Does this test hold its level? At 5 % it may call one in twenty concepts significant *that are none*. Such
-# concepts are easy to have: 30 images drawn at random. We let two tests judge them,
+# concepts are easy to have: 30 images drawn at random. We let two tests judge them:
 #
-# - the **t-test** of the runs: significant if $|\bar s-\tfrac12|>2.093\;\mathrm{sd}/\sqrt{20}$, and
-# - the **rank** among other random concepts, treated alike: how many of them are as far from ½?
+# - the **t-test** of the runs. It is significant if $|\bar s-\tfrac12|>2.093\cdot\mathrm{sd}/\sqrt{20}$,
+#   for 20 runs with the standard deviation sd;
+# - the **rank** among other random concepts, treated alike: how many of them are at least as far from ½?
 #
-# If ours is a random concept too, then each place in that order is equally likely. So with 19 others the
-# *first* place, $p=\tfrac1{20}$, has a chance of 5 %. No normal distribution is assumed, no independent runs.
+# If ours is a random concept too, then it is as likely as any to be the furthest. So among 19 others it takes
+# the first place, $p=\tfrac1{20}$, with a probability of 5 % (less, if some are tied). That is all: no normal
+# distribution is assumed, and no independent runs.
 
 # %% [markdown]
 # ### Exercise 13.2 — a rank that is a p-value
@@ -348,8 +354,8 @@ for kind, nets in (("marked threes", leaning), ("clean", sound)):
 
 
 # %% [markdown]
-# > **Predict 3.** 200 random concepts in a sound network, tested at 5 %. How many will each test call
-# > significant?
+# > **Predict 3.** Random concepts in a sound network, tested at 5 %. Which share of them will each test call
+# > significant? Does it help the t-test to take more runs?
 
 
 # %%
@@ -365,17 +371,15 @@ def of_layer(net, layer, images, digit=None):
 
 def runs_of(h, others, g, rng, runs=20):
     """(runs,): scores of the pattern of h (n, d), each time against as many of the others."""
-    drawn = (others[rng.permutation(len(others))[: len(h)]] for _ in range(runs))
-    return np.array([(g @ (h.mean(axis=0) - without.mean(axis=0)) > 0).mean() for without in drawn])
+    drawn = rng.permuted(np.tile(np.arange(len(others)), (runs, 1)), axis=1)[:, : len(h)]
+    return (g @ (h.mean(axis=0) - others[drawn].mean(axis=1)).T > 0).mean(axis=0)
 
 
-def random_concept(h, g, rng, n=30, comparisons=19):
-    """(20,) scores of the runs of n images drawn from h, and (comparisons,) scores of other random ones."""
-    pool = h[rng.permutation(len(h))[: 200]]
-    concept, others = pool[:n], pool[n:]
-    orders = [rng.permutation(len(others)) for _ in range(comparisons)]
-    compared = [runs_of(others[order[:n]], others[order[n:]], g, rng).mean() for order in orders]
-    return runs_of(concept, others[rng.permutation(len(others))[n:]], g, rng), np.array(compared)
+def random_concepts(h, g, rng, n=30, concepts=20, runs=20):
+    """(concepts, runs): scores of random concepts, each n of the same 200 images, against the rest."""
+    pool = h[rng.permutation(len(h))[:200]]
+    orders = [rng.permutation(200) for _ in range(concepts)]
+    return np.array([runs_of(pool[order[:n]], pool[order[n:]], g, rng, runs) for order in orders])
 
 
 # %%
@@ -383,23 +387,45 @@ def reference_rank_p(score, random_scores):
     return (1 + np.sum(np.abs(random_scores - 0.5) >= abs(score - 0.5) - 1e-12)) / (1 + len(random_scores))
 
 
-def false_alarms(layer, tests, seed=0, digit=3):
-    """The runs (tests, 20) of random concepts; whether the t-test and the rank call each significant."""
-    net, rng = sound[0][0], np.random.default_rng(seed)
-    h, g = of_layer(net, layer, x), of_layer(net, layer, x_test[y_test == digit], digit)
-    found = [random_concept(h, g, rng) for _ in range(tests)]
-    runs = np.array([each for each, _ in found])
-    spread = np.maximum(runs.std(axis=1, ddof=1), 1e-12)
-    by_t = np.abs(runs.mean(axis=1) - 0.5) > 2.093 * spread / np.sqrt(runs.shape[1])
-    by_rank = np.array([reference_rank_p(each.mean(), others) <= 0.05 for each, others in found])
-    return runs, {"rank": by_rank, "t-test": by_t}
+def in_layer(layer, digit=3):
+    """What a sound network's layer says of the training digits, and how a class changes with it."""
+    net = sound[0][0]
+    return of_layer(net, layer, x), of_layer(net, layer, x_test[y_test == digit], digit)
+
+
+def by_t_test(runs):
+    """Whether the t-test of the runs (tests, runs) against ½ is significant at 5 %."""
+    n = runs.shape[1]
+    error = np.maximum(runs.std(axis=1, ddof=1), 1e-12) / np.sqrt(n)
+    return np.abs(runs.mean(axis=1) - 0.5) > stats.t.ppf(0.975, n - 1) * error
+
+
+# %%
+def false_alarms(layer, tests, rng):
+    """Runs (tests, 20) of a random concept for each test, and which of them either test calls significant."""
+    of = in_layer(layer)
+    found = np.array([random_concepts(*of, rng) for _ in range(tests)])
+    ours, others = found[:, 0], found[:, 1:].mean(axis=2)
+    p = [reference_rank_p(runs.mean(), each) for runs, each in zip(ours, others, strict=True)]
+    return ours, {"rank": np.array(p) <= 0.05, "t-test": by_t_test(ours)}
 
 
 tell(checks.check_rank_p, reference_rank_p)
-live = {layer: false_alarms(layer, tests) for layer, tests in (("pool1", 200), ("relu3", 100))}
+
+# %%
+rng = np.random.default_rng(0)
+live = {layer: false_alarms(layer, tests, rng) for layer, tests in (("pool1", 1000), ("relu3", 200))}
 for layer, (runs, _) in live.items():
-    print(f"{layer}: within a concept the runs have a standard deviation of {runs.std(axis=1).mean():.2f}, "
-          f"between concepts it is {runs.mean(axis=1).std():.2f}")  # fmt: skip
+    error = runs.std(axis=1).mean() / np.sqrt(20)
+    means = runs.mean(axis=1)
+    print(f"{layer}: the mean of 20 runs has a standard error of {error:.2f}, "
+          f"between concepts a standard deviation of {means.std():.2f}")  # fmt: skip
+    extreme = (np.isin(each, (0, 1)).mean() for each in (runs, means))
+    print("       scores of exactly 0 or 1: {:.1%} of the runs, {:.1%} of the means".format(*extreme))
+of_pool1 = in_layer("pool1")
+for runs in (5, 20, 80):
+    alone = [random_concepts(*of_pool1, rng, concepts=1, runs=runs)[0] for _ in range(300)]
+    print(f"pool1, t-test of {runs:2} runs: {by_t_test(np.array(alone)).mean():.0%} of 300 random concepts")
 
 # %% [markdown]
 # Beside these the long measurement from `python -m experiments tcav`: 200 random concepts in two layers of a
@@ -410,37 +436,40 @@ for layer, (runs, _) in live.items():
 stored = json.loads(Path("../experiments/results/tcav.json").read_text())["cifar10_maxpool"]["p"]
 called = {
     test: {f"here: {layer}, {len(runs)} tests": by[test] for layer, (runs, by) in live.items()}
-    | {f"stored: {layer.split('.')[1]}, {direction}": np.array(p[key]) <= 0.05
+    | {f"stored: layer {layer.split('.')[1]}, {direction}": np.array(p[key]) <= 0.05
        for layer, directions in stored.items() for direction, p in directions.items()}
     for test, key in (("rank", "rank"), ("t-test", "t_test"))
 }  # fmt: skip
 rates = {
     test: {
-        name: (hits.mean(), *binomtest(int(hits.sum()), len(hits)).proportion_ci())
+        name: (hits.mean(), *stats.binomtest(int(hits.sum()), len(hits)).proportion_ci())
         for name, hits in by.items()
     }
     for test, by in called.items()
 }
 for test, by in rates.items():
     for name, (rate, low, high) in by.items():
-        print(f"{test:>6}, {name:>23}: {rate:5.1%} called significant [{low:.1%}, {high:.1%}]")
+        print(f"{test:>6}, {name:>24}: {rate:5.1%} called significant [{low:.1%}, {high:.1%}]")
 figures.random_concepts(live["pool1"][0][:14], rates)
 
 # %% [markdown]
 # **Answer to prediction 3.** The rank calls about one in twenty, as it should: 5 % lies within all its
-# intervals but one, `relu3`, to which we come. The t-test calls *more than half of concepts that are none*.
+# intervals but that of `relu3`, to which we come. The t-test calls *more than half* of concepts that are
+# none.
 #
-# Left is why. All runs of one concept have the same 30 images of it. Only the *others* are drawn anew, so the
-# runs agree among themselves, and the t-test takes this agreement for certainty about the concept. But
-# another 30 random images would give quite another score. The t-test answers "does this set of images have
-# the score ½?", and no set has exactly that. More runs make it worse, not better: the interval around the
-# wrong question shrinks.
+# Left is why. A point is a run, a black line the mean of 20. That mean is known well: its standard error is
+# the first number printed above. But all runs of a concept share *its* 30 images. Another 30 random images
+# would have quite another mean, see the second number, and of that the runs know nothing. The t-test answers
+# the question "has *this* set of images the score ½?", which no set has exactly; so more runs only make it
+# surer: the rate grows with their number.
 #
-# And `relu3`? Behind it only a max pooling and one linear layer follow, so the gradient is nearly the same for
-# all images, and nearly every direction, random or not, has a score of 0 or 1. Then the random ones are all
-# tied: the rank says "not significant", rightly, and could not say anything else. **Just below a linear head,
-# a score of signs cannot speak.**
-#
+# And `relu3`? Only a max pooling and one linear layer follow. The linear layer's gradient does not depend
+# on the image, and max pooling only says to which place it goes: summed over places it is *the same* for
+# all images, and every run has a score of 0 or 1. For more than one concept in twenty all 20 runs have the
+# same. These are tied at the top, so whatever the concept, the rank cannot say "significant". **Just below
+# a linear head a score of signs cannot speak.**
+
+# %% [markdown]
 # Does the test find what is there? In the next cell the concept is the mark, shown in 60 digits that are no
 # threes, and the class is three. The control: the same test in networks that never saw the mark.
 
@@ -449,24 +478,29 @@ no_threes = x[y != 3]
 found = []
 for kind, nets in (("mark", leaning), ("clean", sound)):
     for seed, (net, _) in zip(seeds, nets, strict=True):
-        test = mx.concepts.tcav(net, x_test[y_test == 3], 3, "pool2", marked(no_threes[:60]), no_threes[60:260])
+        test = mx.concepts.tcav(
+            net, x_test[y_test == 3], 3, "pool2", marked(no_threes[:60]), no_threes[60:260]
+        )
         found.append((f"{kind}, seed {seed}", test.score[0], test.random_scores[0], test.p_value[0]))
 print(test)
 figures.scores_of_the_mark(found)
 
 # %% [markdown]
-# The table is that of the last network, as minixai prints it; `t-test*` stands there for comparison only.
-# In two of the three leaning networks the mark has a score of 1 and is significant, in none of the sound ones.
-# In the third it is *missed*, though we shall see in 13.5 that this network, too, calls most marked digits a
-# three. The score counts signs along one direction for all places: it is blind to how *much* the logit moves
-# and to where the mark sits. "Not significant" is no acquittal. (Six tests at 5 %: corrected for six, only the
-# one with $p=.005$ remains.)
+# The table is that of the last network, as minixai prints it. `t-test*` stands there for comparison only: it
+# is certain that a network depends on a mark that it has never seen, with a score that one random concept in
+# eight reaches.
+#
+# In two of the three leaning networks the mark has a score of 1 and is significant, in none of the sound
+# ones. In the third it is *missed*, though we shall see in 13.5 that this network, too, calls most marked
+# digits a three. The score counts signs along one direction for all places: it is blind to how *much* the
+# logit moves and to where the mark sits. "Not significant" is no acquittal. (Six tests at 5 %: corrected
+# for six, only the one with $p=.005$ remains.)
 
 # %% [markdown]
 # ## 13.4 Erasing is subtracting the signal
 #
-# Now take the concept *out*. After that no linear model should be able to tell $t$ from $h$. Lesson 11 has the
-# answer ready: subtract the signal, with the filter that reads $t$ best,
+# Now take the concept *out*. After that no linear model should be able to tell $t$ from $h$. Lesson 11 has
+# the answer ready: subtract the signal, with the filter that reads $t$ best,
 #
 # $$h\;\mapsto\;h-S_a(h-\mu),\qquad S_a(h-\mu)=a\,w^\top(h-\mu),\quad w=\Sigma^{-1}\sigma,\quad
 # a=\frac{\sigma}{w^\top\sigma}.$$
@@ -478,8 +512,8 @@ figures.scores_of_the_mark(found)
 #
 # So for *every* linear reader $v$, $\mathrm{cov}[v^\top(h-S_a),t]=v^\top0=0$. No least squares, no logistic
 # regression does better than a constant, on these samples. **It is the equation that made $\rho(S_a)=1$ in
-# lesson 11.** There it was a weakness of a criterion, here it is a guarantee. Belrose et al. (2023) found this
-# eraser in another way and call it LEACE; among all that guarantee this, it changes $h$ least.
+# lesson 11.** There it was a weakness of a criterion, here it is a guarantee. Belrose et al. (2023) found
+# this eraser in another way and call it LEACE; among all that guarantee this, it changes $h$ least.
 #
 # By hand, with the four points: $\mu=(1,\tfrac12)$, $w=(1,-1)$, $a=(1,0)$, so
 # $S=(h_1-h_2-\tfrac12,\,0)$ and what is left is $(h_2+\tfrac12,\,h_2)$: the first two points both land on
@@ -490,8 +524,8 @@ figures.scores_of_the_mark(found)
 # ### Exercise 13.3 — erase
 # *Difficulty 3/5 · importance 5/5 · at most 15 minutes*
 #
-# Write `erase(x, t)`: `x` float64 (n, d), `t` float64 (n,); the result float64 (n, d). Worked example: `x` and
-# `t` of exercise 13.1 give `[[0.5, 0], [0.5, 0], [1.5, 1], [1.5, 1]]`.
+# Write `erase(x, t)`: `x` float64 (n, d), `t` float64 (n,); the result float64 (n, d). Worked example: `x`
+# and `t` of exercise 13.1 give `[[0.5, 0], [0.5, 0], [1.5, 1], [1.5, 1]]`.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -560,9 +594,9 @@ figures.erased_points(four, t, moved)
 
 # %% [markdown]
 # **Answer to prediction 4.** (Filled: with the concept; open: without.) After *pattern* and *signal*. To
-# subtract along the filter leaves a covariance of $(\tfrac18,\tfrac18)$ with $t$: the points with the concept
-# still lie further up and to the right. The pattern takes too much: it throws away all of $h_1$, of which half
-# was the distractor's. The signal takes what reads $t$, and no more.
+# subtract along the filter leaves a covariance of $(\tfrac18,\tfrac18)$ with $t$: the points with the
+# concept still lie further up and to the right. The pattern takes too much: it throws away all of $h_1$, of
+# which half was the distractor's. The signal takes what reads $t$, and no more.
 #
 # That it is LEACE can be checked on any numbers. Belrose et al. write it with a projection $P$ on the
 # *whitened* covariance: $h-\Sigma^{1/2}P\,\Sigma^{-1/2}(h-\mu)$, $P=uu^\top/u^\top u$,
@@ -586,23 +620,24 @@ print(f"cov[erased, t]:            at most {left:.0e}")
 
 # %% [markdown]
 # Now in a network: is the digit *odd*? The 32 channels of `relu3` in a sound network, averaged over places.
-# The erasers are fitted to 900 digits. Then new readers, **probes**, try to tell odd from even. "Linear, fitted
-# to" is a logistic regression, trained and asked on the same 900, those of the guarantee. The other three are
-# trained on 450 more digits, erased as well, and asked on the 447 that are left. The control is another
-# question to the same numbers: is the digit at least 5?
+# The erasers are fitted to 900 digits. Then new readers, **probes**, try to tell odd from even. "Linear,
+# fitted to" is a logistic regression, trained and asked on the same 900, those of the guarantee. The other
+# three are trained on 450 more digits, erased as well, and asked on the 447 that are left. The control is
+# another question to the same numbers: is the digit at least 5?
 #
 # > **Predict 5.** Which of the probes fall to ½? Does the control survive?
 
 
 # %%
-def auc(probe, h, t, h_test, t_test, draws=200):
-    """ROC AUC of a probe, with a 95 % interval by bootstrap over the test images."""
-    scores = make_pipeline(StandardScaler(), probe).fit(h, t)
-    read = scores.decision_function if hasattr(scores, "decision_function") else scores.predict_proba
-    found = read(h_test) if read(h_test).ndim == 1 else read(h_test)[:, 1]
-    rng, n = np.random.default_rng(0), len(t_test)
-    again = [roc_auc_score(t_test[i], found[i]) for i in rng.integers(0, n, (draws, n))]
-    return roc_auc_score(t_test, found), *np.quantile(again, [0.025, 0.975])
+def auc(probe, h, t, h_test, t_test):
+    """ROC AUC of a probe with its 95 % interval: the share of pairs that it has in the right order."""
+    fitted = make_pipeline(StandardScaler(), probe).fit(h, t)
+    read = fitted.decision_function if hasattr(fitted, "decision_function") else fitted.predict_proba
+    found = read(h_test).reshape(len(h_test), -1)[:, -1]
+    with_it, without = found[t_test == 1, None], found[t_test == 0]
+    right = (with_it > without) + (with_it == without) / 2
+    error = np.sqrt(sum(right.mean(axis=k).var() / right.shape[1 - k] for k in (0, 1)))
+    return right.mean(), right.mean() - 1.96 * error, right.mean() + 1.96 * error
 
 
 def probed(h, t):
@@ -630,7 +665,7 @@ for title, by_eraser in found.items():
 figures.probes(found)
 
 # %% [markdown]
-# **Answer to prediction 5.** (Intervals: 95 %, by bootstrap over the images that are asked.)
+# **Answer to prediction 5.** (Intervals: 95 %, DeLong's standard error, over the images that are asked.)
 #
 # - **Linear, fitted to**: at chance after *pattern* and *signal*, as proved. After *filter* nothing has
 #   happened: one direction of 32 is gone, and the others know the answer as well.
@@ -639,8 +674,8 @@ figures.probes(found)
 #   of a network behind `relu3` need not be one.
 # - **Control**: other questions can still be answered. And *signal* has changed half as much as *pattern*.
 #
-# For several concepts at once there is $A=\Sigma W(W^\top\Sigma W)^{-1}$ in the place of $a$ (lesson 11's joint
-# pattern); `mx.signal.eraser(x, t)` takes `t` (n, k).
+# For several concepts at once there is $A=\Sigma W(W^\top\Sigma W)^{-1}$ in the place of $a$ (lesson 11's
+# joint pattern); `mx.signal.eraser(x, t)` takes `t` (n, k).
 
 # %% [markdown]
 # ## 13.5 A network that leans on a watermark
@@ -665,8 +700,8 @@ figures.digits_and_answers(pair[0][:, 0], pair[1][:, 0], answers, y_test[shown])
 # (as Pahde et al. 2025 advise), or *signal*: read with the filter, subtract along the pattern. The mark is
 # shown to `mx.concepts.fit` in 200 digits of all classes, each with it and without it.
 #
-# > **Predict 6.** What will *pattern* do to the threes in a deep layer, which says little more than "three" of
-# > the mark? What is the control for "subtracting this direction helped"?
+# > **Predict 6.** What will *pattern* do to the threes in a deep layer, which says little more than "three"
+# > of the mark? What is the control for "subtracting this direction helped"?
 
 
 # %%
@@ -710,7 +745,9 @@ def by_direction(layer, shown_by):
     return {name: np.array([row[name] for row in rows]) for name in rows[0]}
 
 
-panels = {f"{layer}, mark shown by any class": by_direction(layer, any_class) for layer in ("pool2", "flatten")}
+panels = {
+    f"{layer}, mark shown by any class": by_direction(layer, any_class) for layer in ("pool2", "flatten")
+}
 for title, by in panels.items():
     print(f"{title}: right on clean / marked digits / clean threes, mean of three seeds")
     for name, found in by.items():
@@ -718,15 +755,16 @@ for title, by in panels.items():
 figures.corrections(panels)
 
 # %% [markdown]
-# **Answer to prediction 6.** (A point is a seed.) Before, clean digits are fine but for the threes, and of the
-# marked ones many are called a three. The control, a random direction of the same layer, changes nothing.
+# **Answer to prediction 6.** (A point is a seed.) Before, clean digits are fine but for the threes, and of
+# the marked ones many are called a three. The control, a random direction of the same layer, changes
+# nothing.
 #
-# - **Filter**: costs nothing, and in the deeper layer leaves most of the lean. It reads the mark and does not
-#   point along what the mark does.
-# - **Pattern**: removes the lean and with it, in the deeper layer, the threes. There the mark *means* three, so
-#   its pattern lies along the threes; whoever reads with it takes every three for a mark.
-# - **Signal**: marked digits are nearly as good as clean ones, clean ones stay as they were, in both layers and
-#   for all three seeds.
+# - **Filter**: costs nothing and leaves a part of what the mark does, in the deeper layer most of it. It
+#   reads the mark, but does not point along its effect.
+# - **Pattern**: removes the effect and with it threes, most of them in the deeper layer. There the mark
+#   *means* three, so its pattern lies along the threes; whoever reads with it takes every three for a mark.
+# - **Signal**: marked digits are nearly as good as clean ones, clean ones stay as they were, in both layers
+#   and for all three seeds.
 #
 # "Take the pattern, not the filter" (Pahde et al. 2025) does not hold here for reading *and* subtracting. A
 # pattern says where, a filter reads: an eraser needs both. The longer experiment (`python -m experiments
@@ -734,6 +772,7 @@ figures.corrections(panels)
 #
 # All that rested on a luxury: the same digits with the mark and without. Suppose we only have the training
 # set, where the marked images *are* threes.
+
 
 # %%
 def by_threes(net, layer, carries, seed):
@@ -749,32 +788,32 @@ for name, found in by_set["pool2, mark shown by threes"].items():
 figures.corrections(by_set)
 
 # %% [markdown]
-# Now concept and class are correlated, as in the third panel of 13.1. The pattern of "the mark" is in part the
-# pattern of a three: subtracted, it takes the threes, and *signal*, which subtracts along it, spoils the marked
-# digits. The filter does not err in this way, and here does best. **No formula repairs the choice of images:
-# show the concept in images of all classes.**
+# Now concept and class are correlated, as in the third panel of 13.1. The pattern of "the mark" is in part
+# the pattern of a three: subtracted, it takes the threes, and *signal*, which subtracts along it, spoils
+# the marked digits. The filter, which does not turn with a correlation, does what it did before. **No
+# formula repairs the choice of images: show the concept in images of all classes.**
 
 # %% [markdown]
 # ### Exercise 13.4 — what did it cost? (investigation)
 # *Difficulty 4/5 · importance 5/5 · at most 20 minutes*
 #
-# A colleague reports: "*After our correction not one marked digit of another class is called a three any more.
-# The network has unlearned the mark.*" Which number is missing?
+# A colleague reports: "*After our correction not one marked digit of another class is called a three any
+# more. The network has unlearned the mark.*" Which number is missing?
 #
-# Write `price(clean, marked, y, k)`: int arrays (n,), what the network calls the same images without and with
-# the mark, and the truth; `k` the class. Return two numbers: among images of *other* classes, the share called
-# `k` with the mark less the share called `k` without it; and among images of class `k`, the share of the clean
-# ones that is still called `k`. Worked example: `y = [3, 3, 1, 1, 2, 2]`, `clean = [3, 1, 1, 1, 2, 3]`,
-# `marked = [3, 3, 3, 1, 3, 3]`, `k = 3`: of four others three are called 3 with the mark, one without, so
-# $\tfrac12$; and of two threes one is left, $\tfrac12$.
+# Write `price(clean, marked, y, k)`: int arrays (n,), what the network calls the same images without and
+# with the mark, and the truth; `k` the class. Return two numbers: among images of *other* classes, the
+# share called `k` with the mark less the share called `k` without it; and among images of class `k`, the
+# share of the clean ones that is still called `k`. Worked example: `y = [3, 3, 1, 1, 2, 2]`, `clean = [3,
+# 1, 1, 1, 2, 3]`, `marked = [3, 3, 3, 1, 3, 3]`, `k = 3`: of four others three are called 3 with the mark,
+# one without, so $\tfrac12$; and of two threes one is left, $\tfrac12$.
 #
 # Then change layer, images and direction in the cell below it until the colleague's sentence is true and the
 # correction worthless. Judge it in three sentences.
 #
 # <details><summary>Hint</summary>
 #
-# `np.mean((marked == k)[y != k])` is a share among the others. A network that never says "three" satisfies the
-# colleague.
+# `np.mean((marked == k)[y != k])` is a share among the others. A network that never says "three" satisfies
+# the colleague.
 #
 # </details>
 # <details><summary>Solution</summary>
@@ -817,16 +856,18 @@ for seed, (net, carries) in zip(seeds, leaning, strict=True):
 #
 # With the pattern, in `flatten`, and the mark shown by threes, no marked digit of another class is called a
 # three, but next to no clean three is found either, so the network has not unlearned the mark, it has
-# unlearned the three. A random direction (control) changes neither number, so it is the direction that does it,
-# and by 13.1 the direction holds the three as well as the mark. The colleague has to report the clean digits of
-# class 3 beside the marked ones of the others, before and after, and to show the mark in images of all classes.
+# unlearned the three. A random direction (control) changes neither number, so it is the direction that does
+# it, and by 13.1 the direction holds the three as well as the mark. The colleague has to report the clean
+# digits of class 3 beside the marked ones of the others, before and after, and to show the mark in images
+# of all classes.
 #
 # </details>
 #
 # ## 13.6 Where it fails
 #
-# One more case, on the simplest of settings: `mx.concepts.fit` by default takes the mean over places. The mark
-# is found, and very accurately. But then the edit is the same *at every place*, and the mark sits in a corner.
+# One more case, on the simplest of settings: `mx.concepts.fit` by default takes the mean over places. The
+# mark is found, and very accurately. But then the edit is the same *at every place*, and the mark sits in a
+# corner.
 
 # %%
 for layer in ("pool2", "relu3"):
@@ -834,38 +875,44 @@ for layer in ("pool2", "relu3"):
         some = np.random.default_rng(seed).choice(np.flatnonzero(~carries), 200, replace=False)
         concept = mx.concepts.fit(net, layer, marked(x[some]), x[some], pool="mean")
         clean, with_mark, threes = right(*corrected(net, concept, "signal"))
-        print(f"{layer}, mean over places, seed {seed}: found with accuracy {concept.accuracy:.2f}; right after "
-              f"signal: clean {clean:.0f} %, marked {with_mark:.0f} %")  # fmt: skip
+        print(f"{layer}, mean over places, seed {seed}: found with accuracy {concept.accuracy:.2f}; "
+              f"right after signal: clean {clean:.0f} %, marked {with_mark:.0f} %")  # fmt: skip
 
 # %% [markdown]
+# The mark is found without an error, and taking it out makes things worse: the direction was right for one
+# corner and is subtracted everywhere. (Above we took `pool=None`, a direction with a value for each place.)
+#
 # **To take home.**
 #
 # | question | direction | fails |
 # |---|---|---|
 # | is it there? | filter, on held-out images | where there are too few images |
 # | where does it lie? | pattern | where something is correlated with it |
-# | does a class grow along it? | pattern, and the rank among random concepts | below a linear head; blind to size |
-# | take it out | read with the filter, subtract along the pattern | for nonlinear readers; where class and concept are correlated; a mark in one place, edited at all |
+# | does a class grow along it? | pattern, rank among random concepts | below a linear head; blind to size |
+# | can it be taken out? | read with the filter, subtract along the pattern | nonlinear readers; correlation |
 #
 # All our concepts are one straight direction in one layer. Nothing says that a network keeps a concept that
-# way. And we *planted* all of them: with a concept of the real world there is no copy of each image without it.
+# way. And we *planted* all of them: with a concept of the real world there is no copy of each image without
+# it.
 #
 # **Open question.** The filter errs about place with a turning distractor, the pattern with a correlated one.
 # Given images in which the distractor is *labelled*, too, can you write down a direction that errs in neither
 # case? (Two concepts at once, $A=\Sigma W\Sigma_y^{-1}$, is a start.) And what if it is not?
 #
 # ## References
-# - B. Kim, M. Wattenberg, J. Gilmer, C. Cai, J. Wexler, F. Viégas, R. Sayres: *Interpretability beyond feature
-#   attribution: quantitative testing with concept activation vectors (TCAV)*, ICML 2018,
-#   [arXiv 1711.11279](https://arxiv.org/abs/1711.11279). The filter of a concept, the score, and the t-test.
-# - F. Pahde, M. Dreyer, L. Weber, M. Weckbecker, C. J. Anders, T. Wiegand, W. Samek, S. Lapuschkin: *Navigating
-#   neural space: revisiting concept activation vectors to overcome directional divergence*, ICLR 2025,
-#   [arXiv 2202.03482](https://arxiv.org/abs/2202.03482). Patterns of concepts.
-# - S. Haufe, F. Meinecke, K. Görgen, S. Dähne, J.-D. Haynes, B. Blankertz, F. Bießmann: *On the interpretation of
-#   weight vectors of linear models in multivariate neuroimaging*, NeuroImage 87, 2014. Filters and patterns.
+# - B. Kim, M. Wattenberg, J. Gilmer, C. Cai, J. Wexler, F. Viégas, R. Sayres: *Interpretability beyond
+#   feature attribution: quantitative testing with concept activation vectors (TCAV)*, ICML 2018, [arXiv
+#   1711.11279](https://arxiv.org/abs/1711.11279). The filter of a concept, the score, and the t-test.
+# - F. Pahde, M. Dreyer, L. Weber, M. Weckbecker, C. J. Anders, T. Wiegand, W. Samek, S. Lapuschkin:
+#   *Navigating neural space: revisiting concept activation vectors to overcome directional divergence*,
+#   ICLR 2025, [arXiv 2202.03482](https://arxiv.org/abs/2202.03482). Patterns of concepts.
+# - S. Haufe, F. Meinecke, K. Görgen, S. Dähne, J.-D. Haynes, B. Blankertz, F. Bießmann: *On the
+#   interpretation of weight vectors of linear models in multivariate neuroimaging*, NeuroImage 87, 2014.
+#   Filters and patterns.
 # - N. Belrose, D. Schneider-Joseph, S. Ravfogel, R. Cotterell, E. Raff, S. Biderman: *LEACE: perfect linear
 #   concept erasure in closed form*, NeurIPS 2023, [arXiv 2306.03819](https://arxiv.org/abs/2306.03819).
-# - C. J. Anders, L. Weber, D. Neumann, W. Samek, K.-R. Müller, S. Lapuschkin: *Finding and removing Clever Hans:
-#   using explanation methods to debug and improve deep models*, Information Fusion 77, 2022,
-#   [arXiv 1912.11425](https://arxiv.org/abs/1912.11425). ClArC.
-# - E. Alpaydin, C. Kaynak: *Optical recognition of handwritten digits*, UCI Machine Learning Repository, 1998.
+# - C. J. Anders, L. Weber, D. Neumann, W. Samek, K.-R. Müller, S. Lapuschkin: *Finding and removing Clever
+#   Hans: using explanation methods to debug and improve deep models*, Information Fusion 77, 2022, [arXiv
+#   1912.11425](https://arxiv.org/abs/1912.11425). ClArC.
+# - E. Alpaydin, C. Kaynak: *Optical recognition of handwritten digits*, UCI Machine Learning Repository,
+#   1998.

@@ -13,7 +13,6 @@ from minixai.typing import Array
 
 CONCEPT = style.SIGNAL
 COLOURS = {"pattern": style.PATTERN, "filter": style.FILTER, "signal": style.GREEN}
-FAINT_NAMES = ("nothing", "before", "random")  # of what is no correction
 SHOWN = 600  # points
 PROBES = {"linear": "o", "linear, fitted to": "x", "nearest 5": "s", "SVM": "^"}
 MEASURES = {"clean digits": "o", "marked digits": "s", "clean threes": "^"}
@@ -29,7 +28,7 @@ def clouds(panels: Mapping[str, tuple[Array, Array, Mapping[str, Array]]]) -> Pi
             axes.scatter(*chosen.T, s=9, color=colour, alpha=0.55, linewidths=0, label=label)
         for name, v in arrows.items():
             _arrow(axes, v, name)
-        axes.set(xlim=(-1.6, 2.1), ylim=(-1.7, 2.0), aspect="equal", xlabel="unit 1", title=title)
+        axes.set(xlim=(-0.8, 2.2), ylim=(-1.3, 1.6), aspect="equal", xlabel="unit 1", title=title)
     row[0].set_ylabel("unit 2")
     row[0].legend(loc="lower left", frameon=False, markerscale=3, handletextpad=0.1)
     return picture
@@ -40,7 +39,7 @@ def of_a_layer(examples: Array, truth: Array, found: Mapping[str, Array], headin
     picture = slide(4.8)
     grid = picture.add_gridspec(1, 4, width_ratios=[1, 1, 1, 4.4])
     for k, title in enumerate(("concept", "distractor", "both")):
-        show_image(picture.add_subplot(grid[k]), examples[k], title, cmap="gray", vmin=-1.5, vmax=1.5)
+        show_image(picture.add_subplot(grid[k]), examples[k], title, cmap="gray", vmin=-1.2, vmax=1.2)
     axes, units = picture.add_subplot(grid[3]), np.arange(len(truth))
     bars = {"truth": (truth, CONCEPT)} | {name: (v, COLOURS[name]) for name, v in found.items()}
     for k, (name, (values, colour)) in enumerate(bars.items()):
@@ -83,7 +82,7 @@ def random_concepts(runs: Array, rates: Mapping[str, Mapping[str, tuple[float, f
         left.plot(k, each.mean(), "_", color=style.INK, markersize=16, markeredgewidth=3)
     left.axhline(0.5, color=style.FILTER, linewidth=2)
     left.set(ylim=(-0.03, 1.03), xticks=[], xlabel="random concepts, with 20 runs each", ylabel="score")
-    left.set_title("the runs agree, the concepts do not")
+    left.set_title("black: the mean of the runs")
     names = list(next(iter(rates.values())))
     for test, colour, marker in zip(rates, (style.PATTERN, style.FILTER), "os", strict=True):
         for k, name in enumerate(names):
@@ -190,7 +189,7 @@ def _arrow(axes: Axes, v: Array, name: str) -> None:
     wide = name == "concept"
     look = {"color": colour, "width": 7 if wide else 3, "headwidth": 16 if wide else 12, "shrink": 0}
     axes.annotate("", v, (0, 0), arrowprops=look | ({"alpha": 0.45} if wide else {}))
-    nudge = {"concept": (0.05, -0.2), "pattern": (0.12, 0.22)}.get(name, (0.0, 0.0))
-    place = v + np.array(nudge) + 0.24 * v / np.linalg.norm(v)
+    nudge = {"concept": (0.0, -0.22), "pattern": (0.2, 0.0), "filter": (0.0, 0.1)}.get(name, (0.0, 0.0))
+    place = v + np.array(nudge) + 0.2 * v / np.linalg.norm(v)
     box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 1}
     axes.text(*place, name, color=colour, size=15, weight="bold", ha="center", va="center", bbox=box)

@@ -96,9 +96,9 @@ def check_erase(erase: Answer) -> None:
 def check_price(price: Answer) -> None:
     """price(clean, marked, y, k): what the mark does to images of other classes; how many of k are left."""
     rng = np.random.default_rng(3)
-    by_hand = np.array([3, 1, 1, 1, 2, 3]), np.array([3, 3, 3, 1, 3, 3]), np.array([3, 3, 1, 1, 2, 2]), 3
-    drawn = (*(rng.choice(4, 60, p=[0.4, 0.2, 0.1, 0.3]) for _ in range(3)), 0)
-    for case, (clean, marked, y, k) in {"by hand": by_hand, "random": drawn}.items():
+    by_hand = np.array([3, 1, 1, 1, 2, 3]), np.array([3, 3, 3, 1, 3, 3]), np.array([3, 3, 1, 1, 2, 2])
+    drawn = [rng.choice(4, 60, p=[0.4, 0.2, 0.1, 0.3]) for _ in range(3)]
+    for case, (clean, marked, y), k in (("by hand", by_hand, 3), ("random", drawn, 0)):
         others = y != k
         with_it, without = float(np.mean(marked[others] == k)), float(np.mean(clean[others] == k))
         left = float(np.mean(clean[y == k] == k))
