@@ -14,6 +14,15 @@ from minixai.typing import Array
 CONCEPT = style.SIGNAL
 COLOURS = {"pattern": style.PATTERN, "filter": style.FILTER, "signal": style.GREEN}
 SHOWN = 600  # points
+NUDGES = {  # of an arrow's name
+    name: np.array(by)
+    for name, by in {
+        "concept": (0, -0.22),
+        "pattern": (0.2, 0.03),
+        "filter": (0.2, -0.07),
+        "distractor": (0.14, 0),
+    }.items()
+}
 PROBES = {"linear": "o", "linear, fitted to": "x", "nearest 5": "s", "SVM": "^"}
 MEASURES = {"clean digits": "o", "marked digits": "s", "clean threes": "^"}
 
@@ -189,7 +198,6 @@ def _arrow(axes: Axes, v: Array, name: str) -> None:
     wide = name == "concept"
     look = {"color": colour, "width": 7 if wide else 3, "headwidth": 16 if wide else 12, "shrink": 0}
     axes.annotate("", v, (0, 0), arrowprops=look | ({"alpha": 0.45} if wide else {}))
-    nudge = {"concept": (0.0, -0.22), "pattern": (0.2, 0.0), "filter": (0.0, 0.1)}.get(name, (0.0, 0.0))
-    place = v + np.array(nudge) + 0.2 * v / np.linalg.norm(v)
+    place = v + NUDGES[name] + 0.2 * v / np.linalg.norm(v)
     box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 1}
     axes.text(*place, name, color=colour, size=15, weight="bold", ha="center", va="center", bbox=box)
