@@ -172,9 +172,10 @@ for angle, correlation in ((40, 0.0), (110, 0.0), (110, 0.6)):
 figures.clouds(panels)
 
 # %% [markdown]
-# **Answer to prediction 1.** From the first panel to the second the distractor turns: the *filter* turns with
-# it, the pattern stays on the concept. From the second to the third the distractor becomes correlated: the
-# *pattern* leaves the concept, the filter stays. Each of the two is wrong about the place in one case.
+# **Answer to prediction 1.** (All arrows in their true lengths.) From the first panel to the second the
+# distractor turns: the *filter* turns with it, the pattern stays on the concept. From the second to the
+# third the distractor becomes correlated: the *pattern* leaves the concept, the filter stays. Each of the
+# two is wrong about the place in one case.
 #
 # By hand, with $r=\tfrac12$: of the images with the concept three in four have $e=1$, of the others one in
 # four, so the means are $a_c+\tfrac34a_d$ and $\tfrac14a_d$. In general, where half of the images show $t$
@@ -272,20 +273,20 @@ maps.sliders(planted_directions, {"angle": range(0, 91, 5), "correlation": (0.0,
 #
 # We take the pattern for $v$, in place of Kim's filter; the stored measurement below has both.
 #
-# A score of ½ says nothing. But how far from ½ is far? The direction comes from few images, and others would
-# give another. So they repeat it in 20 to 500 **runs**, each with the same images of the concept and *other*
-# images without it, and test the scores of the runs against ½ by Student's t-test.
+# A score of ½ says nothing. But how far from ½ is far? Other images would give another direction. So they
+# repeat it in 20 to 500 **runs**, each with the same images of the concept and *other* images without it, and
+# test the scores of the runs against ½ by Student's t-test.
 #
 # Does this test hold its level? At 5 % it may call one in twenty concepts significant *that are none*. Such
 # concepts are easy to have: 30 images drawn at random. We let two tests judge them:
 #
-# - the **t-test** of the runs. It is significant if $|\bar s-\tfrac12|>2.093\cdot\mathrm{sd}/\sqrt{20}$,
-#   for 20 runs with the standard deviation sd;
+# - the **t-test** of the runs. It is significant if $|\bar s-\tfrac12|>2.093\cdot\mathrm{sd}/\sqrt{20}$ (20
+#   runs);
 # - the **rank** among other random concepts, treated alike: how many of them are at least as far from ½?
 #
-# If ours is a random concept too, then it is as likely as any to be the furthest. So among 19 others it takes
-# the first place, $p=\tfrac1{20}$, with a probability of 5 % (less, if some are tied). That is all: no normal
-# distribution is assumed, and no independent runs.
+# If ours is a random concept too, it is as likely as any to be the furthest. So among 19 others it takes the
+# first place, $p=\tfrac1{20}$, with a probability of 5 % (less, if some are tied). No normal distribution
+# is assumed.
 
 # %% [markdown]
 # ### Exercise 13.2 — a rank that is a p-value
@@ -784,9 +785,9 @@ for row in rows:
     print(f"{row['layer']:>12} {row['direction']:>8}: {shares}")
 
 # %% [markdown]
-# The same order, in each of its layers (a convolution's, then two dense ones): the filter leaves most of the
-# effect, the pattern takes the threes, *signal* is best on clean and marked digits together, and costs threes
-# in the dense layers as well.
+# The same order in each of its layers, a convolution's and two dense ones. The filter leaves a part of the
+# effect, in the dense layers most of it; the pattern takes the threes; *signal* is best on clean and marked
+# digits together. But in the dense layers it costs threes as well: **edit early**.
 #
 # All that rested on a luxury: the same digits with the mark and without. Suppose we only have the training
 # set, where the marked images *are* threes.
