@@ -148,9 +148,7 @@ WRONG = {
         "x₁ has a signal, too": product_share(
             lambda c, kappa, first, second, s1, s2: second / (second + s1 * sqrt(2 / pi))
         ),
-        "not s₂": product_share(
-            lambda c, kappa, first, second, s1, s2: kappa * s2 / (kappa * s2 + first)
-        ),
+        "not s₂": product_share(lambda c, kappa, first, second, s1, s2: kappa * s2 / (kappa * s2 + first)),
         "w₂ is missing": product_share(
             lambda c, kappa, first, second, s1, s2: s2 * sqrt(2 / pi) / (s2 * sqrt(2 / pi) + first)
         ),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
 
 from figures import show_image, slide
 from minixai.bootstrap import mean_interval
@@ -41,12 +40,13 @@ def against_controls(table: Mapping[str, Mapping[str, Array]]) -> Picture:
     columns = list(next(iter(table.values())))
     count = len(next(iter(table.values()))["edges"])
     values = np.array([[np.nanmedian(row[what]) for what in columns] for row in table.values()])
-    shown = axes.imshow(np.abs(values), cmap="Blues", vmin=0, vmax=1.3, aspect="auto")
-    shown.set_clip_on(True)
+    axes.imshow(np.abs(values), cmap="Blues", vmin=0, vmax=1.3, aspect="auto")
     for (i, j), value in np.ndenumerate(values):
-        words = f"{value:.2f}".replace("-", "−")
+        words = f"{round(value, 2) + 0.0:.2f}".replace("-", "−")
         axes.text(j, i, words, ha="center", va="center", size=17)
-    axes.set(xticks=range(len(columns)), xticklabels=columns, yticks=range(len(table)), yticklabels=list(table))
+    axes.set(
+        xticks=range(len(columns)), xticklabels=columns, yticks=range(len(table)), yticklabels=list(table)
+    )
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
     axes.set_xlabel(f"rank correlation of the map with …, median of {count} squares")
@@ -61,7 +61,9 @@ def excesses(found: Mapping[str, Sequence[float]]) -> Picture:
     axes = picture.subplots()
     places = np.arange(len(found))
     for k, (state, colour) in enumerate({"trained": style.PATTERN, "untrained": style.ORANGE}.items()):
-        axes.bar(places + 0.38 * k - 0.19, [each[k] for each in found.values()], 0.36, color=colour, label=state)
+        axes.bar(
+            places + 0.38 * k - 0.19, [each[k] for each in found.values()], 0.36, color=colour, label=state
+        )
     axes.axhline(0, color=style.INK, linewidth=1)
     axes.set(xticks=places, ylabel="own share less others'")
     axes.set_xticklabels([name.replace(" ", "\n", 1) for name in found])
@@ -71,7 +73,9 @@ def excesses(found: Mapping[str, Sequence[float]]) -> Picture:
 
 
 def cascades(
-    panels: Mapping[str, Mapping[str, Array]], layers: Sequence[str], floors: Mapping[str, float] | None = None
+    panels: Mapping[str, Mapping[str, Array]],
+    layers: Sequence[str],
+    floors: Mapping[str, float] | None = None,
 ) -> Picture:
     """For each panel and method the mean likeness (layers, n) over the layers that were forgotten."""
     picture = slide(5.4)
@@ -99,7 +103,9 @@ def suppressor_shares(shares: Mapping[str, float], formula: Mapping[str, float])
     axes.barh(places, list(shares.values()), color=style.FILTER, height=0.6)
     for k, (name, share) in enumerate(shares.items()):
         if name in formula:
-            axes.vlines(formula[name], k - 0.42, k + 0.42, color=style.INK, label="by hand" if k == 0 else None)
+            axes.vlines(
+                formula[name], k - 0.42, k + 0.42, color=style.INK, label="by hand" if k == 0 else None
+            )
         axes.text(share + 0.008, k, f"{share:.2f}", va="center")
     axes.set(yticks=places, yticklabels=list(shares), xlim=(0, 0.65), xlabel="share of the map on $x_2$")
     axes.set_title("$x_2$ knows nothing of the class")
@@ -133,7 +139,9 @@ def bench_marks(table: Bench, rows: Sequence[str]) -> Picture:
     return picture
 
 
-def two_checks(checked: Mapping[tuple[str, str], tuple[float, float, float]], titles: Mapping[str, str]) -> Picture:
+def two_checks(
+    checked: Mapping[tuple[str, str], tuple[float, float, float]], titles: Mapping[str, str]
+) -> Picture:
     """(problem, method) → (likeness without any layer, that of another image, ROC AUC): AUC over likeness."""
     picture = slide(5.6)
     axes = picture.subplots()
@@ -166,10 +174,12 @@ def watermarks(
         for kind, each in by_kind.items():
             axes.plot([0, 1], np.transpose(each), "o-", color=colours[kind], linewidth=2)
         axes.axhline(even, color=style.INK, linestyle=":", linewidth=1.5)
-        axes.set(xticks=[0, 1], xticklabels=["without", "with"], xlim=(-0.3, 1.3), ylim=(0.1, 0.23), title=name)
+        axes.set(xticks=[0, 1], xticklabels=["without", "with"], xlim=(-0.3, 1.3), ylim=(0.1, 0.23))
+        axes.set_title(f"{name}\n(all three alike)" if name == "|x|" else name)
     for axes in panels[1:]:
         axes.set_yticklabels([])
-    panels[0].set_ylabel("share of the map on the stripe")
+    panels[0].set_ylabel("share of the map on the stripe, from .10")
+    panels[0].text(1.25, even, "even", ha="right", va="bottom")
     for k, (kind, each) in enumerate(moved.items()):
         last.plot([k] * len(each), each, "o", color=colours[kind], markersize=12)
     last.axhline(0, color=style.INK, linewidth=1)

@@ -1,7 +1,8 @@
-"""The checks of lesson 15: a control by exchange, a cascade, a suppressor's shares, a map that only cheats."""
+"""The checks of lesson 15: a control by exchange, a cascade, a suppressor's shares, a cheat."""
 
 from __future__ import annotations
 
+import itertools
 from math import erf, exp, pi, sqrt
 
 import numpy as np
@@ -114,7 +115,9 @@ def _excess_of_sums(maps: Array, regions: Array) -> float:
     return float(np.trace(sums) / len(sums)) - _others(sums)
 
 
-def _compare_cascade(exercise: str, cascade: Answer, weights: dict[str, Array], layers: tuple[str, ...]) -> None:
+def _compare_cascade(
+    exercise: str, cascade: Answer, weights: dict[str, Array], layers: tuple[str, ...]
+) -> None:
     calls: list[Array] = []
 
     def draw(a: Array) -> Array:
@@ -125,30 +128,38 @@ def _compare_cascade(exercise: str, cascade: Answer, weights: dict[str, Array], 
         exercise, result_of(exercise, cascade, weights, layers, draw), len(layers), "a list, a layer each"
     )
     forgot = [_forgotten(exercise, each, weights, layers) for each in made]
-    for k, (each, expected) in enumerate(zip(forgot, [layers[-k - 1 :] for k in range(len(layers))], strict=True)):
+    for k, (each, expected) in enumerate(
+        zip(forgot, [layers[-k - 1 :] for k in range(len(layers))], strict=True)
+    ):
         if each != expected:
             raise CheckError(
                 f"{exercise}: after {k + 1} of {len(layers)} steps {_words(each)} drawn anew, "
                 f"expected {_words(expected)}",
                 *_mistakes(forgot, layers),
             )
-    for before, after in zip(made, made[1:], strict=False):
+    for before, after in itertools.pairwise(made):
         for name in before:
-            if not np.array_equal(before[name], weights[name]) and not np.array_equal(before[name], after[name]):
+            if not np.array_equal(before[name], weights[name]) and not np.array_equal(
+                before[name], after[name]
+            ):
                 raise CheckError(
                     f"{exercise}: {name} is drawn anew a second time, expected that it stays as drawn",
                     "every step begins with the trained weights",
                 )
 
 
-def _forgotten(exercise: str, made: dict[str, Array], weights: dict[str, Array], layers: tuple[str, ...]) -> tuple[str, ...]:
+def _forgotten(
+    exercise: str, made: dict[str, Array], weights: dict[str, Array], layers: tuple[str, ...]
+) -> tuple[str, ...]:
     if not isinstance(made, dict) or set(made) != set(weights):
         raise CheckError(f"{exercise}: got {made!r}, expected a dictionary with {', '.join(weights)}")
     changed = {name for name, a in weights.items() if not np.array_equal(made[name], a)}
     of_layer = {layer: {name for name in weights if name.startswith(f"{layer}.")} for layer in layers}
     for layer, names in of_layer.items():
         if changed & names and names - changed:
-            raise CheckError(f"{exercise}: of {layer} only {', '.join(sorted(changed & names))} is drawn anew")
+            raise CheckError(
+                f"{exercise}: of {layer} only {', '.join(sorted(changed & names))} is drawn anew"
+            )
     return tuple(layer for layer, names in of_layer.items() if names <= changed)
 
 
