@@ -13,8 +13,8 @@
 # %% [markdown]
 # # 15 · Do explanations lie?
 #
-# You can now make a dozen maps of one photo, and most of them look convincing. Which may be believed, and
-# what for? This lesson collects the tests, says what each one shows, and shows that none of them is enough.
+# You can now make a dozen maps of one photo, most of them convincing. Which may be believed, and what for?
+# This lesson collects the tests, says what each one shows, and shows that none is enough.
 #
 # **You will do:** pick out maps in a line-up; design a control; find the bug in a test that everybody passes;
 # compute by hand how much a map gives to a feature that knows nothing; write a map that cheats; give a
@@ -153,12 +153,13 @@ for name in ("guided backprop", "LRP", "gradient"):
 # (Medians over the twelve squares; printed with them the least and the largest.)
 #
 # **Answer to prediction 2.** Deep Taylor, then guided backprop and LRP, have .5 to .6 with the edges, which
-# know no network. LRP and deep Taylor do not notice that the class has changed: .99. (All rules of theirs are
-# without blue here, see 8.8.) And three quarters of that order is there in a network of random weights.
+# know no network. LRP and deep Taylor do not notice that the class has changed: .99. (All of their rules are
+# z⁺ or like it in this network without dense layers, see 8.8.) And with random weights they make maps that
+# have .7 with those of the trained network.
 #
-# How much is much? Two different *photos* have .4 by these methods, since all of their maps are weak at the
-# border. So .5 means little, and .99 a lot. The gradient has next to nothing of the edges, and of its own map
-# in the untrained network less than a third, though even that is more than another photo has.
+# How much is much? The maps of two different *photos* have .3 to .45 by these methods. So .5 means little,
+# and .99 a lot. The gradient has next to nothing of the edges, and of its own map in the untrained network
+# .30, which is not much, but more than another photo has (.13).
 #
 # A row needs its own baseline: *another photo* is the number that the others are to be held against.
 
@@ -173,8 +174,8 @@ for name in ("guided backprop", "LRP", "gradient"):
 #
 # Write `excess(maps, regions)`: `maps` float64 (n, h, w), `regions` bool (n, h, w). The share of map $i$ in
 # region $j$ is $\sum|m_i|r_j/\sum|m_i|$. Return the mean share in the own region, $i=j$, less the mean over
-# all pairs $i\ne j$. Worked example: `maps = [[[3, -1]], [[1, 1]]]`, `regions = [[[True, False]], [[False,
-# True]]]`: own shares $\tfrac34$ and $\tfrac12$, others' $\tfrac14$ and $\tfrac12$, so
+# all pairs $i\ne j$. Worked example: `maps = [[[3, -1]], [[1, 1]]]`,
+# `regions = [[[True, False]], [[False, True]]]`: own shares $\tfrac34$ and $\tfrac12$, others' $\tfrac14$ and $\tfrac12$, so
 # $\tfrac58-\tfrac38=\tfrac14$.
 #
 # <details><summary>Hint</summary>
@@ -238,7 +239,8 @@ figures.excesses(found)
 # The gradient has nothing of it. Does that make it better, or only noisier? This control cannot say. **A
 # control can convict, it cannot acquit.**
 #
-#
+
+# %% [markdown]
 # ## 15.3 Take away what was learned
 #
 # Adebayo et al. (2018) make the untrained network in steps: **a cascade.** Forget the last layer, then the
@@ -248,8 +250,8 @@ figures.excesses(found)
 # An author reports the next figure. "*We randomised the network layer by layer. All methods pass: as soon as
 # anything is forgotten, the map is gone.*" The code is below it, and the figure is true to the code.
 #
-# > **Predict 4.** Guided backprop passes, against 15.2, where it was alike with and without training. What in
-# > these curves cannot be?
+# > **Predict 4.** Guided backprop passes, though in 15.2 its maps of two classes were alike, and all that the
+# > last layer knows is the classes. What else in these curves cannot be?
 
 
 # %%
@@ -264,6 +266,7 @@ def authors_cascade(weights, layers, draw):
     return made
 
 
+# %%
 weights = net.state_dict()
 layers = list(dict.fromkeys(name.rpartition(".")[0] for name in weights))
 other = mx.models.pretrained("cifar10_maxpool").eval()
@@ -282,6 +285,9 @@ authors = {name: curve(authors_cascade, name) for name in ("gradient", "guided b
 figures.cascades({"the author's": authors}, layers[::-1])
 
 # %% [markdown]
+# **Answer to prediction 4.** They are level: the same number to the last digit at each step, although each
+# step forgets one more layer.
+#
 # ### Exercise 15.2 — a curve that is wrong
 # *Difficulty 3/5 · importance 5/5 · at most 15 minutes*
 #
@@ -294,8 +300,7 @@ figures.cascades({"the author's": authors}, layers[::-1])
 #
 # <details><summary>Hint 1</summary>
 #
-# The curves are level: not just low, but the same number at every layer. When do seven networks have the same
-# map?
+# When do seven networks have the same map?
 #
 # </details>
 # <details><summary>Hint 2</summary>
@@ -330,10 +335,9 @@ def cascade(weights, layers, draw):
 tell(checks.check_cascade, cascade)
 
 # %% [markdown]
-# **Answer to prediction 4.** They are level to the last digit, although each step forgets one more layer. **A
-# control has bugs like any other code, and a bug in a control is believed more easily, because it says what
-# everybody hoped.** A control needs a control of its own: a map that must fail (edges), and one that must
-# change.
+# **A control has bugs like any other code, and a bug in a control is easily believed, because it says what
+# everybody hoped.** So a control needs controls of its own: a map that must fail (edges), one that must
+# change, and a look at every step.
 #
 # **Checkpoint.** Left the author's curve, right the mended one, with edges and another photo's map (dashed)
 # as what they are to be read against.
@@ -364,8 +368,8 @@ figures.cascades({"the author's": authors, "mended": mended}, layers[::-1], floo
 # - **The gradient** loses half with the last layer, and ends near its line: it depends on the weights.
 # - **Guided backprop** hardly notices the last layer (.90), and comes down to its line only when the first
 #   two convolutions go. What Adebayo et al. found is here: the higher layers do not matter to it.
-# - **LRP and deep Taylor** keep .99 without the last layer, and .6 without anything learned, twice what
-#   another photo has. (LRP with z⁺ in all convolutions. Other tables of rules, other curves: try it.)
+# - **LRP and deep Taylor** keep .99 without the last layer, and .6 without anything learned, nearly twice
+#   what another photo has. (LRP with z⁺ in all convolutions. Other tables of rules, other curves: try it.)
 # - **Edges** stay at 1, as they must.
 #
 # (Means over the twelve squares, one draw of the weights. minixai has all of this as
@@ -396,8 +400,8 @@ figures.cascades({"the author's": authors, "mended": mended}, layers[::-1], floo
 # *Difficulty 3/5 · importance 5/5 · at most 20 minutes*
 #
 # For this model, which share of the map goes to $x_2$, $E|m_2|/(E|m_1|+E|m_2|)$? Write
-# `suppressor_shares(c, s1, s2)`, three numbers ($c$ may be negative, $s_1,s_2>0$). Return two numbers: the
-# share for the gradient, $m=w$, and for input × gradient, $m_j=w_jx_j$. For $\eta\sim N(0,s^2)$,
+# `suppressor_shares(c, s1, s2)`, three numbers ($c$ may be negative, $s_1,s_2>0$). Return two numbers: the share for the gradient,
+# $m=w$, and for input × gradient, $m_j=w_jx_j$. For $\eta\sim N(0,s^2)$,
 #
 # $$E|\eta|=s\sqrt{2/\pi},\qquad
 # E|z+\eta|=s\sqrt{2/\pi}\;e^{-1/(2s^2)}+\mathrm{erf}\left(\frac1{s\sqrt2}\right).$$
@@ -437,6 +441,10 @@ tell(checks.check_suppressor_shares, suppressor_shares)
 # %% [markdown]
 # **Checkpoint.** The solution, and the same by minixai: a network that is just $y=w^\top x$, on 20 000 drawn
 # points, with the methods that you know.
+#
+# (Integrated gradients add up gradients on the way from 0 to $x$, lesson 9; the pattern methods walk back
+# with patterns in the place of weights, lesson 12. Here there is one unit, and they show $a\,y$ and $w\odot
+# a\,y$.)
 #
 # > **Predict 5.** Which methods give the suppressor nothing? Gradient, input × gradient, occlusion (put 0 in
 # > the place of a feature), LRP, integrated gradients, PatternNet, PatternAttribution.
@@ -525,9 +533,12 @@ print(f"by hand κ²σ² = {kappa**2 * sigma**2:.5f}")
 # much on *suppressors* (false alarms), and ROC AUC, the probability that a feature of the truth gets more
 # than another one; ½ is chance. The same is done with untrained networks, and with networks that were trained
 # on shuffled labels.
-#
+
+# %% [markdown]
 # A short run, with two problems: 8×8 images with a distractor that overlaps the signal (lesson 0), and
-# *rigid*, a bright tetromino (a T or an L of four pixels) somewhere in noise.
+# *rigid*, a bright tetromino (a T or an L of four pixels) somewhere in noise. The pattern methods have a row
+# for each estimator of lesson 11; $S_a$ is the pattern of lesson 5, and with $S_w$ they walk back along the
+# weights.
 
 # %%
 chosen = ["gradient", "input_x_gradient", "guided_backprop", "lrp", "pattern_net", "pattern_attribution"]
@@ -544,6 +555,9 @@ for row in short.sorted_rows:
 # problem on which a control is good is no test.**
 #
 # One training has no interval. For the whole table we read what a longer run has stored.
+#
+# (SmoothGrad and VarGrad are the mean and the variance of the gradient under noise; RISE covers with random
+# masks: lesson 9.)
 #
 # > **Predict 6.** Sort the methods by their mean over thirteen problems. On how many problems will the first
 # > one be the best?
@@ -626,16 +640,17 @@ print(f"correlation of the two checks over these {len(points)}: {correlation:.2f
 figures.two_checks(checked, {name: problem.title for name, problem in PROBLEMS.items()})
 
 # %% [markdown]
-# **Answer to prediction 7.** There is hardly a relation. The horizontal place is nearly the *method's*: blue
-# on the left, green on the right. The vertical one is the *problem's*. LRP on *rigid* keeps .67 of its map,
-# which is eight times what another image has, so it fails the test. And it is right (.97). The gradient
-# passes on *8×8, distractor* without a trace, and is little better than chance.
+# **Answer to prediction 7.** There is hardly a relation. The horizontal place goes mostly by the *method*
+# (blue is on the left, green on the right), the vertical one mostly by the *problem*. LRP on *rigid* keeps
+# .67 of its map, which is eight times what another image has, so it fails the test. And it is right (.97).
+# The gradient passes on *8×8, distractor* without a trace, and is little better than chance.
 #
 # This is what Yona and Greenfeld (2021) object: **the task confounds the test.** Where the object is the only
 # bright thing in the image, any network's map lies on it, trained or not (15.6: LRP has .99 there
 # *untrained*). That a map stays is then no fault of the method. What the test can convict is the sentence
 # "*this map shows what the network has learned*".
-#
+
+# %% [markdown]
 # ## 15.8 A mark that tells nothing
 #
 # A bright stripe lies over some images, a watermark. Clark et al. (2026) found that maps react to its
@@ -687,8 +702,8 @@ figures.watermarks(on_mark, moved, stripe.mean())
 
 # %% [markdown]
 # **Answer to prediction 8.** (Each line is a training.) The score moves where the stripe tells: up by .4
-# spreads in the *informative* network; not in the *random* one; and down in the network that has never seen
-# one, which takes it for ink of a 2.
+# standard deviations in the *informative* network; not in the *random* one. In the network that has never
+# seen a stripe it moves towards the 2, of which the stripe crosses two bars.
 #
 # Input × gradient rises in *all* of them, by .02 where the stripe tells nothing, about as much as $|x|$,
 # which knows no network; and by .03 where it tells. So most of the rise is the stripe's brightness. That is
@@ -839,10 +854,12 @@ for problem in ("rigid_white", "distractor"):
 # | 1 | somebody else can repeat it |
 #
 # Ten points. A report that finds *nothing* and shows it well has all of them.
-#
+
+# %% [markdown]
 # Here is the experiment for an example. The squares of 15.1 are covered, 4×4 pixels at a time, in the order
-# of a map, and the probability of the class is watched: the lower the mean of that curve, the better the map
-# knows what the network needs. Edges and an untrained network's map go along.
+# of a map, until half of the image is gone, and the probability of the class is watched: the lower the mean
+# of that curve, the better the map knows what the network needs. Edges and an untrained network's map go
+# along.
 #
 # > **Predict 9.** We fill a covered patch with its own mean, or with a blurred copy. What does the first do
 # > to edges?
@@ -861,24 +878,25 @@ figures.degraded(fallen)
 # %% [markdown]
 # **Answer to prediction 9.** It takes edges away, and leaves a flat patch as it is. So an order by edges does
 # well, without any network. (Bars: 95 % intervals, by bootstrap over the squares.)
-#
+
+# %% [markdown]
 # **An example, half a page.**
 #
 # > **Network.** `cifar10_maxpool`, trained on CIFAR-10, 84.6 % of its test images right. Twelve squares of
 # > six photos, none from CIFAR-10. **Question.** Does the network need the patches that LRP marks?
 # > (Attribution, of the model.) **Method.** LRP with z⁺, from 1 in the class's map before the last ReLU;
-# > patches of 4×4 by their sum.
+# > patches of 4×4 by their sum; the mean probability over the first half of the patches.
 # >
-# > **Test.** Patches filled with their mean: the mean probability falls to .227, in random order to .359
-# > (difference −.132 [−.189, −.067]). **Controls.** Edges, which know no network: −.135 [−.185, −.081]. LRP
-# > of an untrained copy: −.096 [−.155, −.031]. With a blurred fill: LRP −.037 [−.139, .071], edges −.021,
-# > input × gradient −.161 [−.249, −.091], and untrained +.029.
+# > **Test.** Patches filled with their mean: .292, in random order .430 (difference −.138 [−.228, −.038]).
+# > **Controls.** Edges, which know no network: −.134 [−.213, −.046]. LRP of an untrained copy: −.101 [−.186,
+# > −.012]. With a blurred fill: LRP −.038 [−.161, +.093], edges −.015 [−.117, +.088].
 # >
 # > **Conclusion.** We had hoped to show that LRP finds what the network needs. On these squares it has not
-# > shown more than an edge filter. Input × gradient has, with either fill. Not shown: that this holds for
-# > CIFAR-10's images, or for other rules. The squares overlap in pairs, so the intervals are too narrow. We
-# > should change our mind if LRP beat the edges with both fills on a hundred test images. **To repeat it:**
-# > the cell above.
+# > shown more than an edge filter, with either fill. Input × gradient has, with the blurred one (−.185
+# > [−.269, −.118], untrained +.042 [−.009, +.093]). Not shown: that this holds for CIFAR-10's images, or for
+# > other rules. The squares overlap in pairs, so the intervals are too narrow. If LRP beat the edges with
+# > both fills on a hundred test images, we should change our mind. **To repeat it:** the cell above; no seed
+# > but that of the untrained copy and of the random order, 0.
 
 # %% [markdown]
 # ## 15.12 Where it fails
@@ -914,5 +932,5 @@ figures.degraded(fallen)
 # - Clark et al. 2026, [arXiv 2602.09238](https://arxiv.org/abs/2602.09238). Watermarks.
 # - C.-K. Yeh, C.-Y. Hsieh, A. S. Suggala, D. I. Inouye, P. Ravikumar: *On the (in)fidelity and sensitivity of
 #   explanations*, NeurIPS 2019, [arXiv 1901.09392](https://arxiv.org/abs/1901.09392).
-# - S. Haufe, R. Wilming, B. Clark et al.: *Explainable AI needs formal notions of explanation correctness*,
-#   2024, [arXiv 2409.14590](https://arxiv.org/abs/2409.14590).
+# - S. Haufe, R. Wilming, B. Clark et al.: *Explainable AI needs formalization*, 2024, [arXiv
+#   2409.14590](https://arxiv.org/abs/2409.14590).

@@ -185,7 +185,7 @@ def watermarks(
     last.axhline(0, color=style.INK, linewidth=1)
     last.set(xticks=range(len(moved)), xticklabels=list(moved), xlim=(-0.5, 2.5))
     last.set_title("score of 5 less that of 2:\nshift by the stripe")
-    last.set_ylabel("in spreads over the images")
+    last.set_ylabel("in standard deviations")
     return picture
 
 
