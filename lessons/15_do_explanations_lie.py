@@ -164,7 +164,6 @@ for name in ("guided backprop", "LRP", "gradient"):
 # A row needs its own baseline: *another photo* is the number that the others are to be held against.
 
 # %% [markdown]
-#
 # ### Exercise 15.1 — a control by exchange
 # *Difficulty 3/5 · importance 5/5 · at most 15 minutes*
 #
@@ -174,8 +173,8 @@ for name in ("guided backprop", "LRP", "gradient"):
 #
 # Write `excess(maps, regions)`: `maps` float64 (n, h, w), `regions` bool (n, h, w). The share of map $i$ in
 # region $j$ is $\sum|m_i|r_j/\sum|m_i|$. Return the mean share in the own region, $i=j$, less the mean over
-# all pairs $i\ne j$. Worked example: `maps = [[[3, -1]], [[1, 1]]]`,
-# `regions = [[[True, False]], [[False, True]]]`: own shares $\tfrac34$ and $\tfrac12$, others' $\tfrac14$ and $\tfrac12$, so
+# all pairs $i\ne j$. Worked example: `maps = [[[3, -1]], [[1, 1]]]`, `regions = [[[True, False]], [[False,
+# True]]]`: own shares $\tfrac34$ and $\tfrac12$, others' $\tfrac14$ and $\tfrac12$, so
 # $\tfrac58-\tfrac38=\tfrac14$.
 #
 # <details><summary>Hint</summary>
@@ -238,7 +237,6 @@ figures.excesses(found)
 #
 # The gradient has nothing of it. Does that make it better, or only noisier? This control cannot say. **A
 # control can convict, it cannot acquit.**
-#
 
 # %% [markdown]
 # ## 15.3 Take away what was learned
@@ -248,10 +246,10 @@ figures.excesses(found)
 # does not depend on what was forgotten.
 #
 # An author reports the next figure. "*We randomised the network layer by layer. All methods pass: as soon as
-# anything is forgotten, the map is gone.*" The code is below it, and the figure is true to the code.
+# anything is forgotten, the map is gone.*" The code comes first, and the figure is true to the code.
 #
-# > **Predict 4.** Guided backprop passes, though in 15.2 its maps of two classes were alike, and all that the
-# > last layer knows is the classes. What else in these curves cannot be?
+# > **Predict 4.** In 15.2 guided backprop's maps of two classes were alike, so forgetting the last layer
+# > should hardly matter to it. What else in these curves cannot be?
 
 
 # %%
@@ -339,8 +337,8 @@ tell(checks.check_cascade, cascade)
 # everybody hoped.** So a control needs controls of its own: a map that must fail (edges), one that must
 # change, and a look at every step.
 #
-# **Checkpoint.** Left the author's curve, right the mended one, with edges and another photo's map (dashed)
-# as what they are to be read against.
+# **Checkpoint.** Left the author's curve, right the mended one, with edges, which must not change. Dotted:
+# what another photo's map has.
 
 
 # %%
@@ -363,7 +361,7 @@ for name, alike in mended.items():
 figures.cascades({"the author's": authors, "mended": mended}, layers[::-1], floors)
 
 # %% [markdown]
-# Read each curve with its dotted line, what another photo's map has.
+# Read each curve with its dotted line.
 #
 # - **The gradient** loses half with the last layer, and ends near its line: it depends on the weights.
 # - **Guided backprop** hardly notices the last layer (.90), and comes down to its line only when the first
@@ -399,8 +397,8 @@ figures.cascades({"the author's": authors, "mended": mended}, layers[::-1], floo
 # ### Exercise 15.3 — what the suppressor gets
 # *Difficulty 3/5 · importance 5/5 · at most 20 minutes*
 #
-# For this model, which share of the map goes to $x_2$, $E|m_2|/(E|m_1|+E|m_2|)$? Write
-# `suppressor_shares(c, s1, s2)`, three numbers ($c$ may be negative, $s_1,s_2>0$). Return two numbers: the share for the gradient,
+# For this model, which share of the map goes to $x_2$, $E|m_2|/(E|m_1|+E|m_2|)$? Write `suppressor_shares(c,
+# s1, s2)`, three numbers ($c$ may be negative, $s_1,s_2>0$). Return two numbers: the share for the gradient,
 # $m=w$, and for input × gradient, $m_j=w_jx_j$. For $\eta\sim N(0,s^2)$,
 #
 # $$E|\eta|=s\sqrt{2/\pi},\qquad
@@ -516,7 +514,7 @@ print(f"by hand κ²σ² = {kappa**2 * sigma**2:.5f}")
 
 # %% [markdown]
 # One map is perfectly faithful and mostly about nothing; the other is perfectly right and foretells the model
-# badly. **Neither lies. They answer different questions**, and no map can have full marks in both.
+# badly. **Neither lies. They answer different questions**, and here no map can have full marks in both.
 #
 # | question | "importance of $x_2$" is right to be | asked by |
 # |---|---|---|
@@ -564,23 +562,21 @@ for row in short.sorted_rows:
 
 # %%
 stored = Path("../experiments/results/bench.json")
-table = Bench.load(stored) if stored.exists() else short
-trainings = len({cell.training for cell in table.cells})
-print(
-    f"{len(table.problems)} problems, {trainings} training(s)"
-    + ("" if stored.exists() else ": no stored run")
-)
-ours = [row for row in table.sorted_rows if not row.endswith(("S_w", "centred")) and row != "VarGrad"]
+whole = Bench.load(stored) if stored.exists() else short
+trainings = len({cell.training for cell in whole.cells})
+where = "" if stored.exists() else ": there is no stored run"
+print(f"{len(whole.problems)} problems, {trainings} training(s){where}")
+ours = [row for row in whole.sorted_rows if not row.endswith(("S_w", "centred")) and row != "VarGrad"]
 best = {}
-for problem in table.problems:
-    by_row = {row: table.mean(row, "roc_auc", problem)[0] for row in table.rows}
+for problem in whole.problems:
+    by_row = {row: whole.mean(row, "roc_auc", problem)[0] for row in whole.rows}
     top = np.nanmax(list(by_row.values()))
     best[problem] = [row for row, value in by_row.items() if value >= top - 5e-4]
     print(f"{PROBLEMS[problem].title:>26}: {top:.3f} {' = '.join(best[problem][:2])}"
           + (f" and {len(best[problem]) - 2} more" if len(best[problem]) > 2 else ""))  # fmt: skip
-alone = sum(found == table.sorted_rows[:1] for found in best.values())
-print(f"the highest mean has {table.sorted_rows[0]}; alone the best on {alone} of {len(best)} problems")
-figures.bench_marks(table, ours)
+alone = sum(found == whole.sorted_rows[:1] for found in best.values())
+print(f"the highest mean has {whole.sorted_rows[0]}; alone the best on {alone} of {len(best)} problems")
+figures.bench_marks(whole, ours)
 
 # %% [markdown]
 # **Answer to prediction 6.** On none, not alone. PatternAttribution with $S_a$ has the highest mean, since it
@@ -914,8 +910,8 @@ figures.degraded(fallen)
 # would you cheat it?
 #
 # That is the end of the course. You came with the question what in an image made the network say *cat*. You
-# leave with three questions in its place, a method for each, and the habit of asking what the same picture
-# would look like if there were nothing to see.
+# leave with three questions in its place (function, signal, attribution), and the habit of asking what the
+# same picture would look like if there were nothing to see.
 #
 # ## References
 # - J. Adebayo, J. Gilmer, M. Muelly, I. Goodfellow, M. Hardt, B. Kim: *Sanity checks for saliency maps*,
