@@ -178,5 +178,5 @@ def _words(layers: tuple[str, ...]) -> str:
 
 
 def _rank_correlation(one: Array, other: Array) -> float:
-    ranks = [np.argsort(np.argsort(np.abs(each).ravel())) for each in (one, other)]
-    return float(np.corrcoef(*ranks)[0, 1])
+    a, b = (np.argsort(np.argsort(np.abs(each).ravel())) for each in (one, other))
+    return float(np.corrcoef(a, b)[0, 1])
