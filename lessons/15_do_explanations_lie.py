@@ -919,7 +919,8 @@ figures.degraded(fallen)
 # > −.038]). **Controls.** LRP of an untrained copy: −.101 [−.186, −.012]. Edges, which know no network: −.134
 # > [−.213, −.046], and LRP less edges −.003 [−.028, +.022]. With a blurred fill: LRP −.038 [−.161, +.093],
 # > LRP less edges −.023 [−.061, +.022].
-# >
+
+# %% [markdown]
 # > **Conclusion.** We had hoped to show that LRP finds what the network needs. On these squares it has not
 # > shown more than an edge filter, with either fill. Input × gradient has, with the blurred one: less edges
 # > −.170 [−.286, −.058]; with the mean it has not (+.013 [−.072, +.095]). Not shown: that this holds for
