@@ -43,7 +43,7 @@ def against_controls(table: Mapping[str, Mapping[str, Array]]) -> Picture:
     axes.imshow(np.abs(values), cmap="Blues", vmin=0, vmax=1.3, aspect="auto")
     for (i, j), value in np.ndenumerate(values):
         words = f"{round(value, 2) + 0.0:.2f}".replace("-", "−")
-        axes.text(j, i, words, ha="center", va="center", size=17)
+        axes.text(j, i, words, ha="center", va="center", size=17, color="white" if value > 0.8 else style.INK)
     axes.set(
         xticks=range(len(columns)), xticklabels=columns, yticks=range(len(table)), yticklabels=list(table)
     )
