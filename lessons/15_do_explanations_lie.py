@@ -669,7 +669,8 @@ figures.two_checks(checked, {name: problem.title for name, problem in PROBLEMS.i
 # **Answer to prediction 7.** There is hardly a relation. The horizontal place goes mostly by the *method*
 # (blue is on the left, green on the right), the vertical one mostly by the *problem*. LRP on *rigid* keeps
 # .67 of its map, which is eight times what another image has, so it fails the test. And it is right (.97).
-# The gradient passes on *8×8, distractor* without a trace, and is little better than chance.
+# The gradient passes on *8×8, distractor* without a trace, and is little better than chance. (One training of
+# each network, and no intervals: read large differences only.)
 #
 # This is what Yona and Greenfeld (2021) object: **the task confounds the test.** Where the object is the only
 # bright thing in the image, any network's map lies on it, trained or not (15.6: LRP has .99 there
