@@ -160,7 +160,7 @@ def test_the_readme_says_what_the_bench_marked(tmp_path, capsys):
     printed, readme = capsys.readouterr().out, (FOLDER / "README.md").read_text(encoding="utf-8")
     found = Bench.load(FOLDER / "results" / "bench.json")
     assert found.effort == "default"
-    assert len(found.cells) == 90
+    assert len(found.cells) == 96
     for table in right_answers.tables(found):
         assert table in readme
         assert table in printed
