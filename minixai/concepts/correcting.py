@@ -39,7 +39,8 @@ def clarc(
     this context learns that the concept means nothing.
 
     The model is unchanged: the edit holds in this thread, for predictions, explanations and training within
-    the `with` block. A concept that is pooled over places is edited at every place. What w reads for other
+    the `with` block. A concept that is pooled over places is edited at every place: fit one that shows in a
+    few places, such as a watermark, with pool=None (lesson 13). What w reads for other
     reasons goes, too, with "pattern" all that a class shares with the concept: measure what it costs on
     images without the concept.
 

@@ -144,6 +144,9 @@ def tcav(
     Its least value is 1/(random + 1). Kim's t-test of the runs against ½ stands beside it and is
     miscalibrated: the runs share the concept's images, so that it calls most random concepts significant.
 
+    Where ∇_h f is the same for all images, as just below a linear head with the mean over places, every run
+    scores 0 or 1, for random concepts, too, and none can be significant (lesson 13).
+
     Args:
         model: a Module; it answers in eval mode, and is left as it was.
         images: (n, …), the model's input: of the class.
