@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from IPython.display import Image
 from matplotlib.axes import Axes
 
-from figures import show_image, slide
+from figures import as_jpeg, show_image, slide
 from figures.maps import Values, show_heat
+from minixai.bootstrap import mean_interval
 from minixai.plot import Picture, style
 
 OWN_SCALE = "Red speaks for the class, blue against it. Each map has its own scale, the number below it."
@@ -21,13 +23,15 @@ def line(steps: int) -> Picture:
     picture = slide(5.0)
     left, right = picture.subplots(1, 2, width_ratios=[1, 1.4])
     x1, x2 = np.meshgrid(np.linspace(-0.1, 1.2, 80), np.linspace(-0.2, 2.3, 80))
-    lines = left.contour(x1, x2, x1 * x2**2, levels=[0.25, 0.5, 1, 2, 3, 4, 5], colors=style.FAINT)
-    left.clabel(lines, fontsize=12)
-    left.plot([0, 1], [0, 2], "-o", color=style.INK, label="straight line")
-    left.plot([0, 1, 1], [0, 0, 2], "--", color=style.GREEN, label="first $x_1$")
-    left.plot([0, 0, 1], [0, 2, 2], ":", color=style.DISTRACTOR, label="first $x_2$")
+    lines = left.contour(x1, x2, x1 * x2**2, levels=[0.25, 0.5, 1, 2, 3, 4, 5], colors=style.FAINT, linewidths=1.2)
+    left.clabel(lines, fontsize=13, fmt="%.3g")
+    left.plot([0, 1], [0, 2], "-o", color=style.INK)
+    left.plot([0, 1, 1], [0, 0, 2], "--", color=style.GREEN)
+    left.plot([0, 0, 1], [0, 2, 2], ":", color=style.DISTRACTOR)
+    left.text(0.5, 0.05, "first $x_1$", color=style.GREEN, ha="center")
+    left.text(0.02, 2.05, "first $x_2$", color=style.DISTRACTOR)
+    left.text(0.12, 0.42, "straight", color=style.INK, rotation=45, ha="center", va="center")
     left.set(xlabel="$x_1$", ylabel="$x_2$", title="the score $x_1x_2^2$, and three ways to (1, 2)")
-    left.legend(loc="lower right", frameon=True, fontsize=13)
     alpha, middles = np.linspace(0, 1, 101), (np.arange(steps) + 0.5) / steps
     for factor, area, colour in ((2, "8/3", COLOURS[1]), (1, "4/3", COLOURS[0])):
         right.bar(middles, factor * 4 * middles**2, 1 / steps, color=colour, alpha=0.3, edgecolor="white")
@@ -59,7 +63,7 @@ def gaps(steps: Sequence[int], gaps: Values, errors: Values) -> Picture:
 
 def baselines(image: Values, grounds: Mapping[str, Values], maps: Mapping[str, Values]) -> Picture:
     """Above the baselines, below the maps of an image from each."""
-    picture = slide(5.4)
+    picture = slide(4.7)
     upper, lower = picture.subplots(2, 1 + len(maps))
     show_image(upper[0], image, "image", cmap="gray", vmin=0, vmax=1)
     lower[0].axis("off")
@@ -74,33 +78,37 @@ def table(values: Values, rows: Sequence[str], columns: Sequence[str], title: st
     """Cosines (rows, columns) with their numbers."""
     picture = slide(0.62 * len(rows) + 1.6)
     axes = picture.subplots()
-    picture.colorbar(_cosines(axes, values, rows, columns), ax=axes)
+    picture.colorbar(_numbers(axes, values, rows, columns), ax=axes)
     axes.set_title(title)
     return picture
 
 
 def controls(names: Sequence[str], signed: Values, sizes: Values) -> Picture:
-    """Cosines of maps with those of what was changed (methods, 3), and of their sizes (methods, 4)."""
+    """How alike maps are to those of what was changed (methods, 3), and their sizes (methods, 4)."""
     picture = slide(6.2)
     left, right = picture.subplots(1, 2, width_ratios=[3, 4])
     changed = ["other\nclass", "other\nimage", "untrained\nnetwork"]
-    _cosines(left, signed, names, changed)
-    shown = _cosines(right, sizes, [""] * len(names), [*changed, "the image's\nedges"])
-    left.set_title("cosine of the map with that of …")
-    right.set_title("cosine of the sizes, |map|; chance is .64")
+    _numbers(left, signed, names, changed)
+    shown = _numbers(right, sizes, [""] * len(names), [*changed, "the image's\nedges"])
+    left.set_title("rank correlation of the map with that of …")
+    right.set_title("rank correlation of the sizes, |map|")
     picture.colorbar(shown, ax=right)
     return picture
 
 
-def _cosines(axes: Axes, values: Values, rows: Sequence[str], columns: Sequence[str]) -> Any:
+def _numbers(axes: Axes, values: Values, rows: Sequence[str], columns: Sequence[str]) -> Any:
     shown = axes.imshow(values, "RdBu_r", vmin=-1, vmax=1, aspect="auto")
     for (row, column), value in np.ndenumerate(values):
         colour = "white" if abs(value) > 0.7 else style.INK
-        axes.text(column, row, f"{value + 0.0:.2f}".replace("-", "−"), ha="center", va="center", color=colour)
+        axes.text(column, row, _text(value, 2), ha="center", va="center", color=colour)
     axes.set_xticks(range(len(columns)), columns)
     axes.set_yticks(range(len(rows)), rows)
     axes.tick_params(length=0)
     return shown
+
+
+def _text(value: float, places: int) -> str:
+    return f"{round(value, places) + 0.0:.{places}f}".replace("-", "−")  # + 0.0: no −0
 
 
 def around(
@@ -118,6 +126,18 @@ def around(
     for axes, (name, values) in zip(others, maps.items(), strict=True):
         show_heat(axes, values, name)
     return picture
+
+
+def of_a_photo(photo: Values, maps: Mapping[str, Values]) -> Image:
+    """A photo (h, w, 3) and heat maps (1, h, w) of it, each clipped at its 99th percentile."""
+    picture = slide(6.8)
+    first, *others = picture.subplots(2, 3).flat
+    show_image(first, photo, "photo")
+    for axes, (name, (values,)) in zip(others, maps.items(), strict=True):
+        limit = np.percentile(np.abs(values), 99)
+        show_heat(axes, np.clip(values, -limit, limit), name)
+    picture.supxlabel("Each map has its own scale, below it; beyond it the colours are clipped.", size=14)
+    return as_jpeg(picture, quality=72)
 
 
 def row(image: Values, maps: Mapping[str, Values]) -> Picture:
@@ -144,22 +164,27 @@ def shares_of_four(answers: Mapping[str, Sequence[float]]) -> Picture:
     return picture
 
 
-def suppressor(sample: Any, shares: Mapping[str, Values]) -> Picture:
-    """The points by class; and three shares (n,) of x₂ over x₂."""
+def suppressor(
+    sample: Any, score: Values, shares: Mapping[str, Values], means: tuple[Values, Values]
+) -> Picture:
+    """The points by class; shares (n,) of x₂ over x₂; the score (n,) over x₂, with means (x, y) of slices."""
     picture = slide(4.6)
-    first, *others = picture.subplots(1, 1 + len(shares))
+    panels = picture.subplots(1, 2 + len(shares))
     shown = slice(0, 800)
-    x, y = sample.x[shown], sample.y[shown]
-    for k, colour in enumerate(COLOURS):
-        first.scatter(*x[y == k].T, s=10, color=colour, alpha=0.5, linewidths=0, label=f"z = {2 * k - 1}")
-    first.set(xlabel="$x_1$", ylabel="$x_2$", title="the data")
-    first.legend(loc="upper left", fontsize=13, markerscale=2)
-    for axes, (name, each) in zip(others, shares.items(), strict=True):
+    (x1, x2), y = sample.x[shown].T, sample.y[shown]
+    drawn = [(x1, x2, "the data"), *((x2, each[shown], f"{name} share") for name, each in shares.items())]
+    drawn.append((x2, score[shown], "score f, and its mean"))
+    for axes, (across, up, title) in zip(panels, drawn, strict=True):
         for k, colour in enumerate(COLOURS):
-            axes.scatter(x[y == k, 1], each[shown][y == k], s=10, color=colour, alpha=0.5, linewidths=0)
+            axes.scatter(across[y == k], up[y == k], s=10, color=colour, alpha=0.5, linewidths=0)
+        axes.set(xlabel="$x_2$", title=title, ylim=(-3, 3))
+    panels[0].set(xlabel="$x_1$", ylabel="$x_2$")
+    panels[0].text(-3.9, 2.4, "z = −1", color=COLOURS[0])
+    panels[0].text(1.6, -2.7, "z = 1", color=COLOURS[1])
+    panels[1].set_ylabel("share of $x_2$")
+    panels[-1].plot(*means, "o-", color=style.INK, markersize=6)
+    for axes in panels[1:]:
         axes.axhline(0, color=style.INK, linewidth=1)
-        axes.set(xlabel="$x_2$", title=name, ylim=(-3, 3))
-    others[0].set_ylabel("share of $x_2$")
     return picture
 
 
@@ -179,8 +204,7 @@ def patches(image: Values, by_patch: Mapping[str, Values]) -> Picture:
                        cmap="RdBu_r", vmin=-limit, vmax=limit)  # fmt: skip
             for (i, j), value in np.ndenumerate(values):
                 colour = "white" if abs(value) > 0.6 * limit else style.INK
-                text = f"{value:.1f}".replace("-", "−")
-                axes.text(j, i, text, ha="center", va="center", color=colour, size=14)
+                axes.text(j, i, _text(value, 1), ha="center", va="center", color=colour, size=14)
     return picture
 
 
@@ -194,7 +218,9 @@ def degraded(by_fill: Mapping[str, Any]) -> Picture:
         for name, curve in comparison.curves.items():
             control = name == "random" or name in comparison.controls
             look = {"color": style.FAINT, "linestyle": next(dashes)} if control else {"color": next(colours)}
-            axes.plot(curve.steps, curve.scores.mean(axis=0), label=name, **look)
+            middle, low, high = mean_interval(curve.scores, draws=1000)
+            axes.fill_between(curve.steps, low, high, color=look["color"], alpha=0.15, linewidth=0)
+            axes.plot(curve.steps, middle, label=name, **look)
         axes.set(xlabel="3×3 patches replaced, of 64", title=f"replaced by {fill}", ylim=(0, 1.02), xlim=(0, 64))
     picture.axes[0].set_ylabel("probability of the class")
     handles = picture.axes[0].get_legend_handles_labels()
@@ -202,14 +228,14 @@ def degraded(by_fill: Mapping[str, Any]) -> Picture:
     return picture
 
 
-def wished(rows: Sequence[tuple[Values, ...]]) -> Picture:
-    """For each image the baseline that was searched for, the map from it, and the map from black."""
-    picture = slide(2.2 * len(rows) + 0.4)
-    for i, (row, (image, baseline, map_, plain)) in enumerate(
-        zip(picture.subplots(len(rows), 4), rows, strict=True)
-    ):
+def wished(rows: Mapping[str, tuple[Values, ...]]) -> Picture:
+    """By name an image, the baseline that was searched for, the map from it, and the map from black."""
+    picture = slide(2.0 * len(rows) + 0.2)
+    panels = picture.subplots(len(rows), 4)
+    for i, (row, (name, (image, baseline, map_, plain))) in enumerate(zip(panels, rows.items(), strict=True)):
         show_image(row[0], image, "" if i else "image", cmap="gray", vmin=0, vmax=1)
-        show_image(row[1], baseline, "" if i else "baseline of score 0", cmap="gray", vmin=0, vmax=1)
+        row[0].set_ylabel(name)
+        show_image(row[1], baseline, "" if i else "baseline", cmap="gray", vmin=0, vmax=1)
         show_heat(row[2], map_, "" if i else "IG from it")
         show_heat(row[3], plain, "" if i else "IG from black")
     return picture
