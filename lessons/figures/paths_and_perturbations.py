@@ -23,7 +23,8 @@ def line(steps: int) -> Picture:
     picture = slide(5.0)
     left, right = picture.subplots(1, 2, width_ratios=[1, 1.4])
     x1, x2 = np.meshgrid(np.linspace(-0.1, 1.2, 80), np.linspace(-0.2, 2.3, 80))
-    lines = left.contour(x1, x2, x1 * x2**2, levels=[0.25, 0.5, 1, 2, 3, 4, 5], colors=style.FAINT, linewidths=1.2)
+    look = {"colors": style.FAINT, "linewidths": 1.2}
+    lines = left.contour(x1, x2, x1 * x2**2, levels=[0.25, 0.5, 1, 2, 3, 4, 5], **look)
     left.clabel(lines, fontsize=13, fmt="%.3g")
     left.plot([0, 1], [0, 2], "-o", color=style.INK)
     left.plot([0, 1, 1], [0, 0, 2], "--", color=style.GREEN)
@@ -111,9 +112,7 @@ def _text(value: float, places: int) -> str:
     return f"{round(value, places) + 0.0:.{places}f}".replace("-", "−")  # + 0.0: no −0
 
 
-def around(
-    x: Values, smooth: Values, variance: Values, image: Values, maps: Mapping[str, Values]
-) -> Picture:
+def around(x: Values, smooth: Values, variance: Values, image: Values, maps: Mapping[str, Values]) -> Picture:
     """SmoothGrad and VarGrad of a ReLU over x; an image and its maps."""
     picture = slide(3.9)
     first, second, *others = picture.subplots(1, 2 + len(maps), width_ratios=[1.6, *[1] * (1 + len(maps))])
@@ -154,7 +153,8 @@ def row(image: Values, maps: Mapping[str, Values]) -> Picture:
 def shares_of_four(answers: Mapping[str, Sequence[float]]) -> Picture:
     """Bars of the two shares by each method, with their sum."""
     picture = slide(4.0)
-    for axes, (name, shares) in zip(picture.subplots(1, len(answers), sharey=True), answers.items(), strict=True):
+    panels = picture.subplots(1, len(answers), sharey=True)
+    for axes, (name, shares) in zip(panels, answers.items(), strict=True):
         axes.bar(range(2), shares, color=COLOURS)
         total = sum(shares)
         complete = abs(total - 4) < 1e-9
@@ -221,7 +221,8 @@ def degraded(by_fill: Mapping[str, Any]) -> Picture:
             middle, low, high = mean_interval(curve.scores, draws=1000)
             axes.fill_between(curve.steps, low, high, color=look["color"], alpha=0.15, linewidth=0)
             axes.plot(curve.steps, middle, label=name, **look)
-        axes.set(xlabel="3×3 patches replaced, of 64", title=f"replaced by {fill}", ylim=(0, 1.02), xlim=(0, 64))
+        axes.set(xlabel="3×3 patches replaced, of 64", title=f"replaced by {fill}")
+        axes.set(ylim=(0, 1.02), xlim=(0, 64))
     picture.axes[0].set_ylabel("probability of the class")
     handles = picture.axes[0].get_legend_handles_labels()
     picture.legend(*handles, loc="outside lower center", ncols=4, frameon=False)
