@@ -187,9 +187,8 @@ figures.gaps(counts, gaps, errors)
 # **Answer to prediction 2.** No, twice. Single curves jump up again on the way down, and the median gap of
 # two steps is twice that of one. A gap has a sign, so now and then it crosses zero, and there it is small
 # by accident. Whoever chooses the number of steps *by the gap* finds such a place: the image printed below
-# the table has a gap below one percent after a single step, while its map is off by far more, and the second
-# step makes the map better and the gap worse. A *mean* gap over many images is small as
-# signs cancel.
+# the table has a gap below one percent after a single step, while its map is off by 15 %, and the second step
+# makes the map better and the gap worse. A *mean* gap over many images is small as signs cancel.
 #
 # A gap is one number, a map has 576. **A large gap convicts; a small one acquits only if it stays small
 # when the steps are doubled.** Better: double the steps and compare the maps.
@@ -237,9 +236,10 @@ figures.table(np.array(alike), names, names, "cosine of the maps from two baseli
 
 # %% [markdown]
 # **Answer to prediction 3.** From black, exactly nothing for black pixels: the gap of a 2, the empty middle
-# of a 0 cannot matter. From white it is the other way round: what is nearly white gets nearly nothing. **The median cosine of the two is negative**: what speaks for the class in one map speaks against
-# it in the other. The control, printed above the table, is what two different images have in common: black
-# and noise are hardly more alike than that.
+# of a 0 cannot matter. From white it is the other way round: what is nearly white gets nearly nothing. **The
+# median cosine of the two is negative**: what speaks for the class in one map speaks against it in the other.
+# The control, printed above the table, is what two different images have in common: black and noise are
+# hardly more alike than that.
 #
 # None of the six is wrong. Each answers "what made the score, compared with *this*?", and the comparison
 # must be said whenever the map is shown. (With another digit as the baseline, the question is "why a 2 and
@@ -288,8 +288,7 @@ figures.around(x[:, 0], smooth, variance, test[0, 0], of_image)
 # The noise σ, here 15 % of the image's range, is a choice as the baseline is.
 #
 # The next cell asks the same of a photo in SqueezeNet, with 16 samples, and compares the baselines there. It
-# needs the weights and class names (676 kB and 15 kB), from `MINIXAI_DATA` or fetched once, and is left out
-# without them.
+# needs the weights (676 kB), from `MINIXAI_DATA` or fetched once, and is left out without them.
 #
 # > **Predict 5.** In the deeper network, will SmoothGrad still look like the gradient? Will two runs with
 # > different noise look like each other?
