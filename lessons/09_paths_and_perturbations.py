@@ -35,6 +35,7 @@ from math import erf, factorial, sqrt
 
 import numpy as np
 import pooch
+from figures import maps
 from figures import paths_and_perturbations as figures
 from figures.digits import digits, network
 
@@ -244,6 +245,24 @@ figures.table(np.array(alike), names, names, "cosine of the maps from two baseli
 # None of the six is wrong. Each answers "what made the score, compared with *this*?", and the comparison
 # must be said whenever the map is shown. (With another digit as the baseline, the question is "why a 2 and
 # not *that* 6?", which may be more useful than any "nothing there".)
+
+# %% [markdown]
+# Try other baselines, classes and images in the next cell. For which does the map of the *wrong* class look
+# most convincing?
+
+
+# %%
+def explain(baseline, digit, image):
+    """The picture of one digit's map."""
+    one = M.integrated_gradients(net, test[image : image + 1], target=digit, baseline=baselines[baseline],
+                                 steps=48, progress=False)  # fmt: skip
+    return maps.one_map(test[image, 0], one.map[0, 0], f"from {baseline}, class {digit}")
+
+
+explain("another digit", 6, 0)
+
+# %%
+maps.sliders(explain, {"baseline": names, "digit": range(10), "image": range(20)})
 
 # %% [markdown]
 # ## 9.4 Around the image
@@ -472,7 +491,8 @@ figures.shares_of_four(answers)
 #
 # $x_2$ knows nothing of $z$. But it knows $\eta_1$, so the best linear model takes it off,
 # $f=x_1-c\tfrac{s_1}{s_2}x_2$, with $s_1,s_2$ the spreads of $\eta$. Such a feature is a **suppressor**
-# (lesson 0). As $E[x]=0$, a missing input counts 0 in the marginal game, so $v$ adds up weight by weight:
+# (lesson 0). As $E[x]=0$, a missing input counts as 0 in the marginal game, and $v$ is a sum over what is
+# there:
 #
 # $$\varphi_2^\text{marginal}=w_2x_2 ,$$
 #
@@ -632,15 +652,43 @@ figures.patches(test[0, 0], {name: each[0].reshape(3, 3) for name, each in by_pa
 # %% [markdown]
 # ## 9.9 What completeness buys
 #
-# It buys *units*: shares are parts of a score, and can be added up over patches. It buys a *test of the
-# program*: a gap that stays when the steps are doubled is a bug. It does not buy a map that is right: *all to
-# the first* passes it without a look at the network.
+# It buys *units*: shares are parts of a score, and can be added up over patches. And it buys a *test of the
+# program*, as the ledger of lesson 8 is one. Here are five programs for the map of a digit from the mean
+# digit. One is right, one has a worse rule for the integral, three have a bug.
+#
+# > **Predict 10.** Which bugs does the gap find? What becomes of the five gaps with more steps?
+
+# %%
+x, start = test[:1], mean[None]
+
+
+def program(steps, shift=0.5, path_from=start, factor=x - start):
+    points = np.concatenate([path_from + (k + shift) / steps * (x - path_from) for k in range(steps)])
+    return factor[0] * M.gradient(net, points, target=targets[0]).map.mean(axis=0)
+
+
+programs = {
+    "right": program,
+    "ends of the steps, not their middles": lambda steps: program(steps, shift=1),
+    "bug: the path begins at black": lambda steps: program(steps, path_from=0 * start),
+    "bug: the factor is x, not x − x′": lambda steps: program(steps, factor=x),
+    "bug: the map is upside down": lambda steps: program(steps)[:, ::-1],
+}
+rise = np.diff(net.predict(np.concatenate([start, x]))[:, targets[0]])[0]
+for name, each in programs.items():
+    gaps = [each(steps).sum() / rise - 1 for steps in (8, 32, 128)]
+    print(f"{name:>37}: gap " + ", ".join(f"{gap:+7.2%}" for gap in gaps) + " with 8, 32, 128 steps")
+
+# %% [markdown]
+# **Answer to prediction 10.** The worse rule has a gap that shrinks, only slowly. Two bugs have gaps that
+# stay: convicted. The third passes as well as the right program does, since a sum does not know where its
+# parts lie. Nor does *all to the first*, which passes without a look at the network.
 #
 # So measure in another way. Degradation (lesson 12 looks at it closely): replace 3×3 patches, the most
 # relevant first, and watch the probability of the class. A curve that falls early speaks for the map. The
 # patches must be replaced with *something*.
 #
-# > **Predict 10.** Three IG maps, from black, white and the mean digit. Which falls fastest when the patches
+# > **Predict 11.** Three IG maps, from black, white and the mean digit. Which falls fastest when the patches
 # > turn black? When they turn white? Which of them falls more slowly than a random order?
 
 # %%
@@ -655,7 +703,7 @@ for fill, value in {"black": 0.0, "white": 1.0}.items():
 figures.degraded(degraded)
 
 # %% [markdown]
-# **Answer to prediction 10.** (Numbers in brackets and bands: 95 % intervals, by bootstrap over the 32
+# **Answer to prediction 11.** (Numbers in brackets and bands: 95 % intervals, by bootstrap over the 32
 # images.) The map whose baseline has the colour of the fill wins, both times, and *the loser is worse than a
 # random order*. Black squares cannot hurt where the image is black, and these are the places that IG from
 # white calls relevant. Occlusion by black goes with IG from black, up and down: it is no second witness, it
@@ -676,7 +724,7 @@ figures.degraded(degraded)
 # chance. (A cosine would not do for sizes, which have no negative entry: the next cell prints that of two
 # random ones.)
 #
-# > **Predict 11.** The digits network and an untrained one: how alike are their IG maps from black? And the
+# > **Predict 12.** The digits network and an untrained one: how alike are their IG maps from black? And the
 # > sizes of these maps?
 
 # %%
@@ -714,7 +762,7 @@ sizes = [alike_in_rank(np.abs(own), [*map(np.abs, others), edges]) for own, *oth
 figures.controls(list(calls), np.array(signed), np.array(sizes))
 
 # %% [markdown]
-# **Answer to prediction 11.** (Medians of 32 digits.) With its sign, the map of IG has nothing to do with
+# **Answer to prediction 12.** (Medians of 32 digits.) With its sign, the map of IG has nothing to do with
 # that of an untrained network. *Without* it the ranks agree at about .95. The size is dominated by
 # $|x-x'|$, which is there before the network is asked. Who shows |IG| from black shows the digit.
 #
