@@ -771,10 +771,9 @@ figures.controls(list(calls), np.array(signed), np.array(sizes))
 #
 # With their signs, the gradient, IG and SmoothGrad change with all three, so they are about this class, image
 # and network. **VarGrad has no sign**, so its left is its right: whichever of the three is changed, its ranks
-# stay at .56 and more. The edges do not change with class and network at all, and everybody's sizes
-# correlate with them. Occlusion and RISE keep more of the class or the image than the gradients do; where
-# RISE is negative, that is a change, too: it looks at probabilities, and what raises one class lowers the
-# other.
+# stay above .5. The edges do not change with class and network at all, and everybody's sizes correlate with
+# them. Occlusion keeps more of the class than the gradients do. RISE, whose numbers the noise of 100 masks
+# (9.5) pulls towards 0, is negative where it looks at probabilities: what raises one class lowers the other.
 #
 # These controls convict and cannot acquit. IG from black passes them on the left, and in 9.9 it lost to
 # chance in white.
