@@ -162,7 +162,7 @@ print(f"the score rises by {rise:.3f} from black to the image; the map adds up t
 # %%
 counts = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64)
 few = test[:24]
-fine = M.integrated_gradients(net, few, steps=256, progress=False)
+fine = M.integrated_gradients(net, few, steps=192, progress=False)
 rise = fine.map.sum((1, 2, 3)) - fine.gap
 
 
@@ -181,7 +181,7 @@ print(f"\nthe image with the smallest gap after 1 step: gap {gaps[0, i]:+.2%}, e
       f"{errors[0, i]:.1%}; after 2 steps: gap {gaps[1, i]:+.2%}, error {errors[1, i]:.1%}")  # fmt: skip
 print(f"all images, 1 step: mean gap {gaps[0].mean():+.1%}, mean size of the gap "
       f"{np.abs(gaps[0]).mean():.1%}")  # fmt: skip
-print(f"the standard for the errors, 256 steps: gap at most {np.abs(fine.gap / rise).max():.2%}")
+print(f"the standard for the errors, 192 steps: gap at most {np.abs(fine.gap / rise).max():.2%}")
 figures.gaps(counts, gaps, errors)
 
 # %% [markdown]
@@ -306,7 +306,7 @@ figures.around(x[:, 0], smooth, variance, test[0, 0], of_image)
 # On this network SmoothGrad changes next to nothing: its gradient is smooth already, with three convolutions.
 # The noise σ, here 15 % of the image's range, is a choice as the baseline is.
 #
-# The next cell asks the same of a photo in SqueezeNet, with 16 samples, and compares the baselines there. It
+# The next cell asks the same of a photo in SqueezeNet, with 12 samples, and compares the baselines there. It
 # needs the weights (676 kB), from `MINIXAI_DATA` or fetched once, and is left out without them.
 #
 # > **Predict 5.** In the deeper network, will SmoothGrad still look like the gradient? Will two runs with
@@ -324,10 +324,10 @@ else:
     on_photo = {"gradient": M.gradient(squeezenet, photo)}
     for seed in (0, 1):
         on_photo[f"SmoothGrad, run {seed + 1}"] = M.smoothgrad(
-            squeezenet, photo, n_samples=16, sigma=0.15, noise_seed=seed, progress=False)  # fmt: skip
+            squeezenet, photo, n_samples=12, sigma=0.15, noise_seed=seed, progress=False)  # fmt: skip
     for name, baseline in {"black": 0 - offset, "white": 255 - offset}.items():
         on_photo[f"IG from {name}"] = M.integrated_gradients(
-            squeezenet, photo, baseline=baseline, steps=24, progress=False)  # fmt: skip
+            squeezenet, photo, baseline=baseline, steps=16, progress=False)  # fmt: skip
     on_photo = {name: one.map.sum(axis=1) for name, one in on_photo.items()}
     pairs = (("SmoothGrad, run 1", "gradient"), ("SmoothGrad, run 1", "SmoothGrad, run 2"),
              ("IG from black", "IG from white"))  # fmt: skip
@@ -340,7 +340,7 @@ picture
 
 # %% [markdown]
 # **Answer to prediction 5.** No, and hardly. The gradient of the deeper network jumps from pixel to pixel, so
-# its mean over a cloud is another map, and 16 samples are too few for it: pixel by pixel the two runs have
+# its mean over a cloud is another map, and 12 samples are too few for it: pixel by pixel the two runs have
 # little in common. They agree better on *where* they are large, and that is what one sees: eyes and nose come
 # out in both. So a picture of SmoothGrad can look convincing while hardly any sign in it would come out
 # again. The two baselines disagree as they did on digits; from black the dark rims of the eyes are empty.
@@ -373,13 +373,13 @@ in_black_in_white = cosines(covered["black"], covered["white"])
 print(f"occlusion, black and white: cosine {np.median(in_black_in_white):.2f} (median of 8 digits), "
       f"from {in_black_in_white.min():.2f} to {in_black_in_white.max():.2f}")  # fmt: skip
 masked = {}
-for n_masks in (50, 200, 500):
+for n_masks in (50, 150, 300):
     run = [M.rise(net, test[:8], n_masks=n_masks, grid=6, mask_seed=seed, progress=False).map
            for seed in (0, 1)]  # fmt: skip
     masked[n_masks] = [each[0, 0] for each in run]
     print(f"RISE, {n_masks} masks: cosine of two runs {np.median(cosines(*run)):.2f} (median of 8 digits)")
 shown = {f"occlusion,\n{fill} 6×6": each[0, 0] for fill, each in covered.items()}
-shown |= {f"RISE, {n} masks,\nrun {k + 1}": masked[n][k] for n, k in ((50, 0), (50, 1), (500, 0))}
+shown |= {f"RISE, {n} masks,\nrun {k + 1}": masked[n][k] for n, k in ((50, 0), (50, 1), (300, 0))}
 figures.row(test[0, 0], shown)
 
 # %% [markdown]
@@ -741,7 +741,6 @@ calls = {
     "SmoothGrad": lambda model, k: M.smoothgrad(model, digits_, target=k, **noisy).map,
     "VarGrad": lambda model, k: M.vargrad(model, digits_, target=k, **noisy).map,
     "occlusion": lambda model, k: M.occlusion(model, digits_, target=k, **windows).map,
-    "RISE": lambda model, k: M.rise(model, digits_, target=k, n_masks=100, grid=6, progress=False).map,
     "edges": lambda model, k: M.sobel_edges(model, digits_, target=k).map,
 }
 changed = {}
@@ -772,8 +771,7 @@ figures.controls(list(calls), np.array(signed), np.array(sizes))
 # With their signs, the gradient, IG and SmoothGrad change with all three, so they are about this class, image
 # and network. **VarGrad has no sign**, so its left is its right: whichever of the three is changed, its ranks
 # stay above .5. The edges do not change with class and network at all, and everybody's sizes correlate with
-# them. Occlusion keeps more of the class than the gradients do. RISE, whose numbers the noise of 100 masks
-# (9.5) pulls towards 0, is negative where it looks at probabilities: what raises one class lowers the other.
+# them. Occlusion keeps more of the class than the gradients do.
 #
 # These controls convict and cannot acquit. IG from black passes them on the left, and in 9.9 it lost to
 # chance in white.
@@ -824,7 +822,7 @@ place = np.ones((24, 24), bool)  # where the baseline may differ: choose another
 place[2:-2, 2:-2] = False
 
 
-def neutral_baseline(model, x, target, tries=100):
+def neutral_baseline(model, x, target, tries=60):
     """x, but in the place the pixels go against the gradient until the score is at most 0."""
     baseline = x.copy()
     for _ in range(tries):

@@ -86,7 +86,7 @@ def table(values: Values, rows: Sequence[str], columns: Sequence[str], title: st
 
 def controls(names: Sequence[str], signed: Values, sizes: Values) -> Picture:
     """How alike maps are to those of what was changed (methods, 3), and their sizes (methods, 4)."""
-    picture = slide(6.2)
+    picture = slide(5.6)
     left, right = picture.subplots(1, 2, width_ratios=[3, 4])
     changed = ["other\nclass", "other\nimage", "untrained\nnetwork"]
     _numbers(left, signed, names, changed)
@@ -218,7 +218,7 @@ def degraded(by_fill: Mapping[str, Any]) -> Picture:
         for name, curve in comparison.curves.items():
             control = name == "random" or name in comparison.controls
             look = {"color": style.FAINT, "linestyle": next(dashes)} if control else {"color": next(colours)}
-            middle, low, high = mean_interval(curve.scores, draws=1000)
+            middle, low, high = mean_interval(curve.scores, draws=500)
             axes.fill_between(curve.steps, low, high, color=look["color"], alpha=0.15, linewidth=0)
             axes.plot(curve.steps, middle, label=name, **look)
         axes.set(xlabel="3×3 patches replaced, of 64", title=f"replaced by {fill}")
