@@ -464,14 +464,26 @@ def reference_shapley(v):
 
 
 tell(paths.check_shapley, reference_shapley)
+
+# %%
+x, v = np.array([1.0, 2.0]), np.array([0.0, 0.0, 0.0, 4.0])
+kept_by = np.array([[0, 1, 0, 1], [0, 0, 1, 1]])  # which of the four masks keep each input
+
+
+def slope(x):
+    return np.array([x[1] ** 2, 2 * x[0] * x[1]])
+
+
 answers = {
-    "input ×\ngradient": [4, 8],
-    "integrated\ngradients": [4 / 3, 8 / 3],
-    "Shapley": reference_shapley(np.array([0.0, 0, 0, 4])),
-    "all to\nthe first": [4, 0],
-    "occlusion": [4, 4],
-    "RISE": [1, 1],
+    "input ×\ngradient": x * slope(x),
+    "integrated\ngradients": reference_integrated_gradients(slope, x, 0 * x, 1000),
+    "Shapley": reference_shapley(v),
+    "all to\nthe first": np.array([4, 0]),
+    "occlusion": v[3] - v[[2, 1]],
+    "RISE": kept_by @ (v - v.mean()) / (len(v) * 0.5),
 }
+for name, shares in answers.items():
+    print(f"{name:>21}: {shares}".replace("\n", " "))
 figures.shares_of_four(answers)
 
 # %% [markdown]

@@ -157,7 +157,7 @@ def shares_of_four(answers: Mapping[str, Sequence[float]]) -> Picture:
     for axes, (name, shares) in zip(panels, answers.items(), strict=True):
         axes.bar(range(2), shares, color=COLOURS)
         total = sum(shares)
-        complete = abs(total - 4) < 1e-9
+        complete = abs(total - 4) < 1e-3
         axes.set_title(f"{name}\nsum {total:.3g}", weight="bold" if complete else "normal")
         axes.set_xticks(range(2), ["$x_1$", "$x_2$"])
     picture.axes[0].set_ylabel("share of the score 4")
