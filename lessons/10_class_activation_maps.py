@@ -213,8 +213,9 @@ for name, (net, _, layer, _) in subjects.items():
 # *Difficulty 2/5 · importance 4/5 · at most 10 minutes*
 #
 # Write `alpha(maps, gradient)`: float64 (k, h, w) each; the result float64 (k, h, w), and 0 where the
-# denominator is 0. Worked example: `maps = [[[4, 0], [0, 4]]]`, and the gradient is ¼ at all four places. The
-# denominator is $2\cdot\frac1{16}+\frac1{64}\cdot8=\frac14$, and α is $\frac1{16}/\frac14=\frac14$ everywhere.
+# denominator is 0. Worked example: `maps = [[[4, 0], [0, 4]]]`, and the gradient is ¼ at all four places.
+# The denominator is $2\cdot\frac1{16}+\frac1{64}\cdot8=\frac14$, and α is $\frac1{16}/\frac14=\frac14$
+# everywhere.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -267,9 +268,9 @@ three.load_state_dict({"dense.weight": W, "dense.bias": np.zeros(2)})
 figures.numbers({"": shown})
 
 # %% [markdown]
-# **Answer to prediction 3.** $(1/4,\;2/3,\;0)$. The most goes to the bottom left, to the *small* map $A^2$: so
-# far the authors' intention. The place that speaks against the cat is now merely neutral, and at the bottom
-# right the 2 that $A^3$ takes off is forgotten.
+# **Answer to prediction 3.** $(1/4,\;2/3,\;0)$. The most goes to the bottom left, to the *small* map $A^2$:
+# so far the authors' intention. The place that speaks against the cat is now merely neutral, and at the
+# bottom right the 2 that $A^3$ takes off is forgotten.
 #
 # The printed lines show the price of the exponential: it has a unit. If all logits are multiplied by $t$,
 # no decision changes, Grad-CAM keeps its form, and Grad-CAM++ does not. For small $t$ it is the normalised
@@ -321,10 +322,10 @@ for name, (net, _, layer, _) in subjects.items():
           "negative")  # fmt: skip
 
 # %% [markdown]
-# They hold. In the CIFAR network every contribution $c_k$ is small beside 2, so the two versions of Grad-CAM++
-# hardly differ. In SqueezeNet $c_k$ reaches 5, and the map with the largest contribution is turned down to
-# $2/(2+5.2)=28$ %. In both, **Grad-CAM++ is CAM without the evidence against the class**, its weights more
-# or less levelled.
+# They hold. In the CIFAR network every contribution $c_k$ is small beside 2, so the two versions of
+# Grad-CAM++ hardly differ. In SqueezeNet $c_k$ reaches 5, and the map with the largest contribution is
+# turned down to $2/(2+5.2)=28$ %. In both, **Grad-CAM++ is CAM without the evidence against the class**,
+# its weights more or less levelled.
 #
 # ## 10.4 On photos
 #
@@ -354,7 +355,9 @@ def of_two_classes(name):
     for target in (int(net.predict(x)[0].argmax()), words.index(other)):
         with warnings.catch_warnings(action="ignore"):  # of a map without a value above 0
             found = {m: f(net, x, target) for m, f in methods_at(layer).items()}
-        score = next(iter(found.values())).score[0]
+        score = found["CAM"].score[0]
+        against = found["CAM"].layer_map[0].flat[found["Grad-CAM++"].layer_map[0].argmax()]
+        print(f"{words[target]}: where Grad-CAM++ is highest, CAM is {against:.1f}")
         rows[f"{words[target]}, logit {score:.1f}"] = (crops["cat"], {m: e.map[0].sum(axis=0)
                                                                      for m, e in found.items()})  # fmt: skip
     return figures.over_photos(rows)
@@ -398,8 +401,9 @@ for name, (net, _, layer, _) in subjects.items():
 # shows where the layer is active *at all*. Grad-CAM++ lies between that and Grad-CAM, as 10.3 says it must:
 # what speaks against a class is half of what tells it from others.
 #
-# What the blue in CAM shows, Grad-CAM's ReLU takes away; and of the vehicle it finds red spots on the cat all
-# the same. A map is drawn on its own scale: look at the logit beside it.
+# The cat's eye in SqueezeNet is the plainest case. CAM is negative there, since the eye speaks *against*
+# Egyptian cat, and Grad-CAM++ has its highest value at that very place. And for a vehicle that is not there,
+# the maps find red spots all the same: each is drawn on its own scale, so look at the logit beside it.
 #
 # ## 10.5 Two objects: does Grad-CAM++ do what it was made for?
 #
@@ -434,8 +438,8 @@ drawn = mx.ops.upsample(
 )
 with warnings.catch_warnings(action="ignore"):
     found = {"Grad-CAM": grad_cam(cnn, x, cat), "Grad-CAM++": grad_cam_plus_plus(cnn, x, cat),
-             "Grad-CAM++, truck": grad_cam_plus_plus(cnn, x, truck), "Grad-CAM, truck": grad_cam(cnn, x, truck),
-            }  # fmt: skip
+             "Grad-CAM++, truck": grad_cam_plus_plus(cnn, x, truck),
+             "Grad-CAM, truck": grad_cam(cnn, x, truck)}  # fmt: skip
 maps = {name: e.map.sum(axis=1) for name, e in found.items()}
 maps |= {"random positive weights": drawn.value[:, 0], "the same everywhere": np.ones(x[:, 0].shape)}
 marks = {"max pooling": {name: box_marks(each.astype(np.float64), boxes) for name, each in maps.items()}}
@@ -445,7 +449,8 @@ stored = json.loads(Path("../experiments/results/two_objects.json").read_text())
 keys = {"weaker / stronger peak": "balance", "both found": "both", "share inside": "inside"}
 rows = {"Grad-CAM": "Grad-CAM", "Grad-CAM++": "Grad-CAM++, exponential",
         "Grad-CAM++, sports car": "[another class] Grad-CAM++",
-        "Grad-CAM, sports car": "[another class] Grad-CAM", "random weights": "[weights at random]"}  # fmt: skip
+        "Grad-CAM, sports car": "[another class] Grad-CAM",
+        "random weights": "[weights at random]"}  # fmt: skip
 marks["SqueezeNet (stored)"] = {name: {mark: np.array(stored[row][key]) for mark, key in keys.items()}
                                 for name, row in rows.items()}  # fmt: skip
 for network, of_rows in marks.items():
@@ -482,12 +487,12 @@ marked = mx.evaluate.bench(names, ("rigid_white", "rigid_correlated"), effort="q
 print(marked)
 
 # %% [markdown]
-# **Answer to prediction 6.** By ROC AUC Grad-CAM++ is far ahead, .90 against .71. Yet on *untrained* networks
-# it is ahead by as much, .78 against .57, and $|x|$, which asks no network, has .87: in these images the shape
-# is brighter than the rest, and a sum of positive weights shows where anything is active. (Two problems, one
-# training, no interval; CAM is marked on fewer networks than the others.) Both results have one reason:
-# **Grad-CAM++ shows more of where the layer is active, and less of the class.** Where the object *is* what is
-# active, that earns marks.
+# **Answer to prediction 6.** By ROC AUC Grad-CAM++ is far ahead, .90 against .71. Yet on *untrained*
+# networks it is ahead by as much, .78 against .57, and $|x|$, which asks no network, has .87: in these
+# images the shape is brighter than the rest, and a sum of positive weights shows where anything is active.
+# (Two problems, one training, no interval; CAM is marked on fewer networks than the others.) Both results
+# have one reason: **Grad-CAM++ shows more of where the layer is active, and less of the class.** Where the
+# object *is* what is active, that earns marks.
 #
 # ## 10.6 What a place paints, and what it sees
 #
@@ -500,8 +505,8 @@ print(marked)
 # Write `receptive_field(kernels, strides)`: two lists of ints, from the first layer to the last; the result
 # two ints: the side, in pixels, of the square that one place sees, and by how many pixels the squares of
 # neighbouring places are apart. Worked example: kernels `[3, 2, 3]`, strides `[1, 2, 1]`. The first layer
-# sees 3 pixels. The second adds 1 place, a pixel away: 4. From here on places are 2 pixels apart, so the third
-# adds $2\cdot2$: 8. The result is `(8, 2)`.
+# sees 3 pixels. The second adds 1 place, a pixel away: 4. From here on places are 2 pixels apart, so the
+# third adds $2\cdot2$: 8. The result is `(8, 2)`.
 #
 # <details><summary>Hint</summary>
 #
@@ -558,19 +563,18 @@ for k in range(maps.shape[1]):  # of every map, at the place in row 3, column 3,
     slopes += np.abs(mx.backward(maps, start, wrt=[leaf])[leaf][0]).sum(axis=0)
 rows, columns = np.nonzero(slopes > 1e-6 * slopes.max())  # what is smaller is rounding
 print(f"the gradient reaches rows {rows.min()} to {rows.max()}, columns {columns.min()} to {columns.max()}")
-painted = (np.arange(6) + 0.5) * 32 / 6 - 0.5  # rows at which the enlarged map puts the centres of the places
-print(
-    f"centres painted: {painted.round(1)}\ncentres seen:    {(rows.min() + rows.max()) / 2 + steps * np.arange(-3, 3)}"
-)
+painted = (np.arange(6) + 0.5) * 32 / 6 - 0.5  # where the enlarged map puts the centres of the places
+centres = (rows.min() + rows.max()) / 2 + steps * np.arange(-3, 3)
+print(f"centres painted: {painted.round(1)}\ncentres seen:    {centres}")
 cell = (painted[3] - 2.17, painted[3] - 2.17, 32 / 6)
 share = slopes[16:21, 16:21].sum() / slopes.sum()
 print(f"share of the gradient's size in the painted cell: {share:.1%}, by area {25 / 27**2:.1%}")
 figures.field(crops["cat"], (rows.min(), columns.min(), np.ptp(rows) + 1), slopes, cell)
 
 # %% [markdown]
-# **Answer to prediction 7.** 27 of 32 pixels, so nearly all of the photo. 9 % of the gradient's size lies in
-# the cell that is painted, more than the 3 % of its area, and still 91 % lie outside. A red cell says "a place
-# that looks at a large part of the photo, most of all around here".
+# **Answer to prediction 7.** 27 of 32 pixels, so nearly all of the photo. 9 % of the gradient's size lies
+# in the cell that is painted, more than the 3 % of its area, and still 91 % lie outside. A red cell says "a
+# place that looks at a large part of the photo, most of all around here".
 #
 # The printed centres show more. The 3×3 convolution without padding has no places at the rim; the six places
 # that are left stand 4 pixels apart, from pixel 4 to pixel 24. The enlarged map spreads them over the *whole*
@@ -584,12 +588,14 @@ figures.field(crops["cat"], (rows.min(), columns.min(), np.ptp(rows) + 1), slope
 # takes any layer, too. It can be LRP, with any table, or PatternAttribution (lesson 12), summed over the maps
 # by the same function.
 #
-# > **Predict 8.** At the last layer, Grad-CAM and LRP agree (10.4). Will they, three layers below? And what of
-# > the sums of the maps: which should be the same at every layer?
+# > **Predict 8.** At the last layer, Grad-CAM and LRP agree (10.4). Will they, three layers below? And what
+# > of the sums of the maps: which should be the same at every layer?
 
 # %%
-layers = {"max pooling": ("features.2", "features.4", "features.8", "features.10", "classifier.1", "classifier.3"),
-          "SqueezeNet": ("features.3", "features.5", "features.7", "features.8", "features.10", "features.12")}  # fmt: skip
+layers = {
+    "max pooling": [f"features.{k}" for k in (2, 4, 8, 10)] + ["classifier.1", "classifier.3"],
+    "SqueezeNet": [f"features.{k}" for k in (3, 5, 7, 8, 10, 12)],
+}
 patterns = mx.rules.pattern_attribution(cnn.patterns, kind="linear")
 ways = {"Grad-CAM": lambda *at: grad_cam(*at, relu=False), "LRP": layer_relevance}
 by_layer = {}
@@ -602,9 +608,11 @@ for name, (net, _, _, _) in subjects.items():
     first = by_layer[name]["Grad-CAM"]
     print(f"{name}: sum of the map / logit, and cosine with Grad-CAM")
     for way, found in by_layer[name].items():
-        cells = [f"{e.layer_map.sum() / e.score[0]:6.2f} ({cosines(e.layer_map, first[at].layer_map)[0]:5.2f})"
-                 for at, e in found.items()]  # fmt: skip
-        print(f"{way:>20} " + " ".join(cells))
+        print(f"{way:>20} ", end="")
+        for at, e in found.items():
+            alike = cosines(e.layer_map, first[at].layer_map)[0]
+            print(f"{e.layer_map.sum() / e.score[0]:6.2f} ({alike:5.2f})", end=" ")
+        print()
 
 
 # %%
@@ -659,10 +667,10 @@ chosen = {"an even map": np.full(len(tops), 0.25)} | chosen
 figures.wishes(chosen)
 
 # %% [markdown]
-# Of the last layer's map .31 lies in such a box, little more than of an even map (.25). If the wish may choose
-# among six layers, .45, and with a second method .48. (Lines: 95 % intervals, by bootstrap over the boxes;
-# the mean over three photos.) None of this is about the network: it is what *choosing after the look* earns.
-# So name the layer, with a reason, before you see the maps, or show all of them.
+# Of the last layer's map .31 lies in such a box, little more than of an even map (.25). If the wish may
+# choose among six layers, .45, and with a second method .48. (Lines: 95 % intervals, by bootstrap over the
+# boxes; the mean over three photos.) None of this is about the network: it is what *choosing after the
+# look* earns. So name the layer, with a reason, before you see the maps, or show all of them.
 
 # %% [markdown]
 # ## 10.8 Where it is blind
@@ -694,23 +702,24 @@ for name, (net, words, layer, _) in subjects.items():
     x = inputs[name][1:2]
     empty(f"{name}, cup, {words[net.predict(x)[0].argmin()]}", net, x, int(net.predict(x)[0].argmin()), layer)
 
-spots = {}
-for reads, place in {"reads the upper left": 0, "reads the lower right": 3}.items():
+spots, two_spots = {}, np.array([[[[1.0, 0], [0, 1]]]])
+rules = mx.rules.composite(dense=mx.rules.epsilon(0))
+for reads, place in {"reads upper left": 0, "reads lower right": 3}.items():
     dense = mx.nn.Sequential({"relu": mx.nn.ReLU(), "flatten": mx.nn.Flatten(), "dense": mx.nn.Linear(4, 1)})
     dense.load_state_dict({"dense.weight": 4 * np.eye(4)[[place]], "dense.bias": np.zeros(1)})
-    x, rules = np.array([[[[1.0, 0], [0, 1]]]]), mx.rules.composite(dense=mx.rules.epsilon(0))
-    spots[reads] = {"Grad-CAM": grad_cam(dense, x, 0, "relu").layer_map[0],
-                    "layer relevance": layer_relevance(dense, x, 0, "relu", rules=rules).layer_map[0]}  # fmt: skip
-figures.numbers(spots)
+    relevance = layer_relevance(dense, two_spots, 0, "relu", rules=rules)
+    spots[f"{reads}:\nGrad-CAM"] = grad_cam(dense, two_spots, 0, "relu").layer_map[0]
+    spots[f"{reads}:\nlayer relevance"] = relevance.layer_map[0]
+figures.numbers({"": spots})
 
 # %% [markdown]
 # **Answer to prediction 9.** Not at all: both have the mean gradient 1, and Grad-CAM paints both spots, of
 # which each network reads one. Layer relevance multiplies *before* it takes means, $\sum_kA^k\odot\partial
-# S/\partial A^k$, and tells them apart. Draelos and Carin (2020) propose that sum under the name HiResCAM. Behind
-# an average over all places, both are CAM.
+# S/\partial A^k$, and tells them apart. Draelos and Carin (2020) propose that sum under the name HiResCAM.
+# Behind an average over all places, both are CAM.
 #
-# And the printed lines: dog, deer and stork get the same empty map as a class that nothing in the photo has to
-# do with. CAM before any ReLU says what there is: evidence *against*, at all places.
+# And the printed lines: dog, deer and stork get the same empty map as a class that nothing in the photo has
+# to do with. CAM before any ReLU says what there is: evidence *against*, at all places.
 #
 # ## 10.9 Guided Grad-CAM: whose detail?
 #
@@ -737,42 +746,53 @@ def likeness(one, other, where):
 
 details = {}
 for name, (net, words, layer, other) in subjects.items():
-    x, target = inputs[name], net.predict(inputs[name]).argmax(axis=1)
+    x, target, another = inputs[name], net.predict(inputs[name]).argmax(axis=1), words.index(other)
     with warnings.catch_warnings(action="ignore"):
-        copy, another = mx.evaluate.untrained(net, 1), words.index(other)
-        where = size(grad_cam(net, x, target, layer))
-        whole = {"guided Grad-CAM": size(guided_grad_cam(net, x, target, layer)),
-                 "of another class": size(guided_grad_cam(net, x, another, layer)),
-                 "of an untrained network": size(guided_grad_cam(copy, x, None, layer))}  # fmt: skip
-        factors = {"guided backprop": guided_backprop(net, x, target), "the same, another class":
-                   guided_backprop(net, x, another), "the same, untrained": guided_backprop(copy, x),
-                   "edges (Sobel)": mx.methods.sobel_edges(net, x), "noise":
-                   mx.methods.random_map(net, x), "1, no detail": np.ones(x.shape)}  # fmt: skip
-    details[name] = whole | {f"Grad-CAM × {what}": where * size(f) for what, f in factors.items()}
-    print(f"{name}, for {', '.join(crops)}")
+        untrained = mx.evaluate.untrained(net, 1)  # explained for the class that it prefers
+        where, own = size(grad_cam(net, x, target, layer)), size(guided_backprop(net, x, target))
+        factors = {
+            "another class": size(guided_backprop(net, x, another)),
+            "untrained": size(guided_backprop(untrained, x)),
+            "edges (Sobel)": size(mx.methods.sobel_edges(net, x)),
+            "noise": size(mx.methods.random_map(net, x)),
+            "1": np.ones(own.shape),
+        }
+        of_other = size(guided_grad_cam(net, x, another, layer))
+    details[name] = {"guided Grad-CAM": where * own, "of another class": of_other}
+    details[name] |= {what: where * factor for what, factor in factors.items()}
+    print(f"{name}, for {', '.join(crops)}       the product          the detail alone, with guided backprop")
     for what, each in details[name].items():
-        print(f"{what:>42}: {likeness(each, whole['guided Grad-CAM'], where)}")
-    for what, f in factors.items():
-        print(
-            f"{'the detail alone, ' + what:>42}: {likeness(size(f), size(factors['guided backprop']), where)}"
-        )
+        alone = likeness(factors[what], own, where) if what in factors and what != "1" else ""
+        print(f"{what:>20}: {likeness(each, where * own, where)!s:<24} {alone}")
 
 # %%
 name = "SqueezeNet" if "SqueezeNet" in subjects else "max pooling"
-wanted = ("guided Grad-CAM", "Grad-CAM × the same, another class", "Grad-CAM × the same, untrained",
-          "Grad-CAM × edges (Sobel)", "of another class")  # fmt: skip
-titles = ("guided Grad-CAM", "× another class's\nguided backprop", "× untrained\nguided backprop",
-          "× edges of the photo", "guided Grad-CAM\nof another class")  # fmt: skip
-figures.details(crops["cat"], {title: details[name][key][0]
-                               for title, key in zip(titles, wanted, strict=True)})  # fmt: skip
+titles = {"guided Grad-CAM": "guided Grad-CAM", "another class": "× another class's\nguided backprop",
+          "untrained": "× untrained\nguided backprop", "edges (Sobel)": "× edges of the photo",
+          "of another class": "guided Grad-CAM\nof another class"}  # fmt: skip
+figures.details(crops["cat"], {title: details[name][key][0] for key, title in titles.items()})
 
 # %% [markdown]
-# ANSWER10
+# **Answer to prediction 10.** Left in the table, the products. Noise times Grad-CAM has rank correlations
+# from .3 to .7, and in SqueezeNet *Grad-CAM itself, without any detail* (the row "1"), has .7 and .8, as
+# much as any of the others: the number says mostly that all these products share a factor. It cannot answer
+# the question.
+#
+# So look at the detail alone, where noise has 0. The untrained network's guided backprop has .3 to .5, and
+# the photo's edges .2 to .6, without any knowledge of a class; another class's has .3 to .8. (Three photos,
+# one untrained network: read the ranges, not the decimals. nan: nothing came back for that class.) A part
+# of what looks like detail is edges, and a larger part is what guided backprop shows of any class. The
+# whole product does change with the class, to −.3 to .2, and that is the work of its other factor, the
+# coarse one.
+#
+# **Guided Grad-CAM knows its class as finely as Grad-CAM does**, 6×6 or 13×13 places. Its fine lines look
+# like evidence, and are not known to be any.
 #
 # ## 10.10 Below the layer
 #
-# A class activation map sees the layer's maps and what comes *above*. What came before it does not enter. That
-# the places of the layer are those of the photo is an assumption, and the enlarged map has it built in.
+# A class activation map sees the layer's maps and what comes *above*. What came before it does not enter.
+# That the places of the layer are those of the photo is an assumption, and the enlarged map has it built
+# in.
 #
 # ### Exercise 10.4 — hide a move (investigation)
 # *Difficulty 4/5 · importance 5/5 · at most 25 minutes*
@@ -791,7 +811,8 @@ figures.details(crops["cat"], {title: details[name][key][0]
 #
 # <details><summary>Hint</summary>
 #
-# $y_{ij}=\sum_{ab}w_{ab}\,x_{i+a-m,\,j+b-m}$ with $m=\lfloor k/2\rfloor$. For which $a$ is $i+a-m=i-\text{rows}$?
+# $y_{ij}=\sum_{ab}w_{ab}\,x_{i+a-m,\,j+b-m}$ with $m=\lfloor k/2\rfloor$. For which $a$ is
+# $i+a-m=i-\text{rows}$?
 #
 # </details>
 # <details><summary>Solution</summary>
@@ -854,18 +875,18 @@ figures.over_photos(rows)
 # %% [markdown]
 # <details><summary>Three sentences, as one might write them</summary>
 #
-# Map and logit are those of the cat at rest, and of the *layer's places* the map is still right: those at the
-# upper left made the score. Laid over the photo it is wrong: .17 of it lies in the box with the cat, less than
-# the box's share of the image, .25, since a map of a layer knows nothing of what the layers below have done to
-# the places. Occlusion changes pixels and asks the whole network; .92 of it lies on the cat after the move, so
-# a control that touches the *input* finds what no map of a layer can.
+# Map and logit are those of the cat at rest, and of the *layer's places* the map is still right: those at
+# the upper left made the score. Laid over the photo it is wrong: .17 of it lies in the box with the cat,
+# less than the box's share of the image, .25, since a map of a layer knows nothing of what the layers below
+# have done to the places. Occlusion changes pixels and asks the whole network; .92 of it lies on the cat
+# after the move, so a control that touches the *input* finds what no map of a layer can.
 #
 # </details>
 #
 # ## 10.11 Where it fails
 #
-# - **Coarse and out of place.** A cell is what a place *paints*; it sees a large part of the photo, and borders
-#   move the overlay (10.6).
+# - **Coarse and out of place.** A cell is what a place *paints*; it sees a large part of the photo, and
+#   borders move the overlay (10.6).
 # - **One number a map.** Grad-CAM's mean forgets which place counted (10.8); Grad-CAM++ also forgets what
 #   speaks against the class (10.3).
 # - **Silent below zero.** An empty map has two opposite meanings (10.8).
@@ -877,19 +898,20 @@ figures.over_photos(rows)
 # what each place of the last maps gives to the logit.*
 #
 # **Open question.** In 10.6 one place sees nearly all of the photo, and yet maps lie on objects. What in
-# training makes a place speak of what is *near its centre*? How would you measure it, and in what network would
-# you expect it to fail?
+# training makes a place speak of what is *near its centre*? How would you measure it, and in what network
+# would you expect it to fail?
 #
 # ## References
 # - B. Zhou, A. Khosla, A. Lapedriza, A. Oliva, A. Torralba: *Learning deep features for discriminative
 #   localization*, CVPR 2016, [arXiv 1512.04150](https://arxiv.org/abs/1512.04150). CAM.
-# - R. R. Selvaraju, M. Cogswell, A. Das, R. Vedantam, D. Parikh, D. Batra: *Grad-CAM: visual explanations from
-#   deep networks via gradient-based localization*, ICCV 2017,
-#   [arXiv 1610.02391](https://arxiv.org/abs/1610.02391). Grad-CAM, guided Grad-CAM.
+# - R. R. Selvaraju, M. Cogswell, A. Das, R. Vedantam, D. Parikh, D. Batra: *Grad-CAM: visual explanations
+#   from deep networks via gradient-based localization*, ICCV 2017, [arXiv
+#   1610.02391](https://arxiv.org/abs/1610.02391). Grad-CAM, guided Grad-CAM.
 # - A. Chattopadhay, A. Sarkar, P. Howlader, V. N. Balasubramanian: *Grad-CAM++: generalized gradient-based
 #   visual explanations for deep convolutional networks*, WACV 2018,
 #   [arXiv 1710.11063](https://arxiv.org/abs/1710.11063).
-# - R. L. Draelos, L. Carin: *Use HiResCAM instead of Grad-CAM for faithful explanations of convolutional neural
-#   networks*, 2020, [arXiv 2011.08891](https://arxiv.org/abs/2011.08891).
-# - J. Adebayo, J. Gilmer, M. Muelly, I. Goodfellow, M. Hardt, B. Kim: *Sanity checks for saliency maps*, NeurIPS
-#   2018, [arXiv 1810.03292](https://arxiv.org/abs/1810.03292). Untrained networks and edges as controls.
+# - R. L. Draelos, L. Carin: *Use HiResCAM instead of Grad-CAM for faithful explanations of convolutional
+#   neural networks*, 2020, [arXiv 2011.08891](https://arxiv.org/abs/2011.08891).
+# - J. Adebayo, J. Gilmer, M. Muelly, I. Goodfellow, M. Hardt, B. Kim: *Sanity checks for saliency maps*,
+#   NeurIPS 2018, [arXiv 1810.03292](https://arxiv.org/abs/1810.03292). Untrained networks and edges as
+#   controls.

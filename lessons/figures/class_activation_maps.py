@@ -39,7 +39,7 @@ def numbers(rows: Mapping[str, Mapping[str, Values]]) -> Picture:
     return picture
 
 
-def show_over(axes: Axes, photo: Values, values: Values, title: str = "", below: str = "") -> None:
+def show_over(axes: Axes, photo: Values, values: Values, title: str) -> None:
     """A map (h, w), red where positive, on its own scale, over a photo (h, w, 3) in grey."""
     grey = photo / 255 @ GREY
     limit = np.abs(values).max()
@@ -50,16 +50,13 @@ def show_over(axes: Axes, photo: Values, values: Values, title: str = "", below:
     else:
         strength = np.minimum(1, 0.15 + np.abs(values) / limit) * 0.8
         axes.imshow(values, cmap="RdBu_r", vmin=-limit, vmax=limit, alpha=strength, extent=(0, wide, tall, 0))
-    axes.set_xlabel(below or f"±{limit:.2g}")
+    axes.set_xlabel(f"±{limit:.2g}")
 
 
-def over_photos(
-    rows: Mapping[str, tuple[Values, Mapping[str, Values]]],
-    below: Mapping[str, Mapping[str, str]] | None = None,
-) -> Image:
-    """Rows of a photo (h, w, 3) uint8 and maps (h, w) over it; below: a line for a row's map."""
+def over_photos(rows: Mapping[str, tuple[Values, Mapping[str, Values]]]) -> Image:
+    """Rows of a photo (h, w, 3) uint8 and maps (h, w) over it."""
     columns = 1 + max(len(maps) for _, maps in rows.values())
-    picture = slide((12.6 / columns + 0.75) * len(rows))
+    picture = slide((min(12.6 / columns, 2.6) + 0.65) * len(rows))
     grid = picture.subplots(len(rows), columns, squeeze=False)
     for panels, (name, (photo, maps)) in zip(grid, rows.items(), strict=True):
         show_image(panels[0], photo)
@@ -67,7 +64,7 @@ def over_photos(
         for axes in panels[1 + len(maps) :]:
             axes.axis("off")
         for axes, (title, values) in zip(panels[1:], maps.items(), strict=False):
-            show_over(axes, photo, values, title, (below or {}).get(name, {}).get(title, ""))
+            show_over(axes, photo, values, title)
     return as_jpeg(picture)
 
 
@@ -116,7 +113,7 @@ def wishes(shares: Mapping[str, Values]) -> Picture:
         colour = style.FILTER if name.startswith("the best") else style.PATTERN
         axes.barh(k, mean, color=style.FAINT if name.startswith("an even") else colour)
         axes.hlines(k, low, high, color=style.INK, linewidth=4)
-    axes.set(yticks=range(len(shares)), yticklabels=list(shares), xlim=(0, 1))
+    axes.set(yticks=range(len(shares)), yticklabels=list(shares), xlim=(0, 0.6))
     axes.set_xlabel("share of the map in the box that was wished for, mean over boxes")
     axes.invert_yaxis()
     return picture
@@ -124,7 +121,7 @@ def wishes(shares: Mapping[str, Values]) -> Picture:
 
 def details(photo: Values, maps: Mapping[str, Values]) -> Image:
     """A photo (h, w, 3) and maps (h, w) without sign, each on its own scale, clipped at 99.5 %."""
-    picture = slide(6.6)
+    picture = slide(7.0)
     first, *others = picture.subplots(2, (len(maps) + 2) // 2).flat
     show_image(first, photo, "photo")
     for axes in others[len(maps) :]:
@@ -137,9 +134,9 @@ def details(photo: Values, maps: Mapping[str, Values]) -> Image:
 
 
 def two_on_grey(photo: Values, size: int) -> tuple[Values, Values]:
-    """(32, size, size, 3) uint8, a square photo twice on grey in opposite corners; (32, 2, size, size), where.
+    """A square photo twice on grey: (32, size, size, 3) uint8, and where it is, (32, 2, size, size).
 
-    Four sizes of the two, in each corner, and mirrored.
+    In opposite corners, in four pairs of sizes, in each corner, and mirrored.
     """
     whole, images, boxes = Pillow.fromarray(photo), [], []
     for sides, below, right, mirrored in product(SIDES, *[(0, 1)] * 3):
