@@ -13,25 +13,23 @@
 # %% [markdown]
 # # 10 · Class activation maps: where in the last layer?
 #
-# All methods so far walked back to the pixels. A class activation map stops earlier: it takes the last maps
-# of a network, which still have places, and asks which of their places speak for the class. The result is
-# coarse, cheap, and laid over a photo it convinces at once. This lesson works out what it says.
+# The methods so far walked back to the pixels. A class activation map stops earlier: it takes the last maps
+# of a network, which still have places, and asks which places speak for the class. Laid over a photo, it
+# convinces at once. What does it say?
 #
-# **You will do:** compute CAM, Grad-CAM and Grad-CAM++ with pencil and paper; write the two formulas and the
-# size of a receptive field; hold maps of two objects against controls; move a cat so that its map stays
-# behind.
+# **You will do:** compute CAM, Grad-CAM and Grad-CAM++ with pencil and paper; write their formulas and the
+# size of a receptive field; judge maps of two objects; move a cat so that its map stays behind.
 #
-# **You will learn:** what Grad-CAM and Grad-CAM++ become behind an average over all places; that a map which
-# finds "both objects" may only be even; that the layer decides what the map shows; to what a map is blind,
-# and whose edges guided Grad-CAM shows.
+# **You will learn:** what the three are behind an average over all places; that a map which finds "both
+# objects" may only be even; that the layer decides what is shown; to what a map is blind, and whose edges
+# guided Grad-CAM shows.
 #
-# **You need:** lesson 7 (guided backprop, how to design a control), lesson 8 (relevance).
+# **You need:** lessons 7 (guided backprop, controls) and 8 (relevance).
 #
 # **Time:** 90 minutes, of which the cells run for about half a minute. All runs offline: a CIFAR-10 network
-# that comes with minixai, crops of scikit-image's photos and two of scikit-learn's. They are no CIFAR-10
-# images: of the three only the cat belongs to one of its classes. Where SqueezeNet's weights and class names
-# (676 kB and 15 kB) are in `MINIXAI_DATA` or can be fetched once, the same is done for it; without them it is
-# left out. Code BSD-3-Clause, text CC BY 4.0.
+# that comes with minixai, and crops of three photos, of which only the cat belongs to a class of CIFAR-10.
+# Where SqueezeNet's weights and class names (676 kB and 15 kB) are in `MINIXAI_DATA` or can be fetched once,
+# the same is done for it; else it is left out. Code BSD-3-Clause, text CC BY 4.0.
 
 # %%
 import json
@@ -312,12 +310,12 @@ for name, (net, _, layer, _) in subjects.items():
     plus, normalised = (grad_cam_plus_plus(net, x, layer=layer, formula=f, relu=False)
                         for f in ("exponential", "normalised"))  # fmt: skip
     w = net.state_dict()[f"{ends[name]}.weight"][plus.target[0]].ravel().astype(np.float64)
-    for what, weights, e in (("ReLU(w)/(2 + c)", np.maximum(w, 0) / (2 + w * maps.mean((1, 2))), plus),
+    part = w * maps.mean((1, 2))
+    for what, weights, e in (("ReLU(w)/(2 + c)", np.maximum(w, 0) / (2 + part), plus),
                              ("ReLU(w)", np.maximum(w, 0), normalised)):  # fmt: skip
         ours = np.tensordot(weights, maps, 1)
         ours *= e.layer_map[0].max() / ours.max()
         print(f"{name}: {what} up to a factor: largest difference {np.abs(ours - e.layer_map[0]).max():.0e}")
-    part = w * maps.mean((1, 2))
     print(f"    c goes from {part.min():.2f} to {part.max():.2f}; {(w < 0).mean():.0%} of the weights are "
           "negative")  # fmt: skip
 
@@ -348,6 +346,7 @@ def methods_at(layer):
     }
 
 
+# %%
 def of_two_classes(name):
     """The cat by all four methods, for the network's class and for another one."""
     net, words, layer, other = subjects[name]
@@ -404,7 +403,8 @@ for name, (net, _, layer, _) in subjects.items():
 # The cat's eye in SqueezeNet is the plainest case. CAM is negative there, since the eye speaks *against*
 # Egyptian cat, and Grad-CAM++ has its highest value at that very place. And for a vehicle that is not there,
 # the maps find red spots all the same: each is drawn on its own scale, so look at the logit beside it.
-#
+
+# %% [markdown]
 # ## 10.5 Two objects: does Grad-CAM++ do what it was made for?
 #
 # A cat's face is put twice on grey, in opposite corners, the smaller one from half of the larger one's side
@@ -479,21 +479,38 @@ figures.marks(marks, controls)
 # **And one object?** minixai's bench (lesson 12) trains small networks to tell shapes apart, of which each
 # image shows one at some place, and marks how well maps pick out its pixels: ROC AUC, ½ is chance.
 #
-# > **Predict 6.** Will Grad-CAM++ be ahead of Grad-CAM? Which control would you want to see?
+# > **Predict 6.** Will Grad-CAM++ be ahead of Grad-CAM? And where will positive weights drawn at random
+# > stand?
+
 
 # %%
-names = ("cam", "grad_cam", "grad_cam_plus_plus", "layer_relevance")
-marked = mx.evaluate.bench(names, ("rigid_white", "rigid_correlated"), effort="quick", progress=False)
+def drawn_weights(model, x, target):
+    """The map of the layer that Grad-CAM takes, with random positive weights."""
+    layer = grad_cam(model, x, target).layer
+    maps = model.trace(mx.Tensor(x))[1][layer][0].value
+    weights = np.abs(rng.normal(size=maps.shape[:2]))
+    coarse = mx.Tensor(np.einsum("nk,nkhw->nhw", weights, maps)[:, None])
+    return mx.ops.upsample(coarse, size=x.shape[2:], mode="bilinear").value
+
+
+marked = mx.evaluate.bench(
+    {"Grad-CAM": grad_cam, "Grad-CAM++": grad_cam_plus_plus, "layer relevance": layer_relevance,
+     "random positive weights": drawn_weights},
+    ("rigid_white", "rigid_correlated"), effort="quick", progress=False,
+)  # fmt: skip
 print(marked)
 
 # %% [markdown]
-# **Answer to prediction 6.** By ROC AUC Grad-CAM++ is far ahead, .90 against .71. Yet on *untrained*
-# networks it is ahead by as much, .78 against .57, and $|x|$, which asks no network, has .87: in these
-# images the shape is brighter than the rest, and a sum of positive weights shows where anything is active.
-# (Two problems, one training, no interval; CAM is marked on fewer networks than the others.) Both results
-# have one reason: **Grad-CAM++ shows more of where the layer is active, and less of the class.** Where the
-# object *is* what is active, that earns marks.
+# **Answer to prediction 6.** By ROC AUC Grad-CAM++ is far ahead of Grad-CAM, .90 against .71. But **random
+# positive weights have .90 as well**, also on untrained networks (.78 each, against .57), and $|x|$, which
+# asks no network, has .87. In these images the object is what is bright, and a sum of maps with positive
+# weights shows where anything is active. (Two problems, one training, no interval. With shuffled labels the
+# lead is nearly gone.)
 #
+# So both things are true: Grad-CAM++ marks one object better in the bench, and it does not help with two in
+# SqueezeNet. Where it gains, here and above, weights that know nothing gain as much.
+
+# %% [markdown]
 # ## 10.6 What a place paints, and what it sees
 #
 # A value of the layer's map is painted over one cell of the photo, 4×4 pixels in the CIFAR network. But the
@@ -551,6 +568,8 @@ def reference_receptive_field(kernels, strides):
 
 
 tell(checks.check_receptive_field, reference_receptive_field)
+
+# %%
 side, steps = reference_receptive_field([3, 3, 3, 3, 3, 3, 3, 1], [1, 1, 2, 1, 1, 2, 1, 1])
 print(f"a place sees {side}×{side} pixels, and places are {steps} pixels apart")
 
@@ -580,7 +599,8 @@ figures.field(crops["cat"], (rows.min(), columns.min(), np.ptp(rows) + 1), slope
 # that are left stand 4 pixels apart, from pixel 4 to pixel 24. The enlarged map spreads them over the *whole*
 # width, from 2.2 to 28.8. **The overlay is out of place by up to five pixels of 32**, most at the bottom
 # right.
-#
+
+# %% [markdown]
 # ## 10.7 The layer is a choice
 #
 # Grad-CAM takes any layer. An earlier one has more places, so a finer map. But there the argument of 10.2 is
@@ -719,7 +739,7 @@ figures.numbers({"": spots})
 # Behind an average over all places, both are CAM.
 #
 # And the printed lines: dog, deer and stork get the same empty map as a class that nothing in the photo has
-# to do with. CAM before any ReLU says what there is: evidence *against*, at all places.
+# to do with. CAM before any ReLU says what there is: evidence *against*, at nearly all places.
 #
 # ## 10.9 Guided Grad-CAM: whose detail?
 #
@@ -744,6 +764,7 @@ def likeness(one, other, where):
                      for a, b, lit in zip(one, other, where > 0, strict=True)])  # fmt: skip
 
 
+# %%
 details = {}
 for name, (net, words, layer, other) in subjects.items():
     x, target, another = inputs[name], net.predict(inputs[name]).argmax(axis=1), words.index(other)
@@ -787,13 +808,15 @@ figures.details(crops["cat"], {title: details[name][key][0] for key, title in ti
 #
 # **Guided Grad-CAM knows its class as finely as Grad-CAM does**, 6×6 or 13×13 places. Its fine lines look
 # like evidence, and are not known to be any.
-#
+
+# %% [markdown]
 # ## 10.10 Below the layer
 #
 # A class activation map sees the layer's maps and what comes *above*. What came before it does not enter.
 # That the places of the layer are those of the photo is an assumption, and the enlarged map has it built
 # in.
-#
+
+# %% [markdown]
 # ### Exercise 10.4 — hide a move (investigation)
 # *Difficulty 4/5 · importance 5/5 · at most 25 minutes*
 #
@@ -859,6 +882,8 @@ def moved(rows, columns):
 
 
 tell(checks.check_moving_filter, reference_moving_filter)
+
+# %%
 there = {"at rest": moved(0, 0), "moved": moved(-16, -16)}  # choose your own: −16 to 0 keep all of the cat
 rows, found = {}, []
 for title, (net, x, box) in there.items():
