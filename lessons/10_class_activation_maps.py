@@ -300,9 +300,10 @@ print(f"Grad-CAM++ before its ReLU:\n{turned.layer_map[0]}")
 
 # %%
 def cosines(a, b):
-    """The cosine between every map of a (n, …) and that of b."""
+    """The cosine between every map of a (n, …) and that of b; NaN for a map of zeros."""
     a, b = (maps.reshape(len(maps), -1).astype(np.float64) for maps in (a, b))
-    return (a * b).sum(axis=1) / (np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1))
+    lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    return np.divide((a * b).sum(axis=1), lengths, out=np.full(len(a), np.nan), where=lengths > 0)
 
 
 for name, (net, _, layer, _) in subjects.items():
@@ -380,9 +381,8 @@ rng = np.random.default_rng(0)
 for name, (net, _, layer, _) in subjects.items():
     x, logits = inputs[name], net.predict(inputs[name])
     ranked = np.argsort(-logits, axis=1)
-    step = logits.shape[1] // 10
-    others = [ranked[:, k * step] for k in (1, 2, 3, 4, 5)]  # spread through the upper half of the ranking
-    print(f"{name}, {len(x)} photos × {len(others)} classes    median cosine, and the middle half")
+    others = ranked[:, :: logits.shape[1] // 10].T[1:6]  # spread through the upper half of the ranking
+    print(f"{name}, {len(x)} photos × 5 classes    median cosine, and the middle half")
     for method, f in methods_at(layer).items():
         with warnings.catch_warnings(action="ignore"):
             own = f(net, x, ranked[:, 0]).layer_map
@@ -404,10 +404,11 @@ for name, (net, _, layer, _) in subjects.items():
         print(f"{'random, ' + kind:>22}: {middle:5.2f}  [{low:5.2f}, {high:5.2f}]")
 
 # %% [markdown]
-# **Answer to prediction 4.** Those of Grad-CAM++: the median cosine is about .9 and .8, where Grad-CAM has .4
-# and CAM, which keeps its signs, is below zero. Random positive weights have .99: any map with such weights
-# shows where the layer is active *at all*. Grad-CAM++ lies between that and Grad-CAM, as 10.3 says it must:
-# what speaks against a class helps to tell it from others, and is left out.
+# **Answer to prediction 4.** Those of Grad-CAM++: the median cosine is about .9 and .8, where Grad-CAM has
+# .4 and CAM, which keeps its signs, is below zero. The baselines put that into place. Positive weights
+# alone make .99, since any such map shows where the layer is active *at all*; the ReLU alone makes .3 to
+# .4. So the maps of Grad-CAM are as different for two classes as for two draws of weights, and those of
+# Grad-CAM++ are alike mostly because they have lost their negative weights.
 #
 # The cat's eye in SqueezeNet is the plainest case. CAM is negative there, since the eye speaks *against*
 # Egyptian cat, and Grad-CAM++ has its highest value at that very place. And for a vehicle that is not there,
@@ -511,7 +512,7 @@ print(marked)
 
 # %% [markdown]
 # **Answer to prediction 6.** By ROC AUC Grad-CAM++ is far ahead of Grad-CAM, .90 against .71. But **random
-# positive weights have .90 as well**, also on untrained networks (.78 each, against .57), and $|x|$, which
+# positive weights have .91**, also on untrained networks (.78 each, against .57), and $|x|$, which
 # asks no network, has .87. In these images the object is what is bright, and a sum of maps with positive
 # weights shows where anything is active. (Two problems, one training, no interval. With shuffled labels the
 # lead is nearly gone.)
@@ -645,6 +646,7 @@ for name, (net, _, _, _) in subjects.items():
         print()
 
 
+# %%
 ledger = mx.methods.lrp(cnn, inputs["max pooling"][:1]).ledger
 score = by_layer["max pooling"]["LRP"]["classifier.3"].score[0]
 print(
@@ -652,7 +654,6 @@ print(
 )
 
 
-# %%
 def layer_by_layer(name):
     """Each way at each layer, over the cat, in the places of the layer."""
     rows = {way: (crops["cat"], {f"{at}, {e.layer_map.shape[1]}²": e.layer_map[0] for at, e in found.items()})
