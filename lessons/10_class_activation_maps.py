@@ -418,10 +418,10 @@ for name, (net, _, layer, _) in subjects.items():
 # ## 10.5 Two objects: does Grad-CAM++ do what it was made for?
 #
 # A cat's face is put twice on grey, in opposite corners, the smaller one from half of the larger one's side
-# to its equal: 32 images, all recognised as cats. Three marks: how high the weaker of the two peaks is beside
-# the stronger; whether both boxes reach half of the map's largest value; how much of the map lies in the
-# boxes. For SqueezeNet the same was measured on 64 photos (`python -m experiments two_objects`, 2 minutes);
-# the cell reads the stored marks.
+# to its equal: 32 images, all recognised as cats. Three marks: how high the weaker of the two peaks is
+# beside the stronger; whether both boxes reach half of the map's largest value; how much of the map lies in
+# the boxes. (The picture shows one of the 32.) For SqueezeNet the same was measured on 64 photos (`python
+# -m experiments two_objects`, 2 minutes); the cell reads the stored marks.
 #
 # > **Predict 5.** What do you expect of Grad-CAM++ for the cat? And for a truck, which is not there? And of a
 # > map that has the same value everywhere?
@@ -453,6 +453,9 @@ with warnings.catch_warnings(action="ignore"):
 maps = {name: e.map.sum(axis=1) for name, e in found.items()}
 maps |= {"random positive weights": drawn.value[:, 0], "the same everywhere": np.ones(x[:, 0].shape)}
 marks = {"max pooling": {name: box_marks(each.astype(np.float64), boxes) for name, each in maps.items()}}
+# %%
+four = ("Grad-CAM", "Grad-CAM++", "Grad-CAM++, truck", "random positive weights")
+figures.over_photos({"": (pairs[1], {name: maps[name][1] for name in four})})
 
 # %%
 stored = json.loads(Path("../experiments/results/two_objects.json").read_text())["squeezenet"]["marks"]
@@ -606,10 +609,10 @@ figures.field(crops["cat"], (rows.min(), columns.min(), np.ptp(rows) + 1), slope
 # in the cell that is painted, more than the 3 % of its area, and still 91 % lie outside. A red cell says "a
 # place that looks at a large part of the photo, most of all around here".
 #
-# The printed centres show more. The 3×3 convolution without padding has no places at the rim; the six places
-# that are left stand 4 pixels apart, from pixel 4 to pixel 24. The enlarged map spreads them over the *whole*
-# width, from 2.2 to 28.8. **The overlay is out of place by up to five pixels of 32**, most at the bottom
-# right.
+# The printed centres show more. The 3×3 convolution without padding has no places at the rim; the six
+# places that are left stand 4 pixels apart, from pixel 4 to pixel 24, as the one that was measured looks at
+# pixel 16. The enlarged map spreads them over the *whole* width, from 2.2 to 28.8. **The overlay is out of
+# place by up to five pixels of 32**, most at the bottom right.
 
 # %% [markdown]
 # ## 10.7 The layer is a choice
