@@ -455,7 +455,8 @@ maps |= {"random positive weights": drawn.value[:, 0], "the same everywhere": np
 marks = {"max pooling": {name: box_marks(each.astype(np.float64), boxes) for name, each in maps.items()}}
 # %%
 four = ("Grad-CAM", "Grad-CAM++", "Grad-CAM++, truck", "random positive weights")
-figures.over_photos({"": (pairs[1], {name: maps[name][1] for name in four})})
+titles = [name.replace("positive ", "positive\n") for name in four]
+figures.over_photos({"": (pairs[1], {t: maps[name][1] for t, name in zip(titles, four, strict=True)})})
 
 # %%
 stored = json.loads(Path("../experiments/results/two_objects.json").read_text())["squeezenet"]["marks"]
