@@ -455,7 +455,7 @@ maps |= {"random positive weights": drawn.value[:, 0], "the same everywhere": np
 marks = {"max pooling": {name: box_marks(each.astype(np.float64), boxes) for name, each in maps.items()}}
 # %%
 four = ("Grad-CAM", "Grad-CAM++", "Grad-CAM++, truck", "random positive weights")
-titles = [name.replace("positive ", "positive\n") for name in four]
+titles = [*four[:3], "random weights ≥ 0"]
 figures.over_photos({"": (pairs[1], {t: maps[name][1] for t, name in zip(titles, four, strict=True)})})
 
 # %%
