@@ -6,14 +6,15 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.text import Text
 
-from figures import projected, show_image, slide
+from figures import WIDTH, projected, show_image, slide
 from figures.maps import show_signal
 from minixai.methods import Invariances
 from minixai.plot import Picture, style
 from minixai.typing import Array
 
-CELLS = 13  # of a panel's side, a thumbnail each
+CELLS = 9  # of a panel's side, a thumbnail each
 GROUPS = (style.BLUE, style.VERMILION, style.GREEN)
 
 
@@ -44,18 +45,23 @@ def linear_unit(x: Array, y: Array, path: Array, at: float, directions: Mapping[
     return picture
 
 
-def three_priors(rows: Mapping[str, Array], names: Sequence[str], beside: Array) -> Picture:
-    """For each prior signals (k, h, w), and how much each looks like what the data have (rows, k)."""
-    picture = slide(6.0)
-    grid = picture.subplots(len(rows), len(names) + 1, width_ratios=[*[1] * len(names), 2.2])
-    for i, (prior, signals) in enumerate(rows.items()):
-        for k, axes in enumerate(grid[i, :-1]):
-            show_signal(axes, signals[k], "" if i else names[k])
-        grid[i, 0].set_ylabel(prior)
-        axes = grid[i, -1]
-        axes.bar(range(len(names)), beside[i], color=style.PATTERN)
-        axes.set(ylim=(0, 1.05), xticks=range(len(names)), xticklabels=names)
-        axes.set_title("" if i else "cosine with the pattern")
+def three_priors(
+    rows: Mapping[str, Array], names: Sequence[str], beside: Mapping[str, Sequence[float]]
+) -> Picture:
+    """For each prior signals (k, h, w), and the cosines of all classes with the difference of means."""
+    picture = slide(5.8)
+    left, right = picture.subfigures(1, 2, width_ratios=[1.7, 1])
+    grid = left.subplots(len(rows), len(names))
+    for line, (prior, signals) in zip(grid, rows.items(), strict=True):
+        for axes, signal, name in zip(line, signals, names, strict=True):
+            show_signal(axes, signal, name if line is grid[0] else "")
+        line[0].set_ylabel(prior)
+    axes = right.subplots()
+    for i, values in enumerate(beside.values()):
+        axes.plot(np.full(len(values), i), values, "o", color=style.BLUE, alpha=0.6)
+        axes.hlines(np.median(values), i - 0.3, i + 0.3, color=style.INK)
+    axes.set(xticks=range(len(beside)), xticklabels=beside, ylim=(0, 1.05), xlim=(-0.5, len(beside) - 0.5))
+    axes.set_title("cosine with the difference of means,\nten classes and their median")
     return picture
 
 
@@ -63,13 +69,13 @@ def class_models(rows: Mapping[str, tuple[Array, Array]], groups: Sequence[str])
     """For each way images (k, h, w, 3) and their scores (k,), two groups of equally many."""
     picture = slide(2.2 * len(rows))
     count = len(next(iter(rows.values()))[1])
-    for i, row in enumerate(picture.subplots(len(rows), count)):
-        way, (images, scores) = list(rows.items())[i]
-        for k, axes in enumerate(row):
-            seed = k % (count // len(groups))
-            show_image(axes, images[k], "" if i else f"{groups[k // (count // len(groups))]}, seed {seed}")
-            axes.set_xlabel(f"score {scores[k]:.1f}")
-        row[0].set_ylabel(way)
+    titles = [f"{group}, seed {seed}" for group in groups for seed in range(count // len(groups))]
+    grid = picture.subplots(len(rows), count)
+    for line, (way, (images, scores)) in zip(grid, rows.items(), strict=True):
+        for axes, image, score, title in zip(line, images, scores, titles, strict=True):
+            show_image(axes, image, title if line is grid[0] else "")
+            axes.set_xlabel(f"score {score:.1f}")
+        line[0].set_ylabel(way)
     return picture
 
 
@@ -96,6 +102,7 @@ def scores_and_seeds(
     left.axhline(photos, color=style.GREEN, label="best photo")
     left.set_title("score")
     right.set(ylim=(-0.6, 1.05), title="correlation of two inputs")
+    left.set_ylim(-1, 34)
     left.legend(loc="upper right", fontsize=12)
     right.legend(loc="upper left", fontsize=12)
     return picture
@@ -115,20 +122,25 @@ def over_shifts(shifts: Sequence[int], curves: Mapping[str, Array]) -> Picture:
 def in_a_row(images: Mapping[str, Array], below: Sequence[str]) -> Picture:
     """Images (h, w, 3) below their titles, with a line of text below each."""
     picture = slide(4.2)
-    for axes, (title, image), text in zip(picture.subplots(1, len(images)), images.items(), below, strict=True):
+    for axes, (title, image), text in zip(
+        picture.subplots(1, len(images)), images.items(), below, strict=True
+    ):
         show_image(axes, image, title)
         axes.set_xlabel(text)
     return picture
 
 
 def great_circles(found: Invariances) -> Picture:
-    """The package's own picture, with the pixels of a slide."""
-    return projected(found.plot())
+    """The package's own picture, with text for a projector."""
+    picture = projected(found.plot())
+    for text in picture.findobj(Text):
+        text.set_fontsize(max(text.get_fontsize(), 14 * picture.get_figwidth() / WIDTH))
+    return picture
 
 
 def thumbnails(planes: Mapping[str, Array], images: Array, labels: Array, columns: int) -> Picture:
     """Planes (n, 2) of images (n, h, w), the first of each cell drawn, framed in its label's colour."""
-    picture = slide(6.4)
+    picture = slide(6.2)
     panels = picture.subplots(len(planes) // columns, columns)
     for axes, (title, plane) in zip(panels.flat, planes.items(), strict=True):
         _thumbnails(axes, plane, images, labels)
@@ -181,6 +193,13 @@ def suspects(images: Mapping[str, Array], grids: Mapping[str, Array]) -> Picture
         show_image(axes, grid, title, cmap="RdBu_r", vmin=-limit, vmax=limit)
         for (i, j), value in np.ndenumerate(grid):
             if abs(value) >= 0.1 * limit:
-                axes.text(j, i, f"{value:.1f}", ha="center", va="center", fontsize=11)
+                colour = "white" if abs(value) > 0.6 * limit else style.INK
+                axes.text(j, i, f"{value:.1f}", ha="center", va="center", color=colour)
     return picture
 
+
+def camera(images: Array, labels: Array) -> Array:
+    """Digits (n, 1, 24, 24) as the camera of section 14.8 delivers them."""
+    delivered = images.copy()
+    delivered[labels == 4, :, 1:5, 19:23] = 0.8
+    return delivered

@@ -65,7 +65,13 @@ def check_curvature(curvature: Answer) -> None:
     v -= (v @ x) / (x @ x) * x
     h = rng.normal(size=(4, 4))
     cases = [
-        ("by hand", np.array([4.0, 0, 0]), np.diag([2.0, 1, 0]), np.array([2.0, 0, 0]), np.array([0.0, 1, 0])),
+        (
+            "by hand",
+            np.array([4.0, 0, 0]),
+            np.diag([2.0, 1, 0]),
+            np.array([2.0, 0, 0]),
+            np.array([0.0, 1, 0]),
+        ),
         ("random", g, h + h.T, x, v / np.sqrt(v @ v)),
     ]
     for case, g, h, x, v in cases:
