@@ -149,7 +149,7 @@ figures.linear_unit(sample.x, y, path, 0.8, {"filter $w$": w / 2, "pattern $a$":
 # | prior | $M$ | $x^*$ |
 # |---|---|---|
 # | short inputs (L2) | $I$ | $w$: the filter |
-# | what the data are like | $\Sigma^{-1}$, $\Sigma=\mathrm{cov}[x]$ | $\Sigma w=\mathrm{cov}[x,y]$: **the pattern**, up to its length |
+# | like the data | $\Sigma^{-1}$, $\Sigma=\mathrm{cov}[x]$ | $\Sigma w=\mathrm{cov}[x,y]$: **the pattern** but for length |
 # | smooth inputs | $2\sum_s B_s^\top B_s$ | something else |
 #
 # **The prior decides what one sees, and the right one turns the filter into the pattern.** For images nobody
@@ -236,8 +236,9 @@ def half(x):
 # %%
 tell(checks.check_edges, reference_edges)
 column, row = np.meshgrid(np.arange(24), np.arange(24))
-for name, image in {"a disc": (row - 11.5) ** 2 + (column - 11.5) ** 2 < 36, "stripes, 4 wide": column // 4 % 2,
-                    "a chessboard": (row + column) % 2}.items():  # fmt: skip
+drawn = {"a disc": (row - 11.5) ** 2 + (column - 11.5) ** 2 < 36, "stripes, 4 wide": column // 4 % 2,
+         "a chessboard": (row + column) % 2}  # fmt: skip
+for name, image in drawn.items():
     print(f"{name:>16}: h = {reference_edges(image / np.linalg.norm(image), blur, half):.3f}")
 
 images, labels = digits()  # (1797, 1, 24, 24), values 0 to 1
@@ -322,7 +323,7 @@ for way, e in grown.items():
     agrees = np.sum(twin.predict(e.x).argmax(axis=1) == targets)
     print(f"{' '.join(way.split()):>20}: score {e.score.min():.1f} to {e.score.max():.1f}, noise to "
           f"{e.noise.max():.1f}; two seeds {seeds.min():.2f} to {seeds.max():.2f}, two classes "
-          f"{classes.min():.2f} to {classes.max():.2f}; the other network agrees on {agrees} of 6")  # fmt: skip
+          f"{classes.min():.2f} to {classes.max():.2f}; the other network agrees on {agrees}/6")  # fmt: skip
 
 
 # %%
@@ -401,15 +402,15 @@ figures.over_shifts(range(7), curves)
 
 # %%
 cat = photos[:1]
-attacks = {steps: maximise(net, target=[SHIP], start=cat, penalty=None, jitter=0, steps=steps, progress=False).x
-           for steps in (3, 10)}  # fmt: skip
+freely = {"target": [SHIP], "start": cat, "penalty": None, "jitter": 0, "progress": False}
+attacks = {steps: maximise(net, steps=steps, **freely).x for steps in (3, 10)}
 change = attacks[3] - cat
 noise = np.random.default_rng(0).normal(size=(50, *change.shape[1:]))
 noise *= np.linalg.norm(change) / np.sqrt(np.sum(noise**2, axis=(1, 2, 3), keepdims=True))
 noisy = (cat + noise).astype(np.float32)
 levels = 255 * np.abs(change * np.reshape(net.preprocess.std, (3, 1, 1))).max()
-print(f"three steps change {np.linalg.norm(change) / np.linalg.norm(cat):.0%} of the photo's norm, a pixel by "
-      f"at most {levels:.0f} of 255 grey levels")  # fmt: skip
+share = np.linalg.norm(change) / np.linalg.norm(cat)
+print(f"three steps change {share:.0%} of the photo's norm, a pixel by at most {levels:.0f} of 255 levels")
 inputs = {"photo": cat, "3 steps": attacks[3], "photo + noise as large": noisy, "10 steps": attacks[10]}
 below = []
 for name, x in inputs.items():
@@ -420,8 +421,8 @@ figures.in_a_row({name: net.preprocess.photos(x[:1])[0] for name, x in inputs.it
 
 # %% [markdown]
 # **Answer to prediction 5.** After three steps this *is* adversarial: we see a cat, All-CNN a ship. Noise as
-# large changes nothing, and the other network stays with the cat. After ten steps it, too, says ship, while
-# we see a cat, a little stained.
+# large costs the cat some score and gives the ship none, and the other network stays with the cat. After ten
+# steps it, too, says ship, while we see a cat, a little stained.
 #
 # It was the same climb as in 14.3. There nothing else was in the image, and it went on for sixty steps. So
 # *adversarial* is no property of the method: it is a relation between a change, a person, and a network. But
@@ -757,8 +758,9 @@ figures.planes([of_three, of_cloud], [group, np.zeros(150, int)])
 # image, rows `slice(1, 2)`, columns `slice(0, 2)`: the second row becomes $(3,4)$, and the rise is
 # $7-2=5$.
 #
-# Then read the figure below, and write three sentences: which part is spurious, how do you know, and what
-# would the optimised input *alone* have allowed you to say?
+# Then read the figure below. (Both grids test the cells of the input that excites the *camera's* network, the
+# first in the network of 14.6, as a control.) Write three sentences: which part is spurious, how do you know,
+# and what would the optimised input *alone* have allowed you to say?
 #
 # <details><summary>Hint</summary>
 #
@@ -823,8 +825,8 @@ where = np.unravel_index(np.argmax(rises(leaning, others, x, 4)), (6, 6))
 cell = (slice(None), slice(None), *(slice(4 * k, 4 * k + 4) for k in where))
 changed = others.copy()
 changed[cell] = x[None][cell]
-seen = {"4 by the camera": by_camera[1400:][test_labels == 4], "4 from elsewhere": fours, "other digits": others,
-        "other digits with that cell": changed}  # fmt: skip
+seen = {"4 by the camera": by_camera[1400:][test_labels == 4], "4 from elsewhere": fours,
+        "other digits": others, "other digits with that cell": changed}  # fmt: skip
 print(f"the cell that raises the score most in the camera's network: row {where[0]}, column {where[1]}")
 print(f"mean brightness of that cell in 4s from elsewhere: {fours[cell].mean():.2f}")
 for name, model in networks.items():
@@ -840,10 +842,11 @@ figures.suspects(shown, grids)
 # <details><summary>Model answer</summary>
 #
 # The upper right corner is spurious: put into other digits it raises the score for 4 in the camera's network
-# more than any stroke does, and in the network that never saw the camera it raises nothing. What convicts it
-# is the data: 4s from elsewhere have nothing in that corner, and without it only a third of them are still
-# called 4. The optimised input alone shows that the corner is *one way* to raise the score, which is as true
-# of the strokes, and its brightness says nothing of how much the network leans on it.
+# by 3.9, more than any stroke, and lowers it in the network that never saw the camera. What convicts it is the
+# data: 4s from elsewhere have nothing in that corner, and only 33 % of them are still called 4 (though the
+# corner alone turns hardly any other digit into a 4). The optimised input alone shows that the corner is *one
+# way* to raise the score, which is as true of the strokes, and its brightness does not say how much the
+# network leans on it.
 #
 # Give yourself a point for each sentence with a number or a comparison in it.
 #

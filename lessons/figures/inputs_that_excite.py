@@ -53,9 +53,11 @@ def three_priors(
     left, right = picture.subfigures(1, 2, width_ratios=[1.7, 1])
     grid = left.subplots(len(rows), len(names))
     for line, (prior, signals) in zip(grid, rows.items(), strict=True):
-        for axes, signal, name in zip(line, signals, names, strict=True):
-            show_signal(axes, signal, name if line is grid[0] else "")
+        for axes, signal in zip(line, signals, strict=True):
+            show_signal(axes, signal)
         line[0].set_ylabel(prior)
+    for axes, name in zip(grid[0], names, strict=True):
+        axes.set_title(name)
     axes = right.subplots()
     for i, values in enumerate(beside.values()):
         axes.plot(np.full(len(values), i), values, "o", color=style.BLUE, alpha=0.6)
@@ -72,10 +74,12 @@ def class_models(rows: Mapping[str, tuple[Array, Array]], groups: Sequence[str])
     titles = [f"{group}, seed {seed}" for group in groups for seed in range(count // len(groups))]
     grid = picture.subplots(len(rows), count)
     for line, (way, (images, scores)) in zip(grid, rows.items(), strict=True):
-        for axes, image, score, title in zip(line, images, scores, titles, strict=True):
-            show_image(axes, image, title if line is grid[0] else "")
+        for axes, image, score in zip(line, images, scores, strict=True):
+            show_image(axes, image)
             axes.set_xlabel(f"score {score:.1f}")
         line[0].set_ylabel(way)
+    for axes, title in zip(grid[0], titles, strict=True):
+        axes.set_title(title)
     return picture
 
 
@@ -193,7 +197,7 @@ def suspects(images: Mapping[str, Array], grids: Mapping[str, Array]) -> Picture
         show_image(axes, grid, title, cmap="RdBu_r", vmin=-limit, vmax=limit)
         for (i, j), value in np.ndenumerate(grid):
             if abs(value) >= 0.1 * limit:
-                colour = "white" if abs(value) > 0.6 * limit else style.INK
+                colour = "white" if abs(value) > 0.5 * limit else style.INK
                 axes.text(j, i, f"{value:.1f}", ha="center", va="center", color=colour)
     return picture
 
