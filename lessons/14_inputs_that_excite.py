@@ -14,12 +14,12 @@
 # # 14 · Inputs that excite, and looking at activations
 #
 # Which input does a unit like best? Follow the gradient of its score, but change the *input* and leave the
-# weights alone. The pictures that come out are famous. This lesson makes some, and asks what they show. Then
-# it looks at a layer from the other side: which images does it find alike?
+# weights alone. This lesson makes such pictures, and asks what they show. Then it looks at a layer from the
+# other side: which images does it find alike?
 #
-# **You will do:** climb by hand on a linear unit; put a prior on the input; make class models of a network
-# and test them; follow a score along its flattest and steepest directions; compute PCA; watch t-SNE invent
-# clusters; find the spurious part of an optimised input by a test on data.
+# **You will do:** climb by hand on a linear unit; put a prior on the input; make class models and test them;
+# follow a score along its flattest and steepest directions; compute PCA; watch t-SNE invent clusters; find
+# the spurious part of an optimised input.
 #
 # **You will learn:** that the best input of a linear unit is its filter, not its pattern, and that the prior
 # decides between the two; why a high score and a clear picture are at odds; what a Hessian says, and how far
@@ -27,10 +27,9 @@
 #
 # **You need:** lesson 5 (filter and pattern) and lesson 1 (the gradient); singular values.
 #
-# **Time:** 90 minutes, of which the cells run about 25 seconds. Everything works offline, on points that we
-# draw, scikit-learn's digits, two networks and a few photos that come with minixai, scikit-learn and
-# scikit-image. Where CIFAR-10's test images are in `MINIXAI_DATA` (`cifar10-jpeg.zip`, 52 MB), two cells use
-# them as well. Code BSD-3-Clause, text CC BY 4.0.
+# **Time:** 90 minutes, of which the cells run about 25 seconds. Everything works offline, on scikit-learn's
+# digits, minixai's own networks, and a few photos. Where CIFAR-10's test images are in `MINIXAI_DATA`
+# (`cifar10-jpeg.zip`, 52 MB), three cells use them, too. Code BSD-3-Clause, text CC BY 4.0.
 
 # %%
 import numpy as np
@@ -144,12 +143,13 @@ figures.linear_unit(sample.x, y, path, 0.8, {"filter $w$": w / 2, "pattern $a$":
 # ## 14.2 A prior
 #
 # One can ask for more: $x^*=\arg\max_x\,w^\top x-h(x)$, where the penalty $h$ says which inputs are unlikely.
-# Let it be quadratic, $h(x)=\tfrac12x^\top Mx$. Then $w=Mx^*$, and $x^*=M^{-1}w$.
+# Let it be quadratic, $h(x)=\tfrac12x^\top Mx$. Then $w=Mx^*$ and $x^*=M^{-1}w$. In the
+# table $\Sigma=\mathrm{cov}[x]$, and $B_s$ takes the blur off, at scale $s$.
 #
 # | prior | $M$ | $x^*$ |
 # |---|---|---|
 # | short inputs (L2) | $I$ | $w$: the filter |
-# | like the data | $\Sigma^{-1}$, $\Sigma=\mathrm{cov}[x]$ | $\Sigma w=\mathrm{cov}[x,y]$: **the pattern** but for length |
+# | like the data | $\Sigma^{-1}$ | $\Sigma w=\mathrm{cov}[x,y]$: **the pattern**, but for its length |
 # | smooth inputs | $2\sum_s B_s^\top B_s$ | something else |
 #
 # **The prior decides what one sees, and the right one turns the filter into the pattern.** For images nobody
@@ -258,20 +258,23 @@ for n in (24, 12, 6):
     B = (np.eye(n * n) - np.kron(blur_matrix(n), blur_matrix(n))) @ shrink
     M += 2 * B.T @ B
     shrink = np.kron(half_matrix(n), half_matrix(n)) @ shrink
-answers = {"L2:\nfilter": w, "smooth": np.linalg.solve(M, w.T).T, "data:\npattern": w @ np.cov(flat.T)}
+answers = {"L2:\nfilter": w, "smooth": np.linalg.solve(M, w.T).T,
+           "smooth\n+ L2": np.linalg.solve(M + np.eye(576), w.T).T, "data:\npattern": w @ np.cov(flat.T)}  # fmt: skip
 shown = [0, 2, 3, 7]
 difference = [held_out[labels[1400:] == k].mean(axis=0) - held_out.mean(axis=0) for k in range(10)]
 beside = {name: [cosine(each[k], difference[k]) for k in range(10)] for name, each in answers.items()}
 for name, values in beside.items():
+    elsewhere = [cosine(answers[name][k], difference[j]) for k in range(10) for j in range(10) if j != k]
     print(f"{' '.join(name.split()):>14}: cosine {np.median(values):.2f} (median of ten classes, "
-          f"{min(values):.2f} to {max(values):.2f})")  # fmt: skip
+          f"{min(values):.2f} to {max(values):.2f}); with another class {np.median(elsewhere):.2f}")  # fmt: skip
 signals = {name: each[shown].reshape(-1, 24, 24) for name, each in answers.items()}
 figures.three_priors(signals, [str(k) for k in shown], beside)
 
 # %% [markdown]
 # **Answer to prediction 2.** The pattern is nearest. The smooth input is *further* than the bare filter,
-# though it is the nicer picture: smooth is not the same as like the data, since digits are smooth and have
-# edges, too. **That a prior makes a picture easier to look at does not make it truer.**
+# though it is the nicer picture. Mixed with L2, smoothness helps a little. (Control: with the difference of
+# another class all are near 0.) Smooth is not the same as like the data. **That a prior makes a picture
+# easier to look at does not make it truer.**
 #
 # ## 14.3 Class models
 #
@@ -505,9 +508,8 @@ theta = np.radians([-5, 0, 5])[:, None, None, None]
 
 def bend(model, v):
     """The second derivative along v (3, 32, 32), in score per radian², from the scores at −5°, 0° and 5°."""
-    low, middle, high = model.predict((np.cos(theta) * found.x + np.sin(theta) * r * v).astype(np.float32))[
-        :, CAT
-    ]
+    points = np.cos(theta) * found.x + np.sin(theta) * r * v
+    low, middle, high = model.predict(points.astype(np.float32))[:, CAT]
     return (low - 2 * middle + high) / np.radians(5) ** 2
 
 
@@ -519,6 +521,8 @@ for name, model in {"network": net, **{f"β = {b}": mx.nn.smoothed(net, x, b) fo
     flat, steep = (bend(model, v) for v in found.directions)
     print(f"over ±5°, {name:>8}: flattest {flat:6.1f}, steepest {steep:6.1f}, "
           f"30 random directions {min(random):.1f} to {max(random):.1f}")  # fmt: skip
+
+# %%
 for angle in (30, 60):
     far = np.cos(np.radians(angle)) * found.x + np.sin(np.radians(angle)) * r * anywhere
     random = net.predict(far.astype(np.float32))[:, CAT]
@@ -731,8 +735,8 @@ figures.planes([of_three, of_cloud], [group, np.zeros(150, int)])
 #   is a neighbour of whom.
 # - **Width.** Every point gets about as many neighbours, so dense groups are blown up, and wide ones drawn
 #   together.
-# - **The cloud** falls apart into clumps at a small perplexity, and into others with another seed (Rand index
-#   of the two above). Their silhouette is above that of a plain cloud in the plane. In the data there is
+# - **The cloud** falls apart into clumps at a small perplexity, and partly into others with another seed (Rand
+#   index printed above). Their silhouette is above that of a plain cloud in the plane. In the data there is
 #   nothing. At perplexity 30 the clumps are gone.
 #
 # So a t-SNE plane is a place to *get* an idea. Test it elsewhere: in the layer itself, by a number that has a
@@ -747,7 +751,8 @@ figures.planes([of_three, of_cloud], [group, np.zeros(150, int)])
 #
 # What an optimised input suggests must be *tested on data*. The test: take a cell of it, 4×4 pixels, and put
 # it into real images of **other** digits. How much does the score for 4 rise?
-#
+
+# %% [markdown]
 # ### Exercise 14.5 — find the spurious part (investigation)
 # *Difficulty 3/5 · importance 5/5 · at most 25 minutes*
 #
@@ -803,6 +808,8 @@ def rises(model, images, x, target):
 
 
 tell(checks.check_rise, reference_rise)
+
+# %%
 by_camera = figures.camera(images, labels)  # what it does stands in there: do not look yet
 leaning = trained(by_camera, labels)
 networks = {"network": clean, "camera's network": leaning}
@@ -842,10 +849,10 @@ figures.suspects(shown, grids)
 # <details><summary>Model answer</summary>
 #
 # The upper right corner is spurious: put into other digits it raises the score for 4 in the camera's network
-# by 3.9, more than any stroke, and lowers it in the network that never saw the camera. What convicts it is the
-# data: 4s from elsewhere have nothing in that corner, and only 33 % of them are still called 4 (though the
-# corner alone turns hardly any other digit into a 4). The optimised input alone shows that the corner is *one
-# way* to raise the score, which is as true of the strokes, and its brightness does not say how much the
+# by 3.9, more than any stroke, and lowers it in the network that never saw the camera. What convicts it is
+# the data: 4s from elsewhere have nothing in that corner, and only 33 % of them are still called 4 (though
+# the corner alone turns hardly any other digit into a 4). The optimised input alone shows that the corner is
+# *one way* to raise the score, which is as true of the strokes, and its brightness does not say how much the
 # network leans on it.
 #
 # Give yourself a point for each sentence with a number or a comparison in it.
