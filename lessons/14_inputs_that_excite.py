@@ -151,6 +151,7 @@ figures.linear_unit(sample.x, y, path, 0.8, {"filter $w$": w / 2, "pattern $a$":
 # | short inputs (L2) | $I$ | $w$: the filter |
 # | like the data | $\Sigma^{-1}$ | $\Sigma w=\mathrm{cov}[x,y]$: **the pattern**, but for its length |
 # | smooth inputs | $2\sum_s B_s^\top B_s$ | something else |
+# | smooth and short | $2\sum_s B_s^\top B_s+I$ | between the two |
 #
 # **The prior decides what one sees, and the right one turns the filter into the pattern.** For images nobody
 # has the right one. Fleuret's lecture penalises what is left of the image after a blur, at all scales:
@@ -201,7 +202,7 @@ tell(checks.check_edges, edges)
 #
 # First three images of 24×24 pixels, of equal norm. Then a *linear* classifier of the digits: a score for
 # each class, $y_k=w_k^\top x$, less the mean over the classes. Nothing has to be climbed, the formula gives
-# all three answers. We compare them with something that none of them was made from: how the mean of a class
+# all four answers. We compare them with something that none of them was made from: how the mean of a class
 # differs from the mean of all, on images that were not trained on.
 #
 # > **Predict 2.** Which is nearer to that difference of means, the bare filter or the smooth input?
@@ -259,12 +260,13 @@ for n in (24, 12, 6):
     M += 2 * B.T @ B
     shrink = np.kron(half_matrix(n), half_matrix(n)) @ shrink
 answers = {"L2:\nfilter": w, "smooth": np.linalg.solve(M, w.T).T,
-           "smooth\n+ L2": np.linalg.solve(M + np.eye(576), w.T).T, "data:\npattern": w @ np.cov(flat.T)}  # fmt: skip
+           "smooth\n+ L2": np.linalg.solve(M + np.eye(576), w.T).T,
+           "data:\npattern": w @ np.cov(flat.T)}  # fmt: skip
 shown = [0, 2, 3, 7]
 difference = [held_out[labels[1400:] == k].mean(axis=0) - held_out.mean(axis=0) for k in range(10)]
 beside = {name: [cosine(each[k], difference[k]) for k in range(10)] for name, each in answers.items()}
 for name, values in beside.items():
-    elsewhere = [cosine(answers[name][k], difference[j]) for k in range(10) for j in range(10) if j != k]
+    elsewhere = [cosine(answers[name][k], difference[k - j]) for k in range(10) for j in range(1, 10)]
     print(f"{' '.join(name.split()):>14}: cosine {np.median(values):.2f} (median of ten classes, "
           f"{min(values):.2f} to {max(values):.2f}); with another class {np.median(elsewhere):.2f}")  # fmt: skip
 signals = {name: each[shown].reshape(-1, 24, 24) for name, each in answers.items()}
@@ -643,9 +645,8 @@ if tests is not None:
     for name, source in {"untrained": mx.evaluate.untrained(twin), "trained": twin}.items():
         of_photos[name] = mx.methods.activations(source, tests, "classifier.3", "mean")
     for name, each in of_photos.items():
-        print(
-            f"CIFAR-10, {name:>9}: {each.shape[1]:4} numbers, Rand index {rand_indices(each, test_classes)}"
-        )
+        found_by = rand_indices(each, test_classes)
+        print(f"CIFAR-10, {name:>9}: {each.shape[1]:4} numbers, Rand index {found_by}")
 
 # %% [markdown]
 # **Answer to prediction 7.** (Three numbers: three starts of k-means.) On the digits the trained layer is
@@ -706,11 +707,8 @@ centre, deviation = np.zeros((3, 10)), np.array([1.0, 1.0, 4.0])
 centre[1:, 0] = 10, 60
 three = centre[group] + deviation[group, None] * rng.normal(size=(150, 10))
 cloud = rng.normal(size=(150, 50))
-looks = {"PCA": {}, "perplexity 5": {"perplexity": 5}, "perplexity 30": {},
-         "30, random start": {"init": "random", "seed": 1}}  # fmt: skip
-of_three = {
-    name: tsne(three, **s) if s or "t" in name else reference_pca(three, 2)[0] for name, s in looks.items()
-}
+of_three = {"PCA": reference_pca(three, 2)[0], "perplexity 5": tsne(three, 5),
+            "perplexity 30": tsne(three, 30), "30, random start": tsne(three, 30, 1, "random")}  # fmt: skip
 of_cloud = {"PCA": reference_pca(cloud, 2)[0], **{f"perplexity {p}, seed {s}": tsne(cloud, p, s, "random")
                                                    for p, s in ((2, 0), (2, 1), (30, 0))}}  # fmt: skip
 print("in the data: {:.1f} times as far, {:.1f} times as wide".format(*far_and_wide(three, group)))
@@ -735,9 +733,9 @@ figures.planes([of_three, of_cloud], [group, np.zeros(150, int)])
 #   is a neighbour of whom.
 # - **Width.** Every point gets about as many neighbours, so dense groups are blown up, and wide ones drawn
 #   together.
-# - **The cloud** falls apart into clumps at a small perplexity, and partly into others with another seed (Rand
-#   index printed above). Their silhouette is above that of a plain cloud in the plane. In the data there is
-#   nothing. At perplexity 30 the clumps are gone.
+# - **The cloud** falls apart into clumps at a small perplexity, and partly into others with another seed
+#   (Rand index printed above). Their silhouette is above that of a plain cloud in the plane. In the data
+#   there is nothing. At perplexity 30 the clumps are gone.
 #
 # So a t-SNE plane is a place to *get* an idea. Test it elsewhere: in the layer itself, by a number that has a
 # control.
