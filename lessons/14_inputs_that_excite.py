@@ -144,7 +144,7 @@ figures.linear_unit(sample.x, y, path, 0.8, {"filter $w$": w / 2, "pattern $a$":
 #
 # One can ask for more: $x^*=\arg\max_x\,w^\top x-h(x)$, where the penalty $h$ says which inputs are unlikely.
 # Let it be quadratic, $h(x)=\tfrac12x^\top Mx$. Then $w=Mx^*$ and $x^*=M^{-1}w$. In the
-# table $\Sigma=\mathrm{cov}[x]$, and $B_s$ takes the blur off, at scale $s$.
+# table $\Sigma=\mathrm{cov}[x]$, and $B_s$ stands for what the last formula below takes at scale $s$.
 #
 # | prior | $M$ | $x^*$ |
 # |---|---|---|
@@ -267,8 +267,8 @@ difference = [held_out[labels[1400:] == k].mean(axis=0) - held_out.mean(axis=0) 
 beside = {name: [cosine(each[k], difference[k]) for k in range(10)] for name, each in answers.items()}
 for name, values in beside.items():
     elsewhere = [cosine(answers[name][k], difference[k - j]) for k in range(10) for j in range(1, 10)]
-    print(f"{' '.join(name.split()):>14}: cosine {np.median(values):.2f} (median of ten classes, "
-          f"{min(values):.2f} to {max(values):.2f}); with another class {np.median(elsewhere):.2f}")  # fmt: skip
+    print(f"{' '.join(name.split()):>14}: cosine {np.median(values):.2f} (median of ten classes, {min(values):.2f} "
+          f"to {max(values):.2f}); of another class {np.median(elsewhere):.2f}")  # fmt: skip
 signals = {name: each[shown].reshape(-1, 24, 24) for name, each in answers.items()}
 figures.three_priors(signals, [str(k) for k in shown], beside)
 

@@ -69,7 +69,7 @@ def three_priors(
 
 def class_models(rows: Mapping[str, tuple[Array, Array]], groups: Sequence[str]) -> Picture:
     """For each way images (k, h, w, 3) and their scores (k,), two groups of equally many."""
-    picture = slide(1.6 * len(rows))
+    picture = slide(1.85 * len(rows))
     count = len(next(iter(rows.values()))[1])
     titles = [f"{group}, seed {seed}" for group in groups for seed in range(count // len(groups))]
     grid = picture.subplots(len(rows), count)
