@@ -267,8 +267,8 @@ difference = [held_out[labels[1400:] == k].mean(axis=0) - held_out.mean(axis=0) 
 beside = {name: [cosine(each[k], difference[k]) for k in range(10)] for name, each in answers.items()}
 for name, values in beside.items():
     elsewhere = [cosine(answers[name][k], difference[k - j]) for k in range(10) for j in range(1, 10)]
-    print(f"{' '.join(name.split()):>14}: cosine {np.median(values):.2f} (median of ten classes, {min(values):.2f} "
-          f"to {max(values):.2f}); of another class {np.median(elsewhere):.2f}")  # fmt: skip
+    print(f"{' '.join(name.split()):>14}: cosine {np.median(values):.2f}, median of ten classes ("
+          f"{min(values):.2f} to {max(values):.2f}); another class's {np.median(elsewhere):.2f}")  # fmt: skip
 signals = {name: each[shown].reshape(-1, 24, 24) for name, each in answers.items()}
 figures.three_priors(signals, [str(k) for k in shown], beside)
 
@@ -662,12 +662,12 @@ if tests is not None:
 # probabilities there are similar. Both planes, for the pixels, an untrained and the trained layer:
 
 # %%
-few = slice(0, 200)
+few = slice(0, 180)
 
 
 def tsne(rows, perplexity=30.0, seed=0, init="pca"):
     settings = {"perplexity": perplexity, "random_state": seed, "init": init, "method": "exact"}
-    return TSNE(2, max_iter=500, **settings).fit_transform(rows)
+    return TSNE(2, max_iter=400, **settings).fit_transform(rows)
 
 
 planes = {}
