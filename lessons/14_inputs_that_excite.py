@@ -270,7 +270,7 @@ for name, values in beside.items():
     print(f"{' '.join(name.split()):>14}: cosine {np.median(values):.2f}, median of ten classes ("
           f"{min(values):.2f} to {max(values):.2f}); another class's {np.median(elsewhere):.2f}")  # fmt: skip
 signals = {name: each[shown].reshape(-1, 24, 24) for name, each in answers.items()}
-figures.three_priors(signals, [str(k) for k in shown], beside)
+figures.under_priors(signals, [str(k) for k in shown], beside)
 
 # %% [markdown]
 # **Answer to prediction 2.** The pattern is nearest. The smooth input is *further* than the bare filter,

@@ -45,7 +45,7 @@ def linear_unit(x: Array, y: Array, path: Array, at: float, directions: Mapping[
     return picture
 
 
-def three_priors(
+def under_priors(
     rows: Mapping[str, Array], names: Sequence[str], beside: Mapping[str, Sequence[float]]
 ) -> Picture:
     """For each prior signals (k, h, w), and the cosines of all classes with the difference of means."""
