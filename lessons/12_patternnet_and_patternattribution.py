@@ -13,25 +13,24 @@
 # %% [markdown]
 # # 12 · PatternNet and PatternAttribution: from estimator to backward pass
 #
-# The pattern $a$ of a unit says what of its input is signal. A network has thousands of units, layer upon
-# layer. What is the signal of its score *in the pixels*? The answer of Kindermans et al. is to put the
-# patterns in the place of the weights, and to walk back as the gradient does.
+# The pattern $a$ of a unit says what of its input is signal. A network has thousands of units. What is the
+# signal of its score *in the pixels*? The answer of Kindermans et al.: put the patterns in the place of the
+# weights, and walk back as the gradient does.
 #
 # **You will do:** write the two rules; walk back by hand; keep a ledger of what gets lost; reverse a ranking
 # of methods by what you put where a patch was.
 #
-# **You will learn:** that both methods change a single line of the gradient; why the values of a PatternNet
-# map mean nothing while its direction does; where PatternAttribution loses relevance although $w^\top a=1$;
-# and why one has to choose between maps that hold together and maps that know their class.
+# **You will learn:** that both methods change a single line of the gradient; why PatternNet's values mean
+# nothing while its direction does; where PatternAttribution loses relevance although $w^\top a=1$; the choice
+# between maps that hold together and maps that know their class.
 #
 # **You need:** lesson 5 (signal, pattern, attribution), lesson 8 (ledger, products of matrices), lesson 11
 # (the kinds of patterns).
 #
-# **Time:** 75 minutes, of which the cells run about half a minute. Everything runs offline: scikit-learn's
-# digits (1 797 images of 8×8, enlarged to 24×24; not MNIST), two CIFAR-10 networks that come with minixai,
-# and the photos of scikit-image. The optional SqueezeNet cell takes its weights and class names (676 kB and
-# 15 kB) from `MINIXAI_DATA` or fetches them once; without them it says so and does nothing. Code
-# BSD-3-Clause, text CC BY 4.0.
+# **Time:** 75 minutes, of which the cells run about half a minute. All runs offline: scikit-learn's digits (1
+# 797 images of 8×8, enlarged to 24×24; not MNIST), two CIFAR-10 networks that come with minixai, and the
+# photos of scikit-image. The optional SqueezeNet cell takes weights and class names (676 kB and 15 kB) from
+# `MINIXAI_DATA` or fetches them once, else it does nothing. Code BSD-3-Clause, text CC BY 4.0.
 
 # %%
 from dataclasses import replace
@@ -198,7 +197,7 @@ print("correlation of each filter with its random start:", np.array(likeness))
 # Entry $j$ of that, call it $v_j$, is the part of hidden unit $j$'s value that is signal. If unit $j$ is
 # active, it is in turn a linear unit on the layer below, and there the signal of its value $v_j$ is $v_j$
 # times its own pattern. If it is not active, small changes below do not change its 0, and nothing passes:
-# this is the *gate*, the same as in the gradient. Add up over the units, and go on to the next layer:
+# this is the gradient's *gate*. Add up over the units, and go on:
 #
 # - **start** with the score, and with 0 for all other classes;
 # - **dense and convolutional layers:** $a$, or $w\odot a$, in place of $w$; no bias;
