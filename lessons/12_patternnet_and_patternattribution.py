@@ -728,9 +728,9 @@ print(marked)
 #
 # ## 12.9 Optional: SqueezeNet
 #
-# The same can be done for a network of 26 layers, trained on ImageNet. We fit linear patterns to the nine
-# crops, at 131×131 pixels to save time. That is enough to see the machinery at work, and far too few images
-# for patterns that one could trust.
+# The same can be done for a network of 26 convolutions, trained on ImageNet. We fit linear patterns to the
+# nine crops, at 131×131 pixels to save time. That is enough to see the machinery at work, and far too few
+# images for patterns that one could trust.
 
 # %%
 try:
@@ -754,8 +754,8 @@ else:
 picture
 
 # %% [markdown]
-# With weights at hand, the cell prints how far PatternNet's values grow in 26 layers (hence
-# `rescale=True`), how little of the score arrives, and how alike the maps of two classes are.
+# With weights at hand, the cell prints how far PatternNet's values grow on the way (hence `rescale=True`),
+# how little of the score arrives, and how alike the maps of two classes are.
 
 # %% [markdown]
 # ## 12.10 Where it fails
