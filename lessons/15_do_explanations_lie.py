@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 15 · Do explanations lie?
 #
-# You can now make a dozen maps of one photo, most of them convincing. Which may be believed, and as an answer
+# You can make a dozen maps of one photo, most of them convincing. Which may be believed, and as an answer
 # to what? This lesson collects the tests, says what each shows, and shows that none is enough.
 #
 # **You will do:** pick out maps in a line-up; design a control; find the bug in a test that everybody passes;
