@@ -27,8 +27,8 @@
 # **You need:** lesson 5 (signal, pattern, attribution), lesson 8 (ledger, products of matrices), lesson 11
 # (the kinds of patterns).
 #
-# **Time:** 75 minutes, of which the cells run about half a minute. All runs offline: scikit-learn's digits (1
-# 797 images of 8×8, enlarged to 24×24; not MNIST), two CIFAR-10 networks that come with minixai, and the
+# **Time:** 75 minutes, of which the cells run about half a minute. All runs offline: scikit-learn's digits
+# (1 797 images of 8×8, not MNIST; enlarged to 24×24), two CIFAR-10 networks that come with minixai, and the
 # photos of scikit-image. The optional SqueezeNet cell takes weights and class names (676 kB and 15 kB) from
 # `MINIXAI_DATA` or fetches them once, else it does nothing. Code BSD-3-Clause, text CC BY 4.0.
 
@@ -356,8 +356,8 @@ figures.likeness(own, grey)
 # arrives at the dense layer below, `w` and `a` (h, d). Return two numbers: what stops at the gate, and what
 # is lost where $w_j^\top a_j\ne1$. Worked example: `r = [4, 2, 1]`, `z = [1, -3, 2]`,
 # `w = [[1, 1], [1, 0], [2, 0]]`, `a = [[0.5, 0.5], [1, 0], [0, 0]]`. The second unit is off: the gate takes
-# 2. Of the others the first has $w^\top a=1$ and the third, which has no pattern, 0: the pattern's leak is
-# 1. The answer is `(2, 1)`.
+# $2$. Of the others the first has $w^\top a=1$ and the third, which has no pattern, $0$: the pattern leaks
+# $1$. The answer is `(2, 1)`.
 #
 # <details><summary>Hint</summary>
 #
@@ -415,11 +415,11 @@ maps.waterfall(one.ledger, "Where the score went: PatternAttribution, centred pa
 
 # %% [markdown]
 # **Answer to prediction 3.** With linear or centred patterns, about 30 % (as printed); with the paper's
-# positive ones not even the sign is right, of which more below. In the layers nothing is lost, since $w^\top
-# a=1$ (the tiny numbers in the figure are rounding). It is lost at the gates. A pattern is a *mean*
-# direction: the score's pattern gives a share to every hidden unit that tends to go with the class. On this
-# image some of these units are not active, and their share stops at the gate. The ledger balances: map and
-# leaks add up to the score, but for the printed gap.
+# positive ones not even the sign is right, of which more below. Dense and convolutional layers lose nothing,
+# since $w^\top a=1$ (the tiny numbers in the figure are rounding). All the loss is at the gates. A pattern is
+# a *mean* direction: the score's pattern gives a share to every hidden unit that tends to go with the class.
+# On this image some of these units are not active, and their share stops at the gate. The ledger balances:
+# map and leaks add up to the score, but for the printed gap.
 
 # %% [markdown]
 # ## 12.5 Hold together, or tell classes apart
