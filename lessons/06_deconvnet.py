@@ -245,8 +245,9 @@ figures.way_back(test[0, 0], steps, field)
 # Of the eight maps in between we show one in which the rectifier removes a great deal; the pixels are made of
 # all eight. The result can be negative, since no ReLU follows the last filter.
 #
-# In the tape microscope, below, DeConvNet and the gradient walk back from that unit side by side. Run the
-# cell and press →: where do they part?
+# In the tape microscope, below, DeConvNet and the gradient walk back from that unit side by side. (With
+# `seed="value"` both start from the unit's value rather than from 1.) Press → to step through the walk: where
+# do the two part?
 
 # %%
 one_unit = {"layer": "relu2", "neuron": tuple(int(i) for i in unit), "seed": "value"}
@@ -271,14 +272,14 @@ for bug, meaning in deconvnet.BUGS.items():
 figures.row_of_maps(test[0, 0], walked)
 
 # %% [markdown]
-# The maps alone do not settle it, as a map has no right answer printed beside it. So we keep books as well.
-# For every layer of each walk the next cell prints what a correct rule would have to leave at zero:
+# The maps alone do not settle it, as a map has no right answer printed beside it. So we keep accounts as
+# well. For every layer of each walk the next cell prints quantities that are zero if the rule is correct:
 #
 # - at a convolution or a pooling layer $M$, how far the walk is from passing the adjoint test,
 #   $\lvert\langle Mx,g\rangle-\langle x,g_x\rangle\rvert\,/\,\lVert Mx\rVert\lVert g\rVert$, with the $x$
 #   that the layer really had, the $g$ that came and the $g_x$ that was passed on;
-# - at a ReLU, which share of what it passes on is *negative*, and which share of the *positive* values that
-#   came it *stopped*.
+# - at a ReLU, what share of what it passes on is *negative*, and what share of the *positive* values that
+#   came it has *stopped*.
 
 # %%
 accounts = {letter: deconvnet.account(top, start, table, x) for letter, table in tables.items()}
@@ -293,14 +294,14 @@ for layer, values in accounts["A"].items():
 # ### Exercise 6.2 — find the bugs
 # *Difficulty 3/5 · importance 5/5 · at most 20 minutes*
 #
-# Give each walk a verdict: the name of the bug from the list above, and the layer that has it, `""` where
-# there is none. For example, `("switches", "pool1")`. Then write *one sentence* for each that names the
-# evidence. As you go, ask yourself which of them you would have noticed in its map alone, with no other map
-# beside it.
+# Give each walk a verdict, in a dict `verdict` with the keys `"A"` to `"E"`: a pair of the bug's name from
+# the list above and the layer that has it, as in `("switches", "pool1")`, or `("none", "")` for a walk
+# without a bug. Then write *one sentence* for each that names the evidence. As you go, ask yourself which of
+# them you would have noticed in its map alone, with no other map beside it.
 #
 # <details><summary>Hint 1</summary>
 #
-# Work through the rows, not the columns: each row accuses at most two walks.
+# Work through the rows, not the columns: each row accuses at most one walk.
 #
 # </details>
 # <details><summary>Hint 2</summary>
@@ -394,13 +395,14 @@ rows = {"recorded\nswitches": found["recorded"][:8], "no switches\n(centre)": fo
 figures.same_unit(active[:8, 0], rows)
 
 # %% [markdown]
-# **Answer to prediction 4.** With the switches the projections vary from image to image. Without them the
-# same picture comes back every time, up to its brightness, and it depends on the network alone. This is why
-# DeConvNet fails for networks without max pooling, and why guided backprop (lesson 7) brings the forward
-# ReLU's gate back in.
+# **Answer to prediction 4.** With the switches the projections vary from image to image. With "centre" the
+# same picture comes back every time, up to its brightness, and it depends on the network alone. (With random
+# places the pictures differ, but only by chance.) This is why DeConvNet fails for networks without max
+# pooling, and why guided backprop (lesson 7) brings the forward ReLU's gate back in.
 #
-# In a photo, seen through SqueezeNet, the difference is plain. The map is the strongest one behind the
-# network's fourth fire module, the layer `features.7`.
+# In a photo, seen through SqueezeNet, the difference is plain. This network is a stack of *fire modules*,
+# blocks of convolutions, and the map shown is the strongest in the output of the fourth, the layer
+# `features.7`.
 
 # %%
 try:
@@ -420,10 +422,10 @@ else:
 picture
 
 # %% [markdown]
-# The map answers to the eyes and the nose, and with the switches one sees them in detail. Without, nothing is
-# left but *where* they are.
+# The map responds to the eyes and the nose, and with the switches one sees them in detail. Without, nothing
+# is left but *where* they are.
 #
-# Now ask DeConvNet for SqueezeNet's class, at its logit:
+# Now start DeConvNet at the logit of the class that SqueezeNet chose:
 
 # %%
 if squeezenet:
@@ -463,10 +465,11 @@ print(f"the probability of class {measured.target} lies between {measured.probab
 figures.occluded(test[5, 0], measured)
 
 # %% [markdown]
-# **Answer to prediction 5.** The last panel marks the places, and its key the digits. Now compare them with
-# the projection: it shows what one feature map responds to, whereas occlusion shows what the class depends
-# on, and the two need not agree. The printed ranges say the same: the square changes the feature map's sum by
-# a fraction and the probability from end to end.
+# **Answer to prediction 5.** The last panel marks the places: with the square in the gap at the upper right
+# the network sees a 9, at a few places on the lower left a 0. Now compare them with the projection: it shows
+# what one feature map responds to, whereas occlusion shows what the class depends on, and the two need not
+# agree. The printed ranges say the same: the square changes the feature map's sum by a sixth at most, but
+# takes the probability from 1 to nearly 0.
 #
 # Nor is occlusion a neutral judge. A grey square on black is not "nothing"; in the gap of a digit it *adds*
 # ink. What you cover with is a part of the question.
@@ -592,17 +595,17 @@ figures.own_image(beside, found, chance=1 / 50)
 # Dots are medians over 50 images and ten classes, and bars the middle half of them.
 #
 # **Answer to prediction 7.** Most of the .79 is there with any other image and with the mean digit, because
-# all digits have their ink in the middle; two *images* of different digits are as similar (the line printed
-# before). A cosine of .79 on its own says nothing. What survives is the distance to the grey lines, and the
-# right panel: a map nearly always finds its own image among fifty, **trained or not**, even where its cosine
-# is only .16. The gradient's maps hardly ever do.
+# all digits have their ink in the middle; two *images* are just as similar, .78 (printed in the cell before).
+# A cosine of .79 on its own says nothing. What does count is the distance to the grey lines, and the right
+# panel: a map nearly always finds its own image among fifty, **trained or not**, even where its cosine is
+# only .16. The gradient's maps hardly ever do.
 #
 # So DeConvNet does partly reconstruct the image, whatever the class and without any training, which Nie et
 # al. (2018) prove for random networks of great width. A crisp digit, or a crisp dog, in such a map is no
 # evidence that the network saw one.
 #
-# What is left? Projections of *inner* units from many images, beside their patches, as in 6.6: there the unit
-# chooses the images, and the comparison is between images.
+# What remains useful? Projections of *inner* units from many images, beside their patches, as in 6.6: there
+# the unit chooses the images, and the comparison is between images.
 #
 # **Open question.** Rectification makes the pictures clean. Without it, that is, with the gradient, they are
 # noisy, but they tell the classes apart (the column "two classes"). Is what the rectifier removes noise?

@@ -13,15 +13,15 @@
 # %% [markdown]
 # # 7 · All-CNN and guided backprop
 #
-# Does a network need pooling? Springenberg et al. take it out and lose nothing but the switches. That leaves
-# DeConvNet with nothing to hold on to, and they repair it by one more gate: guided backprop, whose sharp
-# pictures have been in many papers since. What are they of?
+# Does a network need pooling? Springenberg et al. take it out and lose nothing but the switches. Without
+# switches DeConvNet no longer works, and they repair it with one more gate. The result is guided backprop,
+# whose sharp pictures have been in many papers since. What do they show?
 #
 # **You will do:** write p-norm pooling; replace it by convolution; write the three rules of ReLU and compare
 # them in two networks, with and without switches; ask them for the wrong class; design a control.
 #
 # **You will learn:** that max pooling is one end of a family; what a rule needs in order to bring the image
-# back; why the most beautiful maps say least about the class; what makes a comparison a control.
+# back; why the most beautiful maps say the least about the class; what makes a comparison a control.
 #
 # **You need:** lesson 6 (DeConvNet, switches, own and other images) and lesson 3 (training).
 #
@@ -131,7 +131,8 @@ figures.p_norms(windows, changes)
 # %% [markdown]
 # **Answer to prediction 1.** The norm falls with $p$, towards the **largest magnitude**, because whatever is
 # small counts less and less. So max pooling is the end $p\to\infty$ of the family, and $p=1$, after a ReLU,
-# is the plain sum of the window. The printed lines say from where on the twin hardly notices.
+# is the plain sum of the window. From $p=2$ on all six photos keep their class, and from $p=16$ on the logits
+# change by less than 2 %.
 #
 # What about the way back? The derivative is $\partial s/\partial f=\mathrm{sign}f\,(\lvert f\rvert/s)^{p-1}$:
 # every pixel of the window gets a share, and the largest value the largest share. These are soft switches.
@@ -218,7 +219,7 @@ print(f"{'':>11}  {reference_added_parameters((48, 96), 3):7,} by the formula of
 # confounds two changes, and the authors knew it, which is why their table has a third network.
 #
 # > **Predict 3.** What must this third network look like, so that it differs from All-CNN in the pooling
-# > alone? How many parameters has it?
+# > alone? How many parameters does it have?
 
 # %%
 for variant in ("base", "convpool", "all"):
@@ -238,12 +239,12 @@ figures.errors_of_the_paper(errors, standard_error)
 
 # %% [markdown]
 # **Answer to prediction 3.** ConvPool-CNN has the same additional convolutions *and* keeps the pooling, so it
-# has exactly as many parameters as All-CNN. Read the lines in two steps. From the base to ConvPool-CNN the
-# error falls by .4 to 2.3 points: that is what the added layers do. From there to All-CNN it changes by −.23,
-# −.23 and +.09 points, less than one standard error of a single network on this test set: that is what
-# *removing pooling* does. So the data say that pooling can go, not that learning to pool is better. (The test
-# images are the same for all, so differences are somewhat more certain than the bars suggest; how much the
-# seed of the training matters, the paper does not say.)
+# has exactly as many parameters as All-CNN. Read the lines of the figure in two steps. From the base to
+# ConvPool-CNN the error falls by .4 to 2.3 points: that is what the added layers do. From there to All-CNN it
+# changes by +.09 (A) and twice by −.23 points (B, C), less than one standard error of a single network on
+# this test set: that is what *removing pooling* does. So the data say that pooling can go, not that learning
+# to pool is better. (The test images are the same for all, so differences are somewhat more certain than the
+# bars suggest; how much the seed of the training matters, the paper does not say.)
 #
 # For us it matters what went with the pooling. **A convolution of stride 2 has no switches.** On the way
 # forward it chooses nothing, and on the way back it stamps its filters, the same for every image.
@@ -251,8 +252,8 @@ figures.errors_of_the_paper(errors, standard_error)
 # %% [markdown]
 # ## 7.3 Three rules for ReLU
 #
-# Let $f$ be the input of a ReLU and $R$ what comes back to its output. All three rules pass on $R$ through
-# a gate and differ in what opens the gate:
+# Let $f$ be the input of a ReLU and $R$ what comes back to its output. All three rules pass $R$ on through a
+# gate, and differ in what opens the gate:
 #
 # | rule | passes on $R$ where | looks at the image | drops what speaks against |
 # |---|---|---|---|
@@ -404,7 +405,8 @@ figures.side_by_side(shown[:2], ["in the twin"] * 2, columns)
 # %% [markdown]
 # **Answer to prediction 5.** **DeConvNet knows the image by its switches alone.** In All-CNN its map is one
 # and the same for every photo, to the last bit: the cat never entered the calculation. In the twin the same
-# happens as soon as the values go to the centre. Placed at random, the maps differ, but only by chance.
+# happens as soon as the values go to the centre. With values placed at random, the maps differ, but only by
+# chance.
 #
 # **Guided backprop knows it by the gates.** Taking the switches away does not cost it the image: the cosine
 # is no smaller without them. Here, unlike in lesson 6, the grey lines are near 0, as photos do not all have
@@ -413,7 +415,7 @@ figures.side_by_side(shown[:2], ["in the twin"] * 2, columns)
 # ## 7.6 Does it know the class?
 #
 # Guided backprop's map is of *this image*, then. Is it of *this class*? Ask for all ten. And ask a network
-# that never saw a cat: the same architecture, with the random weights that training starts from.
+# that has never seen a cat: the same architecture, with random weights as training starts from.
 #
 # > **Predict 6.** Guided backprop on the photo of a cat, for the class *ship*: what will it show? And in the
 # > untrained network (the last row): more of the photo, or less?
@@ -438,8 +440,8 @@ figures.all_classes(shown[0], allcnn.classes, rows)
 
 # %% [markdown]
 # **Answer to prediction 6.** The row of guided backprop shows the photo ten times: the map of *ship* has eyes
-# and a nose. Below it is guided backprop in the network that has learned nothing, and it shows the photo best
-# of all. Run the next cell to try other photos, classes and rules.
+# and a nose. In the last row is guided backprop in the network that has learned nothing, and it shows the
+# photo best of all. Run the next cell to try other photos, classes and rules.
 
 
 # %%
@@ -483,9 +485,9 @@ for title in nets:
 figures.classes_and_images(between, own)
 
 # %% [markdown]
-# Look at the orange bars. **Guided backprop is almost the same for two classes**, has much of the image in
-# it, and next to nothing of another image or the mean image (the black lines). The gradient is at the other
-# end: nothing of the image, and the classes told apart.
+# Look at the orange bars. **Guided backprop's map is almost the same for two classes**, has much of its own
+# image in it, and next to nothing of another image or of the mean image (the black lines). The gradient is at
+# the other end: it shows nothing of the image, and tells the classes apart.
 #
 # DeConvNet in All-CNN looks good on the left, with a low cosine between classes once the network is trained,
 # but we know from 7.5 that its map has nothing to do with the image. Nor is the gradient's low cosine a
@@ -496,8 +498,8 @@ figures.classes_and_images(between, own)
 #
 # The untrained network shows more of the photo than the trained one. An author objects: "*It differs from
 # ours in everything. Its weights have another spread, its biases are zero, other units are active. You have
-# changed ten things at once, like a comparison of All-CNN with its base.*" The objection is fair. What is
-# wanted is a network that differs from the trained one in **what it has learned, and in nothing else**.
+# changed ten things at once, like a comparison of All-CNN with its base.*" The objection is fair. What we
+# need is a network that differs from the trained one in **what it has learned, and in nothing else**.
 #
 # ### Exercise 7.4 — everything but what was learned
 # *Difficulty 3/5 · importance 5/5 · at most 20 minutes*
@@ -574,9 +576,11 @@ figures.controls(controls)
 # about 0. It *rises*. A network with the very same values, arranged by chance, shows more of the photo than
 # the trained one, and both controls agree on it. So the photo in the map is not what was learned; if
 # anything, learning takes some of it away. Nor does the trained network tell the classes apart better: its
-# maps of two classes are *more* alike than those of the shuffled ones.
+# maps of two classes are *more* alike than those of the shuffled ones (if less than in the untrained
+# network).
 #
-# The same design served in 7.2: ConvPool-CNN keeps everything of All-CNN but the thing in question.
+# The third network of 7.2 had the same design: ConvPool-CNN keeps everything of All-CNN but the thing in
+# question.
 
 # %% [markdown]
 # ## 7.8 Why: random filters give the image back
@@ -589,7 +593,7 @@ figures.controls(controls)
 # The gate keeps the filters that point to the same side as $x$ and adds them up with weights that are never
 # negative. For Gaussian filters the mean of $[w^\top x>0]\,w$ is $x/(\sqrt{2\pi}\,\lVert x\rVert)$: **the sum
 # points to $x$.** Take either condition away and it does not. In the gradient $R_k$ has either sign, and the
-# filters cancel; in DeConvNet filters are taken whichever side they point to, and their mean is 0.
+# filters cancel; in DeConvNet the filters are taken whichever way they point, and their mean is 0.
 #
 # Nothing in this has to do with a class, or with learning. In the following cell a photo goes through *one*
 # layer of random 3×3 filters, and what comes back is pure noise of either sign.
@@ -622,8 +626,8 @@ wanted += ["gradient\n256 filters", "DeConvNet\n256 filters"]
 figures.one_layer(curves, counts, shown[0], {name: returned[name] for name in wanted})
 
 # %% [markdown]
-# **Answer to prediction 8.** From *noise* guided backprop makes the photo, with filters that know nothing; by
-# the other two rules noise stays noise. (Photos have something in common, so it resembles another one a
+# **Answer to prediction 8.** From *noise* guided backprop makes the photo, with filters that know nothing;
+# under the other two rules noise stays noise. (Photos have something in common, so it resembles another one a
 # little, too: the dotted line.) A trained network is not a random one, and 7.6 shows that training weakens
 # the effect without undoing it. Nie et al. add that it matters that filters are small, so that every patch
 # recovers itself, in its place.
@@ -632,9 +636,9 @@ figures.one_layer(curves, counts, shown[0], {name: returned[name] for name in wa
 # ## 7.9 Where it fails
 #
 # **A sharp map is no evidence.** Its sharpness comes from the image, through the gates, and would be there in
-# a network with random weights. "The network looks at the cat's eyes", read from such a map, may be said of
-# any class and of a network that has learned nothing. Check a map before you believe it: ask for another
-# class, take the weights away (Adebayo et al. 2018).
+# a network with random weights. If such a map makes you say "The network looks at the cat's eyes", you could
+# say it just as well for any other class, and of a network that has learned nothing. Check a map before you
+# believe it: ask for another class, and replace the weights by random ones (Adebayo et al. 2018; lesson 15).
 #
 # **Dropping what speaks against.** The condition $R>0$ is one-sided: what *lowers* the class never shows up,
 # though it may be just what sets it apart from another. In 7.6 the gradient and guided backprop differ in
@@ -646,8 +650,8 @@ figures.one_layer(curves, counts, shown[0], {name: returned[name] for name in wa
 
 # %% [markdown]
 # **Open question.** The gradient tells the classes apart and shows nothing to the eye; guided backprop is the
-# other way round. Is there a backward rule that does both, or does what we like to see exclude what we want
-# to know? Lessons 8 and 12 try others: ask their maps for two classes.
+# other way round. Is there a backward rule that does both, or can we not have both what we like to see and
+# what we want to know? Lessons 8 and 12 try others: ask their maps for two classes.
 #
 # ## References
 # - J. T. Springenberg, A. Dosovitskiy, T. Brox, M. Riedmiller: *Striving for simplicity: the all

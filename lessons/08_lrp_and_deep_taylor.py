@@ -15,11 +15,11 @@
 #
 # A network gives an image a score. How much of it is owed to each pixel? Layer-wise relevance propagation
 # (LRP) answers layer by layer: what arrives at a neuron is shared among its inputs, until it reaches the
-# pixels. Everything hangs on how one neuron shares, and on what is lost on the way.
+# pixels. Everything depends on how a single neuron shares, and on what is lost on the way.
 #
-# **You will do:** derive sharing rules and write three of them in a few lines; keep a ledger that closes; put
-# rules together for a network; measure what the maps keep and what they ignore; judge a map from a paper in
-# three sentences.
+# **You will do:** derive sharing rules and write three of them in a few lines; keep a ledger that balances;
+# put rules together for a network; measure what the maps keep and what they ignore; judge a map from a paper
+# in three sentences.
 #
 # **You will learn:** why the plain rule explodes; where biases and $\varepsilon$ take relevance; why deep
 # Taylor is LRP with certain rules; that a correct sum says little about a map; when all-positive rules forget
@@ -103,8 +103,9 @@ figures.shares_of_one(shares)
 # without limit.
 #
 # Every other rule is a way out. ε makes the denominator larger and so loses some relevance, which is why its
-# bars do not add up to 1. γ gives more weight to the positive claims, and z⁺ hears nobody else. αβ shares out
-# more than there is and takes the rest back. w² does not look at the input at all.
+# bars do not add up to 1. γ gives more weight to the positive claims, and z⁺ considers nothing else. αβ
+# shares out more than there is and takes the surplus back from the negative claims. w² does not look at the
+# input at all.
 #
 # ### Exercise 8.1 — the ε rule of a dense layer
 # *Difficulty 2/5 · importance 5/5 · at most 10 minutes*
@@ -195,8 +196,8 @@ tell(relevance.check_leaks, leaks)
 # function, so you can carry on even if yours do not work yet.
 #
 # Now for the whole network, with the ε rule in every layer. A **composite** is a table from layers to rules;
-# ReLU passes relevance through, and max pooling gives it to the pixel that won. minixai books every step in a
-# ledger.
+# ReLU passes relevance through, and max pooling gives it to the pixel that was the maximum. minixai enters
+# every step in a ledger.
 #
 # > **Predict 2.** The score is shared out over four layers with biases. Will more of it arrive at the
 # > pixels than the score, or less?
@@ -253,14 +254,15 @@ print(f"the ledger  passed on {first.passed_on[0]:.5f}, bias {first.leaks['bias'
 print(f"gap of the whole walk: {e.ledger.gap[0]:.1e}")
 
 # %% [markdown]
-# **Why by formula?** A leak computed as *what came less what was passed on* closes the books of any program,
-# however wrong. A leak by formula closes them only if rule and formula are both right. So the gap that the
-# ledger prints is a test: it is what the formulas do not explain. Here it is rounding.
+# **Why by formula?** If a leak is computed as *what came less what was passed on*, the ledger of any program
+# balances, however wrong the program is. If it is computed by formula, the ledger balances only if rule and
+# formula are both right. So the gap that the ledger prints is a test: it is what the formulas do not explain.
+# Here it is rounding.
 #
 # ## 8.3 Only what speaks for it: z⁺
 #
-# The z rule explodes because claims of both signs cancel. So let only those be heard that pushed the neuron
-# up: $q_{ij}=(x_iw_{ij})^+$, and of the bias its positive part. Then all shares lie between 0 and 1.
+# The z rule explodes because claims of both signs cancel. So let only those claims count that pushed the
+# neuron up: $q_{ij}=(x_iw_{ij})^+$, and of the bias its positive part. Then all shares lie between 0 and 1.
 #
 # ### Exercise 8.3 — the z⁺ rule
 # *Difficulty 3/5 · importance 4/5 · at most 15 minutes*
@@ -346,7 +348,9 @@ print(f"smallest value of its maps: {deep_taylor.map.min():.1e}")
 #
 # A rule can be chosen layer by layer. The usual advice is ε where the network is nearly linear and the
 # classes are told apart (the dense layers), z⁺, γ or αβ in the convolutions, which have too many cancelling
-# claims for ε, and $z^B$ or w² at the pixels.
+# claims for ε, and $z^B$ or w² at the pixels. Below, a table's name lists its rules from the pixels upwards:
+# "zᴮ, γ, ε" has $z^B$ in the first layer, γ in the other convolutions and ε in the dense layer. (Where no
+# value is given, ε is tiny and only keeps the denominator from being zero.)
 #
 # > **Predict 3.** A black pixel, $x_i=0$: under which of the rules can it get relevance? (Go back to the
 # > tables of claims in 8.1 and 8.4.)
@@ -476,11 +480,11 @@ figures.arrived(arrived)
 # - **z, ε and γ** let the bias take part with either sign, so $b\le0$ does not help: now the bias adds
 #   relevance, and what arrives can be more than the score.
 # - **αβ** has another leak. A unit without any negative claim has no one to take the $\beta$ part back from;
-#   its denominator is zero, and the ledger books that by name.
-# - The **gap** is rounding everywhere: the ledger closes for rules that conserve and for rules that do not.
+#   its denominator is zero, and the ledger lists this under "zero denominators".
+# - The **gap** is rounding everywhere: the ledger balances for rules that conserve and for rules that do not.
 #
-# And what does a sum of 100 % prove? The last line spreads the score evenly over all pixels, without a look
-# at the image, and conserves perfectly. **Conservation is bookkeeping: it says that nothing was lost, not
+# And what does a sum of 100 % prove? The last line spreads the score evenly over all pixels, without looking
+# at the image, and conserves it perfectly. **Conservation is bookkeeping: it says that nothing was lost, not
 # that it went to the right place.**
 #
 # ## 8.7 The map depends on the rules
@@ -523,10 +527,12 @@ figures.two_classes(between)
 # identity has no negative entry, either, and however often you multiply it, nothing converges.) So the sign
 # alone does not decide it: what counts is **which inputs a layer mixes**. A dense layer mixes all with all.
 # A convolution mixes all channels, but only of neighbouring places.
-#
-# We measure both. Left: products of random 50×50 matrices, dense ones and "local" ones, which are zero but
-# for the diagonal and its two neighbours. Right: in our network, the maps of single units of relu2, by how
-# far apart the two units lie.
+
+# %% [markdown]
+# We measure both. Our number for rank 1 is $\sigma_2/\sigma_1$, the ratio of the two largest singular values:
+# it is 0 for a matrix of rank 1. Left: products of random 50×50 matrices, dense ones and "local" ones, which
+# are zero except on the diagonal and next to it. Right: in our network, the maps of single units of relu2, by
+# how far apart the two units lie.
 #
 # > **Predict 6.** Under z⁺, how similar are the maps of two *channels* at the same place? And of two units
 # > five places apart?
@@ -569,8 +575,8 @@ figures.products_and_places(ratios, by_distance)
 # %% [markdown]
 # **Answer to prediction 6.** Under z⁺ two channels at the same place have nearly the same map: *which* of
 # them it was is forgotten after two layers. But *where* it was is not. Units five places apart share no
-# pixel, so their maps are orthogonal, and the maps of all units together are far from rank 1, as are the
-# products of local matrices on the left.
+# pixel, so their maps are orthogonal, and the maps of all units together are far from rank 1
+# ($\sigma_2/\sigma_1$ is .97), as are the products of local matrices on the left (.5).
 #
 # So two classes get the same map to the extent that their relevance lies in the same *places* after the first
 # mixing. How far that goes must be measured, layer by layer.
@@ -645,7 +651,8 @@ show({network_name: {name: on_the_way_down(*asked[network_name], table, view) fo
 # networks that they tried. Whether it holds for yours depends on what its layers mix, so measure it, layer by
 # layer.
 #
-# The price of ε at the top is the wild behaviour of 8.1 in that layer.
+# Having ε at the top, which tells the classes apart, has its price: in that layer shares can grow without
+# limit, as in 8.1.
 
 # %% [markdown]
 # ## 8.9 Judge a map
@@ -671,15 +678,15 @@ show({network_name: {name: on_the_way_down(*asked[network_name], table, view) fo
 # </details>
 # <details><summary>Model answer</summary>
 #
-# 1. That 99.0 % of the score arrives shows that little went to biases, but as a score spread evenly over all
-#    pixels arrives to 100.0 %, it does not show that any of it went to the right place.
+# 1. That 99.0 % of the score arrives shows that little went to biases, but as a score that is spread evenly
+#    over all pixels arrives in full, 100.0 %, it does not show that any of it went to the right place.
 # 2. That everything is positive follows from z⁺, which cannot produce a negative share, whatever the network:
 #    under ε the same score is carried by red and blue alike.
 # 3. The maps of other classes are needed beside it; that of Chihuahua, the eighth, has a cosine of .81 with
 #    the cat's, and even over classes spread through the whole ranking the median is .6 (8.8), so most of what
 #    the map shows is not about the cat, and only the differences could be.
 #
-# Give yourself a point for each sentence that a reader could *check*. "The map may be misleading" is none.
+# Give yourself a point for each sentence that a reader could *check*. "The map may be misleading" is not one.
 #
 # </details>
 #
@@ -696,8 +703,8 @@ show({network_name: {name: on_the_way_down(*asked[network_name], table, view) fo
 # *function*), and a pixel with a large share is not for that reason a pixel that carries signal: the z rule
 # gives $x_iw_i$ to a distractor as well (lesson 5).
 #
-# **Open question.** All nine tables close their books, and their maps differ. Which measurement would make
-# you prefer one, without a look at the maps? Lesson 12 tries one, degradation. What could it miss?
+# **Open question.** The ledgers of all nine tables balance, and yet their maps differ. Which measurement
+# would make you prefer one, without a look at the maps? Lesson 12 tries one, degradation. What could it miss?
 #
 # ## References
 # - S. Bach, A. Binder, G. Montavon, F. Klauschen, K.-R. Müller, W. Samek: *On pixel-wise explanations for

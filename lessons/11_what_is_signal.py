@@ -13,8 +13,8 @@
 # %% [markdown]
 # # 11 · What is signal? Estimators and the quality criterion ρ
 #
-# Lesson 5 split the input of a linear filter into signal and distractor. There we knew the true signal. In
-# a network nobody knows it. So how can we say that one estimator of the signal is better than another? The
+# Lesson 5 split the input of a linear filter into signal and distractor. There we knew the true signal, but
+# in a network nobody does. So how can we say that one estimator of the signal is better than another? The
 # paper of PatternNet proposes a number for that, ρ. This lesson computes it, and then asks what it measures.
 #
 # **You will do:** derive the two-component estimator $S_{a\pm}$; compute ρ by least squares; fit the patterns
@@ -46,7 +46,8 @@ np.set_printoptions(precision=3, suppress=True)
 # ## 11.1 Five answers
 #
 # A filter has the output $y=w^\top x$. (A bias is left out. It only moves $y$, and all that follows is about
-# what *varies* together.) A signal estimator splits $x=S(x)+\hat d$ into what $y$ speaks of and the rest.
+# what *varies* together.) A signal estimator splits $x=S(x)+\hat d$ into the signal, the part that $y$ tells
+# us about, and the rest $\hat d$.
 #
 # | | estimator | where it comes from |
 # |---|---|---|
@@ -56,9 +57,9 @@ np.set_printoptions(precision=3, suppress=True)
 # | linear | $S_a(x)=a\,y,\quad a=\dfrac{\mathrm{cov}[x,y]}{\mathrm{var}[y]}$ | $\mathrm{cov}[\hat d,y]=0$ |
 # | two-component | $S_{a\pm}(x)=a_+\,y$ if $y>0$, else $a_-\,y$ | the same, for each side of the ReLU |
 #
-# The last one is new. A ReLU passes on only what is active, so a network may code one thing where $y>0$, and
-# another where it is not. Let $E_+$ be the mean over the samples with $y>0$, and $\pi_+$ their share. Then
-# $\mathrm{cov}[\hat d,y]=0$ says
+# The last one is new. A ReLU passes on only what is active, so a unit's input may be built in one way where
+# $y>0$ and in another where it is not. We call these the two *regimes*. Let $E_+$ be the mean over the
+# samples with $y>0$, and $\pi_+$ their share. Then $\mathrm{cov}[\hat d,y]=0$ says
 #
 # $$\pi_+\left(E_+[xy]-E_+[x]\,E[y]\right)+\dots\;=\;\pi_+\,a_+\left(E_+[y^2]-E_+[y]\,E[y]\right)+\dots$$
 #
@@ -104,13 +105,13 @@ tell(checks.check_positive_pattern, positive_pattern)
 # %% [markdown]
 # ## 11.2 A criterion: what can still be read from the rest?
 #
-# If $S$ is good, then all that has to do with $y$ is in $S(x)$. From the rest $\hat d=x-S(x)$ nothing of $y$
-# can be read any more. So let somebody try, with the best linear reader $v$:
+# If $S$ is good, then everything that has to do with $y$ is in $S(x)$, and from the rest $\hat d=x-S(x)$
+# nothing of $y$ can be read any more. We test this with the best linear reader $v$ that there is:
 #
 # $$\rho(S)=1-\max_v\,\mathrm{corr}\left(y,\;v^\top\hat d\right).$$
 #
-# $\rho=1$: nothing is left. $\rho=0$: all of $y$ is still there. The best $v$ is no search: it is least
-# squares of $y$ from $\hat d$, with $\hat d$ and $y$ centred.
+# $\rho=1$ means that nothing of $y$ is left in the rest, $\rho=0$ that all of it is still there. The best $v$
+# need not be searched for: it is the least-squares fit of $y$ to $\hat d$, both centred.
 #
 # ### Exercise 11.2 — ρ by hand
 # *Difficulty 2/5 · importance 5/5 · at most 10 minutes*
@@ -170,7 +171,7 @@ def fitted(sample, w):
 tell(checks.check_rho, reference_rho)
 
 # %% [markdown]
-# > **Predict 1.** Which estimators get $\rho=1$? And $S_x$, for which all is signal: what is its ρ?
+# > **Predict 1.** Which estimators get $\rho=1$? And what is the ρ of $S_x$, for which all is signal?
 
 # %%
 w = np.array([1.0, -1.0])
@@ -188,23 +189,24 @@ print(f"centred S_a±: {rhos['two_component_centred']:.3f}")
 figures.readers(sample.y, dict(list(along.items())[:4]), rhos)
 
 # %% [markdown]
-# **Answer to prediction 1.** The black line is the reader. The rest of $S_w$ is
-# $(\epsilon+\tfrac12y)\,a_d$, half of the signal is in there, and the reader finds it. The random direction
-# of this seed is hardly worse. From the rest of $S_a$ and $S_{a\pm}$ nothing can be read. And $S_x$? Its
-# rest is 0. Nothing varies, there is no correlation, and ρ is undefined. (The paper leaves it out of its
-# figure, too.)
+# **Answer to prediction 1.** The black line is the reader: what it says of $y$, given the rest. The rest of
+# $S_w$ is $(\epsilon+\tfrac12y)\,a_d$; it holds half of $y$, and the reader finds it. A random direction,
+# with this seed, is hardly worse. From the rest of $S_a$ and $S_{a\pm}$ nothing can be read. And $S_x$? Its
+# rest is 0. As nothing varies, there is no correlation, and ρ is undefined. (The paper's figure leaves $S_x$
+# out, too.)
 #
-# The values of $S_a$ and $S_{a\pm}$ are not close to 1, they *are* 1, but for rounding. Look at where they
-# came from: $a$ was *made* so that $\mathrm{cov}[\hat d,y]=0$, and $a_\pm$ so that the two regimes add up to
-# the same. Then $v^\top\mathrm{cov}[\hat d,y]=0$ for every $v$. **On the samples that they were fitted to, ρ
-# of $S_a$ and $S_{a\pm}$ is 1 for any data and any filter, whether the signal is right or wrong.**
+# The values of $S_a$ and $S_{a\pm}$ are not just close to 1, they *are* 1, but for rounding. Remember where
+# these estimators came from: $a$ was *made* so that $\mathrm{cov}[\hat d,y]=0$, and $a_\pm$ so that the
+# contributions of the two regimes to it add up to 0. Then $v^\top\mathrm{cov}[\hat d,y]=0$ for every $v$.
+# **On the samples that they were fitted to, ρ of $S_a$ and $S_{a\pm}$ is 1 for any data and any filter,
+# whether the signal is right or wrong.**
 #
 # ## 11.3 Wrong, and ρ = 1
 #
 # So let us look for a case in which one of them is wrong. We give the distractor a mean, $\mu=0.7$.
 #
 # > **Predict 2.** The true signal is still $(1,0)\,y$. Which of $a$, $a_+$, $a_-$ stay at $(1,0)$? Will ρ
-# > tell?
+# > show it?
 
 # %%
 sample = toy(20_000, mu=0.7, seed=0)
@@ -233,36 +235,37 @@ figures.roof(sample.x, y, patterns, along, rho_of)
 # $$a_+=a_s+\mu\,a_d\,\frac{E_+[y]-E[y]}{E_+[y^2]-E_+[y]\,E[y]}=a_s+\mu\,a_d\,\frac{1/2}{1/3}
 # =a_s+1.5\,\mu\,a_d,\qquad a_-=a_s-1.5\,\mu\,a_d .$$
 #
-# The paper says that the two-component estimator solves the toy. **It does for $\mu=0$ only.** And ρ over
-# all samples does not see it. The middle panel shows why: the rest depends on $y$, as a roof, and a straight
-# line through a roof is level. ρ looks for *straight* lines only, through *all* samples.
+# The paper says that the two-component estimator solves the toy. **It does for $\mu=0$ only.** And ρ over all
+# samples does not see it. The middle panel shows why: plotted over $y$, the mean of the rest has the shape of
+# a roof, and the best straight line through a roof is level. ρ looks only for *straight* lines, through *all*
+# samples.
 #
-# Over the active samples alone (right) there is a slope, and ρ falls. There is a cure, too: take $E_+[y]$
-# in place of $E[y]$ for $a_+$, which makes it the covariance *within* the regime. The table calls that
-# *centred*. The paper and both reference codes take the mean over all samples; in minixai the other is an
-# option.
+# Over the active samples alone (right) there is a slope, and ρ falls. There is a cure, too: take $E_+[y]$ in
+# place of $E[y]$ for $a_+$, which makes it the covariance *within* the regime. The table calls this
+# *centred*. The paper and the two published implementations take the mean over all samples; in minixai,
+# centring is an option.
 
 # %% [markdown]
 # ## 11.4 Other samples
 #
-# On its own samples ρ is 1 by construction. On *other* samples it need not be. The paper takes three parts:
-# patterns from the first, $v$ from the second, ρ from the third.
+# On its own samples ρ is 1 by construction. On *other* samples it need not be. The paper splits the samples
+# into three parts: the patterns are fitted to the first, $v$ to the second, and ρ is measured on the third.
 #
 # ### Exercise 11.3 — ρ held out
 # *Difficulty 3/5 · importance 5/5 · at most 15 minutes*
 #
 # Write `held_out_rho(w, x_a, x_v, x_test)` for $S_a$: `w` float64 (d,), three float64 arrays of samples (n,
-# d), the outputs are `x @ w`; the result a number. Worked example, `w = [1, -1]`:
-# `x_a = [[2, 1], [0, -1], [0, 1], [-2, -1]]` gives $a=(1,0)$, so the rest is $(x_2,x_2)$.
-# `x_v = [[0, 1], [0, -1]]` has $y=-x_2$: the reader learns a *negative* $v$.
-# `x_test = [[8, 1], [0, -1], [0, 1], [-8, -1]]` has the $y$ and the $d$ of 11.2, where the correlation is
-# $+0.6$. So $v$ reads it with the wrong sign: the correlation is $-0.6$ and $\rho=1.6$.
+# d), the outputs are `x @ w`; the result a number. Worked example, `w = [1, -1]`: `x_a = [[2, 1], [0, -1],
+# [0, 1], [-2, -1]]` gives $a=(1,0)$, so the rest is $(x_2,x_2)$. `x_v = [[0, 1], [0, -1]]` has $y=-x_2$: the
+# reader learns a *negative* $v$. `x_test = [[8, 1], [0, -1], [0, 1], [-8, -1]]` has the $y$ and the $d$ of
+# 11.2, where the correlation is $+0.6$. So $v$ reads the rest with the wrong sign: the correlation is $-0.6$
+# and $\rho=1.6$.
 #
 # <details><summary>Hint</summary>
 #
 # Three steps, and each takes its own part of the samples: the pattern $a$; the rest of `x_v` and the reader;
 # the rest of `x_test` and the correlation. As $w^\top\hat d=0$, the covariance of $\hat d$ is singular:
-# `np.linalg.lstsq(..., rcond=1e-10)` knows what to do, `np.linalg.solve` does not.
+# `np.linalg.lstsq(..., rcond=1e-10)` can handle that, `np.linalg.solve` cannot.
 #
 # </details>
 # <details><summary>Solution</summary>
@@ -289,15 +292,15 @@ def held_out_rho(w, x_a, x_v, x_test):
 tell(checks.check_held_out_rho, held_out_rho)
 
 # %% [markdown]
-# Why can ρ exceed 1? The maximum over $v$ was taken on other samples, where the reader may have learned the
-# sign of an accident.
+# Why can ρ exceed 1? Because the best $v$ was chosen on other samples. What the reader learned there may have
+# been an accident, which on the test samples has the opposite sign.
 #
 # ## 11.5 A network
 #
 # A convolution is a linear filter that looks at every patch, so its samples $x$ are the patches of all
-# images, at all places, zeros beyond the edge included. Must we cut them out? No. Lesson 2: the backward
-# pass of a convolution with respect to its weight, for a cotangent $g$, is $\sum g\cdot x$ over all
-# patches. Choose $g$: with $g=y-\bar y$ it is
+# images, at all places, with the zeros of the padding included. Do we have to cut them out? No: in lesson 2
+# the backward pass of a convolution with respect to its weight, for a cotangent $g$, was $\sum g\,x$ over all
+# patches, and we may choose $g$. With $g=y-\bar y$ it is
 #
 # $$\sum x\,(y-\bar y)=N\,\mathrm{cov}[x,y].$$
 #
@@ -308,10 +311,10 @@ tell(checks.check_held_out_rho, held_out_rho)
 # *Difficulty 3/5 · importance 5/5 · at most 15 minutes*
 #
 # Write `conv_pattern(x, w, stride, padding)`: float64 `x` (n, c, h, w) and weights `w` (k, c, kh, kw), two
-# ints; the result, $a$ of $S_a$ for each of the k units, has `w`'s shape. Worked example: one image, one
-# channel, one row `[1, 2, 4]` and one filter `[1, -1]`, stride 1, no padding. The patches are $(1,2)$ and
-# $(2,4)$, $y=(-1,-2)$, $\bar y=-1.5$. The sum is $0.5\,(1,2)-0.5\,(2,4)=(-0.5,-1)$, $w^\top$ of it $0.5$, and
-# $a=(-1,-2)$.
+# ints. Return the pattern $a$ of $S_a$ for each of the k units, in an array of `w`'s shape. Worked example:
+# one image, one channel, one row `[1, 2, 4]` and one filter `[1, -1]`, stride 1, no padding. The patches are
+# $(1,2)$ and $(2,4)$, $y=(-1,-2)$, $\bar y=-1.5$. The sum is $0.5\,(1,2)-0.5\,(2,4)=(-0.5,-1)$, $w^\top$ of
+# it $0.5$, and $a=(-1,-2)$.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -321,8 +324,8 @@ tell(checks.check_held_out_rho, held_out_rho)
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# A unit is a channel of `y.value`: its mean is over images, rows and columns, `axis=(0, 2, 3)`. Its
-# denominator is over the last three axes of `w`. `keepdims=True` helps with both.
+# A unit is a channel of `y.value`: its mean is over images, rows and columns, `axis=(0, 2, 3)`. The
+# denominator, $w^\top$ of the sum, is taken over the last three axes of `w`. `keepdims=True` helps with both.
 #
 # </details>
 # <details><summary>Solution</summary>
@@ -348,10 +351,10 @@ def conv_pattern(x, w, stride, padding):
 tell(checks.check_conv_pattern, conv_pattern)
 
 # %% [markdown]
-# **Checkpoint.** Now a network: two convolutions and two dense layers, trained on 1 200 digits. 600 of them
-# are for the patterns, the other 600 for $v$, and the rest, which the network has not seen, is for ρ. (The
+# **Checkpoint.** Now a network: two convolutions and two dense layers, trained on 1 200 digits. Of these 600
+# are for the patterns, the other 600 for $v$, and the rest, which the network has not seen, for ρ. (The
 # layers have biases. A sample is active where $w^\top x+b>0$, as the ReLU sees it; the paper's equation has
-# no bias, and both reference codes do as we do.)
+# no bias, but the two published implementations do as we do.)
 
 # %%
 digits = load_digits()
@@ -371,8 +374,8 @@ for_patterns, for_v, test = images[:600], images[600:1200], images[1200:]
 print(f"{last.validation_accuracy:.1%} of {len(test)} digits that were not trained on are right")
 
 # %% [markdown]
-# `fit_patterns` fits every kind of pattern to every layer in one pass over the images. The patterns of
-# `conv2` are compared with those of the few lines of the exercise's solution.
+# `fit_patterns` fits every kind of pattern to every layer in one pass over the images. For `conv2` we compare
+# them with those of the exercise's solution.
 
 
 # %%
@@ -403,8 +406,8 @@ print(f"conv2 by hand less minixai: at most {difference:.1e} of {np.abs(by_hand)
 
 # %% [markdown]
 # > **Predict 3.** Three measurements of ρ: *in sample* (patterns, $v$ and ρ on the same images), *held out*
-# > (three sets of images), and held out *over the active samples only*. In which of them is $S_a$ at 1? Which
-# > wins over the active samples, $S_a$ or $S_{a\pm}$?
+# > (three sets of images), and held out *over the active samples only*. In which of them is $S_a$ at 1? And
+# > over the active samples, which has the higher ρ, $S_a$ or $S_{a\pm}$?
 
 # %%
 share = {"estimators": figures.LOOKS, "ridge": 1e-4, "units": 8, "draws": 100, "progress": False}
@@ -425,27 +428,29 @@ for title, (mean, _, _) in means.items():
 figures.by_layer(means, layers)
 
 # %% [markdown]
-# **Answer to prediction 3.** (Bars: 95 % intervals, by bootstrap over the test images; patterns and $v$ as
-# they are.)
+# **Answer to prediction 3.** (Each printed row has the five estimators in the order of the legend. Bars: 95 %
+# intervals, by bootstrap over the test images, with patterns and $v$ held fixed.)
 #
-# - **In sample** $S_a$ and $S_{a\pm}$ are at 1 in every layer, as they must be. This says nothing of the
+# - **In sample** $S_a$ and $S_{a\pm}$ are at 1 in every layer, as they must be. This says nothing about the
 #   network.
 # - **Held out** the two stay together. They lose most in `dense1`: it has the most inputs, 256, and only one
-#   sample an image. What fell is how well $a$ and $v$ *generalise*.
-# - **Over the active samples** the picture turns over. Behind `conv1`, $S_{a\pm}$ leaves nearly everything,
-#   more than $S_a$: the estimator that was made for the active samples is the worse one just there. The
-#   inputs of these layers are never negative, so they have means, as in 11.3. (So have the pixels, and in
+#   sample per image. What the drop shows is how badly $a$ and $v$ *generalise*.
+# - **Over the active samples** the order is reversed. In the layers after `conv1`, $S_{a\pm}$ leaves nearly
+#   all of $y$ in the rest, more than $S_a$: the estimator made for the active samples is worse on just these.
+#   The inputs of these layers are never negative, so they have means, as in 11.3. (So have the pixels, and in
 #   `conv1` the two are close: how much harm a mean does depends on the data.)
-# - **Centred** is the best over the active samples, so the mean *is* the cause. Over all it is worse: its two
-#   regimes have rests with two different means, a step at $y=0$ from which $y$ can be read.
+# - **Centred** is the best over the active samples, so the mean *is* the cause. Over all samples it is worse:
+#   the rests of the two regimes have different means, which makes a step at $y=0$, and from the step $y$ can
+#   be read.
 #
-# So who wins depends on which samples ρ is taken over. The paper's figure is the middle panel, for a large
-# network.
+# So which estimator is best depends on the samples that ρ is taken over. The paper's figure is like the
+# middle panel, but for a large network.
 
 # %% [markdown]
-# And $S_w$? It is at 0 in all layers but the first. Is it that bad? Look at one input $x_i$ that never
-# varies. For $S=p\,y$ with a pattern $p$ its rest is $\hat d_i=x_i-p_i\,y$: constant minus a multiple of
-# $y$. *All* of $y$ can be read from it, unless $p_i=0$. Fitted patterns have $p_i=0$ there, weights do not.
+# And $S_w$? Its ρ is 0 in all layers but the first. Is it that bad? Look at one input $x_i$ that never
+# varies. For $S=p\,y$ with a pattern $p$ its rest is $\hat d_i=x_i-p_i\,y$: constant minus a multiple of $y$.
+# *All* of $y$ can be read from it, unless $p_i=0$. Fitted patterns have $p_i=0$ at such an input, weights do
+# not.
 #
 # > **Predict 4.** A third input is added to the toy model of 11.2. It is always 0, and its weight is 0.1.
 # > What becomes of $\rho(S_w)=0.72$?
@@ -463,9 +468,9 @@ for name, source in {"conv2": "relu1", "dense1": "flatten", "dense2": "relu3"}.i
     print(f"{name}: {never.sum()} of its {len(never)} {what} never vary")
 
 # %% [markdown]
-# **Answer to prediction 4.** To 0: an input that says nothing at all decides it. The network has such
-# inputs: the outputs of units that never fire. What would $\rho(S_w)$ be without them? The next cell takes
-# one unit of `dense2` by hand, in float64.
+# **Answer to prediction 4.** It falls to 0: an input that says nothing at all decides it. The network has
+# such inputs, namely the outputs of units that never fire. What would $\rho(S_w)$ be without them? The next
+# cell takes one unit of `dense2` by hand, in float64.
 
 # %%
 of_v, of_test = (net.trace(mx.Tensor(part))[1] for part in (for_v, test))
@@ -485,9 +490,10 @@ for label, pattern in {
     print(f"one unit of dense2, {label}: {value:.3f}")
 
 # %% [markdown]
-# In the last line their weights are 0, and the value hardly rises. Nearly the same happens along any
-# *direction* in which the inputs hardly vary, and inputs that go up and down together leave such directions.
-# So a low $\rho(S_w)$ is first of all a statement about the inputs.
+# In the last line the weights of the inputs that never vary were set to 0, and yet ρ hardly rises. The reason
+# is that nearly the same happens along any *direction* in which the inputs hardly vary, and inputs that go up
+# and down together leave such directions. So a low $\rho(S_w)$ is first of all a statement about the inputs.
+# (The second line, with float32, is explained in 11.6.)
 #
 # ### Exercise 11.5 — a control that needs no truth (investigation)
 # *Difficulty 4/5 · importance 5/5 · at most 20 minutes*
@@ -501,11 +507,12 @@ for label, pattern in {
 # is float64 (d,). Return $\|a'-a\|/\|a\|$, $a$ before and $a'$ after. Worked example: for `fit = lambda x,
 # y: x.mean(axis=0)`, `x = [[3, 4]]`, `y = [1]` and `c = [0, 5]` it is 1.
 #
-# Then choose the constants for the cell below it, and judge in three sentences what came out.
+# The second cell below applies the solution to `dense1`, with two constants: minus the mean of the inputs,
+# and 1 everywhere. Judge in three sentences what comes out, and try a constant of your own.
 #
 # <details><summary>Hint</summary>
 #
-# $y$ stays as it is: the bias sees to that. So the fit gets `x + c` and the old `y`.
+# $y$ stays as it is, since the bias makes up for $w^\top c$. So the fit gets `x + c` and the old `y`.
 #
 # </details>
 # <details><summary>Solution</summary>
@@ -559,17 +566,17 @@ for what, c in {"minus the mean": -x.mean(axis=0), "one everywhere": np.ones(x.s
 # %% [markdown]
 # <details><summary>Three sentences, as one might write them</summary>
 #
-# Adding a constant changes no output, and $a$ and the centred $a_+$ do not move, to rounding, as a
-# covariance must not. The paper's $a_+$ moves by about the size printed above, with either constant, so part
-# of what it calls signal is the mean of the inputs. This does not show that $S_a$ is right, only that it
-# cannot be wrong in this way: a control can convict, it cannot acquit.
+# Adding a constant changes no output, and $a$ and the centred $a_+$ do not move, to rounding, as a covariance
+# must not. The paper's $a_+$ moves with either constant, by .8 and .2 of its length, so part of what it calls
+# signal is the mean of the inputs. This does not show that $S_a$ is right, only that it cannot be wrong in
+# this way: a control can convict, it cannot acquit.
 #
 # </details>
 #
-# ## 11.6 What else moves ρ
+# ## 11.6 What else changes ρ
 #
 # > **Predict 5.** We fit the patterns and $v$ of `dense1` and `dense2` to fewer images. Does the held-out ρ
-# > of $S_a$ go up or down?
+# > of $S_a$ go up or down? And with a larger *ridge*, a penalty that keeps the reader's $v$ small (lesson 5)?
 
 # %%
 counts, ridges = (75, 200, 600), (1e-6, 1e-4, 1e-2, 1e0)
@@ -591,22 +598,23 @@ figures.over({
 })  # fmt: skip
 
 # %% [markdown]
-# **Answer to prediction 5.** More images (left): ρ goes up, as $a$ and $v$ get better. A larger ridge: ρ
-# goes up as well, but now since the reader gets *worse* and finds less. (Bars: 95 %, by bootstrap over the
-# test images.) Why not leave it out? As $w^\top a=1$, the output that the rest leaves is $w^\top\hat d=0$:
-# but only to rounding. Look at the line with float32 at the end of 11.5: there $w^\top\hat d$ is a tiny
-# multiple of $y$, and a reader without a ridge enlarges it and reads everything. The paper says neither its
-# ridge nor its number of samples, so only values that were measured alike can be compared.
+# **Answer to prediction 5.** With fewer images (left) ρ goes down: $a$ and $v$ are estimated less well. With
+# a larger ridge (right) it goes up, but only because the reader gets *worse* and finds less. (Bars: 95 %, by
+# bootstrap over the test images.) Why not leave the ridge out? As $w^\top a=1$, the filter should read
+# nothing from the rest, $w^\top\hat d=0$, but this holds only up to rounding. Look at the line with float32
+# in 11.5: there $w^\top\hat d$ is a tiny multiple of $y$, and a reader without a ridge magnifies it and reads
+# all of $y$. The paper states neither its ridge nor its number of samples, so only values that were measured
+# in the same way can be compared.
 #
 # ## 11.7 Where it fails: ρ is one-sided
 #
-# ρ looks at the rest only. It finds *signal that was left in the rest*. Who looks for *distractor that was
+# ρ looks at the rest only. It finds *signal that was left in the rest*. But what about *distractor that was
 # left in the signal*? Take the best estimator of the toy model and spoil it: give a share $\kappa$ of the
 # rest back to the signal,
 #
 # $$S_\kappa(x)=a\,y+\kappa\,\hat d,\qquad x-S_\kappa(x)=(1-\kappa)\,\hat d .$$
 #
-# > **Predict 6.** $\kappa=0$ is $S_a$, and $\kappa=0.99$ is nearly $S_x$. Draw ρ against κ.
+# > **Predict 6.** $\kappa=0$ is $S_a$, and $\kappa=0.99$ is nearly $S_x$. Sketch ρ against κ.
 
 # %% tags=["thumbnail"]
 y = sample.x @ w
@@ -621,15 +629,15 @@ for share, value, error in zip(shares, rhos, errors, strict=True):
 figures.one_sided(shares, rhos, errors)
 
 # %% [markdown]
-# **Answer to prediction 6.** ρ is 1 for every $\kappa<1$, as a correlation does not care about size. An
-# estimator that calls nearly all of $x$ signal gets full marks. What protects the comparison is that all
-# estimators in it have *one or two directions*. So ρ shows what $S_w$ and random directions leave behind.
-# Between estimators that are fitted, it cannot tell which signal is right.
+# **Answer to prediction 6.** ρ is 1 for every $\kappa<1$, as a correlation does not depend on scale. So an
+# estimator that calls nearly all of $x$ signal gets full marks. In 11.5 this loophole was closed only because
+# all the estimators there have *one or two directions*. So ρ shows what $S_w$ and random directions leave
+# behind, but between fitted estimators it cannot tell which signal is right.
 #
-# **To take home.** ρ needs to be told *on which samples* (held out, all or active), *how many*, and *with
-# which ridge*. 1 in sample is a theorem. A held-out ρ below 1 says that $a$ and $v$ were fitted to too
-# little, or to something else. For $S_w$, an input that never varies decides it alone. ρ is blind to what
-# is not linear, and to distractor in the signal.
+# **To take home.** A value of ρ means something only together with *which samples* (held out, all or active),
+# *how many*, and *which ridge*. For $S_a$ and $S_{a\pm}$, 1 in sample is a theorem. A held-out ρ below 1 says
+# that $a$ and $v$ were fitted to too few samples, or to samples of another kind. For $S_w$, a single input
+# that never varies decides it. And ρ is blind to what is not linear, and to distractor in the signal.
 #
 # **Open question.** Exercise 11.5 convicts an estimator that depends on a mean. Which change of the inputs
 # would convict one that takes *noise* for signal? Lesson 12 takes the patterns back through a network, and

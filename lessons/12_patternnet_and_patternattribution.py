@@ -13,25 +13,24 @@
 # %% [markdown]
 # # 12 · PatternNet and PatternAttribution: from estimator to backward pass
 #
-# The pattern $a$ of a unit says what of its input is signal. A network has thousands of units, layer upon
-# layer. What is the signal of its score *in the pixels*? Put the patterns in the place of the weights, and
-# walk back as the gradient does.
+# The pattern $a$ of a unit says what of its input is signal. A network has thousands of units. What is the
+# signal of its score *in the pixels*? The answer of Kindermans et al.: put the patterns in the place of the
+# weights, and walk back as the gradient does.
 #
-# **You will do:** write the two rules; walk back by hand; keep the ledger of what gets lost; find a fill that
-# turns a ranking round.
+# **You will do:** write the two rules; walk back by hand; keep a ledger of what gets lost; reverse a ranking
+# of methods by what you put where a patch was.
 #
-# **You will learn:** that both methods are one changed line of the gradient; why PatternNet's values mean
-# nothing and its direction does; where PatternAttribution loses relevance although $w^\top a=1$; what one has
-# to choose between: maps that hold together, and maps that know their class.
+# **You will learn:** that both methods change a single line of the gradient; why PatternNet's values mean
+# nothing while its direction does; where PatternAttribution loses relevance although $w^\top a=1$; the choice
+# between maps that hold together and maps that know their class.
 #
 # **You need:** lesson 5 (signal, pattern, attribution), lesson 8 (ledger, products of matrices), lesson 11
 # (the kinds of patterns).
 #
-# **Time:** 75 minutes, of which the cells run about half a minute. Everything runs offline: scikit-learn's
-# digits (1 797 images of 8×8, not MNIST), two CIFAR-10 networks that come with
-# minixai, and the photos of scikit-image. The optional SqueezeNet cell takes its weights and class names
-# (676 kB and 15 kB) from `MINIXAI_DATA` or fetches them once; without them it says so and does nothing.
-# Code BSD-3-Clause, text CC BY 4.0.
+# **Time:** 75 minutes, of which the cells run about half a minute. All runs offline: scikit-learn's digits
+# (1 797 images of 8×8, not MNIST; enlarged to 24×24), two CIFAR-10 networks that come with minixai, and the
+# photos of scikit-image. The optional SqueezeNet cell takes weights and class names (676 kB and 15 kB) from
+# `MINIXAI_DATA` or fetches them once, else it does nothing. Code BSD-3-Clause, text CC BY 4.0.
 
 # %%
 from dataclasses import replace
@@ -52,10 +51,12 @@ np.set_printoptions(precision=3, suppress=True)
 pooch.get_logger().setLevel("WARNING")  # it writes of downloads to stderr
 
 # %% [markdown]
-# The network: two convolutions and two dense layers. A pattern needs a unit that fires, and in a small
-# network that is trained in haste many never do. So there is batch norm while it learns; afterwards
-# `merge_batch_norm` turns it into weights and biases, and the plain network that is left gives the same
-# outputs.
+# The network has two convolutions and two dense layers. A unit that never fires has no positive pattern, and
+# in a small network that is trained in haste there are many such units. So while it learns there is *batch
+# norm* behind each of the layers but the last: it subtracts from each unit its mean over the batch and
+# divides by its standard deviation, so that every unit fires for some of the images. In the trained network
+# mean and deviation are fixed numbers; `merge_batch_norm` puts them into the weights and biases, and the
+# plain network that is left gives the same outputs.
 
 # %%
 images, labels = digits()
@@ -81,9 +82,10 @@ print(f"merged, the outputs change by at most {difference:.0e}")
 # %% [markdown]
 # ## 12.1 One unit, one layer
 #
-# A unit reads $y=w^\top x+b$. Lesson 5 fitted its pattern, $a=\mathrm{cov}[x,y]/\mathrm{var}[y]$, with
-# $w^\top a=1$, and told three questions apart. All three can be asked of a *layer*: something arrives at its
-# outputs, $g_j$ at unit $j$, and is brought to its inputs.
+# A unit reads $y=w^\top x+b$. Lesson 5 fitted its pattern, $a=\mathrm{cov}[x,y]/\mathrm{var}[y]$, for which
+# $w^\top a=1$, and told three questions apart. All three can be asked of a *layer* as well. On the walk back
+# something arrives at its outputs, $g_j$ at unit $j$, and the layer hands it on to its inputs. ($\odot$
+# multiplies entry by entry.)
 #
 # | question | one unit | a layer: input $i$ gets |
 # |---|---|---|
@@ -91,8 +93,8 @@ print(f"merged, the outputs change by at most {difference:.0e}")
 # | signal (PatternNet) | $a\,y$ | $\sum_j a_{ij}\,g_j$ |
 # | attribution (PatternAttribution) | $w\odot a\,y$ | $\sum_j w_{ij}\,a_{ij}\,g_j$ |
 #
-# So in minixai both are tables with another rule for one operation. The toy of lesson 5, at the point
-# $x=(\tfrac32,1)$ with $y=\tfrac12$:
+# So in minixai each method is a table of rules (lesson 6) that changes the rule of one operation. Here is the
+# toy of lesson 5, at the point $x=(\tfrac32,1)$, where $y=\tfrac12$:
 
 # %%
 sample = mx.data.toy(n=2000, angle=45, seed=0)
@@ -112,9 +114,10 @@ for name, (start, table) in tables.items():
     print(f"{name}  {walked + 0.0}   sum {round(walked.sum(), 3) + 0.0:.3f}")
 
 # %% [markdown]
-# The last two nearly agree here, because the signal is in $x_1$ alone, where $w$ is 1; the small rest in
-# $x_2$ is there because the pattern is fitted to 2 000 points. Both start at the *value* $y$: there is no
-# signal of a score of 0. The gradient adds up to nothing in particular, the attribution to $y$.
+# Signal and attribution nearly agree here, because the signal is in $x_1$ alone, where $w$ is 1; the small
+# value in $x_2$ is an error of the fit, as there were only 2 000 points. Both walks start with the *value*
+# $y$: a score of 0 has no signal. The attribution adds up to $y$, since $w^\top a=1$; the sums of the other
+# two mean nothing in particular.
 #
 # ### Exercise 12.1 — the rule of PatternNet
 # *Difficulty 2/5 · importance 5/5 · at most 10 minutes*
@@ -152,13 +155,15 @@ tell(checks.check_pattern_net_rule, pattern_net_rule)
 # %% [markdown]
 # ## 12.2 A pattern for every unit
 #
-# In a network no one tells us the signal; each unit's own output $y$ takes its place. `fit_patterns` reads
-# the images once and fits three patterns to every unit (lesson 11): **linear** $a$, over all samples;
-# **positive** $a_+$, the paper's, over those where the ReLU is active; and **centred**, the same with the
-# mean of the active samples taken off. A convolution's $x$ is the patch under its filter.
+# In the toy we knew what the unit was to read. In a network nobody tells us, so each pattern is fitted to the
+# unit's own output $y$. `fit_patterns` reads the images once and fits three patterns to every unit (lesson
+# 11): **linear** $a$, over all samples; **positive** $a_+$, the paper's, over those where the ReLU is active;
+# and **centred**, the same, but with the mean of $y$ taken over the active samples only. For a convolution,
+# $x$ is the patch under its filter. In the table below, $w^\top a$ is 1 for every pattern that could be
+# fitted.
 #
-# > **Predict 1.** Below are the eight 5×5 filters of the first layer, and their patterns. Which row will be
-# > smooth?
+# > **Predict 1.** Below are the eight 5×5 filters of the first layer, and their patterns. Which of the four
+# > rows will be smooth?
 
 # %%
 KINDS = {"linear": "linear", "positive": "positive", "positive_centred": "centred"}
@@ -177,40 +182,42 @@ likeness = [np.corrcoef(before, after)[0, 1] for before, after in each]
 print("correlation of each filter with its random start:", np.array(likeness))
 
 # %% [markdown]
-# **Answer to prediction 1.** The patterns' rows. Digits are smooth: a patch that has ink in one pixel has ink
-# in the next, so what *changes together* with an output is a whole stroke. Filters change their sign from
-# pixel to pixel, and it is tempting to read a purpose into that. Look at the numbers first: much of each
-# filter is still the noise that training started from, and noise needs no purpose.
+# **Answer to prediction 1.** The three rows of patterns. Digits are smooth: a patch with ink in one pixel
+# usually has ink in the next, so what *changes together* with an output is a whole stroke. The filters change
+# sign from pixel to pixel, and it is tempting to read a purpose into that. But look at the printed
+# correlations first: much of each filter is still the random noise that training started from.
 #
-# The table above says where no pattern is to be had: a unit that never fires on these images would get
-# $a_+=0$, and $w^\top a=0$. Here none is left.
+# The printed table also counts the units that never fire on these images. Such a unit would get $a_+=0$, and
+# with it $w^\top a=0$. Here there is none.
 
 # %% [markdown]
 # ## 12.3 From layer to layer
 #
-# Take the score $y$, and let it be a unit on hidden values $h$. Its signal in $h$ is $a\,y$: so much of
-# hidden unit $j$'s value is signal, call it $v_j$. If $j$ is active, it is again a linear unit on what lies
-# below, and its value $v_j$ has the signal $a_jv_j$ there. If it is not, it gives 0 whatever lies below, and
-# nothing passes: that is the *gate* of the gradient. Add up over the units, and go on:
+# The score $y$ is the output of a unit whose inputs are the hidden values $h$. Its signal in $h$ is $a\,y$.
+# Entry $j$ of that, call it $v_j$, is the part of hidden unit $j$'s value that is signal. If unit $j$ is
+# active, it is in turn a linear unit on the layer below, and there the signal of its value $v_j$ is $v_j$
+# times its own pattern. If it is not active, small changes below do not change its 0, and nothing passes:
+# this is the gradient's *gate*. Add up over the units, and go on:
 #
-# - **start** at the score, with 0 for all other classes;
+# - **start** with the score, and with 0 for all other classes;
 # - **dense and convolutional layers:** $a$, or $w\odot a$, in place of $w$; no bias;
-# - **ReLU:** passes where it was active; **max pooling:** to the pixel that won.
+# - **ReLU:** passes where its input was positive; **max pooling:** to the pixel that was the maximum.
 #
 # ### Exercise 12.2 — PatternAttribution of a small network
 # *Difficulty 3/5 · importance 5/5 · at most 15 minutes*
 #
-# Write `attribute(x, w1, b1, a1, w2, b2, a2, target)`: one image `x` (d,), a dense layer `w1`, `a1` (h, d),
-# `b1` (h,), a ReLU, a dense layer `w2`, `a2` (k, h), `b2` (k,), and a class. The result is (d,). Worked
-# example: `x = [2, 1]`, `w1 = [[1, -1], [-1, 1]]`, `a1 = [[1, 0], [0, 1]]`, `b1 = 0`. Then $z=(1,-1)$ and
-# $h=(1,0)$. With `w2 = [[2, 1], [0, 1]]`, `b2 = [1, 0]`, the score of class 0 is 3. With
-# `a2 = [[0.25, 0.5], [0, 1]]` its relevance in $h$ is $3\cdot(2\cdot0.25,\,1\cdot0.5)=(1.5,\,1.5)$; the gate
-# stops the second; the first becomes $1.5\cdot(1\cdot1,\,-1\cdot0)=(1.5,\,0)$.
+# Write `attribute(x, w1, b1, a1, w2, b2, a2, target)`: one image `x` (d,), a dense layer with weights `w1`
+# and patterns `a1` (h, d) and bias `b1` (h,), a ReLU, a dense layer `w2`, `a2` (k, h), `b2` (k,), and the
+# number of a class. Return the relevance of each input, (d,). Worked example: `x = [2, 1]`, `w1 = [[1, -1],
+# [-1, 1]]`, `a1 = [[1, 0], [0, 1]]`, `b1 = 0`. Then $z=(1,-1)$ and $h=(1,0)$. With `w2 = [[2, 1], [0, 1]]`,
+# `b2 = [1, 0]`, the score of class 0 is 3. With `a2 = [[0.25, 0.5], [0, 1]]` its relevance in $h$ is
+# $3\cdot(2\cdot0.25,\,1\cdot0.5)=(1.5,\,1.5)$; the gate stops the second; the first becomes
+# $1.5\cdot(1\cdot1,\,-1\cdot0)=(1.5,\,0)$.
 #
 # <details><summary>Hint 1</summary>
 #
-# Forward: `z`, `h`, `y`, with biases. Back, without them: `r` (k,) that is `y[target]` at the target and 0
-# elsewhere; then two products and, between them, the gate.
+# Forward, with biases: `z`, `h`, `y`. Back, without them: start from an `r` (k,) that is `y[target]` at the
+# target and 0 elsewhere; then come two products and, between them, the gate.
 #
 # </details>
 # <details><summary>Hint 2</summary>
@@ -240,9 +247,10 @@ def attribute(x, w1, b1, a1, w2, b2, a2, target):
 tell(checks.check_attribute, attribute)
 
 # %% [markdown]
-# **Checkpoint.** From here on we use reference code, so the lesson goes on whatever you wrote above. Any
-# layer's rule is its own way back with another weight: we make the node anew with $a$ where $w$ was. The
-# cell compares such a walk with minixai's methods.
+# **Checkpoint.** From here on we use reference code, so the lesson goes on whatever you wrote above. In code
+# the rule is the same for dense and for convolutional layers: take the layer's own VJP, but give it a copy of
+# the node in which another array stands where $w$ was. The next cells compare such a walk with minixai's
+# methods.
 
 
 # %%
@@ -291,13 +299,13 @@ for title, method in {"PatternNet": pattern_net, "PatternAttr.": pattern_attribu
 maps.beside_images(some[:3, 0], attribution.score, {name: e.map[:, 0] for name, e in explained.items()})
 
 # %% [markdown]
-# **Answer to prediction 2.** (Each map has its own scale, the number below it.) The gradient scatters. With
-# linear and centred patterns PatternNet makes smooth ghosts of both signs, and PatternAttribution follows the
-# strokes. With the paper's positive patterns both fall apart here; 12.5 says why.
+# **Answer to prediction 2.** (Each map has its own scale, the number below it.) The gradient is scattered.
+# With linear and centred patterns PatternNet makes smooth shapes of both signs, and PatternAttribution
+# follows the strokes. With the paper's positive patterns both break down on this network; 12.5 says why.
 #
-# So two columns *look* like the digit. But any blob in the middle looks like a digit, since all digits have
-# ink there. We ask how much more a map is like its own image than like the images of the others, and than
-# like the mean digit.
+# So two columns, PatternAttribution with linear and with centred patterns, *look* like the digit. But any
+# blob in the middle looks somewhat like a digit, since all digits have ink there. So we ask how much more a
+# map is like its own image than like other images, or like the mean digit. The measure is the cosine.
 
 
 # %%
@@ -321,21 +329,23 @@ for name, (other, mean) in grey.items():
 figures.likeness(own, grey)
 
 # %% [markdown]
-# The dot is the median over 32 digits, with the middle half; the grey lines are the same map with *another*
-# digit and (dashed) with the *mean* digit. Only the distance between dot and lines says anything.
-# PatternAttribution's cosines with linear and centred patterns, .7 to .8, look like a success, and the mean
-# digit gets as much or more: those maps show *a digit*. PatternNet with centred patterns is the one that is
-# clearly nearest to its own. The last column, the image as a map of itself, is the ceiling.
+# The dot is the median over 32 digits, the bar the middle half of them; the grey lines compare the same map
+# with *another* digit and (dashed) with the *mean* digit. Only the distance between dot and lines says
+# anything. PatternAttribution's cosines with linear and centred patterns, .7 to .8, look like a success, but
+# the mean digit gets as much or more: those maps show *a digit*, not this one. PatternNet with linear and
+# with centred patterns is clearly nearer to its own digit, by about .2. The last column takes the image
+# itself as the map. Even there the dashed line is at .88, so alike are all digits.
 #
-# Look at the scales below PatternNet's maps: they are above the score at the left, or far above it. A
-# unit's signal $a_jv_j$ is right for *that unit*, but many units see the same stroke, and each puts it
-# there once more. **Only the direction of a PatternNet map means something.** (In deep networks the values
-# overflow; `rescale=True` rescales them on the way.)
+# Look at the scales below PatternNet's maps: a single pixel can have more than the whole score, printed at
+# the left, or thousands of times as much. What one unit calls its signal may be right for *that unit*, but
+# many units see the same stroke, and each adds it once more. **Only the direction of a PatternNet map means
+# something.** (In deep networks the values may overflow; `rescale=True` rescales them on the way.)
 
 # %% [markdown]
 # ## 12.4 The ledger of PatternAttribution
 #
-# $w\odot a$ adds up to $w^\top a=1$ for every unit: each unit hands on exactly what it got.
+# The entries of $w\odot a$ add up to $w^\top a=1$ for every unit: each unit hands on exactly what it got. The
+# ledger (lesson 8) notes, layer by layer, what arrives, what is handed on, and what leaks.
 #
 # > **Predict 3.** How much of the score arrives at the pixels?
 #
@@ -346,8 +356,8 @@ figures.likeness(own, grey)
 # arrives at the dense layer below, `w` and `a` (h, d). Return two numbers: what stops at the gate, and what
 # is lost where $w_j^\top a_j\ne1$. Worked example: `r = [4, 2, 1]`, `z = [1, -3, 2]`,
 # `w = [[1, 1], [1, 0], [2, 0]]`, `a = [[0.5, 0.5], [1, 0], [0, 0]]`. The second unit is off: the gate takes
-# 2. Of the others the first has $w^\top a=1$ and the third, which has no pattern, 0: the pattern's leak is
-# 1. The answer is `(2, 1)`.
+# $2$. Of the others the first has $w^\top a=1$ and the third, which has no pattern, $0$: the pattern leaks
+# $1$. The answer is `(2, 1)`.
 #
 # <details><summary>Hint</summary>
 #
@@ -404,25 +414,29 @@ for kind, name in KINDS.items():
 maps.waterfall(one.ledger, "Where the score went: PatternAttribution, centred patterns")
 
 # %% [markdown]
-# **Answer to prediction 3.** About a third with linear or centred patterns (the printed table); with the
-# paper's positive ones not even the sign is right, of which more below. Nothing is lost where $w^\top a$ is
-# 1 (what is left there is rounding). A pattern is a *mean* direction: the score's pattern gives a share to
-# every hidden unit that tends to go with the class. On this image some of them are not active, and their
-# share stops at the gate. The books close: map and leaks add up to the score, up to the gap printed above.
+# **Answer to prediction 3.** With linear or centred patterns, about 30 % (as printed); with the paper's
+# positive ones not even the sign is right, of which more below. Dense and convolutional layers lose nothing,
+# since $w^\top a=1$ (the tiny numbers in the figure are rounding). All the loss is at the gates. A pattern is
+# a *mean* direction: the score's pattern gives a share to every hidden unit that tends to go with the class.
+# On this image some of these units are not active, and their share stops at the gate. The ledger balances:
+# map and leaks add up to the score, but for the printed gap.
 
 # %% [markdown]
 # ## 12.5 Hold together, or tell classes apart
 #
-# $w\odot a$ adds up to 1 in every unit, but how? $\|w\|\cdot\|a\|$ is $1/\cos(w,a)$. Near 1, its entries are
-# nearly all positive and each takes a share. Where it is a thousand, entries of both signs in the hundreds
-# cancel down to 1. A few such units are enough to tear a map apart, as the layers multiply.
+# In every unit the entries of $w\odot a$ add up to 1, but how? One number tells: $\|w\|\cdot\|a\|$, which is
+# $1/\cos(w,a)$, as $w^\top a=1$. Where it is near 1, $a$ is nearly parallel to $w$, the entries $w_ia_i$ are
+# nearly all positive, and each input takes a share. Where it is a thousand, there are large entries of both
+# signs, which cancel and leave 1. A few such units can tear a map apart, since the factors of the layers
+# multiply.
 #
-# And does the map know which class it explains? We walk from each of the ten scores down, and take the
-# $|\mathrm{cosine}|$ between the maps of two classes: 1 is one map with ten factors, that is, a walk of
-# **rank 1**.
+# And does the map know which class it explains? We walk back from each of the ten scores, and take the
+# $|\mathrm{cosine}|$ between the maps of two classes. If it is 1 for all pairs, the ten maps are multiples of
+# one map, and the walk has **rank 1** (lesson 8). Besides the digits we take two small CIFAR-10 networks that
+# come with minixai, and nine random crops of three photos.
 #
-# > **Predict 4.** Centring takes the mean off the paper's positive pattern (lesson 11). What will it do to
-# > $\|w\|\cdot\|a\|$, and what to the likeness of two classes?
+# > **Predict 4.** Centring takes the mean off the paper's positive pattern (lesson 11). What will that do to
+# > $\|w\|\cdot\|a\|$, and what to the likeness of the maps of two classes?
 
 
 # %%
@@ -474,15 +488,17 @@ for (name, label), (length, alike) in trade.items():
 figures.trade_off(trade)
 
 # %% [markdown]
-# **Answer to prediction 4.** Centring is the cure for the explosion: the largest $\|w\|\cdot\|a\|$ falls from
-# thousands to single figures, in all three networks. And it has its price: the maps of two classes become
-# nearly the same map. With the paper's own positive patterns more of the class is left, but it is left by
-# just those entries that cancel and explode. **You can have maps that hold together, or maps that know their
-# class; none of the three kinds gives both.**
+# **Answer to prediction 4.** Centring cures the explosion: the largest $\|w\|\cdot\|a\|$ falls from thousands
+# to single digits in all three networks. But this has its price: the maps of two classes become nearly the
+# same. With the paper's own positive patterns more of the class is left, and so are the huge entries that
+# cancel. **You can have maps that hold together, or maps that know their class; none of the three kinds gives
+# both.**
 #
-# No law says that mostly positive $w\odot a$ must lead to rank 1 (lesson 8: not if columns stay orthogonal,
-# and local filters do for a while); how fast it goes is measured, layer by layer, in the next cell. Sixt et
-# al. (2020) list PatternAttribution among the methods that converge.
+# Mostly positive $w\odot a$ need not lead to rank 1. Lesson 8 showed the exception: columns that stay
+# orthogonal, as those of local filters do for a while. So we measure how fast it happens, layer by layer. At
+# each layer the ten walks make a matrix with ten rows; the ratio of its two largest singular values,
+# $\sigma_2/\sigma_1$, is 0 at rank 1. Sixt et al. (2020) list PatternAttribution among the methods that
+# converge.
 
 
 # %%
@@ -515,29 +531,31 @@ for name, (model, fitted, x) in subjects.items():
 figures.descents(descents)
 
 # %% [markdown]
-# 1 would be ten maps at right angles, 0 one map with ten factors. Walking back through $w\odot a$ loses most
-# of the classes within three layers; the gradient keeps them to the pixels.
+# Ten maps of equal length at right angles would have a ratio of 1, ten multiples of one map a ratio of 0.
+# With linear or centred patterns, most of what tells the classes apart is lost within three or four layers.
+# With positive patterns .2 to .5 is left at the pixels, and with the gradient .8.
 
 # %% [markdown]
 # ## 12.6 Degradation: take away what is called relevant
 #
-# Kindermans et al. test their maps so: cut the image into patches, order them by their summed attribution,
-# and replace one after the other, the most relevant first, by its own mean colour. The faster the
-# probability of the class falls, the better the order.
+# Kindermans et al. test their maps in this way: cut the image into patches, order them by their summed
+# attribution, and replace them one after the other, the most relevant first, each by its own mean colour. The
+# faster the probability of the class falls, the better the order. Probability against the number of patches
+# is a curve; the *area* under it, small for a good order, is printed below.
 #
 # ### Exercise 12.4 — one step of it
 # *Difficulty 2/5 · importance 4/5 · at most 10 minutes*
 #
 # Write `replace_patch(image, row, column, size)`: `image` (c, h, w), the patch in row `row` and column
 # `column` of the grid of patches, each `size` × `size` pixels. Return a copy with every pixel of the patch
-# replaced by the patch's mean, in each channel. At the border what is left of a patch can be smaller. Worked
-# example: of `[[[1, 3, 9], [5, 7, 9]]]` with row 0, column 0 and size 2 the patch is 1, 3, 5, 7 with mean 4:
-# `[[[4, 4, 9], [4, 4, 9]]]`.
+# replaced by the patch's mean, in each channel. At the border a patch may be cut off, and so be smaller.
+# Worked example: of `[[[1, 3, 9], [5, 7, 9]]]` with row 0, column 0 and size 2 the patch is 1, 3, 5, 7 with
+# mean 4: `[[[4, 4, 9], [4, 4, 9]]]`.
 #
 # <details><summary>Hint</summary>
 #
-# `patch = image[:, row * size : (row + 1) * size, …]` is a view; slices beyond the border are cut.
-# `patch.mean(axis=(1, 2), keepdims=True)`. Copy the image first.
+# `patch = image[:, row * size : (row + 1) * size, …]` is a view, and slices are cut at the border. The mean
+# is `patch.mean(axis=(1, 2), keepdims=True)`. Copy the image first.
 #
 # </details>
 # <details><summary>Solution</summary>
@@ -562,9 +580,10 @@ def replace_patch(image, row, column, size):
 tell(checks.check_replace_patch, replace_patch)
 
 # %% [markdown]
-# minixai's `degrade` does it for all images and steps. The estimators compete as attributions: $S_x$ is
-# input×gradient (all of $x$ is signal), the others are PatternAttribution with their patterns. A random
-# order is the baseline. A *negative* difference from random: the probability falls faster, which is better.
+# minixai's `degrade` does this for all images and steps. The estimators of lesson 11 compete as attributions:
+# $S_x$ is input×gradient (all of $x$ is signal), the others are PatternAttribution with one kind of pattern
+# each. A random order is the baseline. Where the difference from random is *negative*, the probability falls
+# faster than at random, which is better.
 #
 # > **Predict 5.** Which order makes the probability fall fastest? And does it matter what a patch is replaced
 # > by: its mean, or black?
@@ -589,31 +608,31 @@ figures.differences(by_fill, "32 digits, patches of 4×4")
 
 # %% [markdown]
 # **Answer to prediction 5.** (Points: the mean difference from random; bars: 95 % by bootstrap over the
-# images; left of the line is better.) By the mean, $S_x$, linear and centred patterns cannot be told apart.
-# By black, $S_x$ is ahead, with an advantage that is none of an explanation's: it never ranks a black
-# pixel, and *replacing black by black does nothing*. **A curve measures an order, a fill and a network
-# together.**
+# images; left of the line is better.) With the mean as the fill, $S_x$, linear and centred patterns cannot be
+# told apart. With black, $S_x$ has the smallest area, but not for being the better explanation: it is 0
+# wherever the image is black, so it wastes no early step on *replacing black by black*, which does nothing.
+# **A curve measures an order, a fill and a network together.**
 #
-# ### Exercise 12.5 — turn the ranking round (investigation)
+# ### Exercise 12.5 — reverse the ranking (investigation)
 # *Difficulty 3/5 · importance 5/5 · at most 15 minutes*
 #
-# You are to show that $S_x$ is *worse than a random order* on the same digits, and that patterns are better
-# than it. Choose a fill, a number in [0, 1], and a size of patch for the cell below, so that the intervals
-# say so. Then write three sentences: what you would report, what an honest report adds, and which fill you
-# think is right for digits.
+# Suppose that you want to show, on the same digits, that $S_x$ is *worse than a random order* and that
+# patterns are better than a random order. Choose a fill, a number from 0 (black) to 1 (white), and a patch
+# size for the cell below, so that the intervals of the differences say so. Then write three sentences: what
+# you would report, what an honest report adds, and which fill you think is right for digits.
 #
 # <details><summary>Hint</summary>
 #
-# What does the fill put where there was background? What where there was ink? $S_x$ ranks ink only.
+# What does the fill do where there was background? What where there was ink? $S_x$ is 0 on the background.
 #
 # </details>
 # <details><summary>Three sentences, as one might write them</summary>
 #
-# "With patches of 4×4 and white as the fill, $S_x$ does worse than random, and patterns better (intervals
-# of the differences apart from 0)." An honest report adds that three fills were tried, that the other two
-# say the opposite or nothing, and why: white over ink changes little, so whoever ranks ink first loses. No
-# fill is right as such: black draws nothing where there was nothing, white draws a new stroke, the mean
-# leaves a digit in blocks, and each makes images that the network has never seen.
+# "With patches of 4×4 and white as the fill, $S_x$ does worse than random, and patterns better (intervals of
+# the differences apart from 0)." An honest report adds that three fills were tried, that the other two say
+# the opposite or nothing, and why: white over ink changes little, so a method that ranks ink first loses. No
+# fill is right as such: black changes nothing where there was nothing, white draws a new stroke, the mean
+# leaves a digit in coarse blocks, and each makes images that the network has never seen.
 #
 # </details>
 
@@ -625,9 +644,10 @@ print(DegradationComparison({name.replace("$", ""): curve for name, curve in min
 # %% [markdown]
 # ## 12.7 A network for photos
 #
-# minixai brings two small networks for CIFAR-10, with patterns fitted to its 50 000 training images. They see
-# photos that they were not made for, so their class is not always ours. The next figure is the max-pooling
-# one's; below it are sliders for the photo, the class, the method and the kind of pattern.
+# The two CIFAR-10 networks come with patterns fitted to the 50 000 training images. Our photos are not like
+# those, so a network's class need not be the one that we would name. The next figure is made with the network
+# that has max pooling; when you run the lesson, there are sliders below it for the photo, the class, the
+# method and the kind of pattern.
 
 
 # %%
@@ -661,10 +681,11 @@ maps.sliders(explain_photo, {
 
 # %% [markdown]
 # With linear and centred patterns, PatternNet shows edges and blobs, and PatternAttribution smooth spots over
-# the object; move the class slider, and hardly anything changes. With the paper's positive patterns the maps
-# fall apart, and do change. It is the trade-off of 12.5, to look at.
+# the object. Move the class slider, and hardly anything changes. With the paper's positive patterns the maps
+# break down, but they do change with the class. This is how the trade-off of 12.5 looks.
 #
-# Is the order of the patches any good? As in the paper, each is replaced by its own mean.
+# Is the order of the patches any good? We degrade the nine crops of 12.5, in 24 of their 64 patches. As in
+# the paper, each is replaced by its own mean.
 
 # %%
 x = subjects["cifar10_maxpool"][2]
@@ -674,16 +695,18 @@ found = areas(cnn, x, on_photos, patch=4, steps=24)
 print(DegradationComparison({name.replace("$", ""): curve for name, curve in found.items()}))
 
 # %% [markdown]
-# Nine crops: read the intervals. Which of them leave out zero? On VGG16 and ImageNet, Kindermans et al. found
-# the two-component patterns best by far. Nothing of the kind is to be seen here, with small networks, few
-# images, and photos that the networks were not trained on. It is no refutation, and it is a warning: **a
-# ranking of methods belongs to the network, the data and the fill it was measured with.**
+# These are only nine crops, so read the intervals: those of $S_x$ and of positive patterns exclude zero, the
+# other two do not, and all four overlap. On VGG16 and ImageNet, Kindermans et al. found the two-component
+# patterns best by far. Nothing of the kind is to be seen here, with a small network, few images, and photos
+# unlike those that it was trained on. This refutes nothing, but it is a warning: **a ranking of methods
+# belongs to the network, the data and the fill it was measured with.**
 #
 # ## 12.8 Where the truth is known
 #
 # Degradation asks the network. The other question is whether a map is right about the *data*, and it can be
-# asked where the data were made for it (lesson 0). `bench` trains small networks on such problems and marks
-# all methods alike; here are three problems, one training each.
+# asked where the data were made so that the answer is known (lesson 0): some pixels carry the class (the
+# truth), and some only a distractor that lies over it (a suppressor). `bench` trains small networks on such
+# problems and marks all methods in the same way; here are three problems, with one training each.
 #
 # > **Predict 6.** One of the problems has a suppressor. Which methods will be fooled by it?
 
@@ -696,16 +719,18 @@ print(marked)
 
 # %% [markdown]
 # **Answer to prediction 6.** "False alarms" is the share of a map that lies on suppressors. Of the methods
-# LRP has the most, maps from fitted patterns the least (but for PatternNet with the paper's $S_{a\pm}$). By
-# ROC AUC fitted patterns are ahead on these three. Look at the last two columns before you believe it: that
-# is how much an *untrained* network, or one that learned shuffled labels, earns as well. The
-# [README](../README.md#which-explanation-is-right) has the table for thirteen problems and three trainings,
-# where the lead is smaller and rests on the problems with suppressors.
+# LRP has most of them, .18; maps from linear and centred patterns have fewest, .09 to .11. The paper's
+# $S_{a\pm}$ does not help: .16 and .13, where the gradient has .13. By ROC AUC (lesson 0), fitted patterns
+# are ahead on these three, but for PatternAttribution with $S_{a\pm}$. Before you believe it, look at the
+# last two columns: they say what the same method gets with an *untrained* network, and with one that was
+# trained on shuffled labels. The [README](../README.md#which-explanation-is-right) has the table for thirteen
+# problems and three trainings, where the lead is smaller and rests on the problems with suppressors.
 #
 # ## 12.9 Optional: SqueezeNet
 #
-# The same for a network of 26 layers, trained on ImageNet. We fit linear patterns to the nine crops, at
-# 131×131 pixels to save time: enough to see the machinery work, far too few for patterns to trust.
+# The same can be done for a network of 26 convolutions, trained on ImageNet. We fit linear patterns to the
+# nine crops, at 131×131 pixels to save time. That is enough to see the machinery at work, and far too few
+# images for patterns that one could trust.
 
 # %%
 try:
@@ -729,25 +754,26 @@ else:
 picture
 
 # %% [markdown]
-# With weights at hand, the cell prints how far PatternNet's values grow in 26 layers (hence
-# `rescale=True`), how little of the score arrives, and how alike the maps of two classes are.
+# With weights at hand, the cell prints how far PatternNet's values grow on the way (hence `rescale=True`),
+# how little of the score arrives, and how alike the maps of two classes are.
 
 # %% [markdown]
 # ## 12.10 Where it fails
 #
-# - **One direction a unit.** A pattern is a mean over all images. A unit that stands for several things gets
-#   their blur.
-# - **As good as its data.** A unit that never fires has no pattern, and patterns of few images are noise.
-# - **PatternNet counts signal many times,** PatternAttribution loses it at the gates; neither sum says
-#   anything of the map's quality.
-# - **Towards rank 1.** With patterns that hold together, what looks like a clean map of the class is nearly
-#   the map of any class.
+# - **One direction for each unit.** A pattern is a mean over all images. If a unit stands for several things,
+#   its pattern is a blend of them.
+# - **No better than its data.** A unit that never fires has no positive pattern, and a pattern of few images
+#   is mostly noise.
+# - **PatternNet counts signal many times,** and PatternAttribution loses relevance at the gates; neither sum
+#   says anything about the quality of the map.
+# - **Towards rank 1.** Where the maps hold together, what looks like a clean map of the class is nearly the
+#   map of any other class, too.
 # - **The proof is for one unit.** Lesson 5 showed that $a$ finds the signal of a linear model. That the walk
 #   through many layers finds the signal of the score is an analogy, and each sum over units an assumption.
 #
 # **Open question.** The walk gives each hidden unit its signal $v_j=a_jy$, and then forgets which value the
-# unit really had. Could a rule make use of it, so that less stops at the gates? What would become of
-# $\sigma_2/\sigma_1$?
+# unit really had. Could a rule make use of that value, so that less stops at the gates? And what would become
+# of $\sigma_2/\sigma_1$?
 #
 # ## References
 # - P.-J. Kindermans, K. T. Schütt, M. Alber, K.-R. Müller, D. Erhan, B. Kim, S. Dähne: *Learning how to
@@ -757,4 +783,4 @@ picture
 #   2020, [arXiv 1912.09818](https://arxiv.org/abs/1912.09818). The convergence to rank 1.
 # - W. Samek, A. Binder, G. Montavon, S. Lapuschkin, K.-R. Müller: *Evaluating the visualization of what a
 #   deep neural network has learned*, IEEE Transactions on Neural Networks and Learning Systems 28(11), 2017,
-#   2660–2673. Region perturbation, from where degradation comes.
+#   2660–2673. Region perturbation, from which degradation comes.

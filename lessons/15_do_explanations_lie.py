@@ -13,16 +13,16 @@
 # %% [markdown]
 # # 15 · Do explanations lie?
 #
-# You can now make a dozen maps of one photo, most of them convincing. Which may be believed, and what for?
-# This lesson collects the tests, says what each one shows, and shows that none is enough.
+# You can make a dozen maps of one photo, most of them convincing. Which may be believed, and as an answer
+# to what? This lesson collects the tests, says what each shows, and shows that none is enough.
 #
 # **You will do:** pick out maps in a line-up; design a control; find the bug in a test that everybody passes;
 # compute by hand how much a map gives to a feature that knows nothing; write a map that cheats; give a
 # verdict; write a report on a network.
 #
 # **You will learn:** to ask two questions apart, *is it faithful to the model?* and *is it right about the
-# data?*; why edges look like explanations; what a randomisation test shows and what not; why a correct map
-# can point at a suppressor.
+# data?*; why edges look like explanations; what a randomisation test shows and what it does not; why a
+# correct map can point at a suppressor.
 #
 # **You need:** lesson 5 (signal, distractor), lesson 7 (guided backprop), lesson 8 (LRP). Lessons 11 and 12
 # help with the rows of the pattern methods.
@@ -63,8 +63,8 @@ print(f"{net.about['test accuracy']} of CIFAR-10's test images right")
 print(f"our {len(x)} squares:", ", ".join(net.classes[k] for k in first))
 
 # %% [markdown]
-# The photos are none of CIFAR-10's, and of what they show only the cat is one of its ten classes. That is no
-# loss here. We ask whether a map is about the network, whatever the network takes the photo for.
+# The photos are not from CIFAR-10, and of what they show only the cat belongs to one of its ten classes. That
+# does no harm here: we ask whether a map is about the network, whatever the network takes the photo for.
 #
 # ## 15.1 A line-up
 #
@@ -113,10 +113,9 @@ for letter, (name, model) in zip("ABCDEF", suspects, strict=True):
     print(f"{letter}: {name}, {state}")
 
 # %% [markdown]
-# **Answer to prediction 1.** It is printed above. If you had two or more wrong, you are in good company: the
-# edge filter C and the untrained E have a cat in them, and the trained gradient D has none that one could
-# see. **What a map looks like says little about where it comes from.** We need numbers, and something to hold
-# them against.
+# **Answer to prediction 1.** It is printed above. Two or more wrong answers are easily made: the edge filter
+# C and the untrained E have a cat in them, and the trained gradient D has none that one could see. **What a
+# map looks like says little about where it comes from.** We need numbers, and something to compare them with.
 #
 # ## 15.2 Controls
 #
@@ -129,11 +128,11 @@ for letter, (name, model) in zip("ABCDEF", suspects, strict=True):
 # | … of this image | another image |
 # | … better than chance | a random map |
 #
-# We measure likeness by Spearman's rank correlation of the maps' sizes: 1 for the same order of pixels, 0 for
-# nothing in common.
+# We measure how alike two maps are by Spearman's rank correlation of the sizes of their values: 1 if both put
+# the pixels in the same order, 0 if the two orders have nothing in common.
 #
-# > **Predict 2.** Which row will be most like the edges, a method that needs a network? And which is most
-# > like its own map for another class?
+# > **Predict 2.** Of the methods that need a network, whose map will be most like the edges? And whose is
+# > most like its own map for another class?
 
 # %%
 reference = {"edges": edges(x).sum(axis=1), "|x|": np.abs(x).sum(axis=1)}
@@ -155,18 +154,20 @@ for name in ("guided backprop", "LRP", "gradient"):
     print(f"{name}: {'; '.join(words)}")
 
 # %% [markdown]
-# (Medians over the twelve squares; printed with them the least and the largest.)
+# (The figure shows medians over the twelve squares; the printed lines add the smallest and the largest
+# value.)
 #
-# **Answer to prediction 2.** Deep Taylor, then guided backprop and LRP, have .5 to .6 with the edges, which
-# know no network. LRP and deep Taylor do not notice that the class has changed: .99. (All of their rules are
-# z⁺ or like it in this network without dense layers, see 8.8.) And with random weights they make maps that
-# have .7 with those of the trained network.
+# **Answer to prediction 2.** Deep Taylor, then guided backprop and LRP, have a correlation of .5 to .6 with
+# the edges, which know no network. LRP and deep Taylor hardly notice that the class has changed: .99. (In
+# this network without dense layers all of their rules are z⁺ or similar, see 8.8.) And with random weights
+# their maps have a correlation of .7 with those of the trained network.
 #
-# How much is much? The maps of two different *photos* have .3 to .45 by these methods. So .5 means little,
-# and .99 a lot. The gradient has next to nothing of the edges, and of its own map in the untrained network
-# .30, which is not much, but more than another photo has (.13).
+# How much is much? By these methods the maps of two different *photos* have .3 to .45. So .5 means little,
+# and .99 a lot. The gradient's map is hardly like the edges (.15); with its own map in the untrained network
+# it has .30, which is not much, but more than another photo has (.13).
 #
-# A row needs its own baseline: *another photo* is the number that the others are to be held against.
+# Each row needs its own baseline: *another photo* is the number with which the others in the row should be
+# compared.
 
 # %% [markdown]
 # ### Exercise 15.1 — a control by exchange
@@ -236,26 +237,27 @@ for name in methods | controls:
 figures.excesses(found)
 
 # %% [markdown]
-# **Answer to prediction 3.** For guided backprop, LRP and deep Taylor: .17 to .21. Who has only this control
-# writes "*the network looks at outlines*". But the edge filter has more than any of them, and is no network;
-# and with random weights the three are still above 0. What could be said of the *trained* network is in the
-# difference of the two bars, and even that rests on one draw of random weights and twelve squares.
+# **Answer to prediction 3.** For guided backprop, LRP and deep Taylor: .17 to .21. A reader who has no other
+# control will conclude that "*the network looks at outlines*". But the edge filter has more than any of them,
+# and is no network; and with random weights the three are still above 0. Only the difference of the two bars
+# could say something about the *trained* network, and even that rests on one draw of random weights and
+# twelve squares.
 #
-# The gradient has nothing of it. Does that make it better, or only noisier? This control cannot say. **A
-# control can convict, it cannot acquit.**
+# The gradient's excess is 0. Does that make it better, or only noisier? This control cannot say. **A control
+# can convict, it cannot acquit.**
 
 # %% [markdown]
 # ## 15.3 Take away what was learned
 #
-# Adebayo et al. (2018) make the untrained network in steps: **a cascade.** Forget the last layer, then the
-# last two, and so on to the first, and compare each map with that of the trained network. A map that stays
-# does not depend on what was forgotten.
+# Adebayo et al. (2018) go from the trained to an untrained network in steps: **a cascade.** Forget the last
+# layer (draw its weights anew), then the last two, and so on to the first, and compare each map with that of
+# the trained network. A map that stays does not depend on what was forgotten.
 #
 # An author reports the next figure. "*We randomised the network layer by layer. All methods pass: as soon as
 # anything is forgotten, the map is gone.*" The code comes first, and the figure is true to the code.
 #
 # > **Predict 4.** In 15.2 guided backprop's maps of two classes were alike, so forgetting the last layer
-# > should hardly matter to it. What else in these curves cannot be?
+# > should hardly matter to it. What else about these curves cannot be right?
 
 
 # %%
@@ -296,8 +298,8 @@ figures.cascades({"the author's": authors}, layers[::-1])
 # *Difficulty 3/5 · importance 5/5 · at most 15 minutes*
 #
 # Find the bug. Then write `cascade(weights, layers, draw)`: `weights` a state dict, name → array; `layers`
-# the names of the layers from the first to the last, layer `"a"` has the arrays `"a.weight"` and, it may be,
-# `"a.bias"`; `draw(array)` gives other values for an array. Return a list of `len(layers)` state dicts, in
+# the names of the layers from the first to the last, layer `"a"` has the arrays `"a.weight"` and possibly
+# `"a.bias"`; `draw(array)` returns an array of other values. Return a list of `len(layers)` state dicts, in
 # the k-th of which the last k + 1 layers are drawn anew. A layer that has been drawn stays as drawn, and
 # `weights` stays as it was. Worked example: for `{"a.weight": [1], "b.weight": [2]}`, layers `("a", "b")` and
 # a `draw` that gives zeros: `[{"a.weight": [1], "b.weight": [0]}, {"a.weight": [0], "b.weight": [0]}]`.
@@ -325,7 +327,8 @@ figures.cascades({"the author's": authors}, layers[::-1])
 #     return made
 # ```
 #
-# The list had seven references to one dictionary. When the loop was over, all layers of "each" were drawn.
+# The list had seven references to one dictionary. When the loop was over, all layers had been drawn anew in
+# each of its entries.
 #
 # </details>
 
@@ -339,12 +342,12 @@ def cascade(weights, layers, draw):
 tell(checks.check_cascade, cascade)
 
 # %% [markdown]
-# **A control has bugs like any other code, and a bug in a control is easily believed, because it says what
-# everybody hoped.** So a control needs controls of its own: a map that must fail (edges), one that must
-# change, and a look at every step.
+# **A control has bugs like any other code, and its wrong result is easily believed if it says what everybody
+# hoped for.** So a control needs controls of its own: a map that must fail (edges), one that must change, and
+# a look at every step.
 #
-# **Checkpoint.** Left the author's curve, right the mended one, with edges, which must not change. Dotted:
-# what another photo's map has.
+# **Checkpoint.** On the left are the author's curves, on the right the mended ones, together with edges,
+# which must not change. Dotted lines: the correlation with another photo's map.
 
 
 # %%
@@ -372,8 +375,8 @@ figures.cascades({"the author's": authors, "mended": mended}, layers[::-1], floo
 # - **The gradient** loses half with the last layer, and ends near its line: it depends on the weights.
 # - **Guided backprop** hardly notices the last layer (.90), and comes down to its line only when the first
 #   two convolutions go. What Adebayo et al. found is here: the higher layers do not matter to it.
-# - **LRP and deep Taylor** keep .99 without the last layer, and .6 without anything learned, nearly twice
-#   what another photo has. (LRP with z⁺ in all convolutions. Other tables of rules, other curves: try it.)
+# - **LRP and deep Taylor** keep .99 without the last layer, and .6 without anything learned, where another
+#   photo has about .3. (LRP with z⁺ in all convolutions. Other tables of rules, other curves: try it.)
 # - **Edges** stay at 1, as they must.
 #
 # (Means over the twelve squares, one draw of the weights. minixai has all of this as
@@ -381,15 +384,15 @@ figures.cascades({"the author's": authors, "mended": mended}, layers[::-1], floo
 #
 # ## 15.4 Suppressors: a correct map that points at nothing
 #
-# So far we asked whether a map depends on the model. Now: is it right about the *data*? Two features (Wilming
-# et al. 2023), $z=\pm1$ the class:
+# So far we asked whether a map depends on the model. Now we ask whether it is right about the *data*. Take
+# two features (Wilming et al. 2023), and let $z=\pm1$ be the class:
 #
 # $$x_1=z+\eta_1,\qquad x_2=\eta_2,\qquad \mathrm{var}\,\eta_1=s_1^2,\;\mathrm{var}\,\eta_2=s_2^2,\;
 # \mathrm{corr}(\eta_1,\eta_2)=c .$$
 #
 # $x_2$ knows nothing of the class. But it knows the noise of $x_1$, and a good model uses that. The best
-# guess of $\eta_1$ from $\eta_2$ is the regression line, with slope $\kappa=c\,s_1s_2/s_2^2=c\,s_1/s_2$. Take
-# it off:
+# guess of $\eta_1$ from $\eta_2$ is the regression line, with slope $\kappa=c\,s_1s_2/s_2^2=c\,s_1/s_2$.
+# Subtract it:
 #
 # $$y=x_1-\kappa x_2=z+(\eta_1-\kappa\eta_2),\qquad w=(1,\,-\kappa).$$
 #
@@ -403,9 +406,9 @@ figures.cascades({"the author's": authors, "mended": mended}, layers[::-1], floo
 # ### Exercise 15.3 — what the suppressor gets
 # *Difficulty 3/5 · importance 5/5 · at most 20 minutes*
 #
-# For this model, which share of the map goes to $x_2$, $E|m_2|/(E|m_1|+E|m_2|)$? Write
-# `suppressor_shares(c, s1, s2)`, three numbers ($c$ may be negative, $s_1,s_2>0$). Return two numbers: the
-# share for the gradient, $m=w$, and for input × gradient, $m_j=w_jx_j$. For $\eta\sim N(0,s^2)$,
+# For this model, what share of the map goes to $x_2$, $E|m_2|/(E|m_1|+E|m_2|)$? Write `suppressor_shares(c,
+# s1, s2)`, three numbers ($c$ may be negative, $s_1,s_2>0$). Return two numbers: the share for the gradient,
+# $m=w$, and for input × gradient, $m_j=w_jx_j$. For $\eta\sim N(0,s^2)$,
 #
 # $$E|\eta|=s\sqrt{2/\pi},\qquad
 # E|z+\eta|=s\sqrt{2/\pi}\;e^{-1/(2s^2)}+\mathrm{erf}\left(\frac1{s\sqrt2}\right).$$
@@ -416,7 +419,7 @@ figures.cascades({"the author's": authors, "mended": mended}, layers[::-1], floo
 #
 # <details><summary>Hint</summary>
 #
-# `from math import erf, exp, pi, sqrt` has been done. $|w_2|=|c|s_1/s_2$: a size has no sign.
+# `erf`, `exp`, `pi` and `sqrt` have been imported from `math`. $|w_2|=|c|s_1/s_2$: a size has no sign.
 #
 # </details>
 # <details><summary>Solution</summary>
@@ -443,8 +446,8 @@ def suppressor_shares(c, s1, s2):
 tell(checks.check_suppressor_shares, suppressor_shares)
 
 # %% [markdown]
-# **Checkpoint.** The solution, and the same by minixai: a network that is just $y=w^\top x$, on 20 000 drawn
-# points, with the methods that you know.
+# **Checkpoint.** The next cells hold the solution, and the same measured with minixai: a network that is just
+# $y=w^\top x$, on 20 000 drawn points, with the methods that you know.
 #
 # (Integrated gradients add up gradients on the way from 0 to $x$, lesson 9; the pattern methods walk back
 # with patterns in the place of weights, lesson 12. Here there is one unit, and they show $a\,y$ and $w\odot
@@ -497,17 +500,17 @@ figures.suppressor_shares(shares, formula)
 
 # %% [markdown]
 # **Answer to prediction 5.** Only the two pattern methods, by the line above the exercise. The gradient gives
-# the suppressor **more than half**. (By hand, the accuracies are $\Phi(1/s_1)=\Phi(1)=.841$ and
-# $\Phi(1/.6)=.952$: the suppressor earns its weight.)
+# the suppressor **more than half**. (By hand, with the normal distribution function $\Phi$, the accuracies
+# are $\Phi(1/s_1)=\Phi(1)=.841$ and $\Phi(1/.6)=.952$: the suppressor earns its weight.)
 #
 # ## 15.5 Faithful, or right?
 #
-# So does the gradient lie? The model *does* use $x_2$, and without it falls from 95 % to 84 %. Ask how well a
-# map $m$ foretells what the model does when the input is nudged by $I\sim N(0,\sigma^2)$: the *infidelity*
-# (Yeh et al. 2019) is the mean of $(I^\top m-(f(x)-f(x-I)))^2$.
+# So does the gradient lie? The model *does* use $x_2$; without it the accuracy falls from 95 % to 84 %. So we
+# ask how well a map $m$ predicts what the model $f$ does when the input is nudged by $I\sim N(0,\sigma^2)$:
+# the *infidelity* (Yeh et al. 2019) is the mean of $(I^\top m-(f(x)-f(x-I)))^2$.
 #
-# By hand: $f(x)-f(x-I)=w^\top I$. For the gradient, $m=w$, it is 0. For the true signal's direction $(1,0)$
-# what is missed is $\kappa I_2$, with the mean square $\kappa^2\sigma^2$.
+# By hand: $f(x)-f(x-I)=w^\top I$. For the gradient, $m=w$, it is 0. The direction of the true signal,
+# $(1,0)$, misses $\kappa I_2$, which has the mean square $\kappa^2\sigma^2$.
 
 # %%
 some, sigma = points[:50], 0.1
@@ -519,8 +522,9 @@ for name, m in {"gradient, (1, −κ)": [1, -kappa], "signal, (1, 0)": [1, 0]}.i
 print(f"by hand κ²σ² = {kappa**2 * sigma**2:.5f}")
 
 # %% [markdown]
-# One map is perfectly faithful and mostly about nothing; the other is perfectly right and foretells the model
-# badly. **Neither lies. They answer different questions**, and here no map can have full marks in both.
+# One map is perfectly faithful, and more than half of it lies on a feature that knows nothing of the class;
+# the other is perfectly right, and predicts the model badly. **Neither lies. They answer different
+# questions**, and here no map can have full marks in both.
 #
 # | question | "importance of $x_2$" is right to be | asked by |
 # |---|---|---|
@@ -532,11 +536,11 @@ print(f"by hand κ²σ² = {kappa**2 * sigma**2:.5f}")
 #
 # ## 15.6 The bench
 #
-# With planted truths the second question has marks. minixai's bench trains small networks on thirteen such
-# problems and marks all methods: how much of the map lies on the *truth* (features that know the class), how
-# much on *suppressors* (false alarms), and ROC AUC, the probability that a feature of the truth gets more
-# than another one; ½ is chance. The same is done with untrained networks, and with networks that were trained
-# on shuffled labels.
+# Where the truth has been planted, answers to the second question can be given marks. minixai's bench trains
+# small networks on thirteen such problems and marks all methods: how much of the map lies on the *truth*
+# (features that know the class), how much on *suppressors* (false alarms), and ROC AUC, the probability that
+# a feature of the truth gets more than another one; ½ is chance. The same is done with untrained networks,
+# and with networks that were trained on shuffled labels.
 
 # %% [markdown]
 # The two features of 15.4 as an image (Wilming et al. 2022; you have met it in lesson 0): 8×8 pixels, a
@@ -570,12 +574,12 @@ marked({"truth": test.truth[0, 0]} | {n: np.abs(e.map).mean(axis=(0, 1)) for n, 
 
 # %% [markdown]
 # (Each map on its own scale.) The gradient gives the suppressor .17, hardly less than an even map (.19), and
-# LRP more, since it multiplies by $x$. The pattern leaves .03 there and has full marks: the problem is
-# linear, and so made for it.
+# LRP more, since it multiplies by $x$. The pattern leaves .03 there and has full marks, a ROC AUC of 1: the
+# problem is linear, and so made for it.
 #
 # Now a short run of the bench, with two problems: this one, and *rigid*, a bright tetromino (a T or an L of
 # four pixels) somewhere in noise. The pattern methods have a row for each estimator of lesson 11; $S_a$ is
-# the pattern of lesson 5, and with $S_w$ they walk back along the weights.
+# the pattern of lesson 5, and with $S_w$ the weights themselves, scaled, take the place of the pattern.
 
 # %%
 chosen = ["gradient", "input_x_gradient", "guided_backprop", "lrp", "pattern_net", "pattern_attribution"]
@@ -591,10 +595,10 @@ for row in short.sorted_rows:
 # brighter. There a good mark says nothing about a method, and untrained networks have good ones, too. **A
 # problem on which a control is good is no test.**
 #
-# One training has no interval. For the whole table we read what a longer run has stored.
+# A single training gives no interval. For the whole table we read the stored result of a longer run.
 #
-# (SmoothGrad and VarGrad are the mean and the variance of the gradient under noise; RISE covers with random
-# masks: lesson 9.)
+# (SmoothGrad and VarGrad are the mean and the variance of the gradient under noise; RISE covers the image
+# with random masks: lesson 9.)
 #
 # > **Predict 6.** Sort the methods by their mean over thirteen problems. On how many problems will the first
 # > one be the best?
@@ -618,16 +622,16 @@ print(f"the highest mean has {whole.sorted_rows[0]}; alone the best on {alone} o
 figures.bench_marks(whole, ours)
 
 # %% [markdown]
-# **Answer to prediction 6.** On none, not alone. PatternAttribution with $S_a$ has the highest mean, since it
-# is bad nowhere, and shares the first place only on *two features*. Look at the width of each row: the
-# gradient goes from .19 on *two features*, where the suppressor gets more than half, to .99. **A mean over
-# problems is an answer about the choice of problems.**
+# **Answer to prediction 6.** Alone, on none. PatternAttribution with $S_a$ has the highest mean, since it is
+# bad nowhere, but it is first only on *two features*, where it shares the place with others. Look at the
+# width of each row: the gradient goes from .19 on *two features*, where the suppressor gets more than half,
+# to .99. **A mean over problems tells as much about the choice of problems as about the methods.**
 #
 # The crosses are networks that know nothing. PatternNet has .7 there: its patterns were fitted to the data,
 # and know some of it whatever the network. So of its .85 only a part is about what the network learned.
 #
-# (Bars: 95 % intervals over three trainings, hardly more than their range.) What the mark does not say stays
-# as in 15.5: a network may need a suppressor, and a map that shows it is faithful and gets a bad mark.
+# (Bars: 95 % intervals over three trainings, hardly more than their range.) What 15.5 said still holds: a
+# network may need a suppressor, and a map that shows it is faithful and gets a bad mark.
 
 # %% [markdown]
 # ## 15.7 Does passing mean right?
@@ -636,7 +640,7 @@ figures.bench_marks(whole, ours)
 # (15.6). We do both on the same networks: five problems, four methods, 64 images each.
 #
 # > **Predict 7.** Plot the ROC AUC of a map over how much of it stays when all layers are forgotten. Do maps
-# > that change more lie better?
+# > that change more have the higher ROC AUC?
 
 
 # %%
@@ -666,28 +670,30 @@ print(f"correlation of the two checks over these {len(points)}: {correlation:.2f
 figures.two_checks(checked, {name: problem.title for name, problem in PROBLEMS.items()})
 
 # %% [markdown]
-# **Answer to prediction 7.** There is hardly a relation. The horizontal place goes mostly by the *method*
-# (blue is on the left, green on the right), the vertical one mostly by the *problem*. LRP on *rigid* keeps
-# .67 of its map, which is eight times what another image has, so it fails the test. And it is right (.97).
-# The gradient passes on *8×8, distractor* without a trace, and is little better than chance. (One training of
-# each network, and no intervals: read large differences only.)
+# **Answer to prediction 7.** There is hardly a relation: the correlation is .14. How far to the right a point
+# lies depends mostly on the *method* (the gradient is on the left, LRP on the right), how high it lies mostly
+# on the *problem*. LRP on *rigid* keeps .67 of its map, which is eight times what another image has, so it
+# fails the test. And it is right (.97). On *8×8, distractor* nothing of the gradient's map stays, so it
+# passes, but with .63 it is not far above chance. (One training of each network, and no intervals: read large
+# differences only.)
 #
-# This is what Yona and Greenfeld (2021) object: **the task confounds the test.** Where the object is the only
-# bright thing in the image, any network's map lies on it, trained or not (15.6: LRP has .99 there
-# *untrained*). That a map stays is then no fault of the method. What the test can convict is the sentence
+# This is the objection of Yona and Greenfeld (2021): **the task confounds the test.** Where the object is the
+# only bright thing in the image, any network's map lies on it, trained or not (15.6: LRP has .99 there
+# *untrained*). If a map stays, this is then no fault of the method. What the test can refute is the sentence
 # "*this map shows what the network has learned*".
 
 # %% [markdown]
-# ## 15.8 A mark that tells nothing
+# ## 15.8 A watermark that tells nothing
 #
-# A bright stripe lies over some images, a watermark. Clark et al. (2026) found that maps react to its
-# *presence*, whatever it tells. We draw their experiment: one set of digits, 2 or 5, three times. In the
-# first no image has the stripe; in the second it stands on nine of ten 5s and on one of ten 2s
-# (*informative*); in the third on half of the images, *at random*. Three trainings on each. Then we put the
-# stripe on and off the *same* new images, and measure which share of the map lies on it.
+# A bright stripe, a watermark, lies over some of the images. Clark et al. (2026) found that maps react to its
+# *presence*, whether or not it tells anything about the class. We do their experiment on a small scale: one
+# set of digits, 2 or 5, three times. In the first no image has the stripe; in the second it stands on nine of
+# ten 5s and on one of ten 2s (*informative*); in the third on half of the images, *at random*. We train three
+# networks on each. Then we show them the *same* new images with and without the stripe, and measure what
+# share of the map lies on it.
 #
-# > **Predict 8.** In which of the three networks does the share rise when the stripe is put on? In which does
-# > the score move?
+# > **Predict 8.** In which of the three kinds of networks does the share rise when the stripe is put on? In
+# > which does the score change?
 
 # %%
 rows, columns = np.indices((16, 16))
@@ -728,18 +734,19 @@ print("an even map:", stripe.mean().round(3))
 figures.watermarks(on_mark, moved, stripe.mean())
 
 # %% [markdown]
-# **Answer to prediction 8.** (Each line is a training.) The score moves where the stripe tells: up by .4
-# standard deviations in the *informative* network; not in the *random* one. In the network that has never
-# seen a stripe it moves a little towards the 2, of which the stripe crosses two bars.
+# **Answer to prediction 8.** (Each line is a training; the score is that of 5 less that of 2.) The score
+# changes where the stripe is informative: it rises by .4 standard deviations in the *informative* network,
+# and stays where it was in the *random* one. In the network that has never seen a stripe it moves a little
+# towards the 2, two strokes of which the stripe crosses.
 #
 # Input × gradient rises in *all* of them. Where the stripe tells nothing it rises by .02, just as much as
-# $|x|$, which knows no network: that is the stripe's brightness, and the paper's finding. **But where it
-# tells, the rise is more than twice as large.** And the gradient, which hardly looks whether the stripe is
-# there, has a *level*, with or without it, that sorts the three networks: .13, .14, .19. So in these small
-# networks maps do know what the mark tells, which the paper says they hardly do. One could not see that in
-# one map. It takes a second network to compare with.
+# $|x|$, which knows no network: that is the stripe's brightness, and the paper's finding. **But where the
+# stripe is informative, the rise is more than twice as large.** And the gradient, which changes little when
+# the stripe is put on, has a *level*, with or without it, that sorts the three kinds: .13, .14, .19. So in
+# these small networks maps do reflect what the watermark tells, which the paper says they hardly do. But no
+# single map shows that. It takes a second network to compare with.
 #
-# And the score itself? Put the mark on, take it off, read what happens. That needs no map at all.
+# And the score itself? Put the watermark on, take it off, and read what happens. That needs no map at all.
 
 # %% [markdown]
 # ## 15.9 Pass one, fail another
@@ -752,13 +759,14 @@ figures.watermarks(on_mark, moved, stripe.mean())
 # that
 #
 # - is the same whenever weights and x are the same,
-# - is quite another one as soon as *any* weight differs by a little,
+# - is a completely different one as soon as *any* weight differs by a little,
 # - has nothing to do with the image.
 #
 # Worked example: there is none to check by hand. With other weights the rank correlation must be about 0.
 #
 # Then look for the opposite in the figure of 15.7: a map that fails the randomisation test, and is right.
-# Write three sentences: which map, by which numbers; what is responsible; what each test can therefore show.
+# Write three sentences: which map it is, and by which numbers; what the reason is; what each test can
+# therefore show.
 #
 # <details><summary>Hint</summary>
 #
@@ -774,7 +782,7 @@ figures.watermarks(on_mark, moved, stripe.mean())
 #     return np.random.default_rng(int(total.view(np.uint64))).normal(size=x.shape)
 # ```
 #
-# (A sum may stay the same when two weights change; for a test by random weights it will do.)
+# (A sum may stay the same when two weights change, but for a test with random weights it is good enough.)
 #
 # </details>
 
@@ -811,10 +819,11 @@ for problem in ("rigid_white", "distractor"):
 # <details><summary>Three sentences, as one might write them</summary>
 #
 # LRP on *rigid* keeps .67 of its map when all weights are forgotten, where another image has .08, and still
-# lies on the truth with a ROC AUC of .97, while the cheat keeps .00 and lies on it with .5. Responsible is
-# the problem, on which $|x|$ has 1.00: the tetromino is the one bright thing, and any share of the input
-# finds it. So failing the randomisation test shows only that the weights do not matter to the map, passing it
-# shows only that they do, and a good mark shows something only on a problem where the controls have bad ones.
+# lies on the truth with a ROC AUC of .97, while the cheat keeps .00 and lies on it with .5. The reason is the
+# problem, on which $|x|$ has 1.00: the tetromino is the only bright thing, so any map that multiplies by the
+# input finds it. So failing the randomisation test shows only that the weights do not matter to the map,
+# passing it shows only that they do, and a good mark shows something only on a problem where the controls
+# have bad ones.
 #
 # </details>
 #
@@ -824,7 +833,7 @@ for problem in ("rigid_white", "distractor"):
 # *Difficulty 3/5 · importance 5/5 · at most 20 minutes*
 #
 # Fill in the table before you open ours. For each question: which method would you take, and what must a
-# reader of your map find beside it?
+# reader of your map find beside it, and why?
 #
 # | | question | method | beside it, because |
 # |---|---|---|---|
@@ -851,17 +860,17 @@ for problem in ("rigid_white", "distractor"):
 #
 # </details>
 #
-# A point for each row whose last column names something that a reader could *check*. Where your method
-# differs from ours and you can name the control that would settle it, take two.
+# Give yourself a point for each row whose last column names something that a reader could *check*. Where your
+# method differs from ours and you can name the control that would settle the matter, take two.
 #
 # ## 15.11 Your report
 #
 # ### Exercise 15.6 — one network, two pages
 # *Difficulty 4/5 · importance 5/5 · at most a weekend*
 #
-# Explain one network, of yours or of this course, under these headings:
+# Explain one network, your own or one of this course's, under these headings:
 #
-# 1. **Network and data.** What it was trained on, how accurate, on whom.
+# 1. **Network and data.** What it was trained on, how accurate it is, and on which data.
 # 2. **Question.** One sentence. Function, signal or attribution? Of the model or of the data?
 # 3. **Method.** With all settings, and why it answers *this* question.
 # 4. **Maps.** With scale and sign; chosen how, of how many?
@@ -883,13 +892,13 @@ for problem in ("rigid_white", "distractor"):
 # Ten points. A report that finds *nothing* and shows it well has all of them.
 
 # %% [markdown]
-# Here is the experiment for an example. The squares of 15.1 are covered, 4×4 pixels at a time, in the order
-# of a map, until half of the image is gone, and the probability of the class is watched: the lower the mean
-# of that curve, the better the map knows what the network needs. Edges and an untrained network's map go
-# along.
+# Here is the experiment for an example (degradation, lesson 12). The squares of 15.1 are covered, 4×4 pixels
+# at a time, in the order of a map, until half of the image is gone, while we record the probability of the
+# class. The lower the mean of that curve, printed as *area*, the better the map knows what the network needs.
+# Edges and the maps of an untrained network are measured as well, as controls.
 #
 # > **Predict 9.** We fill a covered patch with its own mean, or with a blurred copy. What does the first do
-# > to edges?
+# > to edges, and so to an order by edges?
 
 # %%
 asked = {name: lambda model, images, target, name=name: walk(name, model, images, target)
@@ -907,8 +916,8 @@ for each in fallen.values():
 figures.degraded(fallen)
 
 # %% [markdown]
-# **Answer to prediction 9.** It takes edges away, and leaves a flat patch as it is. So an order by edges does
-# well, without any network. (Bars: 95 % intervals, by bootstrap over the squares.)
+# **Answer to prediction 9.** The mean takes edges away, and leaves a flat patch as it is. So an order by
+# edges does well, without any network. (Bars: 95 % intervals, by bootstrap over the squares.)
 
 # %% [markdown]
 # **An example, half a page.**
