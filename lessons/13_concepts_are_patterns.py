@@ -232,8 +232,8 @@ print(f"\ncontrol, t shuffled: accuracy {control.accuracy:.2f} (p = {control.p_v
 # **Answer to prediction 2.** Above all for the unit at 45°, on the far side of the distractor. It responds to
 # the concept, too, and truth and pattern have it positive; but it responds more to the distractor, so to
 # *read* the concept one has to subtract it. The largest weight goes to 157.5°, away from the distractor, and
-# not to 0°, to which the concept itself responds most. Whoever looks at a CAV to see "which units code the
-# concept" is misled.
+# not to 0°, the unit that responds most to the concept itself. Whoever looks at a CAV to see "which units
+# code the concept" is misled.
 #
 # The printed table shows what the filter (here a ridge classifier: least squares with L2) is good for. Of the
 # images that were held out (one in three), it puts more on the right side than the pattern does; `p` is the
