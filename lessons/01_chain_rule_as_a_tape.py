@@ -541,12 +541,13 @@ tell(checks.check_layer_factor, layer_factor)
 
 # %% [markdown]
 # Now we measure it, with 19 hidden layers of 64 units, 256 digits, and three ways to draw the first weights.
-# Each is a function of `nn.init`, and each stands for a gain: PyTorch's default for a layer
+# Each is a function of `nn.init` and has a gain: PyTorch's default for a layer
 # ($1/\sqrt3\approx0.58$), Xavier (1) and He ($\sqrt2$).
 #
-# > **Predict 5.** On a logarithmic axis, will the curves be straight, bent, or flat up to a threshold? For
-# > which of the nine pairs will the gradient at layer 1 be about as large as at layer 19? By how many powers
-# > of ten will the sigmoid shrink it with PyTorch's default?
+# > **Predict 5.** The picture will show the norm of the gradient over the layers, on a logarithmic axis, for
+# > three activation functions and three ways to draw the weights. Will the curves be straight, bent, or flat
+# > up to a threshold? For which of the nine pairs will the gradient at layer 1 be about as large as at layer
+# > 19? By how many powers of ten will the sigmoid shrink it with PyTorch's default?
 
 
 # %%
