@@ -45,7 +45,8 @@ np.set_printoptions(precision=3, suppress=True)
 #
 # $$x=(1,0)\,y+(1,1)\,\epsilon .$$
 #
-# A linear model $w^\top x$ learns to read $y$ from 2 000 points.
+# The first term is the **signal**, the second the **distractor**. A linear model $w^\top x$ learns to read
+# $y$ from 2 000 points.
 #
 # > **Predict 1.** There is no trace of $y$ in $x_2$. What weight will it get?
 
@@ -59,7 +60,8 @@ cloud(toy.x, toy.y, {"signal": toy.a_s, "distractor": toy.a_d, "filter w": w, "p
 
 # %% [markdown]
 # **Answer to prediction 1.** It gets −1, as large as the weight of $x_1$, for that is how the model gets rid
-# of $\epsilon$. The **filter** $w$ is made by the distractor. It says how to read $y$, not where $y$ is.
+# of $\epsilon$. So it is the distractor that turns the **filter**, as we call the weights $w$. They say how
+# to read $y$, not where $y$ is.
 #
 # What varies *together* with the output is something else. The **pattern**
 # $a=\mathrm{cov}[x,y]/\mathrm{var}[y]$ points along the signal. Hold on to that pair of words.
