@@ -378,7 +378,7 @@ for kind, count in zip(kinds, counts, strict=True):
 # ## 3.4 Logistic regression, MLP, LeNet
 #
 # Back to the digits. Three models are trained alike, with about 300 updates on 64 images each. The optimiser
-# is **Adam**, which adds to momentum that each weight's step is divided by the running size of its gradient:
+# is **Adam**: momentum, with each weight's step divided by the running size of its gradient. The models are
 #
 # - logistic regression: each class is one template of 64 weights;
 # - an MLP with 32 hidden units: `Linear → ReLU → Linear`;
@@ -504,7 +504,7 @@ dying_units(rates, dead, errors)
 # This matters for explanations. At 0.003 and 0.01 the filters of dead units still look much like their random
 # start (the cosines say how much), those of living units far less: a picture of a dead unit's filter shows
 # what it began with, and little of what was learned. So count the dead units before you read meaning into
-# filters. A smaller learning rate helps most.
+# filters. What helps most against them is a smaller learning rate.
 #
 # **Open question.** The two small XOR networks get stuck for different sizes of the first weights. Is "stuck"
 # a property of the network, of the start, or of the step? What would you change, one thing at a time, to find
