@@ -354,7 +354,7 @@ tell(checks.check_left_behind, left_behind)
 # %% [markdown]
 # So $S_a$ is honest about the *output*: under L2 the output carries some of the distractor, and what
 # changes together with it includes that. Fitted to the labels $y$ instead of the output, the pattern would
-# be $a_s$ again, and say nothing of the filter.
+# be $a_s$ again, and say nothing about the filter.
 #
 # ## 5.5 Play
 #
