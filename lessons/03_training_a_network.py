@@ -378,7 +378,7 @@ for kind, count in zip(kinds, counts, strict=True):
 # ## 3.4 Logistic regression, MLP, LeNet
 #
 # Back to the digits. Three models are trained alike, with about 300 updates on 64 images each. The optimiser
-# is **Adam**: momentum, with each weight's step divided by the running size of its gradient. The models are
+# is **Adam**: momentum, with each weight's step divided by the running size of its gradient. The models:
 #
 # - logistic regression: each class is one template of 64 weights;
 # - an MLP with 32 hidden units: `Linear → ReLU → Linear`;
