@@ -45,7 +45,8 @@ np.set_printoptions(precision=3, suppress=True)
 #
 # $$x=(1,0)\,y+(1,1)\,\epsilon .$$
 #
-# A linear model $w^\top x$ learns to read $y$ from 2 000 points.
+# The first term is the **signal**, the second the **distractor**. A linear model $w^\top x$ learns to read
+# $y$ from 2 000 points.
 #
 # > **Predict 1.** There is no trace of $y$ in $x_2$. What weight will it get?
 
@@ -59,7 +60,8 @@ cloud(toy.x, toy.y, {"signal": toy.a_s, "distractor": toy.a_d, "filter w": w, "p
 
 # %% [markdown]
 # **Answer to prediction 1.** It gets −1, as large as the weight of $x_1$, for that is how the model gets rid
-# of $\epsilon$. The **filter** $w$ is made by the distractor. It says how to read $y$, not where $y$ is.
+# of $\epsilon$. So it is the distractor that turns the **filter**, as we call the weights $w$. They say how
+# to read $y$, not where $y$ is.
 #
 # What varies *together* with the output is something else. The **pattern**
 # $a=\mathrm{cov}[x,y]/\mathrm{var}[y]$ points along the signal. Hold on to that pair of words.
@@ -71,7 +73,8 @@ cloud(toy.x, toy.y, {"signal": toy.a_s, "distractor": toy.a_d, "filter w": w, "p
 # gradient walks that tape back: every operation is handed how much the score changes with its output (the
 # *cotangent*) and answers how much it changes with its input.
 #
-# A table of rules gives some operations another answer. That is all that most methods are.
+# A table of rules gives some operations another answer. That is all that most methods are. The walk back
+# through a network, with such a table or without, is called *backprop* (backpropagation).
 #
 # ### Exercise 0.1 — guided backprop
 # *Difficulty 1/5 · importance 5/5 · at most 5 minutes*
@@ -100,8 +103,13 @@ right = np.array_equal(guided(np.array([3.0, 4, -5]), np.array([1.0, -1, 2])), [
 print("right" if right else "not yet: the third answer should be 0, for its cotangent is negative")
 
 # %% [markdown]
-# The next cell puts that rule into a table, walks the photo back by hand, and compares the result with
-# minixai's own `guided_backprop`. (The function of the solution is used, so it runs in any case.)
+# The next cell puts that rule into a table, walks back from the photo's class to its pixels, and compares the
+# result with minixai's own `guided_backprop`. In the table a rule is given the cotangent `g` and the tape's
+# record of the operation, its *node*; `node.arrays[0]` is the input of the ReLU. (The rule is written out
+# once more, so the cell runs even if yours is not finished.)
+#
+# The network sorts photos of 32×32 pixels into ten classes, those of the data set CIFAR-10. It returns one
+# number per class, the **logit** or *score*, and the largest one decides.
 
 # %%
 net = mx.models.pretrained("cifar10_maxpool")
@@ -119,8 +127,13 @@ both = methods.guided_backprop(net, x)
 print(f"the class is {net.classes[top]}; by hand the same: {np.allclose(by_hand, both.map, atol=1e-6)}")
 
 # %% [markdown]
-# > **Predict 2.** Below are the maps of four methods for the class *cat*, and for another class, with the
-# > same photo. Which methods will notice that the question has changed?
+# A **map** holds one number for each number of the image, and is the answer of a method to the question *why
+# this class?* The next cell draws the maps of four methods. You know the gradient and guided backprop; LRP
+# (section 0.3) and PatternAttribution (patterns in place of filters, lesson 12) are two more tables of rules.
+# The small word below each name says what kind of answer it is; lesson 5 explains the three kinds.
+#
+# > **Predict 2.** The upper row is for the class *cat*, the lower one for *ship*, with the same photo. Which
+# > methods will notice that the question has changed?
 
 # %% tags=["thumbnail"]
 other = net.classes.index("ship")
@@ -147,16 +160,19 @@ for cat, ship in zip(explained[:4], explained[4:], strict=True):
     print(f"{cat.method:>20}  cat and ship {cosine(cat, ship):5.2f}, cat and noise {cosine(cat, noise):5.2f}")
 
 # %% [markdown]
-# **Answer to prediction 2.** Read the second column first: it is the control, and says what a cosine is
-# between maps that have nothing in common. A method whose first column is near 1 draws nearly the same
-# picture for both classes, however much that picture looks like a cat. It tells you where the network
-# found something, and not why it said *cat*. [Lesson 7](07_allcnn_and_guided_backprop.ipynb) follows that
-# up for guided backprop; [lesson 12](12_patternnet_and_patternattribution.ipynb) for the patterns.
+# **Answer to prediction 2.** Read the second column first. It is the **control**: it shows which cosine to
+# expect of maps that have nothing in common. By that measure only the gradient notices: its two maps have no
+# more in common than its map for *cat* has with noise. A method whose first column is near 1 draws nearly the
+# same picture for both classes, however much that picture looks like a cat. It tells you where the network
+# found something, and not why it said *cat*. [Lesson 7](07_allcnn_and_guided_backprop.ipynb) follows this up
+# for guided backprop, and [lesson 12](12_patternnet_and_patternattribution.ipynb) for the patterns.
 #
 # ## 0.3 A sum that must come out
 #
 # Layer-wise relevance propagation (LRP) shares the score out among the pixels, layer by layer. So one can
-# keep a ledger: how much left a layer, how much arrived below it, and where the rest went.
+# keep a **ledger**: how much left a layer, how much arrived at the one before it, and where the rest went.
+# What is shared out is called **relevance**. In the picture it starts with the score at the top and ends at
+# the pixels at the bottom.
 
 # %%
 e = methods.lrp(net, x)
@@ -165,20 +181,24 @@ print(f"score {score:.3f}, arrived at the pixels {arrived:.3f}, what the ledger 
 projected(e.ledger.plot())
 
 # %% [markdown]
-# Most of the score is not the pixels' at all: the layers' biases would have made it without them, and they
-# take their share. Each bar is computed by a formula of its own, not as what happens to be missing, and
-# what is then left unexplained is rounding. That is bookkeeping, not truth: a rule that hands all relevance
-# to the first pixel balances as well. [Lesson 8](08_lrp_and_deep_taylor.ipynb) derives the rules, and says
-# what their sums prove.
+# Most of the score never reaches the pixels: the layers' biases have helped to make it, and they take their
+# share. Each bar is computed by a formula of its own, not as what happens to be missing, and what is then
+# left unexplained is rounding. That is bookkeeping, not truth: a rule that hands all the relevance to the
+# first pixel balances just as well. [Lesson 8](08_lrp_and_deep_taylor.ipynb) derives the rules, and says what
+# their sums prove.
 #
 # ## 0.4 Where the right answer is known
 #
-# Is a map *right*? With a photo nobody knows. So we build images in which we do: 8×8 pixels, of which some
-# carry the class (**truth**), some carry only a distractor that overlaps it (**suppressor**), and all carry
-# noise. A linear classifier learns them.
+# Is a map *right*? For a photo nobody knows. So we build images for which we do: of their 8×8 pixels some
+# carry the class (**truth**), and all carry noise. A distractor covers some pixels of the truth and others
+# beside it; the others, which carry nothing of the class, are the **suppressor**. A linear classifier learns
+# to tell two classes apart.
 #
-# > **Predict 3.** Its weights are all there is to the model. Will they mark the truth, the suppressor, or
-# > both?
+# We compare the weights themselves (of a linear model they are the gradient), LRP, PatternNet, which answers
+# with patterns in place of weights, and a random map as the control.
+#
+# > **Predict 3.** The weights are all there is to this model. Will they be large on the truth, on the
+# > suppressor, or on both?
 
 # %%
 planted = mx.data.suppressor_8x8(4000, seed=0)
@@ -212,10 +232,10 @@ marked({"truth": truth[0, 0]} | {name: e.map[0, 0] for name, e in answers.items(
 # %% [markdown]
 # **Answer to prediction 3.** The filter is as strong on the suppressor as on the truth: it needs both to
 # read the class, as in 0.1. LRP multiplies it by the pixels and inherits that. The pattern is strong where
-# something varies with the class, and nowhere else. (ROC AUC: the probability that a pixel of the truth is
-# marked more strongly than another. ½ is chance, which the random map has to get, and gets.)
+# something varies with the class, and weak everywhere else. (ROC AUC: the probability that a pixel of the
+# truth is marked more strongly than another. ½ is chance, which the random map has to get, and gets.)
 #
-# This problem was made to tell the two apart. On others the order is a different one: the
+# This problem was made to tell filter and pattern apart. On others the order is a different one: the
 # [bench](../README.md#which-explanation-is-right) has thirteen, with small networks, and the pattern methods
 # do not win all of them.
 #

@@ -231,14 +231,14 @@ print(source[source.index("    arrived, found") :])
 #   `g = [[2, -4]]`, `y = [[0.5, 0]]` give `[[1.5, -4]]`.
 # - `product_vjp(g, x, y)`: $x\cdot y$, entry by entry. Returns the tuple `(gx, gy)`. Worked example:
 #   `g = [[1, 10]]`, `x = [[2, 3]]`, `y = [[5, 7]]` give `[[5, 70]]` and `[[2, 30]]`.
-# - `matmul_vjp(g, x, y)`: the product of matrices $xy$, of shapes (m, j) and (j, n). Returns `(gx, gy)`.
+# - `matmul_vjp(g, x, y)`: the matrix product $xy$, of shapes (m, j) and (j, n). Returns `(gx, gy)`.
 #   Worked example: `g = [[1, 0], [0, 2]]`, `x = [[1, 2], [3, 4]]`, `y = [[5, 6], [7, 8]]` give
 #   `[[5, 7], [12, 16]]` and `[[1, 6], [2, 8]]`.
 #
 # <details><summary>Hint for the matrices</summary>
 #
 # $(xy)_{mn}=\sum_j x_{mj}y_{jn}$. So $x_{mj}$ takes part in row $m$ of the output only, at column $n$ with
-# the slope $y_{jn}$: $g^x_{mj}=\sum_n g_{mn}y_{jn}$. Which product of matrices is that? The shapes leave
+# the slope $y_{jn}$: $g^x_{mj}=\sum_n g_{mn}y_{jn}$. Which matrix product is that? The shapes leave
 # one choice only: (m, n) and (j, n) are to give (m, j).
 #
 # </details>
@@ -282,9 +282,10 @@ tell(checks.check_matmul_vjp, matmul_vjp)
 
 # %% [markdown]
 # `backward` accepts a **table of rules**, which says for an operation what to use in place of its VJP. A rule
-# takes the cotangent and the node, and returns a cotangent for every input. So your three answers can carry
-# a whole network: the check below walks back through one with them. The picture is drawn with the package's
-# own VJPs, so it appears in any case.
+# takes the cotangent and the node, and returns a cotangent for every input. So your three answers can carry a
+# whole network: the check below walks back through one with them. The network ends in `cross_entropy`, which
+# makes a single number, the loss, of each sample's ten outputs and its right class (lesson 3 derives it). The
+# picture is drawn with the package's own VJPs, so it appears in any case.
 
 # %%
 rules = {
@@ -353,8 +354,8 @@ difference_errors(steps, errors)
 # **Answer to prediction 2.** It falls and then rises, because two errors are at work. The error of the
 # formula shrinks with $h$ (with $h^2$ for central differences, which is why they win). The rounding error of
 # $f$ is divided by $h$, so it grows as $h$ shrinks. The total is smallest where the two meet; further right
-# the curves are noise. At $h=10^{-6}$, a good step in float64, float32 is already off by the percentage
-# printed above, and soon after by 100 %: **check in float64**.
+# the curves are noise. At $h=10^{-6}$, a good step in float64, float32 already has the last relative error of
+# its line above, and soon after an error of 100 %: **check in float64**.
 #
 # An operation has many outputs, but differences need a single number. So we multiply the output by a
 # cotangent $c$ and check $f(x)=\sum_k c_k\,y_k(x)$. Which $c$? The obvious choice is ones. We try it on
@@ -434,14 +435,14 @@ for name, op in {"the package's": ops.softmax, "the broken one": broken}.items()
 # three would have passed a careless check: with a cotangent of *ones*, with *positive* numbers $x$ only, or
 # at $x=0$ (*zero*).
 #
-# Find out which, and set `answers` to a dict from the name of each wrong one to the check that accepts it,
-# for example `{"softplus": "positive"}`. `check_vjp(op, x)` draws its own cotangents; for a cotangent of your
-# own compare `mx.backward(op(tensor), c)[tensor]` with differences, as the cell above does.
+# Find out which ones, and set `answers` to a dict from the name of each wrong one to the careless check that
+# accepts it, for example `{"softplus": "positive"}`. `check_vjp(op, x)` draws its own cotangents; for a
+# cotangent of your own compare `mx.backward(op(tensor), c)[tensor]` with differences, as the cell above does.
 #
 # <details><summary>Hint</summary>
 #
-# Start with `check_vjp(op, rng.normal(size=5))` for all five. Then think what the true VJP is, and for which
-# $x$ or which cotangent the wrong one is equal to it.
+# Start with `check_vjp(op, rng.normal(size=5))` for all five. Then work out what the true VJP is, and for
+# which $x$ or which cotangent the wrong one is equal to it.
 #
 # </details>
 # <details><summary>Solution</summary>
@@ -493,7 +494,8 @@ functions_and_slopes(z.value, values, slopes)
 # **Answer to prediction 4.** The step lets nothing through, so no walk can tell the layers before it what
 # they did wrong. The perceptrons of 1958 were made of steps, and only their last layer was trained. The
 # sigmoid passes on a quarter at best and is nearly flat on both sides; tanh passes everything at 0 and little
-# far from it; ReLU is all or nothing. The slope of softplus is the sigmoid.
+# far from it; ReLU is all or nothing. Two derivatives are themselves on the list: that of ReLU is the step,
+# and that of softplus is the sigmoid.
 
 # %% [markdown]
 # ## 1.5 Credit through depth
@@ -539,12 +541,13 @@ tell(checks.check_layer_factor, layer_factor)
 
 # %% [markdown]
 # Now we measure it, with 19 hidden layers of 64 units, 256 digits, and three ways to draw the first weights.
-# Each is a function of `nn.init`, and each stands for a gain: PyTorch's default for a layer
+# Each is a function of `nn.init` and has a gain: PyTorch's default for a layer
 # ($1/\sqrt3\approx0.58$), Xavier (1) and He ($\sqrt2$).
 #
-# > **Predict 5.** On a logarithmic axis, will the curves be straight, bent, or flat up to a threshold? For
-# > which of the nine pairs will the gradient at layer 1 be about as large as at layer 19? By how many powers
-# > of ten will the sigmoid shrink it with PyTorch's default?
+# > **Predict 5.** The picture will show the norm of the gradient over the layers, on a logarithmic axis, for
+# > three activation functions and three ways to draw the weights. Will the curves be straight, bent, or flat
+# > up to a threshold? For which of the nine pairs will the gradient at layer 1 be about as large as at layer
+# > 19? By how many powers of ten will the sigmoid shrink it with PyTorch's default?
 
 
 # %%
@@ -590,18 +593,19 @@ for (how, (init, gain)), (name, activation) in itertools.product(INITS.items(), 
 gradients_through_depth(measured, formula)
 
 # %% [markdown]
-# **Answer to prediction 5.** The curves are straight: there is one factor per layer, so the change is
-# exponential in the depth. This is the **vanishing gradient**, and your formula predicts each of the nine
-# slopes. ReLU keeps the gradient's size with He's weights, tanh nearly keeps it with Xavier's and with He's,
-# and the sigmoid loses most of it in every layer, however the weights are drawn: some fifteen powers of ten
-# over 18 layers with PyTorch's default. (A factor above 1 would give an *exploding* gradient.)
+# **Answer to prediction 5.** The curves are straight: the factor is about the same for every layer, so the
+# change is exponential in the depth. This is the **vanishing gradient**, and your formula predicts how steep
+# each of the nine lines is. ReLU keeps the gradient's size with He's weights, tanh nearly keeps it with
+# Xavier's and with He's, and the sigmoid loses most of it in every layer, however the weights are drawn: some
+# fifteen powers of ten over 18 layers with PyTorch's default. (A factor above 1 would give an *exploding*
+# gradient.)
 #
 # The gradient is how training assigns **credit**: it tells every weight its share of the error. What happens
 # when that share is $10^{-15}$?
 #
-# > **Predict 6.** We train four networks with ten layers for a few epochs of plain gradient descent, starting
-# > from He's weights, and measure how far layers 1, 4, 7 and 10 move. Which of step, sigmoid, tanh and ReLU
-# > will learn the digits? In the others, which layers will move?
+# > **Predict 6.** We train four networks with ten layers for five epochs (passes through the training digits)
+# > of plain gradient descent, starting from He's weights, and measure how far layers 1, 4, 7 and 10 move.
+# > Which of step, sigmoid, tanh and ReLU will learn the digits? In the others, which layers will move?
 
 
 # %%
@@ -638,7 +642,8 @@ for name, activation in {"step": Step, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "
 #
 # The rest of this course rests on one idea: **give a node another rule, and the same walk answers another
 # question**. Here are two rules for ReLU. Both keep only what is positive in the cotangent that arrives; the
-# second also keeps the gradient's own gate. Neither is the derivative of anything.
+# second also keeps the gradient's own **gate**, which lets a cotangent through only where the ReLU's input
+# was positive. Neither is the derivative of anything.
 
 # %%
 RULES = {
@@ -659,23 +664,24 @@ for name, rules in RULES.items():
 maps_of_rules(images[test[0]].reshape(8, 8), f"the network says {target}", maps)
 
 # %% [markdown]
-# The tape microscope shows the same two walks node by node: what arrives, the rule, what leaves. Run the cell
-# and press →. At which node do they part?
+# The tape microscope shows two of these walks side by side, the gradient's and guided backprop's, node by
+# node: what arrives, the rule, what leaves. Run the cell and press →. At which node do they part?
 
 # %%
 methods = mx.methods
 methods.gradient(model, digit, target=target).trace(methods.guided_backprop(model, digit, target=target))
 
 # %% [markdown]
-# Change one line and the map changes (red is positive, blue negative; each map has its own scale, given above
-# it). The two new ones are DeConvNet and guided backprop, as published and as the package has them. Which of
-# the three is right? That depends on the question, which is what the other lessons are about.
+# Change one line and the map changes (in the picture above the microscope red is positive and blue negative;
+# each map has its own scale, given above it). The two new ones are DeConvNet and guided backprop, and they
+# agree with the package's own, as the zeros in the printed lines show. Which of the three is right? That
+# depends on the question, which is what the other lessons are about.
 
 # %% [markdown]
 # ## 1.7 Where it fails
 #
 # **At a kink.** ReLU has no derivative at 0. minixai takes 0, central differences give the mean of both
-# sides, and a check that hits the kink complains about a right VJP. Check at points away from it.
+# sides, so a check that hits the kink complains about a correct VJP. Check at points away from it.
 #
 # **Where the function is flat.** A gradient is about *small* changes. A neuron that is very sure of itself
 # lies where the sigmoid is flat:
@@ -694,7 +700,7 @@ print(f"the output is {y_sure.value[0]:.7f}, its derivative {mx.backward(y_sure)
 # %% [markdown]
 # The input made the output what it is, and yet the gradient is nearly zero. The gradient does not lie: a
 # *little* more or less of this input changes nothing. But that was not our question. **A vanishing gradient
-# does not mean that the input is unimportant.** With steps it is zero everywhere.
+# does not mean that the input is unimportant.** With step functions it is zero everywhere.
 #
 # **Open question.** The optimiser Adam divides every gradient by its own running size, so in the first
 # layers of the sigmoid network the weights *do* move. Replace `nn.SGD` by `nn.Adam` in 1.5 and try ten and

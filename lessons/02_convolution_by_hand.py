@@ -18,7 +18,8 @@
 # convolutional networks is these loops walked backwards.
 #
 # **You will do:** compute a published example by hand; write convolution, `im2col`, max pooling with
-# switches and unpooling; measure what numba and BLAS make of the loops.
+# switches and unpooling; measure how much faster a compiler (numba) and a matrix library (BLAS) make the
+# loops.
 #
 # **You will learn:** what stride, padding, dilation and 1×1 kernels do; why the "convolution" of networks is
 # a cross-correlation; why the backward pass of max pooling is unpooling; what makes a convolution fast.
@@ -53,10 +54,13 @@ np.set_printoptions(precision=3, suppress=True)
 #
 # The example comes from the notes of Stanford's course CS231n, where it is an animation. The input $x$ has 3
 # channels of 5×5 pixels. There are two filters, $w_0$ and $w_1$. Each has a 3×3 kernel for *every* channel,
-# and a bias. Around $x$ lies a ring of zeros (padding 1), and the window moves two pixels at a time
+# and one bias $b_k$. Around $x$ lies a ring of zeros (padding 1), and the window moves two pixels at a time
 # (stride 2):
 #
 # $$y_{k,r,q} = b_k + \sum_{c,u,v} x_{c,\;2r+u-1,\;2q+v-1}\; w_{k,c,u,v},\qquad x = 0 \text{ outside.}$$
+#
+# Here $k$ counts the filters, $r$ and $q$ the rows and columns of the output, $c$ the channels, and $u$ and
+# $v$ the rows and columns of the kernel; all begin at 0.
 #
 # The picture shows how one number of $y$ is made. In the upper row are the padded channels, with the window
 # in orange; below each of them are its kernel and the products with the pixels in the window. The products
@@ -135,7 +139,7 @@ tell(checks.check_one_output, y_020)
 # with padding 1, and with dilation 2 and padding 1; and a 1×1 kernel. Orange is what the first window sees;
 # the dots are what the second one sees, to the right of it.
 #
-# > **Predict 2.** How large is the output of each of the five?
+# > **Predict 2.** How many rows and columns does the output of each of the five have?
 
 # %%
 layouts = {
@@ -179,8 +183,9 @@ outputs = {
 as_jpeg(figures.filtered_photo(cup, outputs))
 
 # %% [markdown]
-# In words: a kernel of $k$ weights with dilation $d$ reaches over $d(k-1)+1$ pixels. It must fit into the
-# padded image, which is $n+2p$ pixels wide. From one place to the next it moves by the stride $s$.
+# In words, along one axis: a kernel that is $k$ weights wide, with dilation $d$, spans $d(k-1)+1$ pixels. It
+# must fit into the image of $n$ pixels with its padding $p$ on both sides, which is $n+2p$ pixels wide. From
+# one place to the next it moves by the stride $s$.
 #
 # ### Exercise 2.2 — the size of the output
 # *Difficulty 1/5 · importance 5/5 · at most 5 minutes*
@@ -190,8 +195,8 @@ as_jpeg(figures.filtered_photo(cup, outputs))
 #
 # <details><summary>Hint</summary>
 #
-# How many pixels can the window move until it hits the end? A division by the stride, rounded down, makes
-# steps of that. The first place takes no step.
+# By how many pixels can the window move until it hits the end? Divided by the stride and rounded down, that
+# is the number of steps. The first place takes no step.
 #
 # </details>
 # <details><summary>Solution</summary>
@@ -330,11 +335,12 @@ figures.row_of_tables({title: values[0, 0] for title, values in panels.items()},
 # "transposed filters" (lesson 6) are this backward step.
 
 # %% [markdown]
-# ## 2.4 One product of matrices
+# ## 2.4 One matrix product
 #
 # `im2col` writes every window as a *column* of a matrix. With every filter as a *row* of another, the whole
-# convolution is one product of matrices, for which every computer has a fast library, a BLAS. In the picture,
-# orange is the window for the second row and last column of the output. Only channel 0 is written out.
+# convolution is one matrix product. For those there are very fast libraries, which share one interface,
+# the **BLAS** (basic linear algebra subprograms); NumPy's `@` calls one. In the picture, orange is the window
+# for the second row and last column of the output. Only channel 0 is written out.
 
 # %%
 x_pad = np.pad(x, ((0, 0), (1, 1), (1, 1)))
@@ -387,14 +393,15 @@ def im2col(x, kh, kw, stride=1, padding=0):
 tell(checks.check_im2col, im2col)
 
 # %% [markdown]
-# ## 2.5 What numba and BLAS make of it
+# ## 2.5 How much faster numba and BLAS make it
 #
 # We compute the same numbers in several ways, with stride 1 and no padding:
 #
 # - **six loops**, the sum innermost, as in exercise 2.3;
 # - **six loops in another order**: the output's column $q$ is innermost;
 # - **im2col in loops**, and **BLAS** for the product;
-# - the same loops **compiled by numba**, without changing a character of them;
+# - the same loops **compiled by numba**, which translates a Python function into machine code at its first
+#   call, without changing a character of them;
 # - **minixai's** `conv2d`: no columns, its sums stay in the processor's registers; for 3×3 filters and many
 #   channels by Winograd's algorithm, with a quarter of the multiplications.
 #
@@ -514,15 +521,17 @@ for how in ("Python", "numba"):
 figures.times(found, interpreted=python)
 
 # %% [markdown]
-# **Answer to prediction 4.** Orange bars are interpreted, blue ones compiled. Your numbers will differ from
-# ours with your machine and with what else it is doing; the order of magnitude should not.
+# **Answer to prediction 4.** Orange bars are interpreted, blue ones compiled; the axis is logarithmic. Your
+# numbers will differ from ours with your machine and with what else it is doing; the order of magnitude
+# should not.
 #
-# - **numba removes the interpreter.** The loops and their order are the same. What is gone is working out, at
-#   every step, what `x[c, r + u, q + v]` means.
+# - **numba removes the interpreter**, and makes the six loops several hundred times as fast. The loops and
+#   their order are the same. What is gone is the work of finding out, at every step, what
+#   `x[c, r + u, q + v]` means.
 # - **Once compiled, the order of the loops counts.** With the sum innermost, each addition waits for the one
 #   before. With $q$ innermost the additions do not depend on each other and run along the memory, so the
-#   processor does several at once. In Python, reading each line costs so much that the order hardly shows:
-#   compare the two factors printed above the figure.
+#   processor does several at once. In Python, interpreting each line costs so much that the order hardly
+#   shows: compare the two factors printed above the figure.
 # - **im2col helps even in Python**, because its loops do not run over the filters; BLAS does that.
 # - **BLAS beats the compiled loops.** It works in blocks that stay in the processor's nearest memory, and
 #   uses each number many times while it is there. The price is space: the columns hold each pixel up to nine
@@ -531,8 +540,8 @@ figures.times(found, interpreted=python)
 # %% [markdown]
 # minixai's convolution takes BLAS's idea and leaves out the columns: `minixai/kernels/microkernel.py`
 # explains on its first screen how a number is used many times while it is in a register, and `winograd.py`
-# how the multiplications become fewer. On a small image this is slower than the bare columns, because it also
-# checks its arguments and writes the tape.
+# how the multiplications become fewer. On a small image this is slower than the bare columns (the left
+# panel), because it also checks its arguments and writes the tape; on the larger one that no longer matters.
 
 # %% [markdown]
 # ## 2.6 Max pooling and its switches
@@ -551,8 +560,8 @@ figures.times(found, interpreted=python)
 #
 # <details><summary>Hint</summary>
 #
-# `argmax` of a window is the first maximum's index in the flattened window. `divmod` by the size makes row
-# and column of it; add those of the window's corner.
+# `argmax` of a window is the first maximum's index in the flattened window. `divmod` by the size turns it
+# into a row and a column; add those of the window's corner.
 #
 # </details>
 # <details><summary>Solution</summary>
@@ -636,8 +645,10 @@ figures.pooling(plane.value, maxima.value, switches, g, unpooled)
 # switches.** The "unpooling" of DeConvNet (lesson 6) is therefore what the gradient does, too. (The frames
 # show where the maxima are. One window has two 7s and another two 5s: the first one counts.)
 #
-# What do the switches carry? We take the edges of a photo, pool them by 3×3, and put the maxima back in three
-# ways: at their switches, at the top left of their windows, or in the middle.
+# What do the switches carry? We take the edges of a photo (the vertical-edge kernel of 2.2, then a ReLU),
+# pool them by 3×3, and put the maxima back in three ways: at their switches, at the top left of their
+# windows, or in the middle. The printed cosine compares each picture with the edges; 1 would mean that it is
+# the same up to a factor.
 #
 # > **Predict 6.** In which of the three pictures can you still follow the thin lines?
 
@@ -675,7 +686,7 @@ figures.edges_and_back({title: values[0, 0] for title, values in shown.items()})
 # output moves along. With stride 2 it would have to move by half a pixel.
 #
 # > **Predict 7.** Shift the photo by 1 and by 2 pixels. By how much, in per cent of its norm, does the output
-# > of a strided layer differ from the old one, moved to where it fits best?
+# > of a strided layer differ from the old output, once that has been moved to where it fits best?
 
 # %%
 blocks = edges.value[0, 0].reshape(48, 2, 48, 2).swapaxes(1, 2).reshape(-1, 4)
@@ -707,9 +718,9 @@ for name, (layer, stride) in strided.items():
     print(f"{name}: {change(layer, stride, 1):.1f} % by a shift of 1, {change(layer, stride, 2):.1f} % of 2")
 
 # %% [markdown]
-# **Answer to prediction 7.** A shift by the whole stride only moves the output. A shift by half of it makes
-# new numbers, more so for thin edges than for maxima. And networks stack such layers: after the five poolings
-# of VGG16, one step is $2^5=32$ pixels of the image.
+# **Answer to prediction 7.** A shift by the whole stride only moves the output. A shift by half a stride
+# makes new numbers: for the thin edges nine tenths of the output's norm change, for the maxima one tenth. And
+# networks stack such layers: after the five poolings of VGG16, one step is $2^5=32$ pixels of the image.
 #
 # **Open question.** An explanation follows the switches and strides of one image. Shift that image by one
 # pixel, and others come into play, though nobody would say that the content has changed. Should an
@@ -725,7 +736,7 @@ for name, (layer, stride) in strided.items():
 # - F. Yu, V. Koltun: *Multi-scale context aggregation by dilated convolutions*, 2015,
 #   [arXiv 1511.07122](https://arxiv.org/abs/1511.07122).
 # - K. Chellapilla, S. Puri, P. Simard: *High performance convolutional neural networks for document
-#   processing*, 2006. Convolution as one product of matrices.
+#   processing*, 2006. Convolution as one matrix product.
 # - M. D. Zeiler, R. Fergus: *Visualizing and understanding convolutional networks*, 2013,
 #   [arXiv 1311.2901](https://arxiv.org/abs/1311.2901). Switches and unpooling.
 # - R. Zhang: *Making convolutional networks shift-invariant again*, 2019,

@@ -63,21 +63,24 @@ np.set_printoptions(precision=3, suppress=True)
 # *Difficulty 3/5 · importance 5/5 · at most 20 minutes*
 #
 # Write `cross_entropy(z, labels)`: `z` float64 (n, k), `labels` integers (n,). It returns the mean loss, a
-# number, and the gradient of that mean by `z`, float64 (n, k). Derive the gradient on paper; it is short.
+# number, and the gradient of that mean with respect to `z`, float64 (n, k). Derive the gradient on paper; it
+# is short.
 #
 # Worked example, one sample with the label 0: `z = [[0, 0]]` gives $p=(\tfrac12,\tfrac12)$, the loss
 # $\log2=0.693$ and the gradient $(-\tfrac12,\tfrac12)$.
 #
 # <details><summary>Hint 1</summary>
 #
-# $-\log p_l=-z_l+\log\sum_je^{z_j}$. What is the derivative of the second term by $z_k$?
+# For the label $l$: $-\log p_l=-z_l+\log\sum_je^{z_j}$. What is the derivative of the second term with
+# respect to $z_k$?
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Softmax − one-hot, divided by $n$. Subtract each row's largest logit before `np.exp`: the softmax stays
-# the same, and nothing overflows. Take $-\log p_l$ as in hint 1: a $p_l$ that is rounded to 0 has no
-# logarithm. `z[np.arange(n), labels]` picks one number from each row.
+# Softmax − one-hot, divided by $n$, where *one-hot* is 1 at the label and 0 elsewhere. Subtract each row's
+# largest logit before `np.exp`: the softmax stays the same, and nothing overflows. Take $-\log p_l$ as in
+# hint 1: a $p_l$ that is rounded to 0 has no logarithm. `z[np.arange(n), labels]` picks one number from each
+# row.
 #
 # </details>
 # <details><summary>Solution</summary>
@@ -108,9 +111,10 @@ tell(check_cross_entropy, cross_entropy)
 # %% [markdown]
 # ## 3.2 A step
 #
-# Stochastic gradient descent takes a few samples (a mini-batch), computes the gradient $g$ of their loss with
-# respect to every weight $p$, and takes a step. With **momentum** $m$ it keeps a velocity $v$, which
-# remembers the earlier steps:
+# Stochastic gradient descent (SGD) takes a few samples (a mini-batch), computes the gradient $g$ of their
+# loss with respect to every weight $p$, and takes a step, whose length is set by the **learning rate**
+# $\eta$. One pass through all training samples is an **epoch**. With **momentum** $m$ the method keeps a
+# velocity $v$, which remembers the earlier steps:
 #
 # $$v\leftarrow m\,v+g,\qquad p\leftarrow p-\eta\,v.$$
 #
@@ -171,7 +175,7 @@ tell(check_sgd_step, by_the_optimiser)
 
 # %% [markdown]
 # Now both at work, on two problems: logistic regression on digits of 8×8 pixels, and a narrow valley,
-# $\frac12(p_1^2+100\,p_2^2)$, which is 100 times steeper across than along. There are three settings:
+# $\frac12(p_1^2+100\,p_2^2)$, which curves 100 times as strongly across as along. There are three settings:
 # $\eta=0.05$ without momentum, the same with momentum 0.9, and $\eta=0.5$ without momentum. In the valley
 # every $\eta$ is ten times smaller.
 #
@@ -216,11 +220,11 @@ for name, (lr, m) in settings.items():
 momentum(on_digits, in_valley)
 
 # %% [markdown]
-# **Answer to prediction 1.** On the left, momentum 0.9 acts like a learning rate ten times as large: where
+# **Answer to prediction 1.** On the left, momentum 0.9 looks like a learning rate ten times as large: where
 # the gradient hardly changes, the velocity adds up to $g(1+m+m^2+\dots)=g/(1-m)$. On the right, the tenfold
-# learning rate jumps from wall to wall, higher each time, because across the valley the gradient changes its
-# sign at every step. There the velocity cancels part of itself, so momentum is fast along the valley and
-# still does not leave it.
+# learning rate never gets down. It jumps from wall to wall, higher each time, because across the valley each
+# step overshoots the bottom by more than the last, and the gradient changes its sign. With momentum such
+# changes of sign cancel part of the velocity, so it is fast along the valley and still stays inside it.
 
 # %% [markdown]
 # ## 3.3 XOR: what one layer cannot do
@@ -274,8 +278,8 @@ tell(check_xor_weights, xor_weights)
 # %% [markdown]
 # Now let training find them, as in 1986: sigmoids in place of steps, half the squared error summed over the
 # four inputs, $\eta=0.5$, momentum 0.9. Every network is trained from 600 random starts *at once*: its
-# weights are stacks of 600 matrices, and the starts do not touch each other. One third of the starts draws
-# its weights from $N(0,s^2)$ with $s=0.2$, one third with $s=1$, one third with $s=4$.
+# weights are stacks of 600 matrices, and the starts do not influence each other. One third of the starts
+# draws its weights from $N(0,s^2)$ with $s=0.2$, one third with $s=1$, one third with $s=4$.
 #
 # > **Predict 2.** The authors met local minima in two of hundreds of runs. Which network will get stuck more
 # > often: the one with two hidden units, or the one with one hidden unit and direct connections? Does the
@@ -309,7 +313,8 @@ class Stack(nn.Module):
 
 
 # %% [markdown]
-# The three lines of the inner loop are what `nn.fit` does, too: an answer, a loss, a walk back, a step.
+# The three lines of the inner loop do what `nn.fit` does, too: an answer and how far it misses; a loss; a
+# walk back and a step.
 
 # %%
 networks = {
@@ -347,11 +352,11 @@ outputs_on_the_plane(surfaces, XOR_X, XOR_Y[:, 0])
 # %% [markdown]
 # The white lines are where the output is ½. Logistic regression finds no line and answers ½ everywhere.
 #
-# **Answer to prediction 2.** Starts that are not solved after 1 000 sweeps, stuck or slow, are not rare here:
-# there are far more than two in hundreds. Their number depends on the size of the first weights as much as on
-# the network, and so does the order of the two small networks. Four hidden units, twice as many as needed,
-# fail least often. More weights than the task needs make training *easier*; what they cost is a question for
-# lesson 4.
+# **Answer to prediction 2.** Starts that are not solved after 1 000 steps, because they are stuck or slow,
+# are not rare here: there are far more than two in hundreds. Their number depends on the size of the first
+# weights as much as on the network, and so does the order of the two small networks. Four hidden units, twice
+# as many as needed, fail least often. More weights than the task needs make training *easier*; what they cost
+# is a question for lesson 4.
 #
 # What does the hidden unit of the third network stand for? The next cell lists the inputs for which it is on,
 # in every solved start with $s=1$ ("on" is above the middle of the unit's range).
@@ -372,11 +377,13 @@ for kind, count in zip(kinds, counts, strict=True):
 # %% [markdown]
 # ## 3.4 Logistic regression, MLP, LeNet
 #
-# Back to the digits. Three models are trained alike (Adam, about 300 updates on 64 images each):
+# Back to the digits. Three models are trained alike, with about 300 updates on 64 images each. The optimiser
+# is **Adam**: momentum, with each weight's step divided by the running size of its gradient. The models:
 #
 # - logistic regression: each class is one template of 64 weights;
 # - an MLP with 32 hidden units: `Linear → ReLU → Linear`;
-# - a small LeNet: `Conv → ReLU → MaxPool` twice, then one linear layer.
+# - a small LeNet, a network for images of the kind that read digits in the 1990s: `Conv → ReLU → MaxPool`
+#   twice, then one linear layer.
 #
 # > **Predict 3.** Which model will have the lowest training loss at the end? For which will the training loss
 # > end far below the test loss?
@@ -430,15 +437,15 @@ losses(training, test)
 # weights still improved.
 #
 # The ± in the table is the standard error of a percentage $p$ on $n$ test images, $\sqrt{p(100-p)/n}$. It
-# says how much chance there is in the choice of the test images, and nothing about other first weights. Two
+# says how much is owed to chance in the choice of the test images, and nothing about other first weights. Two
 # models whose intervals overlap, such as logistic regression and the MLP here, are not ranked by this table.
 
 # %% [markdown]
 # ## 3.5 LeNet-5 on MNIST
 #
 # LeNet-5 has 61 706 weights for images of 28×28. Here it gets 8 000 images and passes over them twice. They
-# are from MNIST's *test* set, of which 2 000 are kept for our test. So the number below does not compare with
-# published ones, which train on 60 000 images.
+# come from MNIST's *test* set of 10 000, and the other 2 000 are our test. So the number below cannot be
+# compared with published ones, for which the network was trained on 60 000 images.
 
 # %%
 try:
@@ -466,7 +473,8 @@ picture
 # learning rates from 0.0003 to 1, from three starts each, and count the hidden units that no training image
 # turns on.
 #
-# > **Predict 4.** From which learning rate on do units die? Does the test error show it?
+# > **Predict 4.** From which learning rate on do units die? Does the test error show it? How much will a dead
+# > unit's weights still look like those that it started with?
 
 # %%
 rates = np.array([0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0])
@@ -489,14 +497,14 @@ for k, rate in enumerate(rates):
 dying_units(rates, dead, errors)
 
 # %% [markdown]
-# **Answer to prediction 4.** Units die at nearly every learning rate, including those with which the network
-# learns well: at 0.1 more than half of them are off for good, and the test error is as low as anywhere. The
-# error shows it only when almost all are dead. So a network can be right and half dead.
+# **Answer to prediction 4.** There are dead units at every learning rate, including those with which the
+# network learns well: at 0.1 more than half are off for all images, and the test error is as low as anywhere.
+# The error shows it only when almost all are dead. So a network can be right and half dead.
 #
 # This matters for explanations. At 0.003 and 0.01 the filters of dead units still look much like their random
 # start (the cosines say how much), those of living units far less: a picture of a dead unit's filter shows
 # what it began with, and little of what was learned. So count the dead units before you read meaning into
-# filters. A smaller learning rate helps most.
+# filters. What helps most against them is a smaller learning rate.
 #
 # **Open question.** The two small XOR networks get stuck for different sizes of the first weights. Is "stuck"
 # a property of the network, of the start, or of the step? What would you change, one thing at a time, to find

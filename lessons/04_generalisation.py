@@ -122,13 +122,14 @@ polynomials(train, {degree: fits[degree] for degree in (1, best, 15)}, train_err
 
 # %% [markdown]
 # **Answer to prediction 1.** The training error never rises, because each degree contains the ones below it;
-# its lowest point is at the right end. The test error falls, then rises (mind the logarithmic scale).
+# its lowest point is at the right end. The test error falls to its lowest point at degree 3 and then rises,
+# by a factor of more than ten thousand (mind the logarithmic scale).
 #
 # - On the left a line **underfits**: it is bad on both sets. More samples would not help it.
-# - On the right degree 15 **overfits**: its 16 weights bend through the noise of 20 samples, to well below
-#   $\sigma$, which no honest fit can reach on new samples.
+# - On the right degree 15 **overfits**: its 16 weights bend through the noise of 20 samples. They bring the
+#   training error well below $\sigma$, which no fit can reach on new samples.
 #
-# The training error alone does not tell the second case from a success. So we keep samples away from
+# The training error alone does not tell the second case from a success. So we keep some samples away from
 # training.
 
 # %% [markdown]
@@ -192,15 +193,15 @@ error_over_samples(bands, law=True)
 # **Answer to prediction 2.** For least squares the rule is sound, and we can say what it buys. From about
 # five samples per weight on, all three models lie on one curve, whatever their size: with $r=n/W$ samples per
 # weight the error is $1+\frac1{r-1}$ (for normal inputs and many weights). At $r=10$ that is 11 % above the
-# noise. Ten is a choice, not a threshold: twenty buys 5 %. (Lines are medians of 200 draws, bands reach from
-# quartile to quartile.)
+# noise. Ten is a choice, not a threshold: with twenty it is 5 %. (Lines are medians of 200 draws, bands reach
+# from quartile to quartile.)
 #
 # Two things do not fit into a rule of thumb:
 #
 # - **What costs samples is noise.** With almost none, two samples per weight give the curve to a few
 #   thousandths, as the last line printed shows.
-# - **The worst place is one sample per weight**, where the model can just fit all the noise, and only in one
-#   way. With *more* weights than samples the error falls again: of the many exact fits, the smallest one
+# - **The worst place is one sample per weight**, where the model can only just fit all the noise, and in one
+#   way only. With *more* weights than samples the error falls again: of the many exact fits, the smallest one
 #   spreads the noise over many weights. This is called **double descent**. (Here it helps little: always to
 #   answer 0 would give an error of 2.)
 #
@@ -282,9 +283,9 @@ error_over_samples(bands)
 
 # %% [markdown]
 # **Answer to prediction 3.** With the right prior the peak is gone: the error falls from left to right, as
-# one would wish of more samples. Even $\lambda=2$ and $\lambda=200$ remove it. What is wrong by a factor of
-# ten costs little where samples are few, and too strong a prior costs most where they are many: at ten
-# samples per weight $\lambda=200$ is the worst of all.
+# one would wish of more samples. Even $\lambda=2$ and $\lambda=200$ remove it. A prior that is wrong by a
+# factor of ten costs little compared with the peak. But too strong a prior is worse than none once there are
+# enough samples: at ten per weight $\lambda=200$ is the worst of all.
 #
 # So the peak says nothing about the number of weights as such. It belongs to a fit that trusts its samples
 # completely.
@@ -293,8 +294,9 @@ error_over_samples(bands)
 # ## 4.4 Learning curves: what would more data bring?
 #
 # Now networks, with the three models of lesson 3: logistic regression, an MLP with 32 hidden units, and a
-# small LeNet. Each is trained on 75 to 1 200 digits, from five starts, with images of its own for each start.
-# The left picture is for 300 updates of Adam, the right one for 1 000.
+# small LeNet. Each is trained on 75 to 1 200 digits, from five starts, and each start draws its own images.
+# The left panel is for 300 updates of Adam, the right one for 1 000. These runs take minutes, so they come
+# from a stored file; the next cell makes one of its numbers anew, to show that the two agree.
 #
 # > **Predict 4.** Which of the three gains most from more images? Will every curve fall all the way?
 
@@ -320,9 +322,10 @@ learning_curves(curves, results.SIZES, results.UPDATES)
 
 
 # %% [markdown]
-# **Answer to prediction 4.** All means fall all the way, and the two networks gain most: with 75 images there
-# is nothing to choose between the three, with 1 200 the LeNet is ahead. A curve that is still falling asks
-# for more data; one that is flat, as that of logistic regression nearly is, asks for another model.
+# **Answer to prediction 4.** All means fall all the way, and the LeNet gains most: with 75 images there is
+# little to choose between the three, with 1 200 it is ahead and logistic regression is last. A curve that is
+# still falling asks for more data; one that is flat, as that of logistic regression nearly is at its end,
+# asks for another model.
 #
 # Single starts are less orderly, as the end of each printed line says: one start of logistic regression gets
 # worse from 600 to 1 200 images, although it has 600 more of them. A curve from a single start can rise by
@@ -333,10 +336,11 @@ learning_curves(curves, results.SIZES, results.UPDATES)
 # ## 4.5 More weights, and two times to stop
 #
 # None of the three has ten samples per weight, and all work. So is the rule wrong for networks? We test it as
-# in 4.2, by the width of the MLP: from 1 hidden unit, which obeys the rule, to 512, with 32 weights for each
-# training image. And since noise is what costs samples, we do it with noise, too: 30 % of the
-# training labels are replaced by random ones. The test labels stay true. Every network is stopped twice,
-# after 400 and after 4 000 updates.
+# in 4.2, but now with 1 200 images throughout, and vary the width of the MLP: from 1 hidden unit, which obeys
+# the rule, to 512, with 32 weights for each training image. And since noise is what costs samples, we do it
+# with noise, too: 30 % of the training labels are replaced by random ones. The test labels stay true. Every
+# network is measured twice, after 400 and after 4 000 updates. The table's last columns say what share of the
+# false labels it gives back as its answer.
 #
 # > **Predict 5.** Draw four curves of the test error over the width: true and partly random labels, stopped
 # > early and late. Where do you expect a peak?
@@ -365,15 +369,15 @@ widths_at_two_times(
 )
 
 # %% [markdown]
-# **Answer to prediction 5.** The narrowest networks, with 14 and 7 samples per weight, are the worst: they
+# **Answer to prediction 5.** The narrowest networks, with 14 and 7.5 samples per weight, are the worst: they
 # **underfit**. With true labels the error then falls all the way, down to 0.03 samples per weight, at both
 # stopping times.
 #
 # With random labels the answer depends on *when we stop*. After 400 updates the error has one valley and
 # rises slowly for wide networks, which begin to learn the false labels by heart. After 4 000 updates there is
 # a **peak**, about at the width from which on the false labels can all be learned (right panel), and beyond
-# it the error falls again: double descent, as in 4.2. The picture from one stopping time would have told us
-# the opposite story.
+# it the error falls again: double descent, as in 4.2. With one stopping time only we would have seen half of
+# this: among wide networks the wider one is worse at 400 updates, and better at 4 000.
 #
 # (Lines are means of five starts, bands reach from the lowest to the highest.)
 #
@@ -391,12 +395,12 @@ widths_at_two_times(
 #   minus the logarithm of the posterior, divided by $n$, up to a constant. Optimisers call $\frac1{n\tau^2}$
 #   `weight_decay`. Here it is 0.01, so $\tau\approx0.32$.
 # - **Dropout**: in every update each hidden unit is silenced with probability ½, and the others count double.
-#   No unit can rely on another one being there. For answers all units are on.
+#   No unit can rely on another one being there. Once the network is trained, all units are on.
 # - **Early stopping**: train without either, and keep the weights of the update where the *validation* error
 #   was lowest.
 #
-# > **Predict 6.** How will the test error go over 4 000 updates, with nothing, with L2, with dropout? Will
-# > early stopping come close to the best?
+# > **Predict 6.** How will the test error develop over 4 000 updates, with nothing, with L2, with dropout?
+# > Will early stopping come close to the best?
 
 # %%
 stops = np.array(results.STOPS)
@@ -416,23 +420,25 @@ regularisers(stops, test, validation, (stops[chosen], stopped))
 
 # %% [markdown]
 # **Answer to prediction 6.** Without anything the test error is low after one or two hundred updates and then
-# climbs as the false labels are learned. L2 keeps it low for good; dropout slows the climb. Early stopping
-# costs nothing and comes close to the best. All three say the same thing in different ways: do not trust the
-# samples completely. Each has a strength, and a strength has to be chosen on the validation set.
+# climbs as the false labels are learned. L2 keeps it low to the end; dropout slows the climb. Early stopping
+# even saves training time, and it comes close to the best. All three say the same thing in different ways: do
+# not trust the samples completely. Each has a setting (a strength, or the time to stop), which has to be
+# chosen on the validation set.
 #
 # The validation error lies some 20 points above the test error, because so many of the validation labels are
-# false. Its *minimum* is in the right place all the same.
+# false. Its *minimum* is in about the right place all the same.
 
 # %% [markdown]
 # ## 4.7 Whom does a test set stand for?
 #
 # We shuffled the digits before we split them. scikit-learn's description says that they were written by 13
-# people. Nobody noted who wrote what, but neighbours in the file seem to be by the same hand. After
+# people. Who wrote what was not recorded, but neighbours in the file seem to be by the same hand. After
 # shuffling, every writer is in both sets. Without shuffling, the test set is mostly by people whom the
 # network has never seen.
 #
-# > **Predict 7.** We split into 1 198 and 599 images three times, by chance or in the order of the file, so
-# > that every image is tested once. Which error is larger, and by how much?
+# > **Predict 7.** We cut the digits into thirds, at random or in the order of the file. Each third is the
+# > test set once (599 images), with the other two to train on, so that every image is tested once. Which
+# > error is larger, and by how much?
 
 # %%
 pixels, digits = load_digits(return_X_y=True)
@@ -455,9 +461,9 @@ for name, order in (("shuffled", shuffled), ("in order", everything)):
 
 # %% [markdown]
 # **Answer to prediction 7.** The models are the same and so is the number of images, but the error is larger
-# for people who are new. Which number is right? Each answers another question: *other digits by people we
+# for people who are new. Which number is right? Each answers a different question: *other digits by people we
 # know*, or *digits by people we do not know*. All the test errors above are of the first kind. A test error
-# is worth as much as its test set resembles the use.
+# says something about a use only as far as the test set resembles that use.
 #
 # The ± is the standard error of a percentage, $\sqrt{p(100-p)/n}$. It treats the 1 797 images as independent.
 # For the question about new people there are only 13 samples, so there the true doubt is larger; the thirds
@@ -467,9 +473,9 @@ for name, order in (("shuffled", shuffled), ("in order", everything)):
 # ## 4.8 Where it fails: a protocol that finds signal in coin flips
 #
 # A colleague has 40 patients, half of them ill, and 500 measurements of each. She picks the 10 measurements
-# in which ill and healthy differ most. Then she cross-validates with care: in each of 5 folds, the class
-# means come from the other folds, and each patient of the fold gets the class with the nearer mean. She
-# reports an error far below 50 %.
+# in which ill and healthy differ most. Then she cross-validates with care: she divides the patients into 5
+# **folds**, and each fold is the test set once. The class means come from the other four folds, and each
+# patient of the fold gets the class with the nearer mean. She reports an error far below 50 %.
 
 
 # %%
@@ -499,7 +505,7 @@ def colleagues(x, y, folds=5, keep=10):
 #    `colleagues` on it.
 # 2. Which line is at fault? Write `cross_validate(x, y, folds, keep)` without the fault: `x` float64 (n, k),
 #    `y` integers (n,), the result float64 (folds,). The folds are consecutive, as above. Worked example:
-#    `x = [[0, 5], [9, 4], [1, 4], [8, 5], [0, 4], [9, 5]]`, `y = [0, 1, 0, 1, 0, 1]`, 3 folds and `keep = 1`
+#    `x = [[0, 5], [9, 4], [1, 4], [8, 5], [0, 4], [9, 5]]`, `y = [0, 1, 0, 1, 0, 1]`, `folds = 3`, `keep = 1`
 #    give `[0, 0, 0]`.
 # 3. Write two sentences to the colleague: what her number means, and what she should report.
 #
@@ -574,16 +580,16 @@ coin_flips(found)
 
 # %% [markdown]
 # On data without any signal the faulty protocol reports errors far below 50 %. Nothing in it looks wrong, and
-# no held-out error reveals it: only the control does. This is a habit that the rest of this course asks for.
-# Before you believe a number, run the method where you know the answer.
+# no held-out error reveals it: only the control does. This habit will be needed in the rest of the course:
+# before you believe a number, run the method where you know the answer.
 #
-# **Also missing here:** we looked at the test set while we wrote this lesson. That is how test sets wear out.
-# In earnest, choose on the validation set, and test once.
+# **A fault of our own:** we looked at the test set while we wrote this lesson. That is how test sets wear
+# out. When it matters, choose on the validation set, and test once.
 #
 # **Open question.** The widest network of 4.5 has enough weights to learn any labels by heart, and given time
 # it does. Trained on true labels, the same network with the same optimiser gets new digits right. What would
-# you measure *on the trained weights*, without a test set, to tell the network that learned from the one that
-# memorised?
+# you measure *on the trained weights*, without a test set, to tell the network that has learned from the one
+# that has memorised?
 #
 # ## References
 # - E. B. Baum, D. Haussler: *What size net gives valid generalization?*, Neural Computation 1, 1989,

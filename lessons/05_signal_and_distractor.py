@@ -59,10 +59,10 @@ sample = toy(n=2000, angle=45, seed=0)
 figures.points(sample, "signal and distractor")
 
 # %% [markdown]
-# We fit the filter $w$ that reads $y$ back: $\hat y = w^\top x + b$, by least squares.
+# We fit the **filter**, the weights $w$ that read $y$ back: $\hat y = w^\top x + b$, by least squares.
 #
-# > **Predict 1.** In which direction will $w$ point: along $a_s$, which carries all there is of $y$? Draw
-# > it on paper, then run the cell.
+# > **Predict 1.** In which direction will $w$ point? Along $a_s$, which carries all there is of $y$? Draw it
+# > on paper, then run the cell.
 
 # %% tags=["thumbnail"]
 w, b = ridge(sample.x, sample.y)
@@ -73,8 +73,8 @@ figures.points(sample, "the filter $w$", w=w)
 
 # %% [markdown]
 # **Answer to prediction 1.** The filter is exact, and it points 45° away from the signal. It even gives a
-# weight of $-1$ to $x_2$, a number in which there is *no signal at all*. It has to, for in order to get rid
-# of $\epsilon$ it subtracts $x_2=\epsilon$ from $x_1=y+\epsilon$. Two conditions fix it:
+# weight of $-1$ to $x_2$, a number in which there is *no signal at all*. It has to: in order to get rid of
+# $\epsilon$ it subtracts $x_2=\epsilon$ from $x_1=y+\epsilon$. Two conditions fix it:
 #
 # $$w^\top a_s = 1\ \text{ (read the signal)},\qquad w^\top a_d = 0\ \text{ (cancel the distractor)}.$$
 #
@@ -123,8 +123,8 @@ figures.turned(samples, filters)
 # %% [markdown]
 # **Answer to prediction 2.** The signal did not move, and $w$ followed the distractor, always at a right
 # angle to it. **$w$ tells you about the distractor.** Only where the distractor happens to be orthogonal to
-# the signal do the two agree. And the closer the distractor lies to the signal, the longer $w$ must be in
-# order to keep $w^\top a_s=1$.
+# the signal, at 90°, does $w$ point along the signal. And the closer the distractor lies to the signal, the
+# longer $w$ must be in order to keep $w^\top a_s=1$: it is longest at 30°.
 #
 # So an explanation has to say which question it answers. Three words, which the course keeps apart:
 #
@@ -134,7 +134,7 @@ figures.turned(samples, filters)
 # | **signal** | what in the input made the output what it is? | $a_s\,y$ |
 # | **attribution** | how much does each input, through its signal, add to the output? | $w\odot a_s\,y$ |
 #
-# For the point of 5.1, $x=(\tfrac32,1)$ with $y=\tfrac12$:
+# ($\odot$ multiplies entry by entry.) For the point of 5.1, $x=(\tfrac32,1)$ with $y=\tfrac12$:
 
 # %%
 x_one, y_one, w_one = np.array([1.5, 1.0]), 0.5, np.array([1.0, -1.0])
@@ -145,22 +145,23 @@ print("attribution      w ⊙ a_s y", attribution, " sum", attribution.sum())
 print("input×gradient   w ⊙ x    ", w_one * x_one, " sum", (w_one * x_one).sum())
 
 # %% [markdown]
-# Both last lines add up to the output $\tfrac12$. Input×gradient spreads it over both inputs, $\tfrac32$
-# and $-1$, since it takes the distractor for a part of the input that counts. The attribution gives all of
-# it to $x_1$.
+# The last two lines both add up to the output $\tfrac12$. Input×gradient, a popular attribution that uses all
+# of $x$ in place of the signal, spreads it over both inputs, $\tfrac32$ and $-1$: it counts the distractor
+# in. The attribution by the signal gives all of it to $x_1$.
 #
 # ## 5.3 Estimating the signal
 #
 # For a real network nobody tells us $a_s$. A **signal estimator** $S$ splits $x$ into $S(x)$ and a
-# distractor, from the filter and data alone. Three of them:
+# distractor, from the filter and data alone. There are three that we compare:
 #
-# - **identity** $S_x(x)=x$: all is signal. It has no one direction, each point has its own.
+# - **identity** $S_x(x)=x$: all is signal. It has no single direction; each point has its own.
 # - **filter** $S_w(x)=\dfrac{w}{w^\top w}\,y$: the signal lies along the weights. ($w^\top w$ makes
 #   $w^\top S_w(x)=y$.)
 # - **linear** $S_a(x)=a\,y$ with the **pattern** $a=\dfrac{\mathrm{cov}[x,y]}{\mathrm{var}[y]}$: the signal
 #   is what changes together with the output.
 #
-# Here $y=w^\top x+b$ is the filter's *output*, which we can compute for any input.
+# In this section $y=w^\top x+b$ is the filter's *output*, which we can compute for any input. (For the exact
+# filter of 5.1 it is the same as the true $y$.)
 #
 # Where does $a$ come from? Write $x=a\,y+d$ and ask that the distractor $d$ have nothing more to do with the
 # output: $\mathrm{cov}[d,y]=\mathrm{cov}[x,y]-a\,\mathrm{var}[y]=0$.
@@ -175,8 +176,8 @@ print("input×gradient   w ⊙ x    ", w_one * x_one, " sum", (w_one * x_one).su
 #
 # <details><summary>Hint</summary>
 #
-# Subtract the means from both, then it is one matrix product divided by one dot product. The $1/n$ of the
-# two cancels.
+# Subtract the means from both; then it is one matrix product divided by one dot product. The two factors
+# $1/n$ cancel.
 #
 # </details>
 # <details><summary>Solution</summary>
@@ -222,13 +223,14 @@ figures.called_signal(signals, sample.y)
 # **Answer to prediction 3.** $S_a$ finds the signal, to within a degree or two; $S_w$ puts all of it on a
 # line along $w$. Is the small rest a fault of $S_a$, or chance? In $n$ points $\epsilon$ and $y$ are never
 # quite uncorrelated, and whatever covariance remains goes into the pattern: $a=a_s+a_d\,c$ with
-# $c=\mathrm{cov}[\epsilon,y]/\mathrm{var}[y]$, whose standard deviation is $\sigma/(\sigma_y\sqrt n)$. Its
-# second coordinate is $c$ itself.
+# $c=\mathrm{cov}[\epsilon,y]/\mathrm{var}[y]$. From sample to sample $c$ has the standard deviation
+# $\sigma/(\sigma_y\sqrt n)$, where $\sigma$ is that of $\epsilon$ and $\sigma_y$ that of $y$. The second
+# coordinate of the pattern, $a_2$, is $c$ itself.
 #
 # That is a prediction that can fail, so let us test it with 500 seeds for each of four sample sizes. The
 # formula subtracts the means; what if one forgets that, and takes $\sum xy/\sum y^2$, while $\epsilon$ has a
-# mean of $\mu=2$? Then $\mu$ times the mean of $y$ comes on top, and the spread should grow by
-# $\sqrt{1+\mu^2/\sigma^2}$.
+# mean of $\mu=2$? Then $\mu$ times the mean of $y$ is added to the covariance, and the spread should grow by
+# a factor of $\sqrt{1+\mu^2/\sigma^2}$.
 
 # %%
 numbers, seeds, mu = (100, 300, 1000, 3000), range(500), 2.0
@@ -246,15 +248,16 @@ lines = dict(zip(found, (by_formula, by_formula * np.sqrt(1 + mu**2)), strict=Tr
 figures.scatter_of_patterns(numbers, found, lines)
 
 # %% [markdown]
-# The dots lie on the lines, within the few percent to which 500 seeds determine a standard deviation. What is
-# left over is chance, it falls with $1/\sqrt n$, and the printed means lie within two standard errors of
-# zero. With the means subtracted the distractor's mean cannot matter,
-# as it shifts all points alike. (In lesson 11 you will meet an estimator that is not so lucky.)
+# The dots lie on the lines, within the few per cent to which 500 seeds determine a standard deviation. What
+# is left over is chance: it falls with $1/\sqrt n$, and the printed means lie within two standard errors of
+# zero. With the means subtracted the distractor's mean cannot matter, as it shifts all points alike. (In
+# lesson 11 you will meet an estimator that is not so lucky.)
 #
 # ## 5.4 Noise, and L2
 #
-# So far everything in $x$ was signal or distractor. Now every coordinate gets noise of its own, with standard
-# deviation $\sigma$. It has no direction, so no filter can cancel it.
+# So far everything in $x$ was signal or distractor. Now every coordinate gets noise of its own, and from here
+# on $\sigma$ is the standard deviation of that noise (that of $\epsilon$ stays at 1). It has no direction, so
+# no filter can cancel it.
 #
 # > **Predict 4.** As $\sigma$ grows, which way will $w$ turn: towards the signal, or away from it? And $a$?
 # >
@@ -292,24 +295,24 @@ print(f"no distractor, σ = 0.5: w·a_s = {w_alone[0]:.3f}, by the formula {(1 /
 
 # %% [markdown]
 # **Answer to prediction 4.** With noise $w$ turns *towards* the signal, from −45° to about −27°. It has two
-# enemies now, and to stand at a right angle to the distractor makes it long, while a long filter lets more
-# noise through. The compromise cancels the distractor only in part. The pattern stays where it is.
+# things to keep out now. At a right angle to the distractor it would have to be long, and a long filter lets
+# more noise through. The compromise cancels the distractor only in part. The pattern stays where it is.
 #
 # **Answer to prediction 5.** With L2 $w$ does the same as with noise. That is exact, as the line with the
-# four copies shows: in the mean over all noise, $\lambda=N\sigma^2$ is the same problem. The line after it is
-# the second effect of both: $w$ shrinks, without a distractor to
-# $w^\top a_s=\mathrm{var}[y]\,/\,(\mathrm{var}[y]+\sigma^2)<1$.
+# four copies shows: averaged over all noise, least squares on noisy points is least squares on clean ones
+# with the penalty $\lambda=N\sigma^2$. The line after it shows the second effect of both, that $w$ shrinks.
+# Without a distractor, $w^\top a_s$ falls from 1 to $\mathrm{var}[y]\,/\,(\mathrm{var}[y]+\sigma^2)$.
 #
-# **But the pattern is not the same.** With noise it stays on the signal, with L2 it leans to the distractor.
-# Both filters let some of the distractor through. Why does the pattern show it in one case only?
+# **But the pattern is not the same.** With noise it stays on the signal, with L2 it leans towards the
+# distractor. Both filters let some of the distractor through. Why does the pattern show it in one case only?
 
 # %% [markdown]
 # ### Exercise 5.3 — what L2 leaves behind
 # *Difficulty 3/5 · importance 4/5 · at most 15 minutes*
 #
-# Split the covariance of the output $\hat y$:
+# Here $y$ is the true quantity again, and the output is $\hat y$. Split the covariance of the output:
 # $\mathrm{cov}[x,\hat y]=\mathrm{cov}[x,y]-\mathrm{cov}[x,\,y-\hat y]$. The first term is along $a_s$, as
-# $\epsilon$ and the noise have nothing to do with $y$. So all depends on the second. The fitted filter
+# $\epsilon$ and the noise have nothing to do with $y$. So everything depends on the second. The fitted filter
 # solves $(X^\top X+\lambda I)\,w=X^\top y$ with $X$ and $y$ centred. Derive $\mathrm{cov}[x,\,y-\hat y]$
 # from that and write it as `left_behind(w, l2, n)`: `w` float64 (2,), `l2` is $\lambda$, `n` is $N$, the
 # number of points; the result float64 (2,).
@@ -351,17 +354,17 @@ tell(checks.check_left_behind, left_behind)
 # %% [markdown]
 # So $S_a$ is honest about the *output*: under L2 the output carries some of the distractor, and what
 # changes together with it includes that. Fitted to the labels $y$ instead of the output, the pattern would
-# be $a_s$ again, and say nothing of the filter.
+# be $a_s$ again, and say nothing about the filter.
 #
 # ## 5.5 Play
 #
-# The whole lesson in one picture: the arrows in their true lengths, what each estimator calls signal, and
-# both sweeps, in which a dot marks where the picture stands. Run the cell below it to get sliders;
-# `minixai demo` shows them in a window of its own (in which all arrows have one length, so that directions
-# can be compared).
+# Here is the whole lesson in one picture: the arrows in their true lengths, what each estimator calls signal,
+# and the sweeps over noise and L2 of 5.4, in which a dot marks the setting that is shown. Run the cell below
+# the picture to get sliders; the command `minixai demo` shows them in a window of their own (in which all
+# arrows have one length, so that directions can be compared).
 #
-# Try in this order: turn the angle slowly from 30° to 150°; at 45° raise the noise; put it back and raise L2;
-# give $\epsilon$ a mean; take 100 points. Last, set the angle to 0.
+# Try this, in order: turn the angle slowly from 30° to 150°; at 45° raise the noise; put it back and raise
+# L2; give $\epsilon$ a mean; take 100 points. Finally, set the angle to 0.
 
 # %%
 figures.summary(angle=60, noise=0.3)
@@ -394,8 +397,8 @@ print(f"w {scene.angle_w:.0f}°, a {scene.angle_a:.0f}° off, yet S_a has an err
 # **Correlated distractors.** All rests on $\epsilon$ and $y$ being uncorrelated. Suppose they are not, like a
 # watermark that is on most photos of one class.
 #
-# > **Predict 6.** As the correlation of $y$ and $\epsilon$ grows from 0 to .6, which of the two moves, $w$ or
-# > $a$, and where to?
+# > **Predict 6.** As the correlation of $y$ and $\epsilon$ grows from 0 to 0.6, which of the two moves, $w$
+# > or $a$, and where to?
 
 # %%
 rng = np.random.default_rng(0)
@@ -416,14 +419,14 @@ figures.correlated(strengths, angles, formula)
 # %% [markdown]
 # **Answer to prediction 6.** The filter does not move: it still cancels $\epsilon$, exactly. The pattern goes
 # to $a_s+a_d\,\mathrm{cov}[\epsilon,y]/\mathrm{var}[y]$, so it shows the watermark, whether or not the model
-# uses it. Here the model does *not*. For one that does, the pattern would even be right, but it cannot tell
-# you which of the two you have.
+# uses it. Here the model does *not*. For a model that does, the pattern would even be right, but it cannot
+# tell you which of the two you have.
 #
-# **One line.** $S_a$ knows one direction per filter. A neuron with a ReLU does one thing when it is active
-# and another when it is not.
+# **One direction.** $S_a$ knows one direction per filter. A neuron with a ReLU does one thing when it is
+# active and another when it is not, so lesson 11 fits two.
 #
-# **Open question.** In a deep network only the filter's own outputs exist, no labels. Exercise 5.3 showed
-# that the pattern of a shrunk filter's output leans to the distractor. Nearly all networks are trained with
+# **Open question.** Inside a deep network a filter has outputs, but no labels. Exercise 5.3 showed that the
+# pattern of a shrunk filter's output leans towards the distractor. Nearly all networks are trained with
 # weight decay. How would you find out, without knowing $a_s$, how far their patterns lean?
 #
 # ## References

@@ -13,19 +13,19 @@
 # %% [markdown]
 # # 13 · Concepts are patterns
 #
-# So far we explained images pixel by pixel. People think in *concepts*: stripes, a watermark. Does a
+# So far we have explained images pixel by pixel. People think in *concepts*: stripes, a watermark. Does a
 # layer hold such a concept, and in which direction? Does a class depend on it, and can we take it out? Inside
 # a layer all of this is lesson 5 again, with the layer's units as the inputs.
 #
 # **You will do:** find a concept's pattern and its filter by hand; watch one turn and the other err; build a
-# test that holds its level and break one that does not; erase a concept, and prove that no linear model finds
-# it; correct a network that leans on a watermark, and say what that cost.
+# test whose false alarms are as rare as promised, and break one; erase a concept, and prove that no linear
+# model finds it; correct a network that leans on a watermark, and say what that cost.
 #
-# **You will learn:** why a "concept activation vector" is a filter; why many of its significant results are
+# **You will learn:** why a "concept activation vector" is a filter, and many of its significant results are
 # chance; that the guarantee of erasing and $\rho=1$ of lesson 11 are the same equation; which images must
 # show a concept before it may be subtracted.
 #
-# **You need:** lesson 5 (signal, distractor, filter, pattern) and lesson 3 (training); lesson 11 helps.
+# **You need:** lessons 3 (training) and 5 (signal, distractor, filter, pattern); lesson 11 helps.
 #
 # **Time:** 90 minutes, of which the cells run about 25 seconds. Everything runs offline, on images that we
 # draw and on scikit-learn's digits (1 797 images of 8×8, a copy of a UCI test set, not MNIST), enlarged.
@@ -58,8 +58,8 @@ np.set_printoptions(precision=3, suppress=True)
 # %% [markdown]
 # ## 13.1 The toy model inside a layer
 #
-# A layer has two units; $h=(h_1,h_2)$ is what they say of an image. The image shows a concept ($t=1$) or not
-# ($t=0$). It also shows something else ($e=1$) or not. Say that
+# A layer has two units, and $h=(h_1,h_2)$ are their values for an image. The image shows a concept ($t=1$) or
+# not ($t=0$). It also shows something else, the distractor ($e=1$), or not. Say that
 #
 # $$h=t\,a_c+e\,a_d,\qquad a_c=(1,0),\quad a_d=(1,1).$$
 #
@@ -75,7 +75,7 @@ np.set_printoptions(precision=3, suppress=True)
 # Two directions have to do with the concept.
 #
 # - The **filter** $w$ is how one *reads* it: the best linear prediction of $t$ from $h$. Kim et al. (2018)
-#   call the normal of such a linear classifier a *concept activation vector*, CAV.
+#   call the weight vector of such a linear classifier a *concept activation vector*, **CAV**.
 # - The **pattern** $a$ is where it *lies*: how $h$ changes with $t$.
 #
 # $$w=\Sigma^{-1}\sigma,\qquad a=\frac{\sigma}{\mathrm{var}[t]},\qquad \sigma=\mathrm{cov}[h,t],\quad
@@ -86,12 +86,13 @@ np.set_printoptions(precision=3, suppress=True)
 # $$\sigma=\tfrac14(1,0),\quad \mathrm{var}[t]=\tfrac14,\quad a=(1,0)=a_c;\qquad
 # \Sigma=\tfrac14\begin{pmatrix}2&1\\1&1\end{pmatrix},\quad w=(1,-1).$$
 #
-# The filter reads $t$ without an error, $w^\top h=t$, because it is orthogonal to $a_d$. It is 45° away from
-# the concept.
+# The filter reads $t$ without an error, $w^\top h=t$, because it is orthogonal to $a_d$. Its direction is 45°
+# away from the concept's.
 
 # %% [markdown]
-# For $t\in\{0,1\}$ the pattern is nothing but **the difference of the two means**. With a share $p$ of the
-# images showing it, $\mathrm{var}[t]=p(1-p)$, and
+# For $t\in\{0,1\}$ the pattern is nothing but **the difference of the two means**, $\mu_1$ of $h$ over the
+# images with the concept and $\mu_0$ over those without it. If a share $p$ of the images shows it,
+# $\mathrm{var}[t]=p(1-p)$, and
 #
 # $$\sigma=E[h\,t]-E[h]\,p=p\,\mu_1-\left(p\,\mu_1+(1-p)\,\mu_0\right)p=p(1-p)\,(\mu_1-\mu_0).$$
 #
@@ -131,7 +132,8 @@ tell(checks.check_directions, directions)
 # **Checkpoint.** From here on we use our own functions, so the lesson goes on whatever you wrote above.
 #
 # Now two things can happen to the distractor. It can **turn**: other units respond to it. And it can be
-# **correlated** with the concept, as sky is with a beak. Let $r$ be the correlation of $t$ and $e$.
+# **correlated** with the concept: photos that show a beak often show sky, too. Let $r$ be the correlation of
+# $t$ and $e$.
 #
 # > **Predict 1.** Which direction moves when the distractor turns, the filter or the pattern? Which moves
 # > when it becomes correlated? (By hand: take the first and the last of the four images three times each,
@@ -174,8 +176,8 @@ figures.clouds(panels)
 # %% [markdown]
 # **Answer to prediction 1.** (All arrows in their true lengths.) From the first panel to the second the
 # distractor turns: the *filter* turns with it, the pattern stays on the concept. From the second to the
-# third the distractor becomes correlated: the *pattern* leaves the concept, the filter stays. Each of the
-# two is wrong about the place in one case.
+# third the distractor becomes correlated: the *pattern* leaves the concept, the filter hardly moves. As to
+# where the concept lies, the filter is wrong in all three panels, the pattern only in the last.
 #
 # By hand, with $r=\tfrac12$: of the images with the concept three in four have $e=1$, of the others one in
 # four, so the means are $a_c+\tfrac34a_d$ and $\tfrac14a_d$. In general, where half of the images show $t$
@@ -196,12 +198,12 @@ figures.clouds(panels)
 #
 # Now with images and a layer. `mx.data.planted` draws images of noise; half of them show a patch of upright
 # stripes, the concept, half a patch with stripes turned by an angle, the distractor. The layer has eight
-# filters of different orientation, and a ReLU; we take the mean of each over all places. As the images are
-# drawn, each exists with the concept and without it. So the **truth** is known: how the layer changes in the
-# *same* images.
+# filters of different orientation, each with a ReLU; a *unit* is the mean of one of them over all places. As
+# we draw the images ourselves, each exists with the concept and without it. So the **truth** is known: by how
+# much the units change, on average, when the concept is added to the *same* images.
 #
-# > **Predict 2.** The distractor's stripes are at 30° to the concept's. For which units will the filter
-# > have a negative weight?
+# > **Predict 2.** The distractor's stripes are at 30° to the concept's, which are at 0°. For which of the
+# > eight orientations (0°, 22.5°, …, 157.5°) will the filter have a negative weight?
 
 
 # %%
@@ -227,18 +229,19 @@ with warnings.catch_warnings(action="ignore"):  # it warns that the concept is n
 print(f"\ncontrol, t shuffled: accuracy {control.accuracy:.2f} (p = {control.p_value:.2f})")
 
 # %% [markdown]
-# **Answer to prediction 2.** Most of all for the unit at 45°, on the far side of the distractor. It
-# responds to the concept, too, and truth and pattern have it positive; but it responds more to the
-# distractor, so to *read* the concept one has to subtract it. The largest weight goes to 157.5°, away from
-# the distractor, and not to 0°, which the concept itself excites most. Whoever looks at a CAV to see "which
-# units code the concept" is misled.
+# **Answer to prediction 2.** Above all for the unit at 45°, on the far side of the distractor. It responds to
+# the concept, too, and truth and pattern have it positive; but it responds more to the distractor, so to
+# *read* the concept one has to subtract it. The largest weight goes to 157.5°, away from the distractor, and
+# not to 0°, the unit that responds most to the concept itself. Whoever looks at a CAV to see "which units
+# code the concept" is misled.
 #
-# The printed table shows what the filter is good for: of the images that were held out (one in three), it
-# tells more apart than the pattern does. And the control with shuffled labels is at chance: an accuracy of ½
-# says that the layer does not hold the concept, and then no direction means anything.
+# The printed table shows what the filter (here a ridge classifier: least squares with L2) is good for. Of the
+# images that were held out (one in three), it puts more on the right side than the pattern does; `p` is the
+# probability of such an accuracy by chance alone. The control with shuffled labels is at chance: no direction
+# is found there that reads the concept, and then none means anything.
 #
-# Next: all angles, all correlations. The bands reach from the lowest to the highest of five draws of the
-# images.
+# Next, a sweep over angles and one over correlations. The bands reach from the lowest to the highest of five
+# draws of the images.
 
 # %%
 angles, correlations, seeds = range(0, 91, 10), (0.0, 0.2, 0.4, 0.6), range(5)
@@ -257,8 +260,8 @@ figures.sweeps(angles, correlations, turned, correlated)
 # Left: the pattern is on the truth for every angle of the distractor. The filter is far off while the two
 # look alike, and not quite there even at 90°, since all our units respond a little to any stripes. (At 0°
 # the distractor is the concept once more, and nothing can be cancelled.) Right: with a correlated
-# distractor the pattern leaves the truth, and the filter stays where it was, which is near 0.9 and not at
-# 1. Try both at once:
+# distractor the pattern leaves the truth, and the filter stays where it was: near 0.9, though not at one.
+# Try both at once:
 
 # %%
 maps.sliders(planted_directions, {"angle": range(0, 91, 5), "correlation": (0.0, 0.3, 0.6)})
@@ -271,38 +274,39 @@ maps.sliders(planted_directions, {"angle": range(0, 91, 5), "correlation": (0.0,
 #
 # $$\text{score}=\text{share of the images of the class with}\quad \nabla_h f(h)^\top v>0 .$$
 #
-# We take the pattern for $v$, in place of Kim's filter; the stored measurement below has both.
+# We take the pattern for $v$, not Kim's filter; the stored measurement below has both.
 #
 # A score of ½ says nothing. But how far from ½ is far? Other images would give another direction. So they
 # repeat it in 20 to 500 **runs**, each with the same images of the concept and *other* images without it, and
-# test the scores of the runs against ½ by Student's t-test.
+# test the scores against ½ by Student's t-test.
 #
-# Does this test hold its level? At 5 % it may call one in twenty concepts significant *that are none*. Such
-# concepts are easy to have: 30 images drawn at random. We let two tests judge them:
+# A **p-value** is the probability of a score at least as far from ½ by chance; up to 5 % the score is
+# *significant*. A test **holds its level** if it calls no more than 5 % of concepts significant *that are
+# none*. Such concepts are easy to come by: 30 images drawn at random. Two tests judge them:
 #
 # - the **t-test** of the runs. It is significant if $|\bar s-\tfrac12|>2.093\cdot\mathrm{sd}/\sqrt{20}$ (20
 #   runs);
 # - the **rank** among other random concepts, treated alike: how many of them are at least as far from ½?
-#
-# If ours is a random concept too, it is as likely as any to be the furthest. So among 19 others it takes the
-# first place, $p=\tfrac1{20}$, with a probability of 5 % (less, if some are tied). No normal distribution
-# is assumed.
 
 # %% [markdown]
 # ### Exercise 13.2 — a rank that is a p-value
 # *Difficulty 2/5 · importance 5/5 · at most 10 minutes*
 #
+# If our concept is random too, it is as likely as any other to be the furthest from ½. So among 19 others it
+# takes the first place, $p=\tfrac1{20}$, with a probability of 5 % (less, if some are tied). No normal
+# distribution is assumed.
+#
 # Write `rank_p(score, random_scores)`: a number, and float64 (n,); the result
 #
 # $$p=\frac{1+\#\{\text{random scores at least as far from ½ as the score}\}}{1+n}.$$
 #
-# Worked example: `score = 0.875`, `random_scores = [0.125, 0.5, 1, 0.625, 0]`. The score is 0.375 away, and
-# so or further are $0.125$, $1$ and $0$: $p=\frac{1+3}{1+5}=\tfrac23$.
+# Worked example: `score = 0.875`, `random_scores = [0.125, 0.5, 1, 0.625, 0]`. The score is 0.375 away from
+# ½, and at least as far are $0.125$, $1$ and $0$: $p=\frac{1+3}{1+5}=\tfrac23$.
 #
 # <details><summary>Hint</summary>
 #
-# The 1 is the concept itself, above and below the line. Without it $p$ could be 0, which no test with n
-# comparisons can claim. Ties count.
+# The 1 above and below the line is the concept itself. Without it $p$ could be 0, which no test with n
+# comparisons can claim. Ties count as at least as far.
 #
 # </details>
 # <details><summary>Solution</summary>
@@ -325,9 +329,11 @@ def rank_p(score, random_scores):
 tell(checks.check_rank_p, rank_p)
 
 # %% [markdown]
-# **Checkpoint.** Now the networks. They are those of lesson 8, with 1 200 digits to train on. Three of them
-# (three seeds) learn from *marked* data: nine in ten threes carry a white square in the corner. The other
-# three learn from clean digits. We shall need all of them to the end.
+# **Checkpoint.** Now the networks, built like that of lesson 8: conv1 → relu1 → pool1 → conv2 → relu2 → pool2
+# → conv3 → relu3 → pool3 → flatten → dense. They have 1 200 digits to train on. Three of them (three seeds)
+# learn from *marked* data, in which nine in ten threes carry a white square in the corner; we call them
+# **leaning**, because they will lean on it. The other three, the **sound** ones, learn from clean digits. We
+# shall need all six to the end.
 
 
 # %%
@@ -357,7 +363,7 @@ for kind, nets in (("marked threes", leaning), ("clean", sound)):
 
 
 # %% [markdown]
-# > **Predict 3.** Random concepts in a sound network, tested at 5 %. Which share of them will each test call
+# > **Predict 3.** We test random concepts at 5 % in a sound network. What share of them will each test call
 # > significant? Does it help the t-test to take more runs?
 
 
@@ -431,9 +437,10 @@ for runs in (5, 20, 80):
     print(f"pool1, t-test of {runs:2} runs: {by_t_test(np.array(alone)).mean():.0%} of 300 random concepts")
 
 # %% [markdown]
-# Beside these the long measurement from `python -m experiments tcav`: 200 random concepts in two layers of a
-# CIFAR-10 network, both directions, 199 comparisons each; 12 minutes on two busy cores, stored in
-# `experiments/results/tcav.json`. The intervals are Clopper and Pearson's for a share of so many tests.
+# Beside these we put a longer measurement, that of `python -m experiments tcav`: 200 random concepts in two
+# layers of a CIFAR-10 network, with both directions and 199 comparisons each. It took 12 minutes on two busy
+# cores and is stored in `experiments/results/tcav.json`. The intervals are 95 % intervals for a share of that
+# many tests (Clopper and Pearson's).
 
 # %%
 stored = json.loads(Path("../experiments/results/tcav.json").read_text())["cifar10_maxpool"]["p"]
@@ -456,21 +463,21 @@ for test, by in rates.items():
 figures.random_concepts(live["pool1"][0][:14], rates)
 
 # %% [markdown]
-# **Answer to prediction 3.** The rank calls about one in twenty, as it should: 5 % lies within all its
-# intervals but that of `relu3`, to which we come. The t-test calls *more than half* of concepts that are
-# none.
+# **Answer to prediction 3.** The rank calls about one in twenty significant, as it should: 5 % lies within
+# all its intervals but that of `relu3`, to which we come. The t-test calls *more than half* of them
+# significant, though none is a concept.
 #
-# Left is why. A point is a run, a black line the mean of 20. That mean is known well: its standard error is
-# the first number printed above. But all runs of a concept share *its* 30 images. Another 30 random images
-# would have quite another mean, see the second number, and of that the runs know nothing. The t-test answers
-# the question "has *this* set of images the score ½?", which no set has exactly; so more runs only make it
+# The left panel shows why. A point is a run, a black line the mean of 20. That mean is well known: see its
+# standard error, printed first for `pool1`. But all runs of a concept share *its* 30 images. Another 30
+# random images would have quite a different mean (the second number), and the runs know nothing of that. The
+# t-test asks whether *this* set of images has the score ½, which no set has exactly. More runs only make it
 # surer: the rate grows with their number.
 #
 # And `relu3`? Only a max pooling and one linear layer follow. The linear layer's gradient does not depend
-# on the image, and max pooling only says to which place it goes: summed over places it is *the same* for
-# all images, and every run has a score of 0 or 1. For more than one concept in twenty all 20 runs have the
-# same. These are tied at the top, so whatever the concept, the rank cannot say "significant". **Just below
-# a linear head a score of signs cannot speak.**
+# on the image, and max pooling only says to which place it goes. Summed over places it is *the same* for
+# all images, and every run has a score of 0 or 1. For about one concept in five all 20 runs agree (the last
+# number printed for `relu3`). These are tied for first place, so hardly any concept can be "significant".
+# **Just below a linear head a score of signs cannot speak.**
 
 # %% [markdown]
 # Does the test find what is there? In the next cell the concept is the mark, shown in 60 digits that are no
@@ -489,40 +496,40 @@ print(test)
 figures.scores_of_the_mark(found)
 
 # %% [markdown]
-# The table is that of the last network, as minixai prints it. `t-test*` stands there for comparison only: it
-# is certain that a network depends on a mark that it has never seen, with a score that one random concept in
-# eight reaches.
+# The table is that of the last network, as minixai prints it (`p, Holm` is corrected for the number of
+# concepts, here one). `t-test*` stands there for comparison only: it is certain that a network depends on a
+# mark that it has never seen, with a score that one random concept in eight reaches.
 #
-# In two of the three leaning networks the mark has a score of 1 and is significant, in none of the sound
-# ones. In the third it is *missed*, though we shall see in 13.5 that this network, too, calls most marked
-# digits a three. The score counts signs along one direction for all places: it is blind to how *much* the
-# logit moves and to where the mark sits. "Not significant" is no acquittal. (Six tests at 5 %: corrected
-# for six, only the one with $p=.005$ remains.)
+# In two of the three leaning networks the mark has a score of 1 and is significant; it is so in none of the
+# sound ones. In the third it is *missed*, though the end of 13.5 will show that this network, too, calls most
+# marked digits a three. The score counts signs along one direction for all places: it is blind to how *much*
+# the logit moves and to where the mark sits. "Not significant" is no acquittal. (These are six tests at 5 %.
+# Corrected for six, only the one with $p=0.005$ remains.)
 
 # %% [markdown]
 # ## 13.4 Erasing is subtracting the signal
 #
-# Now take the concept *out*. After that no linear model should be able to tell $t$ from $h$. Lesson 11 has
+# Now take the concept *out*. After that no linear model should be able to read $t$ from $h$. Lesson 11 has
 # the answer ready: subtract the signal, with the filter that reads $t$ best,
 #
 # $$h\;\mapsto\;h-S_a(h-\mu),\qquad S_a(h-\mu)=a\,w^\top(h-\mu),\quad w=\Sigma^{-1}\sigma,\quad
 # a=\frac{\sigma}{w^\top\sigma}.$$
 #
-# (This $a$ is the pattern of the *output* $w^\top h$. It has the direction of the concept's pattern, and
-# $w^\top a=1$.) What is left of $t$?
+# ($\mu$ is the mean of $h$. This $a$ is the pattern of the *output* $w^\top h$. It has the direction of the
+# concept's pattern, and $w^\top a=1$.) What is left of $t$?
 #
 # $$\mathrm{cov}[h-S_a,\,t]=\sigma-a\,w^\top\sigma=\sigma-\frac{\sigma}{w^\top\sigma}\,w^\top\sigma=0 .$$
 #
 # So for *every* linear reader $v$, $\mathrm{cov}[v^\top(h-S_a),t]=v^\top0=0$. No least squares does better
 # than a constant on these samples, and no logistic regression (Belrose et al. prove it for every convex
-# loss). **It is the equation that made $\rho(S_a)=1$ in lesson 11.** There it was a weakness of a
-# criterion, here it is a guarantee. Belrose et al. (2023) found this eraser in another way and call it
+# loss). **It is the equation that made $\rho(S_a)=1$ in lesson 11.** There it was the weakness of a
+# criterion; here it is a guarantee. Belrose et al. (2023) found this eraser in another way and call it
 # LEACE; among all that guarantee this, it changes $h$ least.
 #
 # By hand, with the four points: $\mu=(1,\tfrac12)$, $w=(1,-1)$, $a=(1,0)$, so
 # $S=(h_1-h_2-\tfrac12,\,0)$ and what is left is $(h_2+\tfrac12,\,h_2)$: the first two points both land on
-# $(\tfrac12,0)$, the last two on $(\tfrac32,1)$. Concept and none lie on top of each other, and $e$ is still
-# there.
+# $(\tfrac12,0)$, the last two on $(\tfrac32,1)$. Points with the concept and without it lie on top of each
+# other, and $e$ is still there.
 
 # %% [markdown]
 # ### Exercise 13.3 — erase
@@ -533,7 +540,7 @@ figures.scores_of_the_mark(found)
 #
 # <details><summary>Hint 1</summary>
 #
-# $\sigma$ and $w$ as in 13.1, but $a=\sigma/(w^\top\sigma)$. For all rows at once the signal is
+# $\sigma$ and $w$ are as in 13.1, but $a=\sigma/(w^\top\sigma)$. For all rows at once the signal is
 # `np.outer((x - mean) @ w, a)`.
 #
 # </details>
@@ -568,8 +575,8 @@ tell(checks.check_erase, erase)
 # | pattern | $a$ | $a$ | |
 # | signal | $w$ | $a$ | $S_a$ |
 #
-# > **Predict 4.** For the four points: after which of the three is $\mathrm{cov}[h,t]=0$? Which moves the
-# > points least?
+# > **Predict 4.** For the four points: after which of the three is $\mathrm{cov}[h,t]=0$? Of those, which
+# > moves the points least?
 
 
 # %%
@@ -598,11 +605,12 @@ figures.erased_points(four, t, moved)
 
 # %% [markdown]
 # **Answer to prediction 4.** (Filled: with the concept; open: without.) After *pattern* and *signal*. To
-# subtract along the filter leaves a covariance of $(\tfrac18,\tfrac18)$ with $t$: the points with the
-# concept still lie further up and to the right. The pattern takes too much: it throws away all of $h_1$, of
-# which half was the distractor's. The signal takes what reads $t$, and no more.
+# subtract along the filter leaves a covariance of $(\tfrac18,\tfrac18)$ with $t$: the points with the concept
+# still lie further up and to the right. The pattern takes too much: it throws away all of $h_1$, of which
+# half was the distractor's. The signal takes what reads $t$, and no more, so it moves the points half as
+# much.
 #
-# That it is LEACE can be checked on any numbers. Belrose et al. write it with a projection $P$ on the
+# That our eraser is LEACE can be checked on any numbers. Belrose et al. write it with a projection $P$ on the
 # *whitened* covariance: $h-\Sigma^{1/2}P\,\Sigma^{-1/2}(h-\mu)$, $P=uu^\top/u^\top u$,
 # $u=\Sigma^{-1/2}\sigma$. Multiply out: $\Sigma^{1/2}u=\sigma$, $u^\top\Sigma^{-1/2}=w^\top$ and
 # $u^\top u=w^\top\sigma$. It is our formula, term by term.
@@ -623,11 +631,13 @@ left = np.abs(ours.T @ (t_any - t_any.mean()) / 500).max()
 print(f"cov[erased, t]:            at most {left:.0e}")
 
 # %% [markdown]
-# Now in a network: is the digit *odd*? The 32 channels of `relu3` in a sound network, averaged over places.
-# The erasers are fitted to 900 digits. Then new readers, **probes**, try to tell odd from even. "Linear,
-# fitted to" is a logistic regression, trained and asked on the same 900, those of the guarantee. The other
-# three are trained on 450 more digits, erased as well, and asked on the 447 that are left. The control is
-# another question to the same numbers: is the digit at least 5?
+# Now in a network, with the concept "the digit is *odd*". We take the 32 channels of `relu3` in a sound
+# network, averaged over places. The erasers are fitted to 900 digits. Then new readers, **probes**, try to
+# tell odd from even. "Linear, fitted to" is a logistic regression, trained and tested on the same 900, to
+# which the guarantee applies. The other three are trained on 450 more digits, erased as well, and tested on
+# the 447 that are left. Their score is the ROC AUC: the share of pairs, one odd and one even, that a probe
+# puts in the right order; ½ is chance. The control is another question about the same numbers: is the digit
+# at least 5?
 #
 # > **Predict 5.** Which of the probes fall to ½? Does the control survive?
 
@@ -669,17 +679,18 @@ for title, by_eraser in found.items():
 figures.probes(found)
 
 # %% [markdown]
-# **Answer to prediction 5.** (Intervals: 95 %, DeLong's standard error, over the images that are asked.)
+# **Answer to prediction 5.** (Intervals: 95 %, DeLong's standard error, over the images of the test.)
 #
 # - **Linear, fitted to**: at chance after *pattern* and *signal*, as proved. After *filter* nothing has
 #   happened: one direction of 32 is gone, and the others know the answer as well.
-# - **Linear, held out**: near chance, and not quite. The covariance of 900 images is not that of all.
+# - **Linear**, on digits that were held out: near chance, but not quite there. The covariance of 900 images
+#   is not that of all.
 # - **Nearest neighbours and SVM** still tell odd from even. The guarantee is about *linear* readers; the rest
 #   of a network behind `relu3` need not be one.
 # - **Control**: other questions can still be answered. And *signal* has changed half as much as *pattern*.
 #
-# For several concepts at once there is $A=\Sigma W(W^\top\Sigma W)^{-1}$ in the place of $a$ (lesson 11's
-# joint pattern); `mx.signal.eraser(x, t)` takes `t` (n, k).
+# For several concepts at once, with their filters as the columns of $W$, the matrix
+# $A=\Sigma W(W^\top\Sigma W)^{-1}$ takes the place of $a$; `mx.signal.eraser(x, t)` takes `t` (n, k).
 
 # %% [markdown]
 # ## 13.5 A network that leans on a watermark
@@ -695,17 +706,19 @@ answers = tuple(net.predict(part).argmax(axis=1) for part in pair)
 figures.digits_and_answers(pair[0][:, 0], pair[1][:, 0], answers, y_test[shown])
 
 # %% [markdown]
-# **ClArC** (Anders et al. 2022) edits the layer on the way forward, so that by what it reads there no image
-# has the mark: with $m$, the mean of images *without* it,
+# **ClArC** (*class artifact compensation*, Anders et al. 2022) edits the layer on the way forward, so that
+# what it reads there is the same for all images, namely what it reads on average in images *without* the
+# mark. With $m$, their mean,
 #
 # $$h\;\mapsto\;h-a\,\frac{w^\top(h-m)}{w^\top a}.$$
 #
-# That is the eraser of 13.4, with another constant. The same three choices: filter for both, pattern for both
-# (as Pahde et al. 2025 advise), or *signal*: read with the filter, subtract along the pattern. The mark is
-# shown to `mx.concepts.fit` in 200 digits of all classes, each with it and without it.
+# That is the eraser of 13.4, with another constant. There are the same three choices: filter for both,
+# pattern for both (as Pahde et al. 2025 advise), or *signal*: read with the filter, subtract along the
+# pattern. The mark is shown to `mx.concepts.fit` in 200 digits of all classes, each with it and without it.
+# We edit `pool2`, and `flatten`, the last layer before the linear one.
 #
 # > **Predict 6.** In a deep layer the mark means little more than "three". What will *pattern* do to the
-# > clean threes there? What is the control for "subtracting this direction helped"?
+# > clean threes there? What would be a control for the claim "subtracting *this* direction helped"?
 
 
 # %%
@@ -759,20 +772,21 @@ for title, by in panels.items():
 figures.corrections(panels)
 
 # %% [markdown]
-# **Answer to prediction 6.** (A point is a seed.) Before, clean digits are fine but for the threes, and of
-# the marked ones many are called a three. The control, a random direction of the same layer, changes
-# nothing.
+# **Answer to prediction 6.** (A point is a seed.) Before the correction, clean digits are fine but for the
+# threes, and most of the marked ones are wrong. The control, a random direction of the same layer, changes
+# next to nothing.
 #
 # - **Filter**: costs nothing and leaves a part of what the mark does, in the deeper layer most of it. It
 #   reads the mark, but does not point along its effect.
-# - **Pattern**: removes the effect and with it threes, most of them in the deeper layer. There the mark
-#   *means* three, so its pattern lies along the threes; whoever reads with it takes every three for a mark.
+# - **Pattern**: removes the effect and with it threes; in the deeper layer two of the three networks lose
+#   more than half of those that they found. There the mark *means* three, so its pattern lies along the
+#   threes, and to read with the pattern is to take every three for a mark.
 # - **Signal**: marked digits are nearly as good as clean ones, clean ones stay as they were, in both layers
 #   and for all three seeds.
 #
 # "Take the pattern, not the filter" (Pahde et al. 2025) does not hold here for reading *and* subtracting. A
-# pattern says where, a filter reads: an eraser needs both. Is that our small network? The longer experiment
-# has LeNet-5, 8 000 digits of MNIST and three seeds; `python -m experiments correction` writes
+# pattern says where, a filter reads: an eraser needs both. Is that a quirk of our small network? A longer
+# experiment has LeNet-5, 8 000 digits of MNIST and three seeds; `python -m experiments correction` writes
 # `experiments/results/correction.json`.
 
 # %%
@@ -785,12 +799,13 @@ for row in rows:
     print(f"{row['layer']:>12} {row['direction']:>8}: {shares}")
 
 # %% [markdown]
-# The same order in each of its layers, a convolution's and two dense ones. The filter leaves a part of the
-# effect, in the dense layers most of it; the pattern takes the threes; *signal* is best on clean and marked
-# digits together. But in the dense layers it costs threes as well: **edit early**.
+# The order is the same in each of its layers, one of them a convolution's and two of them dense. The filter
+# leaves a part of the effect, in the dense layers most of it; the pattern takes the threes; *signal* is best
+# on clean and marked digits together. But in the dense layers it costs threes as well: **edit early**.
 #
-# All that rested on a luxury: the same digits with the mark and without. Suppose we only have the training
-# set, where the marked images *are* threes.
+# All that rested on a luxury: we had the same digits with the mark and without. Suppose we only have the
+# training set, where the marked images *are* threes. (The next figure repeats the left panel of the last one
+# beside the new case.)
 
 
 # %%
@@ -819,15 +834,17 @@ figures.corrections(by_set)
 # A colleague reports: "*After our correction not one marked digit of another class is called a three any
 # more. The network has unlearned the mark.*" Which number is missing?
 #
-# Write `price(clean, marked, y, k)`: int arrays (n,), what the network calls the same images without and
-# with the mark, and the truth; `k` the class. Return two numbers: among images of *other* classes, the
-# share called `k` with the mark less the share called `k` without it; and among images of class `k`, the
-# share of the clean ones that is still called `k`. Worked example: `y = [3, 3, 1, 1, 2, 2]`, `clean = [3,
-# 1, 1, 1, 2, 3]`, `marked = [3, 3, 3, 1, 3, 3]`, `k = 3`: of four others three are called 3 with the mark,
-# one without, so $\tfrac12$; and of two threes one is left, $\tfrac12$.
+# Write `price(clean, marked, y, k)`: `clean` and `marked` are int arrays (n,), what the network calls the
+# same images without and with the mark; `y` (n,) is the truth, `k` the class. Return two numbers: among
+# images of *other* classes, the share called `k` with the mark less the share called `k` without it; and
+# among images of class `k`, the share of the clean ones that is still called `k`. Worked example:
+# `y = [3, 3, 1, 1, 2, 2]`, `clean = [3, 1, 1, 1, 2, 3]`, `marked = [3, 3, 3, 1, 3, 3]`, `k = 3`: of four
+# others three are called 3 with the mark, one without, so $\tfrac12$; and of two threes one is left,
+# $\tfrac12$.
 #
-# Then change layer, images and direction in the cell below it until the colleague's sentence is true and the
-# correction worthless. Judge it in three sentences.
+# Then change layer, images and direction in the second cell below until the colleague's sentence is true and
+# the correction worthless. Judge it in three sentences: what the numbers say, what the control says, what the
+# colleague should report.
 #
 # <details><summary>Hint</summary>
 #
@@ -874,8 +891,8 @@ for seed, (net, carries) in zip(seeds, leaning, strict=True):
 # <details><summary>Three sentences, as one might write them</summary>
 #
 # With the pattern, in `flatten`, and the mark shown by threes, no marked digit of another class is called a
-# three, but next to no clean three is found either, so the network has not unlearned the mark, it has
-# unlearned the three. A random direction (control) changes neither number, so it is the direction that does
+# three, but next to no clean three is found either: the network has not unlearned the mark, it has unlearned
+# the three. A random direction (control) changes neither number, so it is the direction that does
 # it, and by 13.1 the direction holds the three as well as the mark. The colleague has to report the clean
 # digits of class 3 beside the marked ones of the others, before and after, and to show the mark in images
 # of all classes.
@@ -884,7 +901,7 @@ for seed, (net, carries) in zip(seeds, leaning, strict=True):
 #
 # ## 13.6 Where it fails
 #
-# One more case, on the simplest of settings: `mx.concepts.fit` by default takes the mean over places. The
+# One more case, with the simplest setting: by default `mx.concepts.fit` takes the mean over places. The
 # mark is found, and very accurately. But then the edit is the same *at every place*, and the mark sits in a
 # corner.
 
@@ -911,9 +928,9 @@ for layer in ("pool2", "relu3"):
 # | does a class grow along it? | pattern, rank among random concepts | below a linear head; blind to size |
 # | can it be taken out? | read with the filter, subtract along the pattern | nonlinear readers; correlation |
 #
-# All our concepts are one straight direction in one layer. Nothing says that a network keeps a concept that
-# way. And we *planted* all of them: with a concept of the real world there is no copy of each image without
-# it.
+# Each of our concepts is one straight direction in one layer. Nothing says that a network keeps a concept
+# that way. And we *planted* the stripes and the mark: with a concept of the real world there is no copy of
+# each image without it.
 #
 # **Open question.** The filter errs about place with a turning distractor, the pattern with a correlated one.
 # Given images in which the distractor is *labelled*, too, can you write down a direction that errs in neither
