@@ -57,10 +57,10 @@ def measure_one(module: Any, task: Task, job: Job) -> dict[str, Any]:
 
 
 def warm_up(call: Callable[[], Any], most: int, seconds: float) -> None:
-    """One call, which may compile, and more while there is time."""
+    """Two calls, which may compile and find their memory, and more while there is time."""
     end = time.perf_counter() + seconds
     for number in range(most):
-        if number == 0 or time.perf_counter() < end:
+        if number < 2 or time.perf_counter() < end:
             call()
 
 
