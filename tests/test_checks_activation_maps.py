@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
-from minixai.checks import CheckError, activation_maps
-from tests.solutions import assert_solutions_pass
+from minixai.checks import activation_maps
+from tests.solutions import lesson_checks
 
 
 def grad_cam_map(maps, gradient):
@@ -38,22 +37,6 @@ RIGHT = [
     (activation_maps.check_receptive_field, receptive_field),
     (activation_maps.check_moving_filter, moving_filter),
 ]
-
-
-@pytest.mark.parametrize(("check", "answer"), RIGHT)
-def test_the_right_answer_passes(check, answer) -> None:
-    check(answer)
-    check(lambda *arguments: np.asarray(answer(*arguments)).tolist())
-
-
-def test_the_solutions_in_the_lesson_pass() -> None:
-    assert_solutions_pass(10, [check for check, _ in RIGHT])
-
-
-@pytest.mark.parametrize("check", [check for check, _ in RIGHT])
-def test_not_done_yet(check) -> None:
-    with pytest.raises(CheckError, match="by hand: not done yet"):
-        check(lambda *arguments: None)
 
 
 def own_strides(kernels, strides):
@@ -113,11 +96,4 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(
-    ("check", "mistake", "answer"),
-    [(check, mistake, answer) for check, wrong in WRONG.items() for mistake, answer in wrong.items()],
-)
-def test_the_mistake_is_named(check, mistake: str, answer) -> None:
-    with pytest.raises(CheckError) as error:
-        check(answer)
-    assert mistake in str(error.value)
+TestChecks = lesson_checks(10, RIGHT, WRONG, plain=lambda answer: np.asarray(answer).tolist())

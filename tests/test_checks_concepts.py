@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
-from minixai.checks import CheckError, concepts
-from tests.solutions import assert_solutions_pass
+from minixai.checks import concepts
+from tests.solutions import lesson_checks
 
 
 def centred(x):
@@ -57,25 +56,9 @@ RIGHT = [
 ]
 
 
-@pytest.mark.parametrize(("check", "answer"), RIGHT)
-def test_the_right_answer_passes(check, answer) -> None:
-    check(answer)
-    check(lambda *arguments: plain(answer(*arguments)))
-
-
 def plain(answer):
     """Lists and numbers in the place of arrays."""
     return [each.tolist() for each in answer] if isinstance(answer, tuple) else np.asarray(answer).tolist()
-
-
-def test_the_solutions_in_the_lesson_pass() -> None:
-    assert_solutions_pass(13, [check for check, _ in RIGHT])
-
-
-@pytest.mark.parametrize("check", [check for check, _ in RIGHT])
-def test_not_done_yet(check) -> None:
-    with pytest.raises(CheckError, match="by hand: not done yet"):
-        check(lambda *arguments: None)
 
 
 def filter_of(h, t):
@@ -161,11 +144,4 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(
-    ("check", "mistake", "answer"),
-    [(check, mistake, answer) for check, wrong in WRONG.items() for mistake, answer in wrong.items()],
-)
-def test_the_mistake_is_named(check, mistake: str, answer) -> None:
-    with pytest.raises(CheckError) as error:
-        check(answer)
-    assert mistake in str(error.value)
+TestChecks = lesson_checks(13, RIGHT, WRONG, plain=plain)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from math import erf, exp, pi, sqrt
 
 import numpy as np
-import pytest
 
-from minixai.checks import CheckError, controls
-from tests.solutions import assert_solutions_pass
+from minixai.checks import controls
+from tests.solutions import lesson_checks
 
 
 def shares(maps, regions):
@@ -85,21 +84,6 @@ RIGHT = [
 ]
 
 
-@pytest.mark.parametrize(("check", "answer"), RIGHT)
-def test_the_right_answer_passes(check, answer) -> None:
-    check(answer)
-
-
-def test_the_solutions_in_the_lesson_pass() -> None:
-    assert_solutions_pass(15, [check for check, _ in RIGHT])
-
-
-@pytest.mark.parametrize("check", [check for check, _ in RIGHT])
-def test_not_done_yet(check) -> None:
-    with pytest.raises(CheckError, match="not done yet"):
-        check(lambda *arguments: None)
-
-
 def gradient_share(wrong):
     return lambda c, s1, s2: (wrong(c, s1, s2), suppressor_shares(c, s1, s2)[1])
 
@@ -166,11 +150,4 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(
-    ("check", "mistake", "answer"),
-    [(check, mistake, answer) for check, wrong in WRONG.items() for mistake, answer in wrong.items()],
-)
-def test_the_mistake_is_named(check, mistake: str, answer) -> None:
-    with pytest.raises(CheckError) as error:
-        check(answer)
-    assert mistake in str(error.value)
+TestChecks = lesson_checks(15, RIGHT, WRONG, undone="not done yet")

@@ -8,7 +8,7 @@ import pytest
 from minixai.checks import CheckError, deconvnet
 from minixai.nn import Conv2d, MaxPool2d, Module, ReLU, Sequential
 from minixai.tape import Tensor
-from tests.solutions import assert_solutions_pass
+from tests.solutions import lesson_checks
 
 
 def stamp(g, w, stride, turn=np.array, place=np.add):
@@ -44,23 +44,6 @@ VERDICT = {
 RIGHT = [(deconvnet.check_transposed_conv, stamp), (deconvnet.check_own_and_other, own_and_other)]
 
 
-@pytest.mark.parametrize(("check", "answer"), RIGHT)
-def test_the_right_answer_passes(check, answer) -> None:
-    check(answer)
-
-
-def test_the_solutions_in_the_lesson_pass() -> None:
-    assert_solutions_pass(
-        6, [deconvnet.check_transposed_conv, deconvnet.check_verdict, deconvnet.check_own_and_other]
-    )
-
-
-@pytest.mark.parametrize("check", [check for check, _ in RIGHT])
-def test_not_done_yet(check) -> None:
-    with pytest.raises(CheckError, match="not done yet"):
-        check(lambda *arguments: None)
-
-
 WRONG = {
     deconvnet.check_transposed_conv: {
         "where windows overlap the last value is kept": lambda g, w, stride: stamp(
@@ -89,16 +72,6 @@ WRONG = {
         "expected two arrays": lambda maps, x: own_and_other(maps, x)[0],
     },
 }
-
-
-@pytest.mark.parametrize(
-    ("check", "mistake", "answer"),
-    [(check, mistake, answer) for check, wrong in WRONG.items() for mistake, answer in wrong.items()],
-)
-def test_the_mistake_is_named(check, mistake: str, answer) -> None:
-    with pytest.raises(CheckError) as error:
-        check(answer)
-    assert mistake in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -142,3 +115,12 @@ def small_network() -> Module:
         "conv2": Conv2d(4, 6, 3, padding=1, rng=rng), "relu2": ReLU(), "pool2": MaxPool2d(2),
         "conv3": Conv2d(6, 8, 3, padding=1, rng=rng), "relu3": ReLU(),
     })  # fmt: skip
+
+
+TestChecks = lesson_checks(
+    6,
+    RIGHT,
+    WRONG,
+    solved=[deconvnet.check_transposed_conv, deconvnet.check_verdict, deconvnet.check_own_and_other],
+    undone="not done yet",
+)

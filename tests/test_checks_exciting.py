@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
-from minixai.checks import CheckError, exciting
-from tests.solutions import assert_solutions_pass
+from minixai.checks import exciting
+from tests.solutions import lesson_checks
 
 
 def norm(x):
@@ -53,23 +52,8 @@ RIGHT = [
 ]
 
 
-@pytest.mark.parametrize(("check", "answer"), RIGHT)
-def test_the_right_answer_passes(check, answer) -> None:
-    check(answer)
-
-
 def test_a_component_may_have_either_sign() -> None:
     exciting.check_pca(lambda x, k: (-pca(x, k)[0], pca(x, k)[1]))
-
-
-def test_the_solutions_in_the_lesson_pass() -> None:
-    assert_solutions_pass(14, [check for check, _ in RIGHT])
-
-
-@pytest.mark.parametrize("check", [check for check, _ in RIGHT])
-def test_not_done_yet(check) -> None:
-    with pytest.raises(CheckError, match="by hand: not done yet"):
-        check(lambda *arguments: None)
 
 
 def of_svd(places=lambda u, s, k: u[:, :k] * s[:k], shares=lambda s, k: s[:k] ** 2 / np.sum(s**2), mean=1):
@@ -154,11 +138,4 @@ WRONG = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("check", "mistake", "answer"),
-    [(check, mistake, answer) for check, wrong in WRONG.items() for mistake, answer in wrong.items()],
-)
-def test_the_mistake_is_named(check, mistake: str, answer) -> None:
-    with pytest.raises(CheckError) as error:
-        check(answer)
-    assert mistake in str(error.value)
+TestChecks = lesson_checks(14, RIGHT, WRONG)

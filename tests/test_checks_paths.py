@@ -5,10 +5,9 @@ from __future__ import annotations
 from math import factorial
 
 import numpy as np
-import pytest
 
-from minixai.checks import CheckError, paths
-from tests.solutions import assert_solutions_pass
+from minixai.checks import paths
+from tests.solutions import lesson_checks
 
 
 def path(gradient, x, baseline, steps, shift=0.5):
@@ -49,22 +48,6 @@ RIGHT = [
     (paths.check_conditional_shares, conditional_shares),
     (paths.check_baseline_for, baseline_for),
 ]
-
-
-@pytest.mark.parametrize(("check", "answer"), RIGHT)
-def test_the_right_answer_passes(check, answer) -> None:
-    check(answer)
-    check(lambda *arguments: np.asarray(answer(*arguments)).tolist())
-
-
-def test_the_solutions_in_the_lesson_pass() -> None:
-    assert_solutions_pass(9, [check for check, _ in RIGHT])
-
-
-@pytest.mark.parametrize("check", [check for check, _ in RIGHT])
-def test_not_done_yet(check) -> None:
-    with pytest.raises(CheckError, match="by hand: not done yet"):
-        check(lambda *arguments: None)
 
 
 def test_shapley_agrees_with_the_closed_form_of_two_parts() -> None:
@@ -114,11 +97,4 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(
-    ("check", "mistake", "answer"),
-    [(check, mistake, answer) for check, wrong in WRONG.items() for mistake, answer in wrong.items()],
-)
-def test_the_mistake_is_named(check, mistake: str, answer) -> None:
-    with pytest.raises(CheckError) as error:
-        check(answer)
-    assert mistake in str(error.value)
+TestChecks = lesson_checks(9, RIGHT, WRONG, plain=lambda answer: np.asarray(answer).tolist())

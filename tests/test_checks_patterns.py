@@ -11,7 +11,7 @@ import minixai as mx
 from minixai import rules
 from minixai.checks import CheckError, patterns, tell
 from minixai.evaluate import degrade
-from tests.solutions import assert_solutions_pass
+from tests.solutions import lesson_checks
 
 
 def pattern_net_rule(a):
@@ -47,11 +47,6 @@ RIGHT = [
 ]
 
 
-@pytest.mark.parametrize(("check", "answer"), RIGHT)
-def test_the_right_answer_passes(check, answer) -> None:
-    check(answer)
-
-
 def test_minixai_passes() -> None:
     def as_table(a):
         return lambda g, node: rules.pattern_net({"": a})[mx.ops.linear](g, node)
@@ -82,10 +77,6 @@ def test_degrade_replaces_patches_like_the_exercise() -> None:
     degrade(Watching(), x, order, patch=4, steps=1, progress=False)
     patched = replace_patch(x[0].astype(np.float32), 1, 0, 4)
     np.testing.assert_allclose(np.concatenate(seen)[-1], patched, rtol=1e-6)
-
-
-def test_the_solutions_in_the_lesson_pass() -> None:
-    assert_solutions_pass(12, [check for check, _ in RIGHT])
 
 
 @pytest.mark.parametrize("check", [check for check, _ in RIGHT])
@@ -171,11 +162,4 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(
-    ("check", "mistake", "answer"),
-    [(check, mistake, answer) for check, wrong in WRONG.items() for mistake, answer in wrong.items()],
-)
-def test_the_mistake_is_named(check, mistake: str, answer) -> None:
-    with pytest.raises(CheckError) as error:
-        check(answer)
-    assert mistake in str(error.value)
+TestChecks = lesson_checks(12, RIGHT, WRONG)

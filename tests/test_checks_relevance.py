@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
-from minixai.checks import CheckError, relevance
-from tests.solutions import assert_solutions_pass
+from minixai.checks import relevance
+from tests.solutions import lesson_checks
 
 
 def sign(z):
@@ -46,22 +45,6 @@ RIGHT = [
     (relevance.check_leaks, leaks),
     (relevance.check_z_plus_rule, z_plus_rule),
 ]
-
-
-@pytest.mark.parametrize(("check", "answer"), RIGHT)
-def test_the_right_answer_passes(check, answer) -> None:
-    check(answer)
-    check(lambda *arguments: list(answer(*arguments)))
-
-
-def test_the_solutions_in_the_lesson_pass() -> None:
-    assert_solutions_pass(8, [check for check, _ in RIGHT])
-
-
-@pytest.mark.parametrize("check", [check for check, _ in RIGHT])
-def test_not_done_yet(check) -> None:
-    with pytest.raises(CheckError, match="by hand: not done yet"):
-        check(lambda *arguments: None)
 
 
 def raw_z_plus(x, w, b, r):
@@ -117,11 +100,4 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(
-    ("check", "mistake", "answer"),
-    [(check, mistake, answer) for check, wrong in WRONG.items() for mistake, answer in wrong.items()],
-)
-def test_the_mistake_is_named(check, mistake: str, answer) -> None:
-    with pytest.raises(CheckError) as error:
-        check(answer)
-    assert mistake in str(error.value)
+TestChecks = lesson_checks(8, RIGHT, WRONG, plain=list)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 import minixai as mx
-from minixai.checks import CheckError, signal
-from tests.solutions import assert_solutions_pass
+from minixai.checks import signal
+from tests.solutions import lesson_checks
 
 
 def positive_pattern(x, y, w):
@@ -65,22 +64,6 @@ RIGHT = [
     (signal.check_conv_pattern, conv_pattern),
     (signal.check_moved_by, moved_by),
 ]
-
-
-@pytest.mark.parametrize(("check", "answer"), RIGHT)
-def test_the_right_answer_passes(check, answer) -> None:
-    check(answer)
-    check(lambda *arguments: np.asarray(answer(*arguments)).tolist())
-
-
-def test_the_solutions_in_the_lesson_pass() -> None:
-    assert_solutions_pass(11, [check for check, _ in RIGHT])
-
-
-@pytest.mark.parametrize("check", [check for check, _ in RIGHT])
-def test_not_done_yet(check) -> None:
-    with pytest.raises(CheckError, match="by hand: not done yet"):
-        check(lambda *arguments: None)
 
 
 def over_wa(numerator, w):
@@ -164,11 +147,4 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(
-    ("check", "mistake", "answer"),
-    [(check, mistake, answer) for check, wrong in WRONG.items() for mistake, answer in wrong.items()],
-)
-def test_the_mistake_is_named(check, mistake: str, answer) -> None:
-    with pytest.raises(CheckError) as error:
-        check(answer)
-    assert mistake in str(error.value)
+TestChecks = lesson_checks(11, RIGHT, WRONG, plain=lambda answer: np.asarray(answer).tolist())

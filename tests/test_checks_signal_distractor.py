@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
-from minixai.checks import CheckError, signal_distractor
+from minixai.checks import signal_distractor
 from minixai.signal import LinearEstimator, ridge
-from tests.solutions import assert_solutions_pass
+from tests.solutions import lesson_checks
 
 
 def filter_of(a_s, a_d):
@@ -62,27 +61,4 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(("check", "answer"), RIGHT)
-def test_the_right_answer_passes(check, answer) -> None:
-    check(answer)
-    check(lambda *arguments: answer(*arguments).tolist())
-
-
-def test_the_solutions_in_the_lesson_pass() -> None:
-    assert_solutions_pass(5, CHECKS)
-
-
-@pytest.mark.parametrize("check", CHECKS)
-def test_not_done_yet(check) -> None:
-    with pytest.raises(CheckError, match="by hand: not done yet"):
-        check(lambda *arguments: None)
-
-
-@pytest.mark.parametrize(
-    ("check", "mistake", "answer"),
-    [(check, mistake, answer) for check, wrong in WRONG.items() for mistake, answer in wrong.items()],
-)
-def test_the_mistake_is_named(check, mistake: str, answer) -> None:
-    with pytest.raises(CheckError) as error:
-        check(answer)
-    assert mistake in str(error.value)
+TestChecks = lesson_checks(5, RIGHT, WRONG, plain=np.ndarray.tolist)
