@@ -5,13 +5,8 @@
 
 While they learn, the networks have batch normalisation after every convolution; it is merged into the
 convolutions at the end. Small images come first and full ones last, since 20×20 pixels take half the time
-of 32×32; the share of the epochs that has passed sets their size and the learning rate.
-
-So that no positive pattern explodes, two things are held back. A pattern divides by E₊[y²] − E₊[y]·E[y], where
-y = wᵀx has no bias and E₊ is the mean where the unit fires, y > −b. This may be 0 or less where E[y] < 0 and
-b > 0. Since x ≥ 0 behind a ReLU, filters whose weights have a negative mean are raised to mean 0 after every
-step. And after every epoch a bias for which the divisor is less than SAFE of the variance of y is lowered
-until it is not; during the next none grows into where it would be.
+of 32×32; the share of the epochs that has passed sets their size and the learning rate. What
+`safe_patterns` does after every step and epoch keeps positive patterns from exploding.
 """
 
 from __future__ import annotations
@@ -24,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 import minixai as mx
+from experiments.recipes.safe_patterns import hold_biases, largest_biases, raise_filters
 from minixai import models, nn, ops
 from minixai.data.cifar import CIFAR10, cifar10
 from minixai.data.sealed import write_sealed
@@ -34,8 +30,10 @@ SIZES = {0.0: 20, 0.4: 24, 0.7: 32}  # from this share of the epochs on: pixels
 BATCH = 64
 PEAK, WARM_UP = 0.1, 0.2  # the highest learning rate, and the share of the epochs until it is reached
 MOMENTUM, WEIGHT_DECAY, SMOOTHING = 0.9, 5e-4, 0.1
-SAFE, SAFE_FROM = 1 / 3, 0.2  # the least share of the variance, and the share of the epochs from which on
-SAMPLE = 256  # images on which biases are judged
+HOLD_FROM, JUDGED = (
+    0.2,
+    256,
+)  # biases are held from this share of the epochs on; images that they are judged by
 SEED = 0
 
 
@@ -52,56 +50,6 @@ def trainable(name: str) -> nn.Sequential:
             elif not isinstance(layer, nn.Dropout):
                 layers.append(layer)
     return nn.Sequential(*layers, network.flatten)
-
-
-def signed(layer: nn.BatchNorm2d) -> np.ndarray:
-    """What merging multiplies the outputs of a convolution by, per channel."""
-    return layer.weight.value / np.sqrt(layer.running_var + layer.eps)
-
-
-def largest_bias(y: np.ndarray, bias: np.ndarray) -> np.ndarray:
-    """Of y (channels, samples), the end of the safe biases in which the bias is, or else of those below."""
-    y = -np.sort(-y.astype(float))
-    fired = np.arange(1, y.shape[1] + 1)
-    divisor = np.cumsum(y**2, axis=1) / fired - np.cumsum(y, axis=1) / fired * y.mean(axis=1, keepdims=True)
-    safe = divisor >= SAFE * y.var(axis=1, keepdims=True)
-    most = np.full(len(y), np.inf)
-    for unit, last in enumerate(np.maximum((y > -bias[:, None]).sum(axis=1), 1)):
-        inside = np.flatnonzero(safe[unit, :last])[-1:]
-        outside = np.flatnonzero(~safe[unit, inside[0] :]) if len(inside) else ()
-        if len(outside):
-            most[unit] = -y[unit, inside[0] + outside[0]]
-    return most
-
-
-def largest_biases(model: nn.Sequential, x: np.ndarray) -> dict[nn.BatchNorm2d, np.ndarray]:
-    """Of every batch normalisation, the largest safe merged biases at x."""
-    limits, h, rng = {}, mx.Tensor(x), np.random.default_rng(SEED)
-    model.eval()
-    for layer in model:
-        if isinstance(layer, nn.BatchNorm2d):
-            y = h.value.transpose(1, 0, 2, 3).reshape(h.shape[1], -1) * signed(layer)[:, None]
-            some = rng.choice(y.shape[1], min(y.shape[1], 20_000), replace=False)
-            bias = layer.bias.value - signed(layer) * layer.running_mean
-            limits[layer] = largest_bias(y[:, some], bias)
-        h = layer(h)
-    model.train()
-    return limits
-
-
-def raise_filters(model: nn.Sequential) -> None:
-    """Raise filters whose weights have a negative mean to mean 0."""
-    for layer in model:
-        if isinstance(layer, nn.Conv2d):
-            mean = layer.weight.value.mean(axis=(1, 2, 3), keepdims=True)
-            layer.weight.value = layer.weight.value - np.minimum(mean, 0)
-
-
-def hold_biases(limits: dict[nn.BatchNorm2d, np.ndarray]) -> None:
-    """Lower the biases whose merged ones are above their limits."""
-    for layer, most in limits.items():
-        highest = most + signed(layer) * layer.running_mean
-        layer.bias.value = np.minimum(layer.bias.value, highest).astype(np.float32)
 
 
 def merged(name: str, model: nn.Module) -> ShippedNetwork:
@@ -188,8 +136,9 @@ def train(options: argparse.Namespace) -> None:
             raise_filters(model)
             hold_biases(limits)
             losses.append(float(value.value))
-        if (epoch + 1) / options.epochs >= SAFE_FROM:
-            limits = largest_biases(model, replace(CIFAR10, size=size)(photos[learn[:SAMPLE]]))
+        if (epoch + 1) / options.epochs >= HOLD_FROM:
+            x = replace(CIFAR10, size=size)(photos[learn[:JUDGED]])
+            limits = largest_biases(model, x, np.random.default_rng(SEED))
             hold_biases(limits)
         minutes = (time.monotonic() - start) / 60
         save(model, options.out, epoch + 1, minutes)
