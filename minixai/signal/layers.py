@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from minixai.arrays import owned
 from minixai.errors import RuleError, came, several_names
 from minixai.nn import Module
 from minixai.nn.logits import logits_of
@@ -97,7 +98,7 @@ def linear_layers(
         rectified = _is_rectified(tape, outputs)
         of_layer = named.get(name, default if rectified else _whatever_the_sign(default))
         if name in wanted:
-            found[name] = LinearLayer(w.copy(), of_layer, tape[outputs[0]].params.get("groups", 1))
+            found[name] = LinearLayer(owned(w), of_layer, tape[outputs[0]].params.get("groups", 1))
     return found
 
 
