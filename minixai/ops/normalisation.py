@@ -43,7 +43,7 @@ def batch_norm(
     if mean is None:
         mean, variance = moments or channel_moments(x)
     mean, scale = (np.asarray(array, x.dtype) for array in (mean, 1 / np.sqrt(np.asarray(variance) + eps)))
-    slope, shift = (scale, 0 * mean) if w is None else (scale * w, b)
+    slope, shift = (scale, 0 * mean) if w is None or b is None else (scale * w, b)
     y = kernels.normalisation.normalise(_by_place(x), mean, slope, shift)
     return y.reshape(x.shape), (mean, scale)
 

@@ -116,9 +116,11 @@ def add_batch(
     """Add what images x (see `images_of`) give to the moments of every layer, and return them."""
     calls = linear_calls("fit_patterns", model, x)
     for name, layer in layers.items():
-        for node in calls.get(name, []):
-            if name not in moments:
-                moments[name] = Moments.empty(layer.weight.shape, layer.groups, layer.by_sign)
+        if name in calls and name not in moments:
+            moments[name] = Moments.empty(layer.weight.shape, layer.groups, layer.by_sign)
+    while calls:  # from the last: what came behind a layer is freed
+        name, nodes = calls.popitem()
+        for node in nodes if name in layers else ():
             moments[name].add_call(node)
     return moments
 
