@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from minixai.arrays import owned
+from minixai.context import apart
 from minixai.errors import RuleError, came, several_names
 from minixai.nn import Module
 from minixai.nn.logits import logits_of
@@ -133,8 +134,13 @@ def _whatever_the_sign(kinds: Sequence[str]) -> tuple[str, ...]:
 def _tape(call: str, model: Module, x: Array) -> dict[Tensor, Node]:
     """The model's tape up to its logits, without leaves, as the tables of patterns see it."""
     leaf = Tensor(x)
-    output, _ = logits_of(traced(call, model, leaf)[0])
+    output, _ = logits_of(apart(lambda: traced(call, model, leaf), letting_go=_of_rectifier)[0])
     return {tensor: node for tensor, node in TABLE.read(tape_of(output, [leaf])).items() if node is not None}
+
+
+def _of_rectifier(node: Node, taker: Any) -> bool:
+    """What is soonest made again."""
+    return Trait.RECTIFIER in node.traits
 
 
 def _is_rectified(tape: dict[Tensor, Node], outputs: list[Tensor]) -> bool:
