@@ -75,7 +75,7 @@ def evened(model: str) -> mx.nn.Module:
     net, rng = network(model), np.random.default_rng(0)
     for parameter in net.parameters():
         if parameter.ndim > 1:
-            parameter.value = mx.nn.init.kaiming_normal(parameter.shape, rng)
+            parameter.take_over(mx.nn.init.kaiming_normal(parameter.shape, rng))
     return net
 
 

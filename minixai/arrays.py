@@ -23,6 +23,7 @@ __all__ = [
     "now",
     "numbers",
     "on_copies",
+    "owned",
     "read_only",
     "refused_write",
 ]
@@ -107,6 +108,11 @@ def is_frozen(array: np.ndarray[Any, Any]) -> bool:
             return False
         owner = owner.base
     return owner is None or isinstance(owner, bytes)
+
+
+def owned(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The array if nobody can write to it, else a copy of which that is true."""
+    return array if is_frozen(array) else frozen(np.array(array))
 
 
 class Later:

@@ -17,7 +17,7 @@ __all__ = [
     "current_layer",
     "edited",
     "edits",
-    "keeping",
+    "letting_go",
     "network_call",
     "no_tape",
     "recording",
@@ -28,7 +28,9 @@ __all__ = [
 Result = TypeVar("Result")
 
 recording: ContextVar[bool] = ContextVar("recording", default=True)  # whether operations leave nodes
-keeping: ContextVar[bool] = ContextVar("keeping", default=True)  # whether nodes keep what no VJP reads
+letting_go: ContextVar[Callable[[Any, Any], bool] | None] = ContextVar(
+    "letting_go", default=None
+)  # (node, operation that takes its output) -> whether it is not kept, but made again for who reads it
 training: ContextVar[bool | None] = ContextVar("training", default=None)  # None: as each module was set
 current_layer: ContextVar[str | None] = ContextVar("current_layer", default=None)
 edits: ContextVar[Mapping[Any, Callable[[Any], Any]]] = ContextVar(
@@ -50,7 +52,8 @@ def apart(call: Callable[[], Result], **values: Any) -> Result:
 
 
 VARIABLES = {
-    variable.name: variable for variable in (recording, keeping, training, current_layer, network_call, walks)
+    variable.name: variable
+    for variable in (recording, letting_go, training, current_layer, network_call, walks)
 }
 
 

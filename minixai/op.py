@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from minixai.arrays import Held, Later, floats, on_copies, read_only
-from minixai.context import current_layer, keeping, recording
+from minixai.context import current_layer, letting_go, recording
 from minixai.tape import Node, Rule, Tensor
 from minixai.typing import Array
 
-__all__ = ["Mask", "Op", "Trait", "operation", "several"]
+__all__ = ["Mask", "Op", "Trait", "operation", "several", "unread"]
 
 Mask = np.ndarray[tuple[int], np.dtype[np.bool_]]  # the rows, or the columns, of a map
 
@@ -125,9 +125,9 @@ class Op:
         value, saved = on_copies(self.name, _computed, self.forward, arrays, params)
         if not recording.get():
             return Tensor(value)
-        kind = Node
-        if not keeping.get() and Trait.RECTIFIER in self.traits:
-            kind, arrays = _Thrifty, tuple(map(_let_go, tensors))
+        kind, lets_go = Node, letting_go.get()
+        if lets_go is not None:
+            kind, arrays = _Thrifty, tuple(_held(x, self, lets_go) for x in tensors)
         every = tuple(x is not None for x in tensors)
         node = kind(self, tensors, arrays, value, params, _kept(saved), current_layer.get(), every)
         return Tensor(value, node)
@@ -197,22 +197,24 @@ def _computed(
     return read_only(np.asarray(value)), saved
 
 
-def _let_go(z: Any) -> Any:
-    """What a rectifier's node holds of its input: of a layer's output, how it is computed again.
+def unread(node: Node, taker: Op) -> bool:
+    """Whether no VJP reads a node's output, for a rectifier takes it: what is linear in x does not either."""
+    return Trait.WEIGHTED in node.traits and Trait.RECTIFIER in taker.traits
 
-    The VJP of what is linear in x never reads its output, nor that of a rectifier its input.
-    """
-    node = z.node
-    if node is None or Trait.WEIGHTED not in node.traits or z.value is not node.value:
-        return z.value
+
+def _held(x: Tensor | None, taker: Op, lets_go: Callable[[Node, Op], bool]) -> Any:
+    """What a node holds of its input: of what is let go, how it is computed again."""
+    if x is None or x.node is None or not lets_go(x.node, taker) or x.value is not x.node.value:
+        return x if x is None else x.value
+    node = x.node
     compute = partial(_computed, node.op.forward, node.arrays, node.params)  # without the node: no circle
-    again = Later(lambda: compute()[0], z.value)
-    z.value, z.node = again, _Thrifty(**{**vars(node), "value": again})
+    again = Later(lambda: compute()[0], x.value)
+    x.value, x.node = again, _Thrifty(**{**vars(node), "value": again})
     return again
 
 
 class _Thrifty(Node):
-    """A node that does not keep what the VJPs of all operations leave alone: who reads it has it made."""
+    """A node that does not keep what is let go: who reads it has it made."""
 
     arrays, value = Held("arrays"), Held("value")
 

@@ -7,7 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from minixai.kernels import activation, convolution, descent, pooling, product, relevance, winograd_weight
+from minixai.kernels import (
+    activation,
+    convolution,
+    descent,
+    normalisation,
+    pooling,
+    product,
+    relevance,
+    winograd_weight,
+)
 
 
 def every_kernel(
@@ -53,6 +62,8 @@ def every_kernel(
     gy = array(images, 4, *windows.output_size((size, size + 1)))
     y = np.abs(gy) + 1
     switches = layout(rng.integers(0, size * (size + 1), gy.shape, np.int32))
+    lines, g_lines = (each.reshape(images, 4, -1) for each in (x, g))
+    of_channels = [array(4) for _ in range(3)]
     a, b, of_units = array(images * size, size), array(size, size + 1), array(4, 1, 1)
     calls |= {
         "relu": lambda: activation.relu(x),
@@ -62,6 +73,11 @@ def every_kernel(
         "sgd_step": lambda: descent.sgd_step(x, g, np.array(x), 0.1, 0.9, 0.01),
         "adam_step": lambda: descent.adam_step(
             x, g, np.array(x), np.square(x), 0.1, (0.8, 0.9), 1e-3, 0.01, 2
+        ),
+        "normalise": lambda: normalisation.normalise(lines, *of_channels),
+        "normalise_vjp": lambda: normalisation.normalise_vjp(g_lines, lines, *of_channels, True),
+        "normalise_vjp of fixed moments": lambda: normalisation.normalise_vjp(
+            g_lines, lines, *of_channels, False
         ),
         "quotient": lambda: relevance.quotient(g, x, of_units, 1e-3),
         "product": lambda: relevance.product(g, x),

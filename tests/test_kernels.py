@@ -27,6 +27,7 @@ from minixai.kernels import (
     filters,
     microkernel,
     moments,
+    normalisation,
     pooling,
     product,
     relevance,
@@ -64,6 +65,8 @@ def cut_into_small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(activation, "ENTRIES_A_TASK", 16)
     monkeypatch.setattr(convolution, "ENTRIES_A_TASK", 16)
     monkeypatch.setattr(descent, "ENTRIES_A_TASK", 16)
+    monkeypatch.setattr(moments, "ENTRIES_A_TASK", 16)
+    monkeypatch.setattr(normalisation, "ENTRIES_A_TASK", 16)
     monkeypatch.setattr(relevance, "ENTRIES_A_TASK", 16)
     monkeypatch.setattr(pooling, "ENTRIES_A_TASK", 16)
     monkeypatch.setattr(pooling, "STRIP", 8)
@@ -584,6 +587,34 @@ def test_steps_equal_the_loops(
     assert_close(square, its_square, dtype)
 
 
+# Normalisation
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(2, 3, 19), (5, 4, 1), (1, 1, 6), (7, 2, 3)])
+@pytest.mark.parametrize("own", [False, True])
+@pytest.mark.parametrize("small", [False, True])
+def test_normalisation_equals_the_loops(
+    dtype: Any, shape: tuple, own: bool, small: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if small:
+        cut_into_small_blocks(monkeypatch)
+    x, g, w, b = draw_arrays(0, dtype, shape, shape, *[shape[1:2]] * 2)
+    mean, spread = moments.mean_and_spread(x) if own else (0.3 * w, np.abs(b) + 1)
+    mean, scale = mean.astype(dtype), (1 / spread).astype(dtype)
+    y = normalisation.normalise(x, mean, scale * w, b)
+    assert_close(y, dense_oracle.batch_norm(x, w, b, mean, 1 / scale.astype(float) ** 2, eps=0), dtype)
+    got = normalisation.normalise_vjp(g, x, mean, scale, scale * w, own)
+    for each, expected in zip(got, dense_oracle.batch_norm_vjp(g, x, w, mean, scale, own), strict=True):
+        assert_close(each, expected, dtype)
+
+
+def test_what_is_not_finite_in_x_stays_out_of_the_cotangents_with_fixed_moments() -> None:
+    x = np.array([[[np.inf, np.nan, 1.0]]])
+    gx, _, _ = normalisation.normalise_vjp(np.ones_like(x), x, *np.ones((3, 1)), False)
+    np.testing.assert_array_equal(gx, np.ones_like(x))
+
+
 # Relevance
 
 
@@ -855,7 +886,16 @@ def test_p_norm_pooling_neither_overflows_nor_vanishes() -> None:
 
 
 def test_every_kernel_is_among_the_calls() -> None:
-    modules = (activation, convolution, descent, pooling, product, relevance, winograd_weight)
+    modules = (
+        activation,
+        convolution,
+        descent,
+        normalisation,
+        pooling,
+        product,
+        relevance,
+        winograd_weight,
+    )
     public = {name for module in modules for name in module.__all__ if name[0].islower()}
     public -= {"conv2d_direct", "fastest", "one_blas_thread", "pays", "serves"}
     assert public == {name.split()[0] for name in every_kernel(np.float32)}
@@ -872,8 +912,8 @@ def test_any_number_of_threads_and_any_run_gives_the_same_bits(
         counts.append(count)
         threads.for_each(task, count, blas)
 
-    modules = activation, convolution, descent, direct, direct_weight, pooling, product, relevance
-    for module in (*modules, winograd, winograd_weight):
+    modules = activation, convolution, descent, direct, direct_weight, normalisation, pooling, product
+    for module in (*modules, relevance, winograd, winograd_weight):
         monkeypatch.setattr(module, "for_each", counting)
     for dtype in DTYPES:
         call = every_kernel(dtype)[name]
@@ -923,6 +963,7 @@ def test_no_loop_is_compiled_anew_for_arrays_that_are_read_only(dtype: Any) -> N
             direct_weight,
             microkernel,
             moments,
+            normalisation,
             pooling,
             winograd,
             winograd_weight,

@@ -9,7 +9,7 @@ import minixai as mx
 from minixai import ops
 from minixai.context import apart
 from minixai.methods.question import Question
-from minixai.op import Trait
+from minixai.op import Trait, unread
 from minixai.rules import Rules
 from tests.networks import float64
 
@@ -58,7 +58,7 @@ def test_maps_and_what_rules_read_are_the_same_to_the_bit(net, table, unit):
 
 
 def test_a_tensor_has_its_shape_without_being_made_and_its_value_when_asked(net):
-    y = apart(lambda: ops.relu(net.conv(mx.Tensor(X))), keeping=False)
+    y = apart(lambda: ops.relu(net.conv(mx.Tensor(X))), letting_go=unread)
     (z,) = y.inputs
     later = vars(z.node)["value"]
     assert (z.shape, z.ndim, z.dtype) == ((2, 3, 7, 7), 4, np.float64)

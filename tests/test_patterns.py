@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import minixai as mx
 from minixai import nn, ops
 from minixai.errors import FileFormatError, ShapeError
 from minixai.signal import Patterns, fit_patterns, moments, pattern_of, patterns
+from minixai.signal.layers import add_batch, linear_layers
 from minixai.signal.moments import Moments, moments_of
 from minixai.signal.patterns import KINDS as ALL_KINDS
 from tests.fits import CONVOLUTIONS, assert_same, far_from_zero, network
@@ -299,6 +301,24 @@ def test_dense_layers_are_fitted_a_few_units_at_a_time(monkeypatch: pytest.Monke
     whole = fit(net, [x[:10], x[10:]], kinds=kinds)
     monkeypatch.setattr(moments, "WEIGHTS_AT_A_TIME", 16 * 2)  # two units of layer 6, with its 16 inputs
     assert_same(fit(net, [x[:10], x[10:]], kinds=kinds), whole, 1e-12)
+
+
+def test_the_memory_of_a_batch() -> None:
+    convolved = [part for k in range(8) for part in (nn.Conv2d(4, 4, 3, padding=1, rng=k), nn.ReLU())]
+    model = nn.Sequential(*convolved, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    x = np.random.default_rng(0).standard_normal((8, 4, 64, 64), np.float32)
+    layers = linear_layers("fit_patterns", model, x[:1], ("positive",), None)
+    assert all(layer.weight.base is model[int(name)].weight.value.base for name, layer in layers.items())
+    sums = add_batch({}, model, x, layers)  # compiles, and makes the workspaces
+    peaks = []
+    for _ in range(3):  # the first may still make a workspace
+        tracemalloc.start()
+        try:
+            add_batch(sums, model, x, layers)
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+    assert min(peaks) / x.nbytes < 18  # 8 outputs of layers, and one layer's work; the rectifiers' are 8 more
 
 
 def test_batches_may_have_labels_or_be_functions_or_a_generator() -> None:

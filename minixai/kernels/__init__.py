@@ -11,13 +11,24 @@ if TYPE_CHECKING:
         convolution,
         descent,
         moments,
+        normalisation,
         pooling,
         product,
         relevance,
         threads,
     )
 
-__all__ = ["activation", "convolution", "descent", "moments", "pooling", "product", "relevance", "threads"]
+__all__ = [
+    "activation",
+    "convolution",
+    "descent",
+    "moments",
+    "normalisation",
+    "pooling",
+    "product",
+    "relevance",
+    "threads",
+]
 
 
 def __getattr__(name: str) -> Any:

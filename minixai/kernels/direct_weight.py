@@ -14,7 +14,7 @@ In float32, on random numbers, errors stay below 5e-6 of the largest, which `tes
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from minixai.kernels.microkernel import LANES, PANEL, multiply
 from minixai.kernels.threads import TASK_WORK, for_each, get_num_threads, workspace
 from minixai.typing import Array
 
-__all__ = ["Cut", "conv2d_vjp_weight", "cut"]
+__all__ = ["Cut", "conv2d_vjp_weight", "cut", "over_parts"]
 
 Pair = tuple[int, int]
 
@@ -32,6 +32,7 @@ RUN_NUMBERS = 1 << 17  # of pixels and cotangents in one run: they stay in the c
 RUN_OUTPUTS = 1 << 11  # in one run: a longer sum rounds more
 PARTS = 8  # of the runs, which threads share: a sum each
 SUM_NUMBERS = 1 << 22  # of the sums of all parts
+SUMS_A_TASK = 1 << 18  # put in order: less is done before a second thread has woken up
 
 
 class Cut(NamedTuple):
@@ -117,6 +118,35 @@ def _add_runs(g, x, groups, below, total, runs, shape, panels, stride, padding, 
                             its_total[j] += line[j]
 
 
+@njit(cache=True, nogil=True)
+def _over_parts(total, units, gw):
+    sums = total[0]
+    for k in range(units[0], units[1]):
+        of_unit = sums[k].reshape(-1)
+        for part in range(1, len(total)):
+            others = total[part, k].reshape(-1)
+            for j in range(np.uint64(of_unit.size)):
+                of_unit[j] += others[j]
+        for c in range(gw.shape[1]):
+            for u in range(gw.shape[2]):
+                for b in range(gw.shape[3]):
+                    for v in range(gw.shape[4]):
+                        gw[k, c, u, b, v] = sums[k, u, v, b, c]
+
+
+def over_parts(total: Array, dtype: Any) -> Array:
+    """gw[k, c, u, b, v] = Σ_part total[part, k, u, v, b, c], added up in total[0]."""
+    _, units, kh, kw, below, channels = total.shape
+    gw = np.empty((units, channels, kh, below, kw), dtype)
+    step = max(1, SUMS_A_TASK * units // max(total.size, 1))
+
+    def fill(number: int) -> None:
+        _over_parts(total, (number * step, min((number + 1) * step, units)), gw)
+
+    for_each(fill, -(-units // step), blas=False)
+    return gw
+
+
 def conv2d_vjp_weight(
     g: Array, x: Array, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, groups: int
 ) -> Array:
@@ -148,5 +178,5 @@ def conv2d_vjp_weight(
         )  # fmt: skip
 
     for_each(fill, len(tasks), blas=False)
-    gw = total.sum(axis=0).reshape(outputs, kh, kernel[1], below, channels).transpose(0, 4, 1, 3, 2)
-    return np.ascontiguousarray(gw, g.dtype).reshape(outputs, channels, *kernel)
+    gw = over_parts(total.reshape(how.parts, outputs, kh, kernel[1], below, channels), g.dtype)
+    return gw.reshape(outputs, channels, *kernel)

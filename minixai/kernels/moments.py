@@ -13,7 +13,7 @@ from minixai.typing import Array
 
 __all__ = ["add_by_sign", "add_linear", "add_row", "centred_by_sign", "mean_and_spread"]
 
-CHANNELS_A_TASK = 64
+ENTRIES_A_TASK = 1 << 18  # entries: less is done before a second thread has woken up
 
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
@@ -93,12 +93,12 @@ def _add_row_by_sign(above, below, above_x, total_x, x, active, shift, step):
 def mean_and_spread(x: Array) -> tuple[Array, Array]:
     """The mean and the standard deviation of every channel of x (n, c, places): (c,) float64 each."""
     x, (mean, spread) = readable(x), np.zeros((2, x.shape[1]))
+    step = max(1, ENTRIES_A_TASK * len(mean) // max(x.size, 1))
 
     def fill(number: int) -> None:
-        start = number * CHANNELS_A_TASK
-        _mean_and_spread(x, start, min(start + CHANNELS_A_TASK, len(mean)), mean, spread)
+        _mean_and_spread(x, number * step, min((number + 1) * step, len(mean)), mean, spread)
 
-    for_each(fill, -(-len(mean) // CHANNELS_A_TASK), blas=False)
+    for_each(fill, -(-len(mean) // step), blas=False)
     return mean, spread
 
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from minixai.kernels.channels_last import place_rows
 from minixai.kernels.compiling import njit
-from minixai.kernels.direct_weight import cut
+from minixai.kernels.direct_weight import cut, over_parts
 from minixai.kernels.layout import readable
 from minixai.kernels.microkernel import LANES, PANEL, multiply
 from minixai.kernels.threads import for_each, workspace
@@ -191,7 +191,8 @@ def conv2d_vjp_weight(g: Array, x: Array, padding: Pair) -> Array:
     rows = -(-n * down // runs)
     runs = -(-n * down // rows)
     how = cut(runs, panels, 9 * k * c, 36 * n * down * across * panels * PANEL * long)
-    total = np.zeros((how.parts, k, 3, 3 * c))
+    dtype = np.float64 if runs > 1 else g.dtype  # nothing is added to what a single run gives
+    total = np.zeros((how.parts, k, 3, 3 * c), dtype)
     tasks = how.tasks(runs, panels)
     side = -(-panels // how.slices) * PANEL
     at_once = max(1, min(side, PRODUCT_NUMBERS // (36 * long)) // PANEL) * PANEL
@@ -203,4 +204,4 @@ def conv2d_vjp_weight(g: Array, x: Array, padding: Pair) -> Array:
         _add_runs(g, x, total[part], its_runs, rows, its_panels, at_once, padding, memory)
 
     for_each(fill, len(tasks), blas=False)
-    return np.ascontiguousarray(total.sum(axis=0).reshape(k, 3, 3, c).transpose(0, 3, 1, 2), g.dtype)
+    return over_parts(total.reshape(how.parts, k, 3, 3, 1, c), g.dtype).reshape(k, c, 3, 3)

@@ -31,6 +31,7 @@ from minixai.methods.unit import (
 )
 from minixai.nn import Module
 from minixai.nn.module import check_model, traced
+from minixai.op import unread
 from minixai.progress import progress_bar
 from minixai.rules import Rules
 from minixai.rules.shares import per_image
@@ -174,7 +175,8 @@ class Question:
         """
         table = Rules(rules, ledger or getattr(rules, "strict", False))
         kept = walks.get()
-        tape = apart(lambda: self._of_x, keeping=table.strict or kept is not None)
+        reads_all = table.strict or kept is not None
+        tape = apart(lambda: self._of_x, letting_go=None if reads_all else unread)
         leaf, outputs = tape.leaf, [tape.chosen.tensor]
         del tape
         if to is None:

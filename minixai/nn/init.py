@@ -32,7 +32,9 @@ def kaiming_uniform(shape: tuple[int, ...], rng: np.random.Generator, gain: floa
 
 def kaiming_normal(shape: tuple[int, ...], rng: np.random.Generator, gain: float = math.sqrt(2)) -> Array:
     """N(0, gain²/fan_in). He et al. 2015, eq. 10."""
-    return rng.standard_normal(shape, np.float32) * np.float32(gain / math.sqrt(fan_in(shape)))
+    array = rng.standard_normal(shape, np.float32)
+    array *= np.float32(gain / math.sqrt(fan_in(shape)))
+    return array
 
 
 def xavier_uniform(shape: tuple[int, ...], rng: np.random.Generator) -> Array:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from minixai import context
-from minixai.arrays import as_array, floats, frozen, holds, is_frozen, numbers
+from minixai.arrays import as_array, floats, frozen, holds, numbers, owned
 from minixai.columns import aligned
 from minixai.errors import ShapeError, came, foreign_package
 from minixai.ops.sizes import lacks
@@ -39,8 +39,7 @@ class Parameter(Tensor):
 
     @value.setter
     def value(self, array: Any) -> None:
-        array = floats("Parameter", "array", array)
-        self.take_over(array if is_frozen(array) else np.array(array))
+        self._value = owned(floats("Parameter", "array", array))
 
     def take_over(self, array: Any) -> None:
         """Hold an array that belongs to nobody else, without a copy. From now on nobody can write to it."""

@@ -43,56 +43,30 @@ def batch_norm(
     if mean is None:
         mean, variance = moments or channel_moments(x)
     mean, scale = (np.asarray(array, x.dtype) for array in (mean, 1 / np.sqrt(np.asarray(variance) + eps)))
-    y = np.empty(x.shape, x.dtype)
-    channels, out = _channels(x), _channels(y)
-    slope, shift = scale if w is None else scale * w, 0 * mean if b is None else b
-
-    def fill(k: int) -> None:
-        np.subtract(channels[k], mean[k], out=out[k])
-        out[k] *= slope[k]
-        out[k] += shift[k]
-
-    kernels.threads.for_each(fill, len(channels))
-    return y, (mean, scale)
+    slope, shift = (scale, 0 * mean) if w is None or b is None else (scale * w, b)
+    y = kernels.normalisation.normalise(_by_place(x), mean, slope, shift)
+    return y.reshape(x.shape), (mean, scale)
 
 
 @batch_norm.define_vjp
 def _batch_norm_vjp(g: Array, node: Node) -> tuple[Array | None, ...]:
     (x, w, _), (mean, scale) = node.arrays, node.saved
-    w = np.ones_like(scale) if w is None else w
-    gx, gw, gb = np.empty(x.shape, x.dtype), np.empty_like(scale), np.empty_like(scale)
-    channels, out, cotangents = _channels(x), _channels(gx), _channels(g)
-
-    def fill(k: int) -> None:
-        normal, gk = (channels[k] - mean[k]) * scale[k], cotangents[k]
-        gw[k], gb[k] = np.vdot(gk, normal), gk.sum()
-        if node.params["mean"] is None:  # the batch's own mean and variance depend on x too
-            gk = gk - gb[k] / gk.size - normal * (gw[k] / gk.size)
-        out[k] = gk * (w[k] * scale[k])
-
-    kernels.threads.for_each(fill, len(channels))
-    return gx, gw if node.needs[1] else None, gb if node.needs[2] else None
+    slope, own = scale if w is None else scale * w, node.params["mean"] is None
+    gx, gw, gb = kernels.normalisation.normalise_vjp(_by_place(g), _by_place(x), mean, scale, slope, own)
+    return gx.reshape(x.shape), gw if node.needs[1] else None, gb if node.needs[2] else None
 
 
 def channel_moments(x: Array) -> tuple[Array, Array]:
     """The mean and the variance of each channel of x (n, c, …): (c,) each, of more than one value."""
-    channels = _channels(x)
-    if channels[0].size == 1:
-        raise ShapeError(f"batch_norm: x {x.shape} has one value per channel, expected more")
-    mean, variance = np.empty((2, len(channels)), x.dtype)
-
-    def fill(k: int) -> None:
-        mean[k] = channels[k].mean()
-        centred = channels[k] - mean[k]
-        variance[k] = np.vdot(centred, centred) / centred.size
-
-    kernels.threads.for_each(fill, len(channels))
-    return mean, variance
+    if x.size <= x.shape[1]:
+        raise ShapeError(f"batch_norm: x {x.shape} has one value per channel, or none; expected more")
+    mean, spread = kernels.moments.mean_and_spread(_by_place(x))
+    return mean.astype(x.dtype), np.square(spread).astype(x.dtype)
 
 
-def _channels(x: Array) -> Array:
-    """A view (c, n, places) of x (n, c, …): one channel's numbers stay in the cache while they are used."""
-    return x.reshape(*x.shape[:2], -1).swapaxes(0, 1)
+def _by_place(x: Array) -> Array:
+    """x (n, c, …) as (n, c, places)."""
+    return x.reshape(*x.shape[:2], -1)
 
 
 def _seen_by_layer_norm(mask: Mask, size: int, node: Node, axis: int) -> Mask:

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from minixai.arrays import owned
+from minixai.context import apart
 from minixai.errors import RuleError, came, several_names
 from minixai.nn import Module
 from minixai.nn.logits import logits_of
@@ -97,7 +99,7 @@ def linear_layers(
         rectified = _is_rectified(tape, outputs)
         of_layer = named.get(name, default if rectified else _whatever_the_sign(default))
         if name in wanted:
-            found[name] = LinearLayer(w.copy(), of_layer, tape[outputs[0]].params.get("groups", 1))
+            found[name] = LinearLayer(owned(w), of_layer, tape[outputs[0]].params.get("groups", 1))
     return found
 
 
@@ -115,9 +117,11 @@ def add_batch(
     """Add what images x (see `images_of`) give to the moments of every layer, and return them."""
     calls = linear_calls("fit_patterns", model, x)
     for name, layer in layers.items():
-        for node in calls.get(name, []):
-            if name not in moments:
-                moments[name] = Moments.empty(layer.weight.shape, layer.groups, layer.by_sign)
+        if name in calls and name not in moments:
+            moments[name] = Moments.empty(layer.weight.shape, layer.groups, layer.by_sign)
+    while calls:  # from the last: what came behind a layer is freed
+        name, nodes = calls.popitem()
+        for node in nodes if name in layers else ():
             moments[name].add_call(node)
     return moments
 
@@ -130,8 +134,13 @@ def _whatever_the_sign(kinds: Sequence[str]) -> tuple[str, ...]:
 def _tape(call: str, model: Module, x: Array) -> dict[Tensor, Node]:
     """The model's tape up to its logits, without leaves, as the tables of patterns see it."""
     leaf = Tensor(x)
-    output, _ = logits_of(traced(call, model, leaf)[0])
+    output, _ = logits_of(apart(lambda: traced(call, model, leaf), letting_go=_of_rectifier)[0])
     return {tensor: node for tensor, node in TABLE.read(tape_of(output, [leaf])).items() if node is not None}
+
+
+def _of_rectifier(node: Node, taker: Any) -> bool:
+    """What is soonest made again."""
+    return Trait.RECTIFIER in node.traits
 
 
 def _is_rectified(tape: dict[Tensor, Node], outputs: list[Tensor]) -> bool:

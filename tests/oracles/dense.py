@@ -61,3 +61,23 @@ def batch_norm(
             x[:, c].shape
         )
     return y
+
+
+def batch_norm_vjp(
+    g: Array, x: Array, w: Array, mean: Array, scale: Array, own: bool
+) -> tuple[Array, Array, Array]:
+    """The cotangents of x, w and b; own: by the derivative of every z in a channel by every x in it."""
+    gx, gw, gb = np.zeros(x.shape), np.zeros(len(w)), np.zeros(len(w))
+    for c in range(x.shape[1]):
+        z = [(float(v) - float(mean[c])) * float(scale[c]) for v in np.ravel(x[:, c])]
+        of_y = [float(v) for v in np.ravel(g[:, c])]
+        gw[c], gb[c] = sum(a * b for a, b in zip(of_y, z, strict=True)), sum(of_y)
+        of_x = []
+        for j in range(len(z)):
+            total = 0.0
+            for i in range(len(z)):
+                by_moments = (1 + z[i] * z[j]) / len(z) if own else 0
+                total += of_y[i] * ((i == j) - by_moments)
+            of_x.append(total * float(scale[c]) * float(w[c]))
+        gx[:, c] = np.reshape(of_x, x[:, c].shape)
+    return gx, gw, gb
