@@ -69,9 +69,11 @@ def test_held_biases_of_a_network_are_safe_once_they_are_merged():
 
 def test_filters_with_a_negative_mean_are_raised_to_0_and_others_left():
     rng = np.random.default_rng(0)
-    model = nn.Sequential(nn.Conv2d(3, 2, 3))
+    model = nn.Sequential(nn.Conv2d(3, 3, 3), nn.Conv2d(3, 2, 3))
     w = rng.standard_normal((2, 3, 3, 3)).astype(np.float32) + np.float32([1, -1]).reshape(2, 1, 1, 1)
-    model[0].weight.value = w
+    first = model[0].weight.value = np.full((3, 3, 3, 3), -1, np.float32)
+    model[1].weight.value = w
     raise_filters(model)
-    np.testing.assert_array_equal(model[0].weight.value[0], w[0])
-    np.testing.assert_allclose(model[0].weight.value[1], w[1] - w[1].mean(), atol=1e-6)
+    np.testing.assert_array_equal(model[0].weight.value, first)
+    np.testing.assert_array_equal(model[1].weight.value[0], w[0])
+    np.testing.assert_allclose(model[1].weight.value[1], w[1] - w[1].mean(), atol=1e-6)

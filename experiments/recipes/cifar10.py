@@ -120,7 +120,12 @@ def train(options: argparse.Namespace) -> None:
     learn, held_out = order[options.hold_out :], order[: options.hold_out]
     model = trainable(options.name)
     first, minutes = load(model, options.out) if options.resume else (0, 0.0)
-    optimiser = nn.SGD(model.parameters(), 0.0, MOMENTUM, WEIGHT_DECAY)
+    optimisers = [
+        nn.SGD(
+            [p for p in model.parameters() if (p.ndim > 1) == decays], 0.0, MOMENTUM, WEIGHT_DECAY * decays
+        )
+        for decays in (True, False)  # a scale that decays takes its unit with it
+    ]
     start, limits = time.monotonic() - 60 * minutes, {}
     for epoch in range(first, options.epochs):
         rng = np.random.default_rng([SEED, epoch])
@@ -129,10 +134,12 @@ def train(options: argparse.Namespace) -> None:
         for step, batch in enumerate(steps):
             share = (epoch + step / len(steps)) / options.epochs
             size = SIZES[max(begin for begin in SIZES if begin <= share)]
-            optimiser.lr = learning_rate(share)
             x = replace(CIFAR10, size=size)(photos[batch])
             value = loss(model(mx.Tensor(augment(x, rng))), labels[batch])
-            optimiser.step(mx.backward(value, wrt=optimiser.parameters))
+            gradients = mx.backward(value, wrt=model.parameters())
+            for optimiser in optimisers:
+                optimiser.lr = learning_rate(share)
+                optimiser.step(gradients)
             raise_filters(model)
             hold_biases(limits)
             losses.append(float(value.value))
@@ -180,7 +187,7 @@ def main(arguments: list[str] | None = None) -> None:
     training = commands.add_parser("train", description=train.__doc__)
     training.set_defaults(run=train)
     training.add_argument("name", choices=VARIANTS)
-    training.add_argument("--epochs", type=int, default=20)
+    training.add_argument("--epochs", type=int, default=16)
     training.add_argument("--threads", type=int, default=1)
     training.add_argument("--hold-out", type=int, default=0, help="training images kept to try settings on")
     training.add_argument("--resume", action="store_true", help="go on from the state in the file")

@@ -6,7 +6,8 @@ With b ≤ 0 both are positive. With b > 0 and E[y] < 0 the second may be as neg
 
 Two things keep it away from 0. Since x ≥ 0 behind a ReLU, filters whose weights have a negative mean are
 raised to mean 0 after every step. And after every epoch a bias for which the divisor is less than SAFE of
-the variance of y is lowered until it is not; during the next none grows into where it would be.
+the variance of y is lowered until it is not; during the next none grows into where it would be. The first
+layer is left alone: its input has mean 0, and so has y.
 """
 
 from __future__ import annotations
@@ -42,11 +43,12 @@ def largest_bias(y: Array, bias: Array) -> Array:
 
 
 def largest_biases(model: nn.Sequential, x: Array, rng: np.random.Generator) -> dict[nn.BatchNorm2d, Array]:
-    """Of every batch normalisation, the largest safe merged biases at x."""
+    """Of every batch normalisation but the first, the largest safe merged biases at x."""
     limits, h = {}, mx.Tensor(x)
+    first, *_ = (layer for layer in model if isinstance(layer, nn.BatchNorm2d))
     model.eval()
     for layer in model:
-        if isinstance(layer, nn.BatchNorm2d):
+        if isinstance(layer, nn.BatchNorm2d) and layer is not first:
             y = h.value.transpose(1, 0, 2, 3).reshape(h.shape[1], -1) * signed(layer)[:, None]
             some = rng.choice(y.shape[1], min(y.shape[1], SAMPLES), replace=False)
             limits[layer] = largest_bias(y[:, some], layer.bias.value - signed(layer) * layer.running_mean)
@@ -63,8 +65,8 @@ def hold_biases(limits: dict[nn.BatchNorm2d, Array]) -> None:
 
 
 def raise_filters(model: nn.Sequential) -> None:
-    """Raise filters whose weights have a negative mean to mean 0."""
-    for layer in model:
-        if isinstance(layer, nn.Conv2d):
-            mean = layer.weight.value.mean(axis=(1, 2, 3), keepdims=True)
-            layer.weight.value = layer.weight.value - np.minimum(mean, 0)
+    """Raise filters whose weights have a negative mean to mean 0, in all layers but the first."""
+    _, *others = (layer for layer in model if isinstance(layer, nn.Conv2d))
+    for layer in others:
+        mean = layer.weight.value.mean(axis=(1, 2, 3), keepdims=True)
+        layer.weight.value = layer.weight.value - np.minimum(mean, 0)
