@@ -158,7 +158,7 @@ def levels(given: Tests) -> dict[str, float]:
 
 
 def leace(h: Array, labels: Array) -> tuple[Array, Array]:
-    """μ (d,) and I − Σ^½ Q Σ^−½ (d, d), Q the projection on the columns of Σ^−½ σ (Belrose et al., eq. 1)."""
+    """μ (d,) and I − Σ^½ Q Σ^−½ (d, d), Q the projection on the columns of Σ^−½ σ."""
     values, vectors = np.linalg.eigh(covariance(h, h))
     there = values > RCOND * values[-1]
     root, inverse_root = (

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from minixai import nn
-from minixai.checks.report import Answer, Array, CheckError, compare, result_of, tuple_of
+from minixai.checks.report import Answer, Array, CheckError, compare, kind_of, result_of, tuple_of
 from minixai.course.cw7 import answers
 from minixai.course.cw7.answers import Layer, Moments, Tests
 from minixai.course.honesty import own_work
@@ -45,22 +45,27 @@ def layer(seed: int) -> Layer:
             return given
 
 
-def check_by_hand(by_hand: Any, seed: int) -> None:
+def check_by_hand(by_hand: Answer, seed: int) -> None:
     """by_hand: six entries; here only the filter, and that it reads 1 along the pattern."""
+    _shown_by_hand(by_hand, seed)
+
+
+def _shown_by_hand(by_hand: Answer, seed: int) -> dict[str, Any]:
     given = layer(seed)
     pairs = ("pattern", "filter")
-    _entries("7.1", by_hand, {name: (2,) if name in pairs else () for name in answers.by_hand(given)})
+    got = _numbers("7.1", by_hand, {name: (2,) if name in pairs else () for name in answers.by_hand(given)})
     crossed = {"that filter reads the distractor and cancels the concept": [0, 1]}
-    read = np.array([given.a_c, given.a_d]) @ by_hand["filter"]
+    read = np.array([given.a_c, given.a_d]) @ got["filter"]
     compare("7.1 wᵀa_c and wᵀa_d", read, [1, 0], crossed, atol=ROUNDED)
-    compare("7.1 wᵀ of the pattern", np.dot(by_hand["filter"], by_hand["pattern"]), 1, atol=ROUNDED)
+    compare("7.1 wᵀ of the pattern", np.dot(got["filter"], got["pattern"]), 1, atol=ROUNDED)
+    return got
 
 
-def mark_by_hand(by_hand: Any, seed: int) -> None:
+def mark_by_hand(by_hand: Answer, seed: int) -> None:
     """All six, for the same seed."""
-    check_by_hand(by_hand, seed)
+    got = _shown_by_hand(by_hand, seed)
     given = layer(seed)
-    a_c, a_d, p, q0, q1, g = given
+    a_c, a_d, p, q0, q1, _ = given
     right = answers.by_hand(given)
     weighted = a_c + (q1 * p - q0 * (1 - p)) * a_d
     mistakes: dict[str, dict[str, Any]] = {
@@ -76,7 +81,7 @@ def mark_by_hand(by_hand: Any, seed: int) -> None:
         },
     }
     for name, expected in right.items():
-        compare(f"7.1 {name}", by_hand[name], expected, mistakes.get(name), atol=ROUNDED)
+        compare(f"7.1 {name}", got[name], expected, mistakes.get(name), atol=ROUNDED)
 
 
 # 2 · patterns and filters of several concepts
@@ -323,29 +328,34 @@ def tests(seed: int) -> Tests:
     rng = np.random.default_rng([seed, 10])
     while True:
         percent, n = int(rng.choice([4, 5, 6, 8, 10])), int(rng.integers(45, 121))
-        uneven = all(percent * (n + 1) % 100 and percent * (n + 1) % 200 and percent * n % 100 for _ in (0,))
-        differ = percent * (n + 1) // 200 * 2 != percent * (n + 1) // 100
-        if uneven and differ and percent * (n + 1) // 200:
+        whole, half = percent * (n + 1) // 100, percent * (n + 1) // 200
+        uneven = percent * (n + 1) % 100 and percent * n % 100
+        if uneven and 0 < 2 * half < whole == percent * n // 100:
             k, runs = int(rng.integers(3, 13)), int(rng.choice([10, 15, 20, 25, 30, 40]))
             images, others = (int(each) for each in rng.choice([20, 25, 30, 40, 50, 60], 2, replace=False))
             return Tests(percent, n, k, runs, images, others)
 
 
-def check_levels(levels: Any, seed: int) -> None:
+def check_levels(levels: Answer, seed: int) -> None:
     """levels: six numbers; here only that they are there, levels between 0 and 1, and a whole number."""
+    _shown_levels(levels, seed)
+
+
+def _shown_levels(levels: Answer, seed: int) -> dict[str, Any]:
     right = answers.levels(tests(seed))
-    _entries("7.6", levels, dict.fromkeys(right, ()))
-    for name, value in levels.items():
+    got = _numbers("7.6", levels, dict.fromkeys(right, ()))
+    for name, value in got.items():
         if name == "least":
             if value != round(value) or value < 1:
                 raise CheckError(f"7.6 least: got {value}, expected a whole number of random concepts")
         elif not 0 <= value <= 1:
             raise CheckError(f"7.6 {name}: got {value}, expected a probability")
+    return got
 
 
-def mark_levels(levels: Any, seed: int) -> None:
+def mark_levels(levels: Answer, seed: int) -> None:
     """All six, for the same seed."""
-    check_levels(levels, seed)
+    got = _shown_levels(levels, seed)
     given = tests(seed)
     right = answers.levels(given)
     alpha, n = given.percent / 100, given.n
@@ -371,7 +381,7 @@ def mark_levels(levels: Any, seed: int) -> None:
         },
     }
     for name, expected in right.items():
-        compare(f"7.6 {name}", levels[name], expected, mistakes[name], rtol=0, atol=ROUNDED)
+        compare(f"7.6 {name}", got[name], expected, mistakes[name], rtol=0, atol=ROUNDED)
 
 
 # 7 · LEACE
@@ -450,18 +460,25 @@ def moments(seed: int) -> Moments:
             return given
 
 
-def check_erasing(erasing: Any, seed: int) -> None:
+def check_erasing(erasing: Answer, seed: int) -> None:
     """erasing: seven entries; here only the filter, by Σw = σ, and that wᵀa = 1."""
+    _shown_erasing(erasing, seed)
+
+
+def _shown_erasing(erasing: Answer, seed: int) -> dict[str, Any]:
     given = moments(seed)
-    _entries("7.8", erasing, {name: (2,) if name in ("w", "a") else () for name in answers.erasing(given)})
+    got = _numbers(
+        "7.8", erasing, {name: (2,) if name in ("w", "a") else () for name in answers.erasing(given)}
+    )
     transposed = {"that is cov[h, t], without the inverse of Σ": given.cov_h @ given.cov_ht}
-    compare("7.8 Σw", given.cov_h @ erasing["w"], given.cov_ht, transposed, atol=1e-2)
-    compare("7.8 wᵀa", np.dot(erasing["w"], erasing["a"]), 1, atol=1e-2)
+    compare("7.8 Σw", given.cov_h @ got["w"], given.cov_ht, transposed, atol=1e-2)
+    compare("7.8 wᵀa", np.dot(got["w"], got["a"]), 1, atol=1e-2)
+    return got
 
 
-def mark_erasing(erasing: Any, seed: int) -> None:
+def mark_erasing(erasing: Answer, seed: int) -> None:
     """All seven, for the same seed."""
-    check_erasing(erasing, seed)
+    got = _shown_erasing(erasing, seed)
     given = moments(seed)
     cov_h, sigma, var_t, r = given
     right = answers.erasing(given)
@@ -481,7 +498,7 @@ def mark_erasing(erasing: Any, seed: int) -> None:
         "task": {"that is what is lost": r**2, "R² is lost by the square of r": 1 - r},
     }
     for name, expected in right.items():
-        compare(f"7.8 {name}", erasing[name], expected, mistakes.get(name), rtol=0, atol=ROUNDED)
+        compare(f"7.8 {name}", got[name], expected, mistakes.get(name), rtol=0, atol=ROUNDED)
 
 
 # 9 · what can still be read
@@ -541,15 +558,19 @@ def _sample(seed: int, stream: int = 0) -> tuple[Array, Array]:
     ), labels
 
 
-def _entries(exercise: str, got: Any, shapes: Mapping[str, tuple[int, ...]]) -> None:
-    """That a dictionary has these names, and numbers of these shapes under them."""
+def _numbers(exercise: str, answer: Answer, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+    """What an answer gives, if that is a dictionary with these names, and numbers of these shapes."""
+    got = result_of(exercise, own_work(answer, *OUT_OF_REACH, given=[layer, tests, moments]))
+    if not isinstance(got, dict):
+        raise CheckError(f"{exercise}: got {kind_of(got)}, expected a dictionary with {', '.join(shapes)}")
     for name, shape in shapes.items():
-        if not isinstance(got, Mapping) or got.get(name) is None:
+        if got.get(name) is None:
             raise CheckError(f"{exercise} {name}: not done yet")
         values = np.asarray(got[name])
         if values.shape != shape or values.dtype.kind not in "iuf":
             expected = f"{shape[0]} numbers" if shape else "a number"
             raise CheckError(f"{exercise} {name}: got {got[name]!r}, expected {expected}")
+    return {name: got[name] for name in shapes}
 
 
 def _float64(case: str, got: Any) -> None:

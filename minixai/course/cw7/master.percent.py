@@ -19,8 +19,8 @@
 # of that can be believed, and what is lost when the concept is erased.
 #
 # **You will do:** the patterns and filters of several concepts at once; how a class changes along each, beside
-# a truth that is known; a rank that is a p-value, and the exact level of six tests, one of which is in wide
-# use and wrong more often than not; an eraser with a proof (LEACE); what it costs, and what it cannot do.
+# a truth that is known; a rank that is a p-value, and the exact level of five tests, one of which is in wide
+# use and wrong far more often than it says; an eraser with a proof (LEACE); what it costs, and what it cannot do.
 #
 # **You need:** lessons 5, 11 and 13. **Time:** 90 minutes, of which the cells run about 15 seconds.
 #
@@ -99,22 +99,26 @@ print(f"a_c = {a_c}, a_d = {a_d}, p = {p}, q0 = {q0}, q1 = {q1}, g = {g}")
 # The visible check sees to the filter, and that it reads 1 along the pattern. Your pattern and `q_zero` you can
 # see for yourself: draw a few thousand $t$ and $e$, and take the difference of the two means of $h$.
 
+
 # %% nbgrader={"grade": false, "grade_id": "cw7-by-hand", "locked": false, "schema_version": 3, "solution": true, "task": false}
-# by_hand = {"pattern": [.., ..], "filter": [.., ..], "along_concept": .., "along_pattern": ..,
-#            "along_filter": .., "q_zero": ..}
-### BEGIN SOLUTION
-# The pattern is the difference of the means: a_c + q1·a_d less q0·a_d. The filter has wᵀa_c = 1, wᵀa_d = 0.
-hand_pattern = a_c + (q1 - q0) * a_d
-hand_filter = np.array([a_d[1], -a_d[0]]) / (a_c[0] * a_d[1] - a_c[1] * a_d[0])
-by_hand = {
-    "pattern": hand_pattern,
-    "filter": hand_filter,
-    "along_concept": g @ a_c,
-    "along_pattern": g @ hand_pattern,
-    "along_filter": g @ hand_filter,
-    "q_zero": q0 - (g @ a_c) / (g @ a_d),
-}
-### END SOLUTION
+def by_hand():
+    """Your numbers, as {"pattern": [.., ..], "filter": [.., ..], "along_concept": .., "along_pattern": ..,
+    "along_filter": .., "q_zero": ..}.
+    """
+    ### BEGIN SOLUTION
+    # The pattern is the difference of the means: a_c + q1·a_d less q0·a_d. The filter: wᵀa_c = 1, wᵀa_d = 0.
+    pattern = a_c + (q1 - q0) * a_d
+    w = np.array([a_d[1], -a_d[0]]) / (a_c[0] * a_d[1] - a_c[1] * a_d[0])
+    return {
+        "pattern": pattern,
+        "filter": w,
+        "along_concept": g @ a_c,
+        "along_pattern": g @ pattern,
+        "along_filter": g @ w,
+        "q_zero": q0 - (g @ a_c) / (g @ a_d),
+    }
+    ### END SOLUTION
+
 
 # %% nbgrader={"grade": true, "grade_id": "cw7-by-hand-test", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
 cw7.check_by_hand(by_hand, SEED)
@@ -351,11 +355,12 @@ picture
 # %% [markdown]
 # The logit does not move by much when the concept is added, and along the pattern of $t$ beside $e$ it does
 # not either. The pattern of $t$ alone says that the class grows steeply with the concept, as it holds a part
-# of the distractor; the filter says that it shrinks, as it holds the distractor with the other sign. No test
-# will help against that: both derivatives are real, and they are about another direction.
+# of the distractor. The filter says something else again, in most terms that it shrinks, as it holds the
+# distractor with the other sign. No test will help against that: these derivatives are real, and they are about
+# other directions.
 #
-# The right panel shows what the score of signs makes of a tiny derivative that has the same sign everywhere: it
-# may be 0 or 1 where next to nothing happens. Report the mean beside the share.
+# The right panel shows what the score of signs makes of a small derivative that has the same sign for most
+# images: it may be near 0 or 1 where next to nothing happens. Report the mean beside the share.
 #
 # ## Whether to believe a test
 #
@@ -473,20 +478,23 @@ print(f"the t-test: {runs} runs; {images} images of the concept; each run draws 
 # is too much already, and `smaller` is $\frac2{31}$. With five tests `least` is 199. And with 10 runs, 20
 # images and 40 others `t_test` is 0.634.
 
+
 # %% nbgrader={"grade": false, "grade_id": "cw7-levels", "locked": false, "schema_version": 3, "solution": true, "task": false}
-# levels = {"distance": .., "without_one": .., "doubled": .., "smaller": .., "t_test": .., "least": ..}
-### BEGIN SOLUTION
-# c has the variance var[x]/images, a run's others add var[x]/others.
-places = n + 1
-levels = {
-    "distance": (percent * places // 100) / places,
-    "without_one": (percent * n // 100 + 1) / places,
-    "doubled": 2 * (percent * places // 200) / places,
-    "smaller": 2 * (percent * places // 100) / places,
-    "t_test": t_test_level(runs, others / images, alpha),
-    "least": -(-200 * tests // percent) - 1,
-}
-### END SOLUTION
+def levels():
+    """Your numbers, as {"distance": .., "without_one": .., "doubled": .., "smaller": .., "t_test": .., "least": ..}."""
+    ### BEGIN SOLUTION
+    # Of a random concept's score the concept's images give var[x]/images, a run's others var[x]/others.
+    places = n + 1
+    return {
+        "distance": (percent * places // 100) / places,
+        "without_one": (percent * n // 100 + 1) / places,
+        "doubled": 2 * (percent * places // 200) / places,
+        "smaller": 2 * (percent * places // 100) / places,
+        "t_test": t_test_level(runs, others / images, alpha),
+        "least": -(-200 * tests // percent) - 1,
+    }
+    ### END SOLUTION
+
 
 # %% nbgrader={"grade": true, "grade_id": "cw7-levels-test", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
 cw7.check_levels(levels, SEED)
@@ -504,6 +512,7 @@ own, random = rng.random(draws), rng.random((draws, n))
 far = np.sum(np.abs(random - 0.5) >= np.abs(own - 0.5)[:, None], axis=1)
 above = 1 + np.sum(random >= own[:, None], axis=1)
 run_scores = rng.normal(size=(draws, 1)) / np.sqrt(images) + rng.normal(size=(draws, runs)) / np.sqrt(others)
+yours = levels()
 simulated = {
     "distance": (1 + far) / (1 + n),
     "without_one": far / n,
@@ -512,9 +521,9 @@ simulated = {
     "t_test": stats.ttest_1samp(run_scores, 0, axis=1).pvalue,
 }
 for name, each in simulated.items():
-    rate, holds = np.mean(each <= alpha), "holds" if levels[name] <= alpha else "does not hold"
+    rate, holds = np.mean(each <= alpha), "holds" if yours[name] <= alpha else "does not hold"
     error = 1.96 * np.sqrt(rate * (1 - rate) / draws)
-    print(f"{name:>11}: yours {levels[name]:.4f}, simulated {rate:.4f} ± {error:.4f}; {holds} {percent} %")
+    print(f"{name:>11}: yours {yours[name]:.4f}, simulated {rate:.4f} ± {error:.4f}; {holds} {percent} %")
 
 # %% [markdown]
 # That was the model. Now the network: a score is the mean derivative of the logit along the pattern of $t$
@@ -574,7 +583,7 @@ panels[1].plot(list(measured), [np.mean(each <= alpha) for each in measured.valu
                label="in the network")  # fmt: skip
 panels[1].axhline(alpha, color=style.INK, linewidth=0.8)
 panels[1].set(title="level of the t-test", xlabel="runs", ylim=(0, 1))
-panels[1].legend(frameon=False, loc="lower right")
+panels[1].legend(frameon=False, loc="center right")
 picture
 
 # %% [markdown]
@@ -597,8 +606,7 @@ picture
 # - **Guarantee.** $\mathrm{cov}[Ph,T]=P\sigma=\sigma-\sigma=0$: no linear reader of any label does better than a
 #   constant, on these samples.
 # - **Minimal change.** Among all that is linear with this guarantee, it has the smallest mean of
-#   $\lVert h-h'\rVert^2$ (Belrose et al. 2023, arXiv 2306.03819, theorem 4.3). Whitened, $P$ is an orthogonal
-#   projection.
+#   $\lVert h-h'\rVert^2$ (Belrose et al. 2023). Of whitened samples, $P$ is an orthogonal projection.
 #
 # Write `leace(h, labels)`, which returns $\mu$ and $P$; it can then be used for other samples. Neither inverse
 # need exist: units may be 0 always, or there may be fewer samples than units; and for classes, given as columns
@@ -662,24 +670,28 @@ print(f"Σ = {cov_h.tolist()}, σ = cov[h, t] = {cov_ht.tolist()}, var[t] = {var
 # Fractions may be typed in, and decimals, at least four of them. The visible check sees to $w$ and
 # $w^\top a$.
 
+
 # %% nbgrader={"grade": false, "grade_id": "cw7-erasing", "locked": false, "schema_version": 3, "solution": true, "task": false}
-# erasing = {"w": [.., ..], "a": [.., ..], "before": .., "leace_change": .., "pattern_change": ..,
-#            "left_by_filter": .., "task": ..}
-### BEGIN SOLUTION
-# LEACE subtracts a·wᵀ(h - μ), of the mean square ‖a‖²·wᵀΣw, and wᵀΣw = wᵀσ. The projection along w keeps u.
-# Without t there is left of y what t does not tell of it, 1 - r².
-hand_w = np.linalg.solve(cov_h, cov_ht)
-u = np.array([-hand_w[1], hand_w[0]])
-erasing = {
-    "w": hand_w,
-    "a": cov_ht / (hand_w @ cov_ht),
-    "before": hand_w @ cov_ht / var_t,
-    "leace_change": cov_ht @ cov_ht / (hand_w @ cov_ht),
-    "pattern_change": cov_ht @ cov_h @ cov_ht / (cov_ht @ cov_ht),
-    "left_by_filter": (u @ cov_ht) ** 2 / (u @ cov_h @ u * var_t),
-    "task": 1 - r**2,
-}
-### END SOLUTION
+def erasing():
+    """Your numbers, as {"w": [.., ..], "a": [.., ..], "before": .., "leace_change": .., "pattern_change": ..,
+    "left_by_filter": .., "task": ..}.
+    """
+    ### BEGIN SOLUTION
+    # LEACE subtracts a·wᵀ(h - μ), of the mean square ‖a‖²·wᵀΣw, and wᵀΣw = wᵀσ. The projection along w keeps
+    # u. Of y there is left what t does not tell of it, 1 - r².
+    w = np.linalg.solve(cov_h, cov_ht)
+    u = np.array([-w[1], w[0]])
+    return {
+        "w": w,
+        "a": cov_ht / (w @ cov_ht),
+        "before": w @ cov_ht / var_t,
+        "leace_change": cov_ht @ cov_ht / (w @ cov_ht),
+        "pattern_change": cov_ht @ cov_h @ cov_ht / (cov_ht @ cov_ht),
+        "left_by_filter": (u @ cov_ht) ** 2 / (u @ cov_h @ u * var_t),
+        "task": 1 - r**2,
+    }
+    ### END SOLUTION
+
 
 # %% nbgrader={"grade": true, "grade_id": "cw7-erasing-test", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
 cw7.check_erasing(erasing, SEED)
@@ -750,7 +762,10 @@ left = {
     for reader, (x, of, degree) in readers.items()
 }
 for reader, values in left.items():
-    print(f"{reader:>21}: " + ", ".join(f"{k} {v:.3f}" for k, v in zip(projections, values, strict=True)))
+    print(
+        f"{reader:>21}: "
+        + ", ".join(f"{k} {max(v, 0):.3f}" for k, v in zip(projections, values, strict=True))
+    )
 variance = np.sum((h - mean) ** 2)
 for name, P in projections.items():
     after = (mean + (h - mean) @ P.T).astype(np.float32)
@@ -787,7 +802,10 @@ picture
 # %% [markdown]
 # As proved, a linear reader finds nothing on the samples themselves, and next to nothing on others. The
 # quadratic reader finds some of it again: "erased" is a word about a class of readers. If the rest of your
-# network is no linear model, the proof says nothing about it. And where $\mathrm{cov}[h,t]=0$ to begin with,
+# network is no linear model, the proof says nothing about it. The projection along $\sigma$ leaves just what
+# LEACE leaves: both lose nothing but the direction $\sigma$, and what is left can be had from either by a linear
+# map. But LEACE moves the samples less, and the network behind, which was not trained anew, takes it better. And
+# where $\mathrm{cov}[h,t]=0$ to begin with,
 # as in the example of 7.9, there is nothing that LEACE would change, though any quadratic reader sees $t$.
 #
 # On the right, the price. What the task has in common with the concept goes with the concept: $r^2$ of it. The
