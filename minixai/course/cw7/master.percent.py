@@ -125,6 +125,7 @@ cw7.check_by_hand(by_hand, SEED)
 ### BEGIN HIDDEN TESTS
 cw7.mark_by_hand(by_hand, SEED)
 ### END HIDDEN TESTS
+
 # %% [markdown]
 # Which images were collected decides the sign: with $q_1$ on the other side of your `q_zero`, the same class,
 # in the same network, grows along the pattern where it now shrinks, or the other way round. The share $p$ of
@@ -173,6 +174,7 @@ cw7.check_joint(joint, SEED)
 ### BEGIN HIDDEN TESTS
 cw7.mark_joint(joint, HIDDEN_SEED)
 ### END HIDDEN TESTS
+
 # %% [markdown]
 # ### The open question of lesson 13
 #
@@ -281,6 +283,7 @@ cw7.check_sensitivities(sensitivities, SEED)
 ### BEGIN HIDDEN TESTS
 cw7.mark_sensitivities(sensitivities, HIDDEN_SEED)
 ### END HIDDEN TESTS
+
 # %% [markdown]
 # ### A class that does not look at the concept
 #
@@ -399,6 +402,7 @@ cw7.check_rank_p(rank_p, SEED)
 ### BEGIN HIDDEN TESTS
 cw7.mark_rank_p(rank_p, HIDDEN_SEED)
 ### END HIDDEN TESTS
+
 # %% [markdown]
 # ### Exercise 7.5 — the level of the t-test (10 points)
 #
@@ -444,6 +448,7 @@ cw7.check_t_test_level(t_test_level, SEED)
 ### BEGIN HIDDEN TESTS
 cw7.mark_t_test_level(t_test_level, HIDDEN_SEED)
 ### END HIDDEN TESTS
+
 # %% [markdown]
 # ### Exercise 7.6 — the numbers of your tests (10 points)
 #
@@ -466,9 +471,9 @@ print(f"the t-test: {runs} runs; {images} images of the concept; each run draws 
 # - `smaller`: the smaller of the two tails of 7.4, *not* doubled;
 # - `t_test`: the t-test. Its score is the mean of some number $x$ over the concept's images less its mean over
 #   the others of the run, and all images are drawn from an endless pool, with the same variance of $x$. What
-#   is the ratio of 7.5?
+#   is the ratio of 7.5? (You may call your function, if it is right.)
 #
-# and one more number,
+# and one more number:
 #
 # - `least`: how many random concepts the p-value of 7.4 needs, at least, if *all* of your tests are made with
 #   it and Holm's correction: the smallest of the p-values is significant if $p\le\alpha/\text{tests}$.
@@ -501,6 +506,7 @@ cw7.check_levels(levels, SEED)
 ### BEGIN HIDDEN TESTS
 cw7.mark_levels(levels, SEED)
 ### END HIDDEN TESTS
+
 # %% [markdown]
 # Are they right? The cell draws 50 000 random concepts with their comparisons and counts. Your number is
 # outside of the 95 % interval in one line of twenty by chance.
@@ -640,6 +646,7 @@ cw7.check_leace(leace, SEED)
 ### BEGIN HIDDEN TESTS
 cw7.mark_leace(leace, HIDDEN_SEED)
 ### END HIDDEN TESTS
+
 # %% [markdown]
 # ### Exercise 7.8 — by hand: what erasing changes and leaves (10 points)
 #
@@ -698,6 +705,7 @@ cw7.check_erasing(erasing, SEED)
 ### BEGIN HIDDEN TESTS
 cw7.mark_erasing(erasing, SEED)
 ### END HIDDEN TESTS
+
 # %% [markdown]
 # ### Exercise 7.9 — what can still be read (10 points)
 #
@@ -735,6 +743,7 @@ cw7.check_r_squared(r_squared, SEED)
 ### BEGIN HIDDEN TESTS
 cw7.mark_r_squared(r_squared, HIDDEN_SEED)
 ### END HIDDEN TESTS
+
 # %% [markdown]
 # ### What is left, and what it costs
 #
