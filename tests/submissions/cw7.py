@@ -124,13 +124,13 @@ def by_hand():
 """,
     "cw7-levels": """
 def levels():
-    return {"distance": 5 / 64, "without_one": 6 / 64, "doubled": 4 / 64, "smaller": 10 / 64,
-            "t_test": 0.7029, "least": 124}
+    return {"distance": 5 / 92, "without_one": 6 / 92, "doubled": 4 / 92, "smaller": 10 / 92,
+            "t_test": 0.4943, "least": 366}
 """,
     "cw7-erasing": """
 def erasing():
-    return {"w": [-3, -1], "a": [-5 / 14, 1 / 14], "before": 14 / 15, "leace_change": 26 / 14,
-            "pattern_change": 62 / 26, "left_by_filter": 4 / 195, "task": 0.91}
+    return {"w": [1, 3], "a": [0, 1 / 3], "before": 21 / 23, "leace_change": 7 / 3, "pattern_change": 3,
+            "left_by_filter": 49 / 1587, "task": 0.36}
 """,
 }
 
@@ -225,7 +225,8 @@ def t_test_level(runs, ratio, alpha):
 LEVELS_ALONE = """
 def levels():
     critical = stats.t.ppf(1 - alpha / 2, runs - 1) / np.sqrt(1 + runs * others / images)
-    return {"distance": np.floor(alpha * (n + 1)) / (n + 1), "without_one": (np.floor(alpha * n) + 1) / (n + 1),
+    return {"distance": np.floor(alpha * (n + 1)) / (n + 1),
+            "without_one": (np.floor(alpha * n) + 1) / (n + 1),
             "doubled": 2 * np.floor(alpha * (n + 1) / 2) / (n + 1),
             "smaller": 2 * np.floor(alpha * (n + 1)) / (n + 1), "t_test": 2 * stats.t.sf(critical, runs - 1),
             "least": np.ceil(round(2 * tests / alpha, 6)) - 1}

@@ -89,24 +89,22 @@ def mark_by_hand(by_hand: Answer, seed: int) -> None:
 
 def check_joint(joint: Answer, seed: int) -> None:
     """joint(h, labels): the patterns and the filters, each (k, d)."""
-    answer = _own("7.2", joint)
-    _check_joint(answer, "7.2 by hand", FOUR[[0, 0, 1, 2, 3, 3]], T_AND_E[[0, 0, 1, 2, 3, 3]])
-    _check_joint(answer, "7.2 by hand, one label", FOUR[[0, 0, 1, 2, 3, 3]], T_AND_E[[0, 0, 1, 2, 3, 3], :1])
+    _check_joint(joint, "7.2 by hand", FOUR[[0, 0, 1, 2, 3, 3]], T_AND_E[[0, 0, 1, 2, 3, 3]])
+    _check_joint(joint, "7.2 by hand, one label", FOUR[[0, 0, 1, 2, 3, 3]], T_AND_E[[0, 0, 1, 2, 3, 3], :1])
     h, labels = _sample(seed)
-    _check_joint(answer, "7.2 random", h, labels)
+    _check_joint(joint, "7.2 random", h, labels)
 
 
 def mark_joint(joint: Answer, seed: int) -> None:
     """The same for other numbers, labels that are grades, large means, and a unit that is always 0."""
     check_joint(joint, seed)
-    answer = _own("7.2", joint)
     h, labels = _sample(seed, stream=1)
-    _check_joint(answer, "7.2 labels that are grades", h, labels * 3 + h[:, :3] / 4)
-    _check_joint(answer, "7.2 means of 1000", h + 1000, labels)
-    _check_joint(answer, "7.2 a unit that is always 0", h * (np.arange(h.shape[1]) != 1), labels)
+    _check_joint(joint, "7.2 labels that are grades", h, labels * 3 + h[:, :3] / 4)
+    _check_joint(joint, "7.2 means of 1000", h + 1000, labels)
+    _check_joint(joint, "7.2 a unit that is always 0", h * (np.arange(h.shape[1]) != 1), labels)
 
 
-def _check_joint(answer: Answer, case: str, h: Array, labels: Array) -> None:
+def _check_joint(joint: Answer, case: str, h: Array, labels: Array) -> None:
     patterns, filters = answers.joint(h, labels)
     sigma, cov_h = answers.covariance(h, labels), answers.covariance(h, h)
     alone = (sigma / labels.var(axis=0)).T
@@ -130,7 +128,7 @@ def _check_joint(answer: Answer, case: str, h: Array, labels: Array) -> None:
         "(Wᵀ)⁺ of the patterns: that is right without noise only": np.linalg.pinv(patterns).T,
         "divided by var[t], the filter is Σ⁻¹ cov[h, t]": filters / labels.var(axis=0)[:, None],
     }
-    got = tuple_of(case, answer(h, labels), 2, "the patterns and the filters")
+    got = tuple_of(case, _own(case, joint)(h, labels), 2, "the patterns and the filters")
     for name, value, right, mistakes in (
         ("patterns", got[0], patterns, of_patterns),
         ("filters", got[1], filters, of_filters),
@@ -389,29 +387,27 @@ def mark_levels(levels: Answer, seed: int) -> None:
 
 def check_leace(leace: Answer, seed: int) -> None:
     """leace(h, labels): μ (d,) and P (d, d), h ↦ μ + P(h − μ)."""
-    answer = _own("7.7", leace)
-    _check_leace(answer, "7.7 by hand", FOUR, T_AND_E[:, :1])
-    _check_leace(answer, "7.7 by hand, both labels", FOUR, T_AND_E)
+    _check_leace(leace, "7.7 by hand", FOUR, T_AND_E[:, :1])
+    _check_leace(leace, "7.7 by hand, both labels", FOUR, T_AND_E)
     h, labels = _sample(seed, stream=2)
-    _check_leace(answer, "7.7 random, one label", h, labels[:, :1])
-    _check_leace(answer, "7.7 random, three labels", h, labels)
+    _check_leace(leace, "7.7 random, one label", h, labels[:, :1])
+    _check_leace(leace, "7.7 random, three labels", h, labels)
 
 
 def mark_leace(leace: Answer, seed: int) -> None:
     """The same for other numbers, classes, a unit that is always 0, few samples, and nothing to erase."""
     check_leace(leace, seed)
-    answer = _own("7.7", leace)
     h, labels = _sample(seed, stream=3)
     classes = np.eye(4)[np.arange(len(h)) % 4]
     moved = h + classes @ np.random.default_rng([seed, 11]).normal(size=(4, h.shape[1]))
-    _check_leace(answer, "7.7 classes, whose labels add up to 1", moved, classes)
-    _check_leace(answer, "7.7 a unit that is always 0", h * (np.arange(h.shape[1]) != 2), labels)
-    _check_leace(answer, "7.7 fewer samples than numbers", h[20:25], labels[20:25, :2] + h[20:25, :2])
+    _check_leace(leace, "7.7 classes, whose labels add up to 1", moved, classes)
+    _check_leace(leace, "7.7 a unit that is always 0", h * (np.arange(h.shape[1]) != 2), labels)
+    _check_leace(leace, "7.7 fewer samples than numbers", h[20:25], labels[20:25, :2] + h[20:25, :2])
     square = np.array([[1.0, 1], [1, -1], [-1, 1], [-1, -1]])
-    _check_leace(answer, "7.7 nothing linear to erase", square, np.array([[1.0], [0], [0], [1]]))
+    _check_leace(leace, "7.7 nothing linear to erase", square, np.array([[1.0], [0], [0], [1]]))
 
 
-def _check_leace(answer: Answer, case: str, h: Array, labels: Array) -> None:
+def _check_leace(leace: Answer, case: str, h: Array, labels: Array) -> None:
     mean, expected = answers.leace(h, labels)
     sigma, cov_h = answers.covariance(h, labels), answers.covariance(h, h)
     w = answers.pseudo_inverse(cov_h) @ sigma
@@ -431,7 +427,7 @@ def _check_leace(answer: Answer, case: str, h: Array, labels: Array) -> None:
         }
     if np.allclose(expected, one):
         mistakes = {}
-    got = tuple_of(case, answer(h, labels), 2, "μ and P")
+    got = tuple_of(case, _own(case, leace)(h, labels), 2, "μ and P")
     compare(f"{case}: μ", got[0], mean)
     _float64(f"{case}: P", got[1])
     compare(f"{case}: P", got[1], expected, mistakes, atol=1e-7)
