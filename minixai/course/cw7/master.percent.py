@@ -235,6 +235,10 @@ panels[0].legend(frameon=False, loc="lower left")
 picture
 
 # %% [markdown]
+# The filter is off in both panels: it reads $t$, and cancels all that would disturb it. (It is plain least squares
+# here; lesson 13 took a ridge classifier, which lies nearer to the pattern.) The pattern of $t$ alone leaves the
+# truth as the distractor comes along, and the more, the less the two look alike.
+#
 # The pattern of $t$ *beside* $e$ stays on the truth in both panels. It asks how $h$ changes with the concept
 # *while the distractor stays as it is*. That has its price: the distractor must be known, and labelled. Of what
 # nobody has thought of, this pattern, too, takes its share.
