@@ -252,8 +252,8 @@ picture
 #
 # $$\sum_{\text{all numbers of the layer}}\frac{\partial f_k}{\partial h}\,v,$$
 #
-# where $v$ has either the shape of the layer's output for one image, or, of a convolution `(channels, rows,
-# columns)`, a number for each channel, which then holds at every place.
+# where $v$ has the shape of the layer's output for one image. If that is `(channels, rows, columns)`, $v$ may have
+# a number for each channel instead, which then holds at every place.
 #
 # `logits, layers = net.trace(mx.Tensor(x))` gives the logits `(n, classes)` and, by the layer's name, a list;
 # `h = layers[layer][0]` is the layer's output, a tensor. `mx.backward(logits, c, wrt=[h])[h]` is the derivative
@@ -390,8 +390,8 @@ picture
 def rank_p(scores, random_scores):
     """The two-sided p-values, float64 (m,), of scores (m,) among random_scores (m, n), float64.
 
-    Example: the scores 1 and 0.5, each among [0.25, 0.5, 0.75, 1, 0.5, 0.5, 0]. As large as 1 is one of seven,
-    as small are all: p = 2·min(2/8, 8/8) = 1/2. As large as 0.5 are five, as small are five:
+    Example: the scores 1 and 0.5, each among [0.25, 0.5, 0.75, 1, 0.5, 0.5, 0]. One of the seven is 1 or more,
+    all are 1 or less: p = 2·min(2/8, 8/8) = 1/2. Five are 0.5 or more, five are 0.5 or less:
     p = min(1, 2·6/8) = 1.
     """
     ### BEGIN SOLUTION
@@ -490,7 +490,9 @@ print(f"the t-test: {runs} runs; {images} images of the concept; each run draws 
 
 # %% nbgrader={"grade": false, "grade_id": "cw7-levels", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def levels():
-    """Your numbers, as {"distance": .., "without_one": .., "doubled": .., "smaller": .., "t_test": .., "least": ..}."""
+    """Your numbers, as {"distance": .., "without_one": .., "doubled": .., "smaller": .., "t_test": ..,
+    "least": ..}.
+    """
     ### BEGIN SOLUTION
     # Of a random concept's score the concept's images give var[x]/images, a run's others var[x]/others.
     places = n + 1
@@ -536,10 +538,10 @@ for name, each in simulated.items():
     print(f"{name:>11}: yours {yours[name]:.4f}, simulated {rate:.4f} ± {error:.4f}; {holds} {percent} %")
 
 # %% [markdown]
-# That was the model. Now the network: a score is the mean derivative of the logit along the pattern of $t$
-# alone, and a concept is so many images drawn at random from all that were collected. The derivative is linear
-# in the pattern, so each image has one number, $x=\bar g^\top h$, and the score is a difference of two means
-# of $x$. Each concept is compared with $n$ others.
+# That was the model. Now the network. A random concept is so many images drawn from all that were collected, its
+# pattern is the mean of their $h$ less that of the others in a run, and its score is the mean derivative of the
+# logit along that. The derivative is linear in the pattern, so each image has one number, $x=\bar g^\top h$, and
+# the score is a difference of two means of $x$. Each concept is compared with $n$ others.
 #
 # > **Predict 3.** The p-values of a test that holds its level for every $\alpha$ lie on or below the diagonal.
 # > Where will those of the t-test lie? And those of a careful colleague, who ranks the concept among random
@@ -815,11 +817,12 @@ picture
 # %% [markdown]
 # As proved, a linear reader finds nothing on the samples themselves, and next to nothing on others. The
 # quadratic reader finds some of it again: "erased" is a word about a class of readers. If the rest of your
-# network is no linear model, the proof says nothing about it. The projection along $\sigma$ leaves just what
-# LEACE leaves: both lose nothing but the direction $\sigma$, and what is left can be had from either by a linear
-# map. But LEACE moves the samples less, and the network behind, which was not trained anew, takes it better. And
-# where $\mathrm{cov}[h,t]=0$ to begin with,
-# as in the example of 7.9, there is nothing that LEACE would change, though any quadratic reader sees $t$.
+# network is no linear model, the proof says nothing about it. And where $\mathrm{cov}[h,t]=0$ to begin with, as
+# in the example of 7.9, there is nothing that LEACE would change, though any quadratic reader sees $t$.
+#
+# The projection along $\sigma$ leaves just what LEACE leaves: either loses the direction $\sigma$, and the rest can
+# be had from one by a linear map of the other. But LEACE moves the samples less. For the network behind, which
+# was not trained anew, that matters: see the printed accuracies.
 #
 # On the right, the price. What the task has in common with the concept goes with the concept: $r^2$ of it. The
 # eraser cannot know which of two correlated things you meant to keep. It is the choice of images again, as in
