@@ -42,20 +42,20 @@ UNSURE = 2e-3  # what a formula may be off, besides 5 standard errors of what is
 
 
 def _own(exercise: str, answer: Answer, *arguments: Any) -> Any:
-    return result_of(exercise, own_work(answer, *SOLVED, given=[data.photo]), *arguments)
+    return result_of(exercise, own_work(answer, *SOLVED, given=[data.photo, _refuse_to_draw]), *arguments)
+
+
+def _refuse_to_draw(*_: Any, **__: Any) -> None:
+    raise CheckError("the answer draws random numbers, expected a formula")
 
 
 @contextlib.contextmanager
-def _no_draws(exercise: str) -> Iterator[None]:
+def _no_draws() -> Iterator[None]:
     """In here NumPy gives no random numbers: a formula needs none."""
-
-    def refuse(*_: Any, **__: Any) -> None:
-        raise CheckError(f"{exercise}: the answer draws random numbers, expected a formula")
-
     with contextlib.ExitStack() as stack:
         for name in np.random.__all__:
             if callable(getattr(np.random, name)):
-                stack.enter_context(mock.patch.object(np.random, name, refuse))
+                stack.enter_context(mock.patch.object(np.random, name, _refuse_to_draw))
         yield
 
 
@@ -258,7 +258,7 @@ def mark_network(network: Answer, problem: Answer, seed: int) -> None:
 
 def layers_of(case: str, network: Answer, strength: float, d: int) -> Layers:
     """What a network gives, if it is a list of layers from d features to one output."""
-    with _no_draws(case):
+    with _no_draws():
         got = _own(case, network, strength)
     if not isinstance(got, list | tuple) or not got:
         raise CheckError(f"{case}: got {kind_of(got)}, expected a list of layers, each (w, b)")
@@ -307,7 +307,7 @@ def mark_failure(failure: Answer, network: Answer, problem: Answer, seed: int) -
 
 def failure_of(case: str, failure: Answer, strength: float) -> tuple[str, float]:
     """The method's name and the share."""
-    with _no_draws(case):
+    with _no_draws():
         method, share = tuple_of(case, _own(case, failure, strength), 2, "a method's name and a share")
     if method not in networks.METHODS:
         raise CheckError(f"{case}: the method is {method!r}, expected one of {', '.join(networks.METHODS)}")
@@ -342,8 +342,9 @@ def _compare_share(case: str, share: float, maps: Array, truth: Array) -> None:
 
 
 def _per_feature(heat: Array, truth: Array) -> float:
+    """A mistake: means over features in place of sums."""
     inside, outside = heat[:, truth].mean(), heat[:, ~truth].mean()
-    return float(outside / (inside + outside))
+    return float(outside / (inside + outside or 1))
 
 
 # 5 Two marks

@@ -44,7 +44,7 @@ def explain(method: str, layers: Layers, x: Array) -> Array:
         return np.asarray(getattr(methods, method)(as_network(layers), x, **QUIET.get(method, {})))
 
 
-def trained(x: Array, y: Array, seed: int, hidden: int = 16, epochs: int = 15) -> Layers:
+def trained(x: Array, y: Array, seed: int, hidden: int = 16, epochs: int = 12) -> Layers:
     """The layers of a network with so many hidden units (0: none), trained on x (n, d) and y (n,)."""
     d, rng = x.shape[1], np.random.default_rng([seed, 0])
     modules: list[nn.Module] = [nn.Linear(d, hidden, rng=rng), nn.ReLU()] if hidden else []
