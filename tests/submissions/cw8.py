@@ -258,7 +258,7 @@ def tests_of(*names: str) -> set[str]:
 WRONG = {
     "another right problem, a product": Wrong(PRODUCT.answers, set()),
     "the truth leaks into the rest, by hand the numbers of seed 0": Wrong(
-        {"cw8-problem": LEAKS, "cw8-hand": BY_HAND_OF_SEED_0}, tests_of("problem", "network", "hand")
+        {"cw8-problem": LEAKS, "cw8-hand": BY_HAND_OF_SEED_0}, tests_of("problem", "network", "hand", "findings")
     ),
     "the class cannot be told, wrong normalisation": Wrong(
         {"cw8-problem": TOO_WEAK, "cw8-failure": RATIO, "cw8-marks": MEAN_OF_SHARES},
@@ -269,7 +269,7 @@ WRONG = {
     ),
     "a sign of the network, PatternNet in place of PatternAttribution": Wrong(
         {"cw8-network": SIGN_OF_THE_WALL, "cw8-repair": PATTERN_NET},
-        tests_of("network", "failure", "findings", "repair"),
+        tests_of("network", "findings", "repair"),
     ),
     "minixai's own functions": Wrong(
         OWN_FUNCTIONS, tests_of("problem", "network", "failure", "findings", "marks", "scale", "repair")
