@@ -258,6 +258,13 @@ def test_the_reference_s_functions_are_right(grade_id: str, monkeypatch: pytest.
         check(grade_id, solved(0, {grade_id: REFERENCES[grade_id]}), 0, kind)
 
 
+def test_a_simulation_by_a_generator_that_was_there_before_is_told() -> None:
+    names, rng = solved(0), np.random.default_rng(0)
+    simulated = lambda strength: ("gradient", names["failure"](strength)[1] + 1e-4 * rng.normal())  # noqa: E731
+    with pytest.raises(CheckError, match="two calls give two shares"):
+        cw8.check_failure(simulated, names["network"], names["problem"], 0)
+
+
 def test_after_a_formula_random_numbers_are_drawn_as_before() -> None:
     names, before = solved(0), np.random.default_rng
     with pytest.raises(CheckError, match="draws random numbers"):

@@ -258,7 +258,8 @@ def tests_of(*names: str) -> set[str]:
 WRONG = {
     "another right problem, a product": Wrong(PRODUCT.answers, set()),
     "the truth leaks into the rest, by hand the numbers of seed 0": Wrong(
-        {"cw8-problem": LEAKS, "cw8-hand": BY_HAND_OF_SEED_0}, tests_of("problem", "network", "hand", "findings")
+        {"cw8-problem": LEAKS, "cw8-hand": BY_HAND_OF_SEED_0},
+        tests_of("problem", "network", "hand", "findings"),
     ),
     "the class cannot be told, wrong normalisation": Wrong(
         {"cw8-problem": TOO_WEAK, "cw8-failure": RATIO, "cw8-marks": MEAN_OF_SHARES},

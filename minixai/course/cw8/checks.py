@@ -49,9 +49,15 @@ def _refuse_to_draw(*_: Any, **__: Any) -> None:
     raise CheckError("the answer draws random numbers, expected a formula")
 
 
+def _by_formula(case: str, answer: Answer, strength: float) -> Any:
+    """What an answer gives that draws no random numbers."""
+    with _no_draws():
+        return _own(case, answer, strength)
+
+
 @contextlib.contextmanager
 def _no_draws() -> Iterator[None]:
-    """In here NumPy gives no random numbers: a formula needs none."""
+    """In here NumPy makes no generator; whoever made one before gets other numbers at a second call."""
     with contextlib.ExitStack() as stack:
         for name in np.random.__all__:
             if callable(getattr(np.random, name)):
@@ -258,8 +264,7 @@ def mark_network(network: Answer, problem: Answer, seed: int) -> None:
 
 def layers_of(case: str, network: Answer, strength: float, d: int) -> Layers:
     """What a network gives, if it is a list of layers from d features to one output."""
-    with _no_draws():
-        got = _own(case, network, strength)
+    got = _by_formula(case, network, strength)
     if not isinstance(got, list | tuple) or not got:
         raise CheckError(f"{case}: got {kind_of(got)}, expected a list of layers, each (w, b)")
     layers, inputs = [], d
@@ -307,12 +312,13 @@ def mark_failure(failure: Answer, network: Answer, problem: Answer, seed: int) -
 
 def failure_of(case: str, failure: Answer, strength: float) -> tuple[str, float]:
     """The method's name and the share."""
-    with _no_draws():
-        method, share = tuple_of(case, _own(case, failure, strength), 2, "a method's name and a share")
+    method, share = tuple_of(case, _by_formula(case, failure, strength), 2, "a method's name and a share")
     if method not in networks.METHODS:
         raise CheckError(f"{case}: the method is {method!r}, expected one of {', '.join(networks.METHODS)}")
     if np.shape(share) != () or np.asarray(share).dtype.kind not in "iuf" or not np.isfinite(share):
         raise CheckError(f"{case}: the share is {share!r}, expected a number")
+    if _by_formula(case, failure, strength)[1] != share:
+        raise CheckError(f"{case}: two calls give two shares, expected a formula", "the share is simulated")
     return method, float(share)
 
 

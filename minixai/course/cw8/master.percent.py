@@ -35,7 +35,7 @@
 # | | | **100** |
 #
 # **Rules.** The work is your own. While the checks run, `minixai.data` (but for its `photo`), `signal`,
-# `rules`, `methods` and `evaluate` are out of reach of your answers: an answer that calls them gets no
+# `rules`, `methods`, `evaluate` and `bootstrap` are out of reach of your answers: an answer that calls them gets no
 # points. All else of NumPy and minixai may be used, and `math`. An answer does not write to the arrays it is given.
 #
 # **Checks.** Below each exercise a cell checks your answer. A test cell that prints nothing has passed; an error
@@ -126,8 +126,8 @@ cw8.mark_by_hand(by_hand, SEED)
 #
 # 1. `x` is float64 (n, d) with $4\le d\le400$, `y` integers 0 and 1, 40 to 60 % of them 1; `truth` is bool (d,), the
 #    same at every strength, with at least two features in it and at least two outside.
-# 2. All randomness comes from `rng`: the same generator gives the same samples, another one others, and most
-#    samples differ from one another.
+# 2. All randomness comes from `rng`: the same state of it gives the same samples, another one others. Of 60
+#    samples at least 30 differ from one another.
 # 3. *The class can be told from the truth.* A machine that is fitted to 500 samples of `x[:, truth]` (the best of three
 #    kernel machines: linear, quadratic, Gaussian) is right for at least 65 % of the others, the mean of both classes.
 # 4. *The rest knows nothing of the class.* No feature outside the truth has different distributions in the two
