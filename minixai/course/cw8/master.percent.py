@@ -654,20 +654,20 @@ cw8.mark_findings(findings, failure, network, problem, repair, HIDDEN_SEED)
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "cw8-report-2", "locked": false, "points": 12, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
-# **The failure, measured.** At strength 0.9 the gradient has a false share of 0.481 on the network in closed form (the
-# same for each seed, since the gradient is $w$), where the right map has 0 and a random one 0.75 (12 of 16 pixels are
-# no truth): position 0.64. It rises with the strength along the formula (dotted in the figure), and at strength 0,
-# with the same method and the network made by the same formula, it is 0. So it is the shared light that makes it, and nothing else in
-# the problem. On trained networks it is higher still, and not 0 at strength 0, for the weights of the pixels that are
-# only noise are not exactly 0: the difference from strength 0 to 0.9 is what the light does there. The control $|x|$
-# looks at no network; it has a false share of about 0.6 at strength 0.9, so the gradient is better than no network at
-# all. Its precision is 1 here all the same, since $1-q$ is a little above $q$: one mark alone would have hidden the
-# failure.
+# **The failure, measured** (numbers of the released notebook; mean and 95 % interval over five seeds). At strength 0.9 the
+# gradient has a false share of 0.481 on the network in closed form, the same for each seed, since the gradient is $w$.
+# The right map has 0, a random one 0.750 [0.747, 0.752] (12 of 16 pixels are no truth), so its position is 0.64. At
+# strength 0, with the same method and the network made by the same formula, it is 0, and in between it follows the
+# formula. So it is the shared light that makes it, and nothing else in the problem. Trained networks have 0.565
+# [0.558, 0.575], but 0.311 [0.265, 0.357] at strength 0 as well, for their weights on pixels that are only noise are not
+# exactly 0: what the light does there is the difference, about 0.25. $|x|$ looks at no network and has 0.627 [0.624, 0.629],
+# so the gradient is better than no network at all. Its precision is 1 in closed form all the same, since $1-q=0.519$ is a
+# little above $q=0.481$, and 0.57 in the trained networks: by precision alone the failure would have been missed.
 #
-# **Whose fault?** Not the network's: without the wall it would be right for 75 %, with it for 95 %. And the gradient is
-# faithful: move a pixel of the wall, and the score moves by $-q$. It answers "what would change the score?", and is
-# wrong only for who reads it as "what knows the class?". The bars are over five draws of
-# samples, with one recipe of training; they say nothing of other architectures.
+# **Whose fault?** Not the network's: with the object alone a fitted machine is right for 75 %, the network for 96 %. Nor is
+# the gradient wrong about the network: move a pixel of the wall by $h$, and the score moves by $-qh$. It answers "what would
+# change the score?", and is wrong for who asks "what knows the class?". The bars are over draws of samples and first weights. They do not
+# cover another architecture, number of samples, or family of problems.
 # ### END SOLUTION
 
 
@@ -683,16 +683,17 @@ cw8.mark_findings(findings, failure, network, problem, repair, HIDDEN_SEED)
 # ### BEGIN SOLUTION
 # **Why the repair works.** $\mathrm{cov}[x,y]=\Sigma_xw$ with $\Sigma_x=\Sigma+\tfrac14\delta\delta^\top$. With $w=\Sigma^{-1}\delta$ this is
 # $\delta+\tfrac14\delta\,(\delta^\top w)\propto\delta\propto o$: zero on the wall, though $w$ is not. PatternAttribution, $w\odot a\,y$, then has no false share
-# at all. Measured it is about 0.02 at strength 0.9, with an interval over seeds far below the gradient's 0.481. It is not
+# at all. Measured it is 0.024 [0.014, 0.036] at strength 0.9, against the gradient's 0.481. It is not
 # 0 because the patterns come from 1500 samples: a covariance has a standard error of $\mathrm{sd}(x_j)\,\mathrm{sd}(y)/\sqrt{1500}$,
 # and the share takes its size.
 #
-# **Where it fails.** On a trained network with 16 hidden units the same repair keeps a false share of about a quarter; the
-# intervals are apart (exercise 8). The reason: $\Sigma w\propto\delta$ holds for the *best* score only. A hidden unit is not the best
-# score of anything. One unit may read object + light and another one light alone; only the last layer takes their
-# difference. So each unit's own pattern $\mathrm{cov}[x,y_k]/\mathrm{var}[y_k]$ has the light in it, and with it the wall, and $w\odot a$ passes
-# relevance there. A check: with no hidden layer (`networks.trained(x, y, seed, hidden=0)`) the training is the same,
-# and the share falls to that of the closed form.
+# **Where it fails.** Patterns fitted to the same number of samples, strength 0.9, but on a network with 16 hidden units,
+# trained: false share 0.231 [0.164, 0.305], against 0.024 [0.014, 0.036] on the network in closed form. The reason: $\Sigma w\propto\delta$
+# holds for the *best* score only, and a hidden unit is not the best score of anything. One unit may read object and
+# light, another one light alone; only the last layer takes their difference. So a unit's own pattern
+# $\mathrm{cov}[x,y_k]/\mathrm{var}[y_k]$ is not 0 on the wall, for $y_k$ has light left in it, and $w\odot a$ passes relevance there. A measurement that
+# speaks for it: the same samples, seeds and training, but no hidden layer (`networks.trained(x, y, seed, hidden=0)`), give
+# 0.029 [0.021, 0.037]. There the only unit is the score itself, and the light is out of it.
 # ### END SOLUTION
 
 
