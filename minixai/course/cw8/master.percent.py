@@ -615,59 +615,63 @@ cw8.mark_findings(findings, failure, network, problem, repair, HIDDEN_SEED)
 #
 # ### 9.1 The problem and the proof (15 points)
 #
-# Describe what you planted, in words that somebody could rebuild it from: the mechanism, the truth, what the rest shares
-# with it. What is it like in the world, and how does it differ from lesson 15's two features by more than its size?
-# Prove that the rest knows nothing of the class. Derive the best weights, and the false share of your method; state its
-# limit at strength 0 and for a strength that grows without end, and say in one sentence why that limit is right.
+# Describe what you planted, in words that somebody could rebuild it from: the mechanism, the truth, what the rest
+# shares with it. What is it like in the world, and how does it differ from lesson 15's two features by more than
+# its size? Prove that the rest knows nothing of the class. Derive the best weights, and the false share of your
+# method; state its limit at strength 0 and for a strength that grows without end (of a correlation: towards 1), and
+# say in one sentence why that limit is right.
 
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "cw8-report-1", "locked": false, "points": 15, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
-# **The problem.** An image of 4×4 pixels. An object, the four pixels at the upper left ($o$), is bright or dark by class:
-# $0.6\,z$ with $z=\pm1$. A lamp of random strength $s\varepsilon$, $\varepsilon\sim N(0,1)$, falls on the object *and* on the
-# four pixels of the wall below it ($v$). The camera adds noise of $\sigma=\tfrac12$. So $x=0.6\,z\,o+s\varepsilon\,(o+v)+\sigma\eta$;
-# truth is $o$. A photo whose exposure varies is like that: the wall tells how much light there was. Lesson 15 has one
-# feature of each kind with a given correlation; here one cause lights eight pixels, the object's four can also be
-# averaged, and the weights are spread over all eight.
+# **The problem.** An image of 4×4 pixels. An object, the four pixels at the upper left ($o$), is bright or dark by
+# class: $0.6\,z$ with $z=\pm1$. A lamp of random strength $s\varepsilon$, $\varepsilon\sim N(0,1)$, falls on the
+# object *and* on the four pixels of the wall below it ($v$). The camera adds noise of $\sigma=\tfrac12$. So
+# $x=0.6\,z\,o+s\varepsilon\,(o+v)+\sigma\eta$; truth is $o$. A photo whose exposure varies is like that: the wall
+# tells how much light there was. Lesson 15 has one feature of each kind with a given correlation; here one cause
+# lights eight pixels, the object's four can also be averaged, and the weights are spread over all eight.
 #
-# **The rest knows nothing.** A pixel of the wall is $s\varepsilon+\sigma\eta_j$, and all other pixels are $\sigma\eta_j$. $\varepsilon$ and
-# $\eta$ are drawn without regard to $z$. So all of the rest together is independent of $z$.
+# **The rest knows nothing.** A pixel of the wall is $s\varepsilon+\sigma\eta_j$, and all other pixels are
+# $\sigma\eta_j$. $\varepsilon$ and $\eta$ are drawn without regard to $z$. So all of the rest together is
+# independent of $z$.
 #
-# **The weights.** Within a class $\Sigma=\sigma^2I+s^2dd^\top$ with $d=o+v$, $d^\top d=8$, and $\delta=1.2\,o$, $d^\top o=4$. Sherman and
-# Morrison: $w\propto o-q\,d$ with $q=4s^2/(\sigma^2+8s^2)$, that is $1-q$ on the object, $-q$ on the wall, 0 elsewhere. As $z$
-# has only two values and the noise is normal, this is the log-odds up to a factor.
+# **The weights.** Within a class $\Sigma=\sigma^2I+s^2dd^\top$ with $d=o+v$, $d^\top d=8$, and $\delta=1.2\,o$,
+# $d^\top o=4$. Sherman and Morrison: $w\propto o-q\,d$ with $q=4s^2/(\sigma^2+8s^2)$, that is $1-q$ on the object,
+# $-q$ on the wall, 0 elsewhere. As $z$ has only two values and the noise is normal, this is the log-odds up to a
+# factor.
 #
-# **The false share.** The gradient is $w$ at every $x$. Four pixels have $|1-q|=1-q$, four have $q$, so the share is
-# $4q/(4(1-q)+4q)=q=4s^2/(\tfrac14+8s^2)$. At $s=0$ it is 0: nothing to subtract. For $s\to\infty$ it goes to $\tfrac12$: then $w$ has
-# to cancel the light exactly, $w^\top d=0$, and needs as much weight on the wall as on the object. The check compares
-# it with minixai's gradient; at $s=0.9$ it is 0.481.
+# **The false share.** The gradient is $w$ at every $x$. Four pixels have $|1-q|=1-q$, four have $q$, so the share
+# is $4q/(4(1-q)+4q)=q=4s^2/(\tfrac14+8s^2)$. At $s=0$ it is 0: nothing to subtract. For $s\to\infty$ it goes to
+# $\tfrac12$: then $w$ has to cancel the light exactly, $w^\top d=0$, and needs as much weight on the wall as on the
+# object. The check compares it with minixai's gradient; at $s=0.9$ it is 0.481.
 # ### END SOLUTION
 
 
 # %% [markdown] nbgrader={"grade": false, "grade_id": "cw8-report-text-2", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # ### 9.2 The failure, measured (12 points)
 #
-# How large is it, on your network and on trained ones, with intervals over seeds? Against which controls: random, right,
-# $|x|$, strength 0? What do the two marks say, do they agree? Is the model to blame, or the method, or the question
-# (lesson 15.5)? What do the intervals not cover?
+# How large is it, on your network and on trained ones, with intervals over seeds? Against which controls: random,
+# right, $|x|$, strength 0? What do the two marks say, do they agree? Is the model to blame, or the method, or the
+# question (lesson 15.5)? What do the intervals not cover?
 
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "cw8-report-2", "locked": false, "points": 12, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
-# **The failure, measured** (numbers of the released notebook; mean and 95 % interval over five seeds). At strength 0.9 the
-# gradient has a false share of 0.481 on the network in closed form, the same for each seed, since the gradient is $w$.
-# The right map has 0, a random one 0.750 [0.747, 0.752] (12 of 16 pixels are no truth), so its position is 0.64. At
-# strength 0, with the same method and the network made by the same formula, it is 0, and in between it follows the
-# formula. So it is the shared light that makes it, and nothing else in the problem. Trained networks have 0.565
-# [0.558, 0.575], but 0.311 [0.265, 0.357] at strength 0 as well, for their weights on pixels that are only noise are not
-# exactly 0: what the light does there is the difference, about 0.25. $|x|$ looks at no network and has 0.627 [0.624, 0.629],
-# so the gradient is better than no network at all. Its precision is 1 in closed form all the same, since $1-q=0.519$ is a
-# little above $q=0.481$, and 0.57 in the trained networks: by precision alone the failure would have been missed.
+# **The failure, measured** (numbers of the released notebook; mean and 95 % interval over five seeds). At strength
+# 0.9 the gradient has a false share of 0.481 on the network in closed form, the same for each seed, since the
+# gradient is $w$. The right map has 0, a random one 0.750 [0.747, 0.752] (12 of 16 pixels are no truth), so its
+# position is 0.64. At strength 0, with the same method and the network made by the same formula, it is 0, and in
+# between it follows the formula. So it is the shared light that makes it, and nothing else in the problem. Trained
+# networks have 0.565 [0.558, 0.575], but 0.311 [0.265, 0.357] at strength 0 as well, for their weights on pixels
+# that are only noise are not exactly 0: what the light does there is the difference, about 0.25. $|x|$ looks at no
+# network and has 0.627 [0.624, 0.629], so the gradient is better than no network at all. Its precision is 1 in
+# closed form all the same, since $1-q=0.519$ is a little above $q=0.481$, and 0.57 in the trained networks: by
+# precision alone the failure would have been missed.
 #
-# **Whose fault?** Not the network's: with the object alone a fitted machine is right for 75 %, the network for 96 %. Nor is
-# the gradient wrong about the network: move a pixel of the wall by $h$, and the score moves by $-qh$. It answers "what would
-# change the score?", and is wrong for who asks "what knows the class?". The bars are over draws of samples and first weights. They do not
-# cover another architecture, number of samples, or family of problems.
+# **Whose fault?** Not the network's: with the object alone a fitted machine is right for 75 %, the network for 96
+# %. Nor is the gradient wrong about the network: move a pixel of the wall by $h$, and the score moves by $-qh$. It
+# answers "what would change the score?", and is wrong for who asks "what knows the class?". The bars are over draws
+# of samples and first weights. They do not cover another architecture, number of samples, or family of problems.
 # ### END SOLUTION
 
 
@@ -675,25 +679,26 @@ cw8.mark_findings(findings, failure, network, problem, repair, HIDDEN_SEED)
 # ### 9.3 The repair, and where it fails (15 points)
 #
 # Prove, for your problem, that the repair gives nothing to the rest, or say how much; why is the measured share not
-# that number? Then the case in which the repair fails, with its number and interval beside the repair's, its *reason*, and
-# one measurement that speaks for the reason.
+# that number? Then the case in which the repair fails, with its number and interval beside the repair's, its
+# *reason*, and one measurement that speaks for the reason.
 
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "cw8-report-3", "locked": false, "points": 15, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
-# **Why the repair works.** $\mathrm{cov}[x,y]=\Sigma_xw$ with $\Sigma_x=\Sigma+\tfrac14\delta\delta^\top$. With $w=\Sigma^{-1}\delta$ this is
-# $\delta+\tfrac14\delta\,(\delta^\top w)\propto\delta\propto o$: zero on the wall, though $w$ is not. PatternAttribution, $w\odot a\,y$, then has no false share
-# at all. Measured it is 0.024 [0.014, 0.036] at strength 0.9, against the gradient's 0.481. It is not
-# 0 because the patterns come from 1500 samples: a covariance has a standard error of $\mathrm{sd}(x_j)\,\mathrm{sd}(y)/\sqrt{1500}$,
-# and the share takes its size.
+# **Why the repair works.** $\mathrm{cov}[x,y]=\Sigma_xw$ with $\Sigma_x=\Sigma+\tfrac14\delta\delta^\top$. With
+# $w=\Sigma^{-1}\delta$ this is $\delta+\tfrac14\delta\,(\delta^\top w)\propto\delta\propto o$: zero on the wall,
+# though $w$ is not. PatternAttribution, $w\odot a\,y$, then has no false share at all. Measured it is 0.024 [0.014,
+# 0.036] at strength 0.9, against the gradient's 0.481. It is not 0 because the patterns come from 1500 samples: a
+# covariance has a standard error of $\mathrm{sd}(x_j)\,\mathrm{sd}(y)/\sqrt{1500}$, and the share takes its size.
 #
-# **Where it fails.** Patterns fitted to the same number of samples, strength 0.9, but on a network with 16 hidden units,
-# trained: false share 0.231 [0.164, 0.305], against 0.024 [0.014, 0.036] on the network in closed form. The reason: $\Sigma w\propto\delta$
-# holds for the *best* score only, and a hidden unit is not the best score of anything. One unit may read object and
-# light, another one light alone; only the last layer takes their difference. So a unit's own pattern
-# $\mathrm{cov}[x,y_k]/\mathrm{var}[y_k]$ is not 0 on the wall, for $y_k$ has light left in it, and $w\odot a$ passes relevance there. A measurement that
-# speaks for it: the same samples, seeds and training, but no hidden layer (`networks.trained(x, y, seed, hidden=0)`), give
-# 0.029 [0.021, 0.037]. There the only unit is the score itself, and the light is out of it.
+# **Where it fails.** Patterns fitted to the same number of samples, strength 0.9, but on a network with 16 hidden
+# units, trained: false share 0.231 [0.164, 0.305], against 0.024 [0.014, 0.036] on the network in closed form. The
+# reason: $\Sigma w\propto\delta$ holds for the *best* score only, and a hidden unit is not the best score of
+# anything. One unit may read object and light, another one light alone; only the last layer takes their difference.
+# So a unit's own pattern $\mathrm{cov}[x,y_k]/\mathrm{var}[y_k]$ is not 0 on the wall, for $y_k$ has light left in
+# it, and $w\odot a$ passes relevance there. A measurement that speaks for it: the same samples, seeds and training,
+# but no hidden layer (`networks.trained(x, y, seed, hidden=0)`), give 0.029 [0.021, 0.037]. There the only unit is
+# the score itself, and the light is out of it.
 # ### END SOLUTION
 
 
@@ -712,10 +717,11 @@ cw8.mark_findings(findings, failure, network, problem, repair, HIDDEN_SEED)
 # for that light only. And the shift of a bright pixel by a constant amount is the easiest object there is; a
 # rotating one has no linear pattern.
 #
-# **What would change my mind.** That the failure is the light's and not this image's: I should repeat it with a wall of
-# 40 pixels. The formula then has $q=4s^2/(\tfrac14+44s^2)$, and the share $10q/(1-q+10q)$ still goes to $\tfrac12$, now in many
-# small weights. If the trained networks' false share at strength 0.9, less that at strength 0, kept its size within the
-# interval over ten seeds, I should believe the explanation; if it vanished, I should say that few bright pixels made it.
+# **What would change my mind.** That the failure is the light's and not this image's: I should repeat it with a
+# wall of 40 pixels. The formula then has $q=4s^2/(\tfrac14+44s^2)$, and the share $10q/(1-q+10q)$ still goes to
+# $\tfrac12$, now in many small weights. If the trained networks' false share at strength 0.9, less that at strength
+# 0, kept its size within the interval over ten seeds, I should believe the explanation; if it vanished, I should
+# say that few bright pixels made it.
 # ### END SOLUTION
 
 
