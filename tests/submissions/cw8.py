@@ -257,27 +257,28 @@ def tests_of(*names: str) -> set[str]:
 
 WRONG = {
     "another right problem, a product": Wrong(PRODUCT.answers, set()),
-    "the truth leaks into the rest, by hand the numbers of seed 0": Wrong(
-        {"cw8-problem": LEAKS, "cw8-hand": BY_HAND_OF_SEED_0},
-        tests_of("problem", "network", "hand", "findings"),
+    "the truth leaks into the rest, by hand the numbers of seed 0, an argument written to": Wrong(
+        {"cw8-problem": LEAKS, "cw8-hand": BY_HAND_OF_SEED_0, "cw8-repair": WRITES},
+        tests_of("problem", "network", "hand", "repair", "findings"),
     ),
-    "the class cannot be told, wrong normalisation": Wrong(
-        {"cw8-problem": TOO_WEAK, "cw8-failure": RATIO, "cw8-marks": MEAN_OF_SHARES},
-        tests_of("problem", "failure", "marks"),
+    "the class cannot be told, wrong normalisation, no controls": Wrong(
+        {
+            "cw8-problem": TOO_WEAK,
+            "cw8-failure": RATIO,
+            "cw8-marks": MEAN_OF_SHARES,
+            "cw8-scale": NO_RANDOM_MAP,
+            "cw8-findings": NO_CONTROLS,
+        },
+        tests_of("problem", "failure", "marks", "scale", "findings"),
     ),
-    "the controls are missing": Wrong(
-        {"cw8-scale": NO_RANDOM_MAP, "cw8-findings": NO_CONTROLS}, tests_of("scale", "findings")
-    ),
-    "a sign of the network, PatternNet in place of PatternAttribution": Wrong(
-        {"cw8-network": SIGN_OF_THE_WALL, "cw8-repair": PATTERN_NET},
-        tests_of("network", "findings", "repair"),
+    "a sign of the network, PatternNet in place of PatternAttribution, words on stderr": Wrong(
+        {"cw8-network": SIGN_OF_THE_WALL, "cw8-repair": PATTERN_NET, "cw8-marks": PRINTS_TO_STDERR},
+        tests_of("network", "findings", "repair", "marks"),
     ),
     "minixai's own functions": Wrong(
         OWN_FUNCTIONS, tests_of("problem", "network", "failure", "findings", "marks", "scale", "repair")
     ),
-    "the reference's own functions": Wrong(REFERENCES, tests_of("marks", "scale", "repair", "findings")),
-    "a simulation for a formula, an argument written to, words on stderr": Wrong(
-        {"cw8-failure": SIMULATED, "cw8-repair": WRITES, "cw8-marks": PRINTS_TO_STDERR},
-        tests_of("failure", "repair", "marks", "findings"),
+    "the reference's own functions, a simulation for a formula": Wrong(
+        REFERENCES | {"cw8-failure": SIMULATED}, tests_of("marks", "scale", "repair", "failure", "findings")
     ),
 }
