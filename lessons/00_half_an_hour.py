@@ -29,7 +29,7 @@
 
 # %%
 import numpy as np
-from figures import projected
+from figures import projected  # needs lessons/figures/ beside this notebook
 from figures.half_an_hour import cloud, marked
 
 import minixai as mx

@@ -34,7 +34,7 @@
 # %%
 import numpy as np
 import pooch
-from figures.training_a_network import (
+from figures.training_a_network import (  # needs lessons/figures/ beside this notebook
     dying_units,
     losses,
     mistakes,

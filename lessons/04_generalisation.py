@@ -34,7 +34,7 @@
 from functools import partial
 
 import numpy as np
-from figures.generalisation import (
+from figures.generalisation import (  # needs lessons/figures/ beside this notebook
     coin_flips,
     error_over_samples,
     learning_curves,
@@ -42,7 +42,7 @@ from figures.generalisation import (
     regularisers,
     widths_at_two_times,
 )
-from results import generalisation as results
+from results import generalisation as results  # and lessons/results/
 from sklearn.datasets import load_digits
 
 from minixai.checks import tell

@@ -35,13 +35,14 @@ from math import erf, factorial, sqrt
 
 import numpy as np
 import pooch
-from figures import maps
+from figures import maps  # needs lessons/figures/ beside this notebook
 from figures import paths_and_perturbations as figures
 from figures.digits import digits, network
 
 import minixai as mx
 from minixai.checks import paths, tell
 from minixai.errors import WeightsNotFoundError
+from minixai.similarity import cosine
 
 np.set_printoptions(precision=3, suppress=True)
 pooch.get_logger().setLevel("WARNING")  # it writes of downloads to stderr
@@ -220,18 +221,11 @@ for name, one in explained.items():
 grounds = {name: np.broadcast_to(baseline, (1, 24, 24))[0] for name, baseline in baselines.items()}
 figures.baselines(test[0, 0], grounds, {name: one.map[0, 0] for name, one in explained.items()})
 
-
 # %%
-def cosines(a, b):
-    """The cosine between every map of a (n, …) and that of b."""
-    a, b = (each.reshape(len(each), -1).astype(np.float64) for each in (a, b))
-    return (a * b).sum(axis=1) / (np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1))
-
-
 names = list(baselines)
-alike = [[np.median(cosines(explained[a].map, explained[b].map)) for b in names] for a in names]
+alike = [[np.median(cosine(explained[a].map, explained[b].map)) for b in names] for a in names]
 next_one = np.roll(np.arange(32), 1)
-others = [np.median(cosines(one.map, one.map[next_one])) for one in explained.values()]
+others = [np.median(cosine(one.map, one.map[next_one])) for one in explained.values()]
 by_name = ", ".join(f"{name} {value:.2f}" for name, value in zip(names, others, strict=True))
 print(f"the same baseline, another image: {by_name}")
 figures.table(np.array(alike), names, names, "cosine of the maps from two baselines, median of 32 digits")
@@ -294,8 +288,8 @@ gradient = M.gradient(net, test[:32]).map
 noisy = {"n_samples": 24, "sigma": 0.15, "progress": False}
 smoothed, again = (M.smoothgrad(net, test[:32], noise_seed=seed, **noisy).map for seed in (0, 1))
 varied = M.vargrad(net, test[:32], **noisy).map
-print(f"\nSmoothGrad: cosine with the gradient {np.median(cosines(smoothed, gradient)):.3f}, "
-      f"with other noise {np.median(cosines(smoothed, again)):.3f} (medians of 32 digits)")  # fmt: skip
+print(f"\nSmoothGrad: cosine with the gradient {np.median(cosine(smoothed, gradient)):.3f}, "
+      f"with other noise {np.median(cosine(smoothed, again)):.3f} (medians of 32 digits)")  # fmt: skip
 of_image = {"gradient": gradient[0, 0], "SmoothGrad": smoothed[0, 0], "VarGrad": varied[0, 0]}
 figures.around(x[:, 0], smooth, variance, test[0, 0], of_image)
 
@@ -334,7 +328,7 @@ else:
              ("IG from black", "IG from white"))  # fmt: skip
     for a, b in pairs:
         in_size = mx.similarity.rank_correlation(np.abs(on_photo[a]), np.abs(on_photo[b]))[0]
-        print(f"{a} and {b}: cosine {cosines(on_photo[a], on_photo[b])[0]:.2f}, rank correlation of the "
+        print(f"{a} and {b}: cosine {cosine(on_photo[a], on_photo[b])[0]:.2f}, rank correlation of the "
               f"sizes {in_size:.2f}")  # fmt: skip
     picture = figures.of_a_photo(squeezenet.preprocess.photos(photo)[0], on_photo)
 picture
@@ -370,7 +364,7 @@ picture
 windows = {"patch": 6, "stride": 3, "progress": False}
 covered = {fill: M.occlusion(net, test[:8], fill=value, **windows).map
            for fill, value in {"black": 0.0, "white": 1.0}.items()}  # fmt: skip
-in_black_in_white = cosines(covered["black"], covered["white"])
+in_black_in_white = cosine(covered["black"], covered["white"])
 print(f"occlusion, black and white: cosine {np.median(in_black_in_white):.2f} (median of 8 digits), "
       f"from {in_black_in_white.min():.2f} to {in_black_in_white.max():.2f}")  # fmt: skip
 masked = {}
@@ -378,7 +372,7 @@ for n_masks in (50, 150, 300):
     run = [M.rise(net, test[:8], n_masks=n_masks, grid=6, mask_seed=seed, progress=False).map
            for seed in (0, 1)]  # fmt: skip
     masked[n_masks] = [each[0, 0] for each in run]
-    print(f"RISE, {n_masks} masks: cosine of two runs {np.median(cosines(*run)):.2f} (median of 8 digits)")
+    print(f"RISE, {n_masks} masks: cosine of two runs {np.median(cosine(*run)):.2f} (median of 8 digits)")
 shown = {f"occlusion,\n{fill} 6×6": each[0, 0] for fill, each in covered.items()}
 shown |= {f"RISE, {n} masks,\nrun {k + 1}": masked[n][k] for n, k in ((50, 0), (50, 1), (300, 0))}
 figures.row(test[0, 0], shown)
@@ -645,7 +639,7 @@ def between(a, b):
     """Median cosine over the images, and the share of images with the same first patch."""
     a, b = by_patch[a], by_patch[b]
     same = np.mean(a.argmax(axis=1) == b.argmax(axis=1))
-    return f"cosine {np.median(cosines(a, b)):5.2f}, same first patch {same:.0%}"
+    return f"cosine {np.median(cosine(a, b)):5.2f}, same first patch {same:.0%}"
 
 
 for a, b in (("Shapley, black", "IG, black"), ("Shapley, black", "occlusion, black"),
@@ -653,7 +647,7 @@ for a, b in (("Shapley, black", "IG, black"), ("Shapley, black", "occlusion, bla
              ("Shapley, black", "Shapley, mean digit")):  # fmt: skip
     print(f"{a} and {b}: {between(a, b)}")
 shuffled = by_patch["Shapley, black"][next_one]
-chance = cosines(by_patch["Shapley, black"], shuffled)
+chance = cosine(by_patch["Shapley, black"], shuffled)
 print(f"control, Shapley, black, of an image and of another: cosine {np.median(chance):.2f}")
 figures.patches(test[0, 0], {name: each[0].reshape(3, 3) for name, each in by_patch.items()})
 
@@ -763,7 +757,7 @@ for name, call in calls.items():
 
 # %%
 two = np.random.default_rng(0).standard_normal((2, *digits_.shape))
-print(f"two random maps, their sizes: cosine {np.median(cosines(*np.abs(two))):.2f} (2/π = {2 / np.pi:.2f}), "
+print(f"two random maps, their sizes: cosine {np.median(cosine(*np.abs(two))):.2f} (2/π = {2 / np.pi:.2f}), "
       f"rank correlation {np.median(mx.similarity.rank_correlation(*np.abs(two))):.2f}")  # fmt: skip
 
 

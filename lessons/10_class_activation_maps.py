@@ -38,7 +38,7 @@ from pathlib import Path
 
 import numpy as np
 import pooch
-from figures import class_activation_maps as figures
+from figures import class_activation_maps as figures  # needs lessons/figures/ beside this notebook
 
 import minixai as mx
 from minixai.checks import activation_maps as checks
@@ -52,6 +52,7 @@ from minixai.methods import (
     guided_grad_cam,
     layer_relevance,
 )
+from minixai.similarity import cosine
 
 np.set_printoptions(precision=3, suppress=True)
 pooch.get_logger().setLevel("WARNING")  # it writes of downloads to stderr
@@ -297,15 +298,7 @@ print(f"Grad-CAM++ before its ReLU:\n{turned.layer_map[0]}")
 # the mean makes all gradients smaller by the share of open places, as in 10.2, and nothing else. Do the two
 # formulas hold?
 
-
 # %%
-def cosines(a, b):
-    """The cosine between every map of a (n, …) and that of b; NaN for a map of zeros."""
-    a, b = (maps.reshape(len(maps), -1).astype(np.float64) for maps in (a, b))
-    lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    return np.divide((a * b).sum(axis=1), lengths, out=np.full(len(a), np.nan), where=lengths > 0)
-
-
 for name, (net, _, layer, _) in subjects.items():
     x = inputs[name][:1]
     maps = net.trace(mx.Tensor(x))[1][layer][0].value[0].astype(np.float64)
@@ -386,7 +379,7 @@ for name, (net, _, layer, _) in subjects.items():
     for method, f in methods_at(layer).items():
         with warnings.catch_warnings(action="ignore"):
             own = f(net, x, ranked[:, 0]).layer_map
-            found = np.concatenate([cosines(own, f(net, x, other).layer_map) for other in others])
+            found = np.concatenate([cosine(own, f(net, x, other).layer_map) for other in others])
         low, middle, high = np.nanpercentile(found, (25, 50, 75))
         zeros = np.isnan(found).sum()
         print(f"{method:>22}: {middle:5.2f}  [{low:5.2f}, {high:5.2f}], maps of zeros left out: {zeros}")
@@ -399,7 +392,7 @@ for name, (net, _, layer, _) in subjects.items():
         "with ReLU": np.maximum(signed, 0),
         "positive": positive,
     }.items():
-        found = [cosines(each[0], other) for other in each[1:]]
+        found = [cosine(each[0], other) for other in each[1:]]
         low, middle, high = np.nanpercentile(found, (25, 50, 75))
         print(f"{'random, ' + kind:>22}: {middle:5.2f}  [{low:5.2f}, {high:5.2f}]")
 
@@ -645,10 +638,9 @@ for name, (net, _, _, _) in subjects.items():
     for way, found in by_layer[name].items():
         print(f"{way:>20} ", end="")
         for at, e in found.items():
-            alike = cosines(e.layer_map, first[at].layer_map)[0]
+            alike = cosine(e.layer_map, first[at].layer_map)[0]
             print(f"{e.layer_map.sum() / e.score[0]:6.2f} ({alike:5.2f})", end=" ")
         print()
-
 
 # %%
 ledger = mx.methods.lrp(cnn, inputs["max pooling"][:1]).ledger

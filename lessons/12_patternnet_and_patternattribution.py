@@ -37,7 +37,7 @@ from dataclasses import replace
 
 import numpy as np
 import pooch
-from figures import maps, projected
+from figures import maps, projected  # needs lessons/figures/ beside this notebook
 from figures import patternnet_and_patternattribution as figures
 from figures.digits import digits
 
@@ -46,6 +46,7 @@ from minixai.checks import patterns as checks
 from minixai.checks import tell
 from minixai.errors import WeightsNotFoundError
 from minixai.evaluate import DegradationComparison, bench, degrade
+from minixai.similarity import cosine
 
 np.set_printoptions(precision=3, suppress=True)
 pooch.get_logger().setLevel("WARNING")  # it writes of downloads to stderr
@@ -307,20 +308,13 @@ maps.beside_images(some[:3, 0], attribution.score, {name: e.map[:, 0] for name, 
 # blob in the middle looks somewhat like a digit, since all digits have ink there. So we ask how much more a
 # map is like its own image than like other images, or like the mean digit. The measure is the cosine.
 
-
 # %%
-def cosines(a, b):
-    """The cosine between every map of a (n, …) and that of b."""
-    a, b = (maps.reshape(len(maps), -1).astype(np.float64) for maps in (a, b))
-    return (a * b).sum(axis=1) / (np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1))
-
-
 others = [np.roll(some, k, axis=0) for k in range(1, len(some))]
 mean_digit = np.broadcast_to(train.mean(axis=0), some.shape)
 compared = {name: e.map for name, e in explained.items()} | {"the image\nas its map": some}
-own = {name: cosines(each, some) for name, each in compared.items()}
+own = {name: cosine(each, some) for name, each in compared.items()}
 grey = {
-    name: (np.median([cosines(each, x) for x in others]), np.median(cosines(each, mean_digit)))
+    name: (np.median([cosine(each, x) for x in others]), np.median(cosine(each, mean_digit)))
     for name, each in compared.items()
 }
 for name, (other, mean) in grey.items():
@@ -649,7 +643,6 @@ print(DegradationComparison({name.replace("$", ""): curve for name, curve in min
 # that has max pooling; when you run the lesson, there are sliders below it for the photo, the class, the
 # method and the kind of pattern.
 
-
 # %%
 cnn = shipped["cifar10_maxpool"]
 photos = {"cat": mx.data.photo("chelsea")[60:280, 100:320], "cup": mx.data.photo("coffee")[:, 100:500],
@@ -748,7 +741,7 @@ else:
     one = pattern_attribution(squeezenet, photo, **settings)
     print(f"of the score {one.ledger.arrived[0] / one.score[0]:.1e} arrives at the pixels")
     best, *_, other = np.argsort(-squeezenet.predict(photo)[0])[:8]
-    alike = cosines(one.map, pattern_attribution(squeezenet, photo, other, **settings).map)[0]
+    alike = cosine(one.map, pattern_attribution(squeezenet, photo, other, **settings).map)[0]
     print(f"cosine of the maps of {classes[best]} and {classes[other]}: {alike:.3f}")
     picture = projected(mx.methods.side_by_side([e, one], percentile=99.5, classes=classes))
 picture

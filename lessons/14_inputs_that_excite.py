@@ -33,7 +33,7 @@
 
 # %%
 import numpy as np
-from figures import inputs_that_excite as figures
+from figures import inputs_that_excite as figures  # needs lessons/figures/ beside this notebook
 from figures.digits import digits, network
 from sklearn.cluster import KMeans
 from sklearn.manifold import TSNE

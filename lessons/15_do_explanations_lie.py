@@ -37,7 +37,7 @@ from math import erf, exp, pi, sqrt
 from pathlib import Path
 
 import numpy as np
-from figures import do_explanations_lie as figures
+from figures import do_explanations_lie as figures  # needs lessons/figures/ beside this notebook
 from figures.half_an_hour import marked
 
 import minixai as mx
