@@ -27,9 +27,9 @@
 #
 # **You need:** lesson 5 (filter and pattern) and lesson 1 (the gradient); singular values.
 #
-# **Time:** 90 minutes, of which the cells run about 25 seconds. Everything works offline, on scikit-learn's
-# digits, minixai's own networks, and a few photos. Where CIFAR-10's test images are in `MINIXAI_DATA`
-# (`cifar10-jpeg.zip`, 52 MB), three cells use them, too. Code BSD-3-Clause, text CC BY 4.0.
+# **Time:** 90 minutes, of which the cells run about half a minute. Everything works offline, on
+# scikit-learn's digits, minixai's own networks, and a few photos. Where CIFAR-10's test images are in
+# `MINIXAI_DATA` (`cifar10-jpeg.zip`, 52 MB), three cells use them, too. Code BSD-3-Clause, text CC BY 4.0.
 
 # %%
 import numpy as np
