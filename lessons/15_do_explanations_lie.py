@@ -537,10 +537,10 @@ print(f"by hand κ²σ² = {kappa**2 * sigma**2:.5f}")
 # ## 15.6 The bench
 #
 # Where the truth has been planted, answers to the second question can be given marks. minixai's bench trains
-# small networks on thirteen such problems and marks all methods: how much of the map lies on the *truth*
-# (features that know the class), how much on *suppressors* (false alarms), and ROC AUC, the probability that
-# a feature of the truth gets more than another one; ½ is chance. The same is done with untrained networks,
-# and with networks that were trained on shuffled labels.
+# small networks on thirteen such problems and marks all methods (lesson 12.8 defines the marks): how much of
+# the map lies on the *truth* (features that know the class), how much on *suppressors* (false alarms), and
+# ROC AUC, the probability that a feature of the truth gets more than another one; ½ is chance. The same is
+# done with untrained networks, and with networks that were trained on shuffled labels.
 
 # %% [markdown]
 # The two features of 15.4 as an image (Wilming et al. 2022; you have met it in lesson 0): 8×8 pixels, a
@@ -566,16 +566,20 @@ of_blobs = {
     "PatternNet": M.pattern_net(model, test.x, test.y, **linear),
     "|x|": M.input_size(model, test.x),
 }
-lines = {"truth": "red; suppressor: blue"}
+lines = {"what is right": "red: truth\nblue: suppressor"}
 for name, e in of_blobs.items():
     auc, false = (mark(e.map, test.truth).mean() for mark in (marks.roc_auc, marks.false_alarms))
     lines[name] = f"ROC AUC {auc:.2f}\nfalse alarms {false:.2f}"
-marked({"truth": test.truth[0, 0]} | {n: np.abs(e.map).mean(axis=(0, 1)) for n, e in of_blobs.items()}, lines)
+marked(
+    {"what is right": test.truth[0, 0]} | {n: np.abs(e.map).mean(axis=(0, 1)) for n, e in of_blobs.items()},
+    lines,
+)
 
 # %% [markdown]
-# (Each map on its own scale.) The gradient gives the suppressor .17, hardly less than an even map (.19), and
-# LRP more, since it multiplies by $x$. The pattern leaves .03 there and has full marks, a ROC AUC of 1: the
-# problem is linear, and so made for it.
+# (First what a right map would show: red on the truth, nothing on the suppressor. Then the maps, each on its
+# own scale.) The gradient gives the suppressor .17, hardly less than an even map (.19), and LRP more, since
+# it multiplies by $x$. The pattern leaves .03 there and has full marks, a ROC AUC of 1: the problem is
+# linear, and so made for it.
 #
 # Now a short run of the bench, with two problems: this one, and *rigid*, a bright tetromino (a T or an L of
 # four pixels) somewhere in noise. The pattern methods have a row for each estimator of lesson 11; $S_a$ is
