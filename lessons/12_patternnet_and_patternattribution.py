@@ -718,7 +718,7 @@ print(f"\n{beside_input_x_gradient(found)}")
 # problems and marks all methods in the same way, by $|\text{map}|$; here are three problems, with one
 # training each. The marks:
 #
-# - **share on the truth**: the part of the map's sum that lies on the truth; of an even map, the truth's size.
+# - **share on the truth**: the part of the map's sum that lies on the truth; of an even map, its size.
 # - **precision**: if the truth has $k$ pixels, how many of the $k$ strongest are of it.
 # - **ROC AUC**: the probability that a pixel of the truth gets more than another; ½ is chance.
 # - **false alarms**: the part of the sum that lies on suppressors; less is better.
