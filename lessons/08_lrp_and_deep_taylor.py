@@ -383,7 +383,7 @@ maps.beside_images(test[:3, 0], deep_taylor.score, {n: one.map[:, 0] for n, one 
 # **Answer to prediction 3.** Under those whose claim at the pixels does not have $x_i$ as a factor: $z^B$,
 # with which two of these tables begin, and w². To $z^B$ *being black* is a claim, since $x_i-h$ is not zero,
 # and w² does not look at the pixel at all. All other rules multiply by $x_i$ and give exactly nothing. So
-# whether the gap of a 2 "matters" has been decided before the network is asked.
+# whether the bay of a 2 "matters" has been decided before the network is asked.
 #
 # Try other classes and tables in the next cell. To which table do the classes make the least difference?
 

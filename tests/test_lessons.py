@@ -139,6 +139,12 @@ def test_figures_belong_to_a_lesson_or_to_several() -> None:
         assert len(users) > 1, shared
 
 
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)
+def test_the_first_import_of_figures_says_what_it_needs(source: Path) -> None:
+    first, *_ = re.findall(r"^from figures.*", source.read_text(encoding="utf-8"), re.MULTILINE)
+    assert first.endswith("  # needs lessons/figures/ beside this notebook")
+
+
 def test_the_long_runs_of_lesson_4_are_made_anew() -> None:
     runs = load(LESSONS / "results" / "generalisation.py")
     x, y, x_test, y_test = runs.digits_in_two()
