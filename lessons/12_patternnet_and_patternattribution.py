@@ -733,13 +733,13 @@ marked = bench(
 print(marked)
 
 # %% [markdown]
-# **Answer to prediction 6.** Of the methods
-# LRP has most of them, .18; maps from linear and centred patterns have fewest, .09 to .11. The paper's
-# $S_{a\pm}$ does not help: .16 and .13, where the gradient has .13. By ROC AUC, fitted patterns
-# are ahead on these three, but for PatternAttribution with $S_{a\pm}$. Before you believe it, look at the
-# last two columns: they say what the same method gets with an *untrained* network, and with one that was
-# trained on shuffled labels. The [README](../README.md#which-explanation-is-right) has the table for thirteen
-# problems and three trainings, where the lead is smaller and rests on the problems with suppressors.
+# **Answer to prediction 6.** Of the methods LRP has most false alarms, .18; maps from linear and centred
+# patterns have fewest, .09 to .11. The paper's $S_{a\pm}$ does not help: .16 and .13, where the gradient has
+# .13. By ROC AUC, fitted patterns are ahead on these three, but for PatternAttribution with $S_{a\pm}$.
+# Before you believe it, look at the last two columns: they say what the same method gets with an *untrained*
+# network, and with one that was trained on shuffled labels. The
+# [README](../README.md#which-explanation-is-right) has the table for thirteen problems and three trainings,
+# where the lead is smaller and rests on the problems with suppressors.
 #
 # ## 12.9 Optional: SqueezeNet
 #
