@@ -709,7 +709,8 @@ print(f"\n{beside_input_x_gradient(found)}")
 # Kindermans et al. found the two-component patterns best by far. Nothing of the kind is to be seen here, with
 # a small network, few images, and photos unlike those that it was trained on. This refutes nothing, but it is
 # a warning: **a ranking of methods belongs to the network, the data and the fill it was measured with.**
-#
+
+# %% [markdown]
 # ## 12.8 Where the truth is known
 #
 # Degradation asks the network. The other question is whether a map is right about the *data*, and it can be

@@ -565,7 +565,8 @@ print(f"by hand κ²σ² = {kappa**2 * sigma**2:.5f}")
 # the map lies on the *truth* (features that know the class), how much on *suppressors* (false alarms), and
 # ROC AUC, the probability that a feature of the truth gets more than another one; ½ is chance. The same is
 # done with untrained networks, and with networks that were trained on shuffled labels.
-#
+
+# %% [markdown]
 # The two features of 15.4 as an image (Wilming et al. 2022; you have met it in lesson 0): 8×8 pixels, a
 # signal in two blobs on the left (*truth*), and a distractor in the upper left, too, *and* in the upper right
 # (*suppressor*). A linear network learns to tell the two classes. The maps are means of $|m|$ over 64 images.
@@ -919,8 +920,7 @@ for problem in ("rigid_white", "distractor"):
 # | 1 | somebody else can repeat it |
 #
 # Ten points. A report that finds *nothing* and shows it well has all of them.
-
-# %% [markdown]
+#
 # Here is the experiment for an example (degradation, lesson 12). The squares of 15.1 are covered, 4×4 pixels
 # at a time, in the order of a map, until half of the image is gone, while we record the probability of the
 # class. The lower the mean of that curve, printed as *area*, the better the map knows what the network needs.
