@@ -29,7 +29,7 @@
 
 # %%
 import numpy as np
-from figures import projected
+from figures import projected  # needs lessons/figures/ beside this notebook
 from figures.half_an_hour import cloud, marked
 
 import minixai as mx
@@ -220,14 +220,14 @@ answers = {
     "PatternNet": methods.pattern_net(reader, images, ones, patterns=fitted, kind="linear"),
     "random map": methods.random_map(reader, images, ones),
 }
-lines = {"truth": "red; suppressor: blue"}
+lines = {"what is right": "red: truth\nblue: suppressor"}
 print("mean strength of the map, the largest of the three = 1")
 for name, e in answers.items():
     strength = [np.abs(e.map)[truth == k].mean() for k in (1, -1, 0)]
     of_truth, of_suppressor, of_rest = strength / max(strength)
     print(f"{name:>17}: truth {of_truth:.2f}, suppressor {of_suppressor:.2f}, else {of_rest:.2f}")
     lines[name] = f"ROC AUC {marks.roc_auc(e.map, truth).mean():.2f}"
-marked({"truth": truth[0, 0]} | {name: e.map[0, 0] for name, e in answers.items()}, lines)
+marked({"what is right": truth[0, 0]} | {name: e.map[0, 0] for name, e in answers.items()}, lines)
 
 # %% [markdown]
 # **Answer to prediction 3.** The filter is as strong on the suppressor as on the truth: it needs both to

@@ -35,7 +35,7 @@ import math
 from functools import partial
 
 import numpy as np
-from figures import projected
+from figures import projected  # needs lessons/figures/ beside this notebook
 from figures.chain_rule_as_a_tape import (
     difference_errors,
     functions_and_slopes,

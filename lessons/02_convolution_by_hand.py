@@ -35,7 +35,7 @@ from functools import partial
 
 import ipywidgets
 import numpy as np
-from figures import as_jpeg
+from figures import as_jpeg  # needs lessons/figures/ beside this notebook
 from figures import convolution_by_hand as figures
 from IPython.display import display
 from numba import njit

@@ -19,7 +19,7 @@
 #
 # **You will do:** write the loss and the step that train nearly every network in this course, wire XOR by
 # hand with a single hidden unit, train logistic regression, a multi-layer perceptron (MLP) and a LeNet on
-# digits, and count the units that die while they learn.
+# digits, and count the hidden units that no longer answer to anything when the training is over.
 #
 # **You will learn:** why the gradient of the cross entropy is so simple; what momentum does, and what it does
 # not; why one layer cannot learn XOR, and how often training fails on it; to read a loss over time.
@@ -34,12 +34,14 @@
 # %%
 import numpy as np
 import pooch
+from figures.maps import sliders  # needs lessons/figures/ beside this notebook
 from figures.training_a_network import (
     dying_units,
     losses,
     mistakes,
     momentum,
     outputs_on_the_plane,
+    valley,
 )
 from sklearn.datasets import load_digits
 
@@ -198,13 +200,13 @@ def logistic(seed=0):
 
 # %%
 def down_the_valley(lr, momentum, steps=200):
-    """The heights on the way from (1, 1)."""
-    p, v, heights = np.array([1.0, 1.0]), np.zeros(2), []
+    """The places (steps, 2) on the way from (1, 1), and their heights."""
+    p, v, places = np.array([1.0, 1.0]), np.zeros(2), []
     for _ in range(steps):
-        heights.append(0.5 * (p[0] ** 2 + 100 * p[1] ** 2))
+        places.append(p)
         v = momentum * v + np.array([1, 100]) * p
         p = p - lr * v
-    return heights
+    return np.array(places), 0.5 * np.square(places) @ [1, 100]
 
 
 settings = {"η = 0.05": (0.05, 0), "η = 0.05, momentum 0.9": (0.05, 0.9), "η = 0.5": (0.5, 0)}
@@ -214,7 +216,7 @@ for name, (lr, m) in settings.items():
     optimiser = nn.SGD(model.parameters(), lr, m)
     history = nn.fit(model, x_train, y_train, epochs=12, optimiser=optimiser, progress=False)
     on_digits[name] = [epoch.loss for epoch in history]
-    in_valley[name] = down_the_valley(lr / 10, m)
+    _, in_valley[name] = down_the_valley(lr / 10, m)
     height = f"{in_valley[name][-1]:.0e}"
     print(f"{name:23} digits: loss {on_digits[name][-1]:.2f}; valley: height {height} after 200 steps")
 momentum(on_digits, in_valley)
@@ -225,6 +227,24 @@ momentum(on_digits, in_valley)
 # learning rate never gets down. It jumps from wall to wall, higher each time, because across the valley each
 # step overshoots the bottom by more than the last, and the gradient changes its sign. With momentum such
 # changes of sign cancel part of the velocity, so it is fast along the valley and still stays inside it.
+#
+# Why does it jump? Without momentum a step multiplies $p_2$ by $1-100\,\eta$ and $p_1$ by $1-\eta$. The
+# second number is what one has to wait for, the first must stay between −1 and 1. So the largest $\eta$ is
+# 0.02, whatever the way along the valley would need. Below is the way for 0.018. With the sliders, find two
+# things: the largest $\eta$ that still comes down with momentum 0.9, and a momentum that is *too* large.
+
+
+# %%
+def way(eta, momentum):
+    """The picture of 60 steps in the valley."""
+    return valley(*down_the_valley(eta, momentum, steps=60), f"η = {eta:g}, momentum {momentum:g}")
+
+
+way(0.018, 0)
+
+# %%
+sliders(way, {"eta": (0.002, 0.005, 0.01, 0.015, 0.018, 0.02, 0.021, 0.025, 0.03, 0.035, 0.04),
+              "momentum": (0.0, 0.5, 0.8, 0.9, 0.95, 0.99)})  # fmt: skip
 
 # %% [markdown]
 # ## 3.3 XOR: what one layer cannot do
@@ -468,10 +488,36 @@ picture
 # %% [markdown]
 # ## 3.6 Where it fails: units that die
 #
-# A ReLU that is off for *every* training image has the slope 0 for all of them. No cotangent passes it, so
-# none of its weights moves, and it stays off. One step that is too large can do this. We train the MLP with
-# learning rates from 0.0003 to 1, from three starts each, and count the hidden units that no training image
-# turns on.
+# A hidden unit is **dead** if it is off for *every* training image, $z_j=w_j\cdot x+c_j\le0$. There the ReLU
+# has the slope 0, so no cotangent passes it: the gradient of the loss with respect to $w_j$ and $c_j$ is
+# exactly 0, plain gradient descent does not move them, and the unit stays dead. One step that is too large
+# can kill it. (Adam and momentum still move it for as long as their velocity lasts.) The next cell tests the
+# argument on a network that learned with a large step.
+
+
+# %%
+def is_dead(model):
+    """Which hidden units (32,) no training image turns on."""
+    return model[1](mx.Tensor(x_train.reshape(1200, 64))).value.max(axis=0) <= 0
+
+
+model = mlp(0)
+nn.fit(model, x_train, y_train, epochs=8, optimiser=nn.Adam(model.parameters(), lr=0.1), progress=False)
+weight, dead = model[1].weight, is_dead(model)
+loss = ops.cross_entropy(model(mx.Tensor(x_train)), y_train)
+slopes, before = np.abs(mx.backward(loss, wrt=[weight])[weight]), weight.value.copy()
+nn.fit(model, x_train, y_train, epochs=8, optimiser=nn.SGD(model.parameters(), 0.1), progress=False)
+moved, still = np.abs(weight.value - before), is_dead(model)
+born = [int(is_dead(mlp(seed)).sum()) for seed in range(3)]
+print(f"dead before any training, from three starts: {born}")
+print(f"{dead.sum()} of 32 units are dead; after 8 more epochs of plain SGD {still[dead].sum()} of them are")
+for name, which in {"dead": dead, "other": ~dead}.items():
+    print(f"{name:>5} units: gradient at most {slopes[which].max():.1g}, moved by at most "
+          f"{moved[which].max():.1g}")  # fmt: skip
+
+# %% [markdown]
+# Exactly 0, twice. Now we train the MLP with learning rates from 0.0003 to 1, from three starts each, and
+# count the dead units.
 #
 # > **Predict 4.** From which learning rate on do units die? Does the test error show it? How much will a dead
 # > unit's weights still look like those that it started with?
@@ -487,7 +533,7 @@ for k, rate in enumerate(rates):
         first = model[1].weight.value[:, ink]
         optimiser = nn.Adam(model.parameters(), lr=rate)
         nn.fit(model, x_train, y_train, epochs=8, optimiser=optimiser, seed=seed, progress=False)
-        off = model[1](mx.Tensor(x_train.reshape(1200, 64))).value.max(axis=0) <= 0
+        off = is_dead(model)
         dead[k, seed], errors[k, seed] = off.sum(), percent_wrong(model, x_test, y_test)
         for unit, before, after in zip(off, first, model[1].weight.value[:, ink], strict=True):
             likeness[unit].append(before @ after / np.linalg.norm(before) / np.linalg.norm(after))
@@ -497,9 +543,10 @@ for k, rate in enumerate(rates):
 dying_units(rates, dead, errors)
 
 # %% [markdown]
-# **Answer to prediction 4.** There are dead units at every learning rate, including those with which the
-# network learns well: at 0.1 more than half are off for all images, and the test error is as low as anywhere.
-# The error shows it only when almost all are dead. So a network can be right and half dead.
+# **Answer to prediction 4.** There are dead units at every learning rate (at the smallest hardly more than
+# before training), including those with which the network learns well: at 0.1 more than half are off for all
+# images, and the test error is as low as anywhere. The error shows it only when almost all are dead. So a
+# network can be right and half dead.
 #
 # This matters for explanations. At 0.003 and 0.01 the filters of dead units still look much like their random
 # start (the cosines say how much), those of living units far less: a picture of a dead unit's filter shows

@@ -34,15 +34,17 @@
 from functools import partial
 
 import numpy as np
-from figures.generalisation import (
+from figures.generalisation import (  # needs lessons/figures/ beside this notebook
     coin_flips,
     error_over_samples,
     learning_curves,
+    one_polynomial,
     polynomials,
     regularisers,
     widths_at_two_times,
 )
-from results import generalisation as results
+from figures.maps import sliders
+from results import generalisation as results  # and lessons/results/
 from sklearn.datasets import load_digits
 
 from minixai.checks import tell
@@ -131,12 +133,32 @@ polynomials(train, {degree: fits[degree] for degree in (1, best, 15)}, train_err
 #
 # The training error alone does not tell the second case from a success. So we keep some samples away from
 # training.
+#
+# Now with sliders. Take degree 15 and more and more samples: when does it stop bending through the noise?
+# Take 20 samples and no noise: is degree 15 still bad? And which degree is best with 10 samples, which with
+# 200?
+
+
+# %%
+def fitted(degree, samples_drawn, noise, draw):
+    """The picture of one fit, with its errors on its own samples and on 2 000 new ones."""
+    rng = np.random.default_rng(draw)
+    drawn, new = samples(samples_drawn, rng, noise), samples(2000, rng, noise)
+    c = polynomial_fit(*drawn, degree)
+    return one_polynomial(drawn, c, rmse(c, *drawn), rmse(c, *new), noise)
+
+
+fitted(9, 20, 0.3, 3)
+
+# %%
+sliders(fitted, {"degree": range(16), "samples_drawn": (20, 10, 50, 200, 1000),
+                 "noise": (0.3, 0.0, 0.1, 1.0), "draw": (3, 0, 1, 2)})  # fmt: skip
 
 # %% [markdown]
 # ## 4.2 Ten samples per weight?
 #
-# How many samples does a model with $W$ weights need? A rule of thumb says ten for each weight. It is named
-# after Widrow and his adaptive linear filters, and often quoted for networks.
+# How many samples does a model with $W$ weights need? A rule of thumb says ten for each weight. It comes from
+# adaptive linear filters, is named after Widrow (1987), and is often quoted for networks.
 #
 # We first test it on least squares: polynomials with 6 and 10 weights, and a linear model with 20 inputs
 # drawn from $N(0,1)$. The measure is the mean squared error on new samples, divided by the variance of the
@@ -592,6 +614,8 @@ coin_flips(found)
 # that has memorised?
 #
 # ## References
+# - B. Widrow: *ADALINE and MADALINE – 1963*, plenary speech, IEEE First International Conference on Neural
+#   Networks, San Diego 1987, vol. 1, 143–158. Usually cited for the rule of thumb.
 # - E. B. Baum, D. Haussler: *What size net gives valid generalization?*, Neural Computation 1, 1989,
 #   151–160. In the worst case, of the order of $W/\varepsilon$ samples for an error of $\varepsilon$:
 #   ten per weight for 10 %.

@@ -29,7 +29,7 @@
 
 # %%
 import numpy as np
-from figures import maps
+from figures import maps  # needs lessons/figures/ beside this notebook
 from figures import signal_and_distractor as figures
 from figures.signal_and_distractor import angle
 

@@ -36,7 +36,7 @@ import warnings
 
 import numpy as np
 import pooch
-from figures import deconvnet as figures
+from figures import deconvnet as figures  # needs lessons/figures/ beside this notebook
 from figures import maps
 from figures.digits import digits, network
 

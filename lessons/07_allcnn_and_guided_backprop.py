@@ -33,12 +33,13 @@
 
 # %%
 import numpy as np
-from figures import allcnn_and_guided_backprop as figures
+from figures import allcnn_and_guided_backprop as figures  # needs lessons/figures/ beside this notebook
 from figures import maps
 
 import minixai as mx
 from minixai.checks import guided, tell
 from minixai.errors import WeightsNotFoundError
+from minixai.similarity import cosine
 
 np.set_printoptions(precision=3, suppress=True)
 
@@ -353,23 +354,19 @@ figures.side_by_side(shown[:3], [f"class {allcnn.classes[k]}" for k in classes],
 # ReLU's gates ($f>0$), the switches, and the choice of the start, which is fixed here. The filters are the
 # same for all images.
 #
+# The measure is the cosine, as in lesson 6. From here on `cosine(a, b)` takes it of each map in `a` with the
+# one in `b` of the same number. A map of zeros has no direction: its cosine is NaN.
+#
 # > **Predict 5.** Two different photos, the same class. How similar are their DeConvNet maps in All-CNN? And
 # > in the twin, if every window's value is put into its centre instead of where the maximum was?
 
 
 # %%
-def cosines(a, b):
-    """The cosine between every map of a (n, …) and that of b; 0 where one of them is zero everywhere."""
-    a, b = (maps.reshape(len(maps), -1).astype(np.float64) for maps in (a, b))
-    lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    return (a * b).sum(axis=1) / np.where(lengths > 0, lengths, 1)
-
-
 def with_images(maps):
     """Cosines (n,) of maps with their image, with the others (the mean), and with the others' mean image."""
     others = [np.roll(images, k, axis=0) for k in range(1, len(images))]
-    other = np.mean([cosines(maps, each) for each in others], axis=0)
-    return cosines(maps, images), other, cosines(maps, np.mean(others, axis=0))
+    other = np.mean([cosine(maps, each) for each in others], axis=0)
+    return cosine(maps, images), other, cosine(maps, np.mean(others, axis=0))
 
 
 def unpooled_at(rules, kind):
@@ -387,7 +384,7 @@ for rule in ("DeConvNet", "guided backprop"):
         walked = map_of(nets[title], images, cat, unpooled_at(rules_of[rule], kind))
         of_cat[rule, title, kind] = walked
         own, other, mean = with_images(walked)
-        another_map = np.median(cosines(walked, np.roll(walked, 1, axis=0)))
+        another_map = np.median(cosine(walked, np.roll(walked, 1, axis=0)))
         where = title if title == "All-CNN" else f"{title}, {kinds[kind]}"
         label = f"{rule.split()[0]}, {where}".replace(", ", ",\n")
         beside[label] = own, np.median(other), np.median(mean)
@@ -467,9 +464,9 @@ pairs = [(i, j) for i in range(10) for j in range(i)]
 
 def measured(net, rules):
     """The medians of the cosines of two classes, and of a map with its own image, another and the mean."""
-    each = class_maps(net, images, rules)
-    between = np.median([cosines(each[i], each[j]) for i, j in pairs])
-    return between, *np.median([with_images(one) for one in each], axis=(0, 2))
+    each = class_maps(net, images, rules)  # maps of zeros, which have no cosine, are left out
+    between = np.nanmedian([cosine(each[i], each[j]) for i, j in pairs])
+    return between, *np.nanmedian([with_images(one) for one in each], axis=(0, 2))
 
 
 between, own = {}, {}
@@ -612,7 +609,7 @@ for n in counts:
         noise = rng.normal(size=y.shape).astype(np.float32)
         for name, rules in rules_of.items():
             walked = mx.backward(y, noise, rules, wrt=[leaf])[leaf]
-            found[name].append([cosines(walked, x) for x in (photos, np.roll(photos, 1, axis=0))])
+            found[name].append([cosine(walked, x) for x in (photos, np.roll(photos, 1, axis=0))])
             returned[f"{name}\n{n} filters"] = walked[0]
     for name, values in found.items():
         curves[name].append(np.mean(values, axis=(0, 2)))  # with its own photo, and with another

@@ -35,13 +35,14 @@
 # %%
 import numpy as np
 import pooch
-from figures import lrp_and_deep_taylor as figures
+from figures import lrp_and_deep_taylor as figures  # needs lessons/figures/ beside this notebook
 from figures import maps
 from figures.digits import digits, network
 
 import minixai as mx
 from minixai.checks import relevance, tell
 from minixai.errors import WeightsNotFoundError
+from minixai.similarity import cosine
 
 np.set_printoptions(precision=3, suppress=True)
 pooch.get_logger().setLevel("WARNING")  # it writes of downloads to stderr
@@ -382,7 +383,7 @@ maps.beside_images(test[:3, 0], deep_taylor.score, {n: one.map[:, 0] for n, one 
 # **Answer to prediction 3.** Under those whose claim at the pixels does not have $x_i$ as a factor: $z^B$,
 # with which two of these tables begin, and w². To $z^B$ *being black* is a claim, since $x_i-h$ is not zero,
 # and w² does not look at the pixel at all. All other rules multiply by $x_i$ and give exactly nothing. So
-# whether the gap of a 2 "matters" has been decided before the network is asked.
+# whether the bay of a 2 "matters" has been decided before the network is asked.
 #
 # Try other classes and tables in the next cell. To which table do the classes make the least difference?
 
@@ -405,14 +406,7 @@ maps.sliders(explain, {"rules": tuple(tables), "digit": range(10), "image": rang
 # convolutions goes all the way. For each table the cell also prints how similar the maps of two classes are;
 # we shall come back to that.
 
-
 # %%
-def cosines(a, b):
-    """The cosine between every map of a (n, …) and that of b."""
-    a, b = (maps.reshape(len(maps), -1).astype(np.float64) for maps in (a, b))
-    return (a * b).sum(axis=1) / (np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1))
-
-
 try:
     squeezenet, classes = mx.models.squeezenet1_0(weights="imagenet").eval(), mx.data.imagenet_labels()
 except WeightsNotFoundError as error:
@@ -435,7 +429,7 @@ if squeezenet:
         one, two = (mx.methods.lrp(squeezenet, photo, target=k, rules=table) for k in (best, eighth))
         on_photo[name] = one.map[0].sum(axis=0)
         print(f"{name:>10}: {one.map.sum() / one.score[0]:.1%} of the score arrives at the pixels; "
-              f"cosine with the map of the eighth class {cosines(one.map, two.map)[0]:.2f}")  # fmt: skip
+              f"cosine with the map of the eighth class {cosine(one.map, two.map)[0]:.2f}")  # fmt: skip
     picture = figures.of_a_photo(squeezenet.preprocess.photos(photo)[0], on_photo)
 picture
 
@@ -494,7 +488,7 @@ figures.arrived(arrived)
 
 # %%
 names = list(tables)
-alike = np.array([[np.median(cosines(explained[a].map, explained[b].map)) for b in names] for a in names])
+alike = np.array([[np.median(cosine(explained[a].map, explained[b].map)) for b in names] for a in names])
 figures.similarity(alike, names, len(test[:64]))
 
 # %% [markdown]
@@ -513,7 +507,7 @@ pairs = [(i, j) for i in range(10) for j in range(i)]
 between = {}
 for name, table in tables.items():
     of_class = [mx.methods.lrp(net, test[:32], target=k, seed="one", rules=table).map for k in range(10)]
-    between[name] = np.concatenate([cosines(of_class[i], of_class[j]) for i, j in pairs])
+    between[name] = np.concatenate([cosine(of_class[i], of_class[j]) for i, j in pairs])
     print(f"{name:>15}: the maps of two classes have a median cosine of {np.median(between[name]):5.2f}")
 figures.two_classes(between)
 
@@ -598,7 +592,7 @@ def on_the_way_down(model, x, wanted, names, table, view=lambda relevance: relev
         walks.append(mx.backward(logits, start, table, wrt=points.values()))
     seen = {name: [view(walk[at]) for walk in walks] for name, at in points.items()}
     pairs = [(i, j) for i in range(len(walks)) for j in range(i)]
-    return {name: np.median([cosines(each[i], each[j]) for i, j in pairs]) for name, each in seen.items()}
+    return {name: np.median([cosine(each[i], each[j]) for i, j in pairs]) for name, each in seen.items()}
 
 
 def show(panels):

@@ -24,7 +24,8 @@
 # **You will learn:** what a gap near zero does not show; why black pixels get nothing from a black baseline;
 # that the fill of a test favours the maps of the same fill; what completeness buys and what it does not.
 #
-# **You need:** lesson 1 (gradients), lesson 5 (signal, distractor, attribution), lesson 8 (the ledger).
+# **You need:** lesson 1 (gradients), lesson 5 (signal, distractor, attribution), lesson 6 (occlusion), lesson
+# 8 (the ledger).
 #
 # **Time:** 90 minutes, of which the cells run for about 25 seconds. Everything works offline, on points that
 # we draw and on scikit-learn's digits (1 797 images of 8×8, a copy of a UCI test set, not MNIST); one cell
@@ -35,13 +36,14 @@ from math import erf, factorial, sqrt
 
 import numpy as np
 import pooch
-from figures import maps
+from figures import maps  # needs lessons/figures/ beside this notebook
 from figures import paths_and_perturbations as figures
 from figures.digits import digits, network
 
 import minixai as mx
 from minixai.checks import paths, tell
 from minixai.errors import WeightsNotFoundError
+from minixai.similarity import cosine, rank_correlation
 
 np.set_printoptions(precision=3, suppress=True)
 pooch.get_logger().setLevel("WARNING")  # it writes of downloads to stderr
@@ -154,7 +156,10 @@ print(f"the score rises by {rise:.3f} from black to the image; the map adds up t
 # ## 9.2 The gap
 #
 # The gap can be computed without knowing the integral: it takes two scores and the map. So papers give it as
-# a check, "the gap was below 5 %".
+# a check, "the gap was below 5 %" (of the score's rise from the baseline to the image, as in the next cell).
+#
+# We put beside it what the check is meant to vouch for, the *error of the map*: its distance from the map of
+# 400 steps, over the length of that.
 #
 # > **Predict 2.** Does the gap of a digit shrink with every step that is added? And is the map right when its
 # > gap is small?
@@ -220,28 +225,21 @@ for name, one in explained.items():
 grounds = {name: np.broadcast_to(baseline, (1, 24, 24))[0] for name, baseline in baselines.items()}
 figures.baselines(test[0, 0], grounds, {name: one.map[0, 0] for name, one in explained.items()})
 
-
 # %%
-def cosines(a, b):
-    """The cosine between every map of a (n, …) and that of b."""
-    a, b = (each.reshape(len(each), -1).astype(np.float64) for each in (a, b))
-    return (a * b).sum(axis=1) / (np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1))
-
-
 names = list(baselines)
-alike = [[np.median(cosines(explained[a].map, explained[b].map)) for b in names] for a in names]
+alike = [[np.median(cosine(explained[a].map, explained[b].map)) for b in names] for a in names]
 next_one = np.roll(np.arange(32), 1)
-others = [np.median(cosines(one.map, one.map[next_one])) for one in explained.values()]
+others = [np.median(cosine(one.map, one.map[next_one])) for one in explained.values()]
 by_name = ", ".join(f"{name} {value:.2f}" for name, value in zip(names, others, strict=True))
 print(f"the same baseline, another image: {by_name}")
 figures.table(np.array(alike), names, names, "cosine of the maps from two baselines, median of 32 digits")
 
 # %% [markdown]
-# **Answer to prediction 3.** From black, exactly nothing for black pixels: the gap of a 2, the empty middle
-# of a 0 cannot matter. From white it is the other way round: what is nearly white gets nearly nothing. **The
-# median cosine of the two is negative**: what speaks for the class in one map speaks against it in the other.
-# The control, printed above the table, is what two different images have in common: black and noise are
-# hardly more alike than that.
+# **Answer to prediction 3.** From black, exactly nothing for black pixels: the open bay of a 2, the empty
+# middle of a 0 cannot matter. From white it is the other way round: what is nearly white gets nearly nothing.
+# **The median cosine of the two is negative**: what speaks for the class in one map speaks against it in the
+# other. The control, printed above the table, is what the maps of two different images have in common, from
+# −.06 to .18: black and noise, with .14, are hardly more alike than that.
 #
 # None of the six is wrong. Each answers "what made the score, compared with *this*?", and the comparison
 # must be said whenever the map is shown. (With another digit as the baseline, the question is "why a 2 and
@@ -294,8 +292,8 @@ gradient = M.gradient(net, test[:32]).map
 noisy = {"n_samples": 24, "sigma": 0.15, "progress": False}
 smoothed, again = (M.smoothgrad(net, test[:32], noise_seed=seed, **noisy).map for seed in (0, 1))
 varied = M.vargrad(net, test[:32], **noisy).map
-print(f"\nSmoothGrad: cosine with the gradient {np.median(cosines(smoothed, gradient)):.3f}, "
-      f"with other noise {np.median(cosines(smoothed, again)):.3f} (medians of 32 digits)")  # fmt: skip
+print(f"\nSmoothGrad: cosine with the gradient {np.median(cosine(smoothed, gradient)):.3f}, "
+      f"with other noise {np.median(cosine(smoothed, again)):.3f} (medians of 32 digits)")  # fmt: skip
 of_image = {"gradient": gradient[0, 0], "SmoothGrad": smoothed[0, 0], "VarGrad": varied[0, 0]}
 figures.around(x[:, 0], smooth, variance, test[0, 0], of_image)
 
@@ -308,7 +306,9 @@ figures.around(x[:, 0], smooth, variance, test[0, 0], of_image)
 # The noise σ, here 15 % of the image's range, is a choice as the baseline is.
 #
 # The next cell asks the same of a photo in SqueezeNet, with 12 samples, and compares the baselines there. It
-# needs the weights (676 kB), from `MINIXAI_DATA` or fetched once, and is left out without them.
+# needs the weights (676 kB), from `MINIXAI_DATA` or fetched once, and is left out without them. It prints the
+# cosine, how many pixels have the same sign in both maps (½ by chance), and the **rank correlation** of their
+# sizes, |map|: the correlation after each value is replaced by its place in the sorted list (Spearman's).
 #
 # > **Predict 5.** In the deeper network, will SmoothGrad still look like the gradient? Will two runs with
 # > different noise look like each other?
@@ -333,9 +333,10 @@ else:
     pairs = (("SmoothGrad, run 1", "gradient"), ("SmoothGrad, run 1", "SmoothGrad, run 2"),
              ("IG from black", "IG from white"))  # fmt: skip
     for a, b in pairs:
-        in_size = mx.similarity.rank_correlation(np.abs(on_photo[a]), np.abs(on_photo[b]))[0]
-        print(f"{a} and {b}: cosine {cosines(on_photo[a], on_photo[b])[0]:.2f}, rank correlation of the "
-              f"sizes {in_size:.2f}")  # fmt: skip
+        one, two = on_photo[a], on_photo[b]
+        in_size = rank_correlation(np.abs(one), np.abs(two))[0]
+        print(f"{a} and {b}: cosine {cosine(one, two)[0]:.2f}, same sign at {np.mean(one * two > 0):.0%}, "
+              f"rank correlation of the sizes {in_size:.2f}")  # fmt: skip
     picture = figures.of_a_photo(squeezenet.preprocess.photos(photo)[0], on_photo)
 picture
 
@@ -343,8 +344,9 @@ picture
 # **Answer to prediction 5.** No, and hardly. The gradient of the deeper network jumps from pixel to pixel, so
 # its mean over a cloud is another map, and 12 samples are too few for it: pixel by pixel the two runs have
 # little in common. They agree better on *where* they are large, and that is what one sees: eyes and nose come
-# out in both. So a picture of SmoothGrad can look convincing while hardly any sign in it would come out
-# again. The two baselines disagree as they did on digits; from black the dark rims of the eyes are empty.
+# out in both. So a picture of SmoothGrad can look convincing while its signs come out again at 53 % of the
+# pixels, where chance has 50 %. The two baselines disagree as they did on digits; from black the dark rims of
+# the eyes are empty.
 
 # %% [markdown]
 # ## 9.5 Covering
@@ -355,7 +357,7 @@ picture
 # out.
 #
 # **RISE** covers many parts at once. A random mask $m$ keeps each part with probability $p$; with $P_k$ the
-# probability of the class under mask $k$,
+# probability of the class under mask $k$ and $\bar P$ the mean over all $N$ masks,
 #
 # $$R_i=\frac1{N\,p}\sum_k(P_k-\bar P)\,m_{ki}.$$
 #
@@ -370,7 +372,7 @@ picture
 windows = {"patch": 6, "stride": 3, "progress": False}
 covered = {fill: M.occlusion(net, test[:8], fill=value, **windows).map
            for fill, value in {"black": 0.0, "white": 1.0}.items()}  # fmt: skip
-in_black_in_white = cosines(covered["black"], covered["white"])
+in_black_in_white = cosine(covered["black"], covered["white"])
 print(f"occlusion, black and white: cosine {np.median(in_black_in_white):.2f} (median of 8 digits), "
       f"from {in_black_in_white.min():.2f} to {in_black_in_white.max():.2f}")  # fmt: skip
 masked = {}
@@ -378,7 +380,7 @@ for n_masks in (50, 150, 300):
     run = [M.rise(net, test[:8], n_masks=n_masks, grid=6, mask_seed=seed, progress=False).map
            for seed in (0, 1)]  # fmt: skip
     masked[n_masks] = [each[0, 0] for each in run]
-    print(f"RISE, {n_masks} masks: cosine of two runs {np.median(cosines(*run)):.2f} (median of 8 digits)")
+    print(f"RISE, {n_masks} masks: cosine of two runs {np.median(cosine(*run)):.2f} (median of 8 digits)")
 shown = {f"occlusion,\n{fill} 6×6": each[0, 0] for fill, each in covered.items()}
 shown |= {f"RISE, {n} masks,\nrun {k + 1}": masked[n][k] for n, k in ((50, 0), (50, 1), (300, 0))}
 figures.row(test[0, 0], shown)
@@ -495,23 +497,24 @@ figures.shares_of_four(answers)
 # ## 9.7 A feature that knows nothing gets a share
 #
 # What does it mean that only the parts in $S$ are *there*? For data there are two answers: draw the others
-# from their own distribution, whatever $x_S$ is (**marginal**), or from what they are given $x_S$
-# (**conditional**).
+# from their own distribution, whatever $x_S$ is (**marginal**), or from their distribution given $x_S$
+# (**conditional**). Each makes another $v$, which Shapley called a **game**.
 #
 # Now a problem where the truth is known. The target is $z=\pm1$, and
 #
 # $$x_1=z+\eta_1,\qquad x_2=\eta_2,\qquad\mathrm{corr}[\eta_1,\eta_2]=c=0.8 .$$
 #
-# $x_2$ knows nothing of $z$. But it knows $\eta_1$, so the best linear model takes it off,
-# $f=x_1-c\tfrac{s_1}{s_2}x_2$, with $s_1,s_2$ the spreads of $\eta$. Such a feature is a **suppressor**
-# (lesson 0). As $E[x]=0$, a missing input counts as 0 in the marginal game, and $v$ is a sum over what is
-# there:
+# $x_2$ knows nothing of $z$. But it knows something of $\eta_1$, which the best linear model takes off,
+# $f=x_1-c\tfrac{s_1}{s_2}x_2$, with $s_1,s_2$ the standard deviations of the two normal $\eta$. Such a
+# feature is a **suppressor** (lesson 0). As $E[x]=0$, a missing input counts as 0 in the marginal game, and
+# $v$ is a sum over what is there:
 #
 # $$\varphi_2^\text{marginal}=w_2x_2 ,$$
 #
-# and so do integrated gradients from 0, occlusion by 0, the z rule. Conditionally, with
-# $v(\{2\})=w_2x_2+w_1E[x_1|x_2]=w_2x_2+w_1c\tfrac{s_1}{s_2}x_2=0$: seen alone, $x_2$ tells nothing of the
-# score. In the other order it gets what is left,
+# which is also what integrated gradients from 0, occlusion by 0 and the z rule of lesson 8 give.
+#
+# In the conditional game $v(\{2\})=w_2x_2+w_1E[x_1|x_2]=w_2x_2+w_1c\tfrac{s_1}{s_2}x_2=0$: seen alone, $x_2$
+# tells nothing of the score. In the other order it gets what is left,
 #
 # $$\varphi_2^\text{conditional}=\tfrac12\cdot0+\tfrac12\bigl(w_2x_2-w_2E[x_2|x_1]\bigr).$$
 #
@@ -645,7 +648,7 @@ def between(a, b):
     """Median cosine over the images, and the share of images with the same first patch."""
     a, b = by_patch[a], by_patch[b]
     same = np.mean(a.argmax(axis=1) == b.argmax(axis=1))
-    return f"cosine {np.median(cosines(a, b)):5.2f}, same first patch {same:.0%}"
+    return f"cosine {np.median(cosine(a, b)):5.2f}, same first patch {same:.0%}"
 
 
 for a, b in (("Shapley, black", "IG, black"), ("Shapley, black", "occlusion, black"),
@@ -653,7 +656,7 @@ for a, b in (("Shapley, black", "IG, black"), ("Shapley, black", "occlusion, bla
              ("Shapley, black", "Shapley, mean digit")):  # fmt: skip
     print(f"{a} and {b}: {between(a, b)}")
 shuffled = by_patch["Shapley, black"][next_one]
-chance = cosines(by_patch["Shapley, black"], shuffled)
+chance = cosine(by_patch["Shapley, black"], shuffled)
 print(f"control, Shapley, black, of an image and of another: cosine {np.median(chance):.2f}")
 figures.patches(test[0, 0], {name: each[0].reshape(3, 3) for name, each in by_patch.items()})
 
@@ -700,9 +703,9 @@ for name, each in programs.items():
 # parts lie, and *all to the first* would pass without a look at the network. (With 8 steps the worse rule has
 # a smaller gap than the right one: the accident of 9.2 again.)
 #
-# So measure in another way. Degradation (lesson 12 looks at it closely): replace 3×3 patches, the most
-# relevant first, and watch the probability of the class. A curve that falls early speaks for the map. The
-# patches must be replaced with *something*.
+# So measure in another way. **Degradation** (lesson 12 looks at it closely): replace 3×3 patches, the most
+# relevant first, and watch the probability of the class. A curve that falls early speaks for the map; the
+# printed *area* below the curve is then small. The patches must be replaced with *something*.
 #
 # > **Predict 11.** Three IG maps, from black, white and the mean digit. Which falls fastest when the patches
 # > turn black? When they turn white? Which of them falls more slowly than a random order?
@@ -736,9 +739,9 @@ figures.degraded(degraded)
 # we change one at a time: the second most probable class, another image, an untrained network. And we
 # compare with what knows nothing of the network: edges.
 #
-# Many papers show the *size* of a map, |map|. We do it both ways. The measure is the rank correlation, 0 by
-# chance. (A cosine would not do for sizes, which have no negative entry: the next cell prints that of two
-# random ones.)
+# Many papers show the *size* of a map, |map|. We do it both ways. The measure is the rank correlation of 9.4,
+# 0 by chance. (A cosine would not do for sizes, which have no negative entry: the first line printed below is
+# that of two random ones.)
 #
 # > **Predict 12.** The digits network and an untrained one: how alike are their IG maps from black? And the
 # > sizes of these maps?
@@ -763,12 +766,12 @@ for name, call in calls.items():
 
 # %%
 two = np.random.default_rng(0).standard_normal((2, *digits_.shape))
-print(f"two random maps, their sizes: cosine {np.median(cosines(*np.abs(two))):.2f} (2/π = {2 / np.pi:.2f}), "
-      f"rank correlation {np.median(mx.similarity.rank_correlation(*np.abs(two))):.2f}")  # fmt: skip
+print(f"two random maps, their sizes: cosine {np.median(cosine(*np.abs(two))):.2f} (2/π = {2 / np.pi:.2f}), "
+      f"rank correlation {np.median(rank_correlation(*np.abs(two))):.2f}")  # fmt: skip
 
 
 def alike_in_rank(own, others):
-    return [np.median(mx.similarity.rank_correlation(own, other)) for other in others]
+    return [np.median(rank_correlation(own, other)) for other in others]
 
 
 edges = mx.similarity.edges(digits_)
@@ -801,10 +804,11 @@ figures.controls(list(calls), np.array(signed), np.array(sizes))
 # $(2\cdot0,\;-1\cdot(1-2))=(0,1)$.
 #
 # "But a baseline should be *neutral*", say Sundararajan et al., with a score near zero. Does that help? In
-# the cell below a baseline is looked for that has pixels in [0, 1], a score of 0, and differs from the
-# image only in a place that you may choose. Ours is the black frame, in which no digit has any ink. Choose
-# another. Then judge, in three sentences, a paper that writes "*we use the neutral baseline of section 3,
-# whose score is zero; by completeness, 100 % of the evidence for the 4 lies in the frame around it*".
+# the cells below a baseline is looked for that has pixels in [0, 1], a score of at most 0, and differs from
+# the image only in a place that you may choose. Ours is the black frame, in which no digit has any ink.
+# Choose another. Then judge, in three sentences, a paper that writes "*we use the neutral baseline of
+# section 3, whose score is zero; by completeness, 100 % of the evidence for the 4 lies in the frame around
+# it*".
 #
 # <details><summary>Hint</summary>
 #

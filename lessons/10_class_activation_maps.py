@@ -14,8 +14,8 @@
 # # 10 · Class activation maps: where in the last layer?
 #
 # Most methods so far walked back to the pixels. A class activation map stops earlier: it takes the last maps
-# of a network, which still have places, and asks which places speak for the class. Laid over a photo, it
-# convinces at once. What does it say?
+# of a network, which still have places (rows and columns), and asks which places speak for the class. Laid
+# over a photo, such a map convinces at once. What does it say?
 #
 # **You will do:** compute CAM, Grad-CAM and Grad-CAM++ with pencil and paper; write their formulas and the
 # size of a receptive field; judge maps of two objects; move a cat so that its map stays behind.
@@ -28,8 +28,8 @@
 #
 # **Time:** 90 minutes, of which the cells run for about half a minute. All runs offline: a CIFAR-10 network
 # that comes with minixai, and crops of three photos, of which only the cat belongs to a class of CIFAR-10.
-# Where SqueezeNet's weights and class names (676 kB and 15 kB) are in `MINIXAI_DATA` or can be fetched once,
-# the same is done for it; else it is left out. Code BSD-3-Clause, text CC BY 4.0.
+# SqueezeNet is used, too, where its weights and class names (676 kB and 15 kB) are in `MINIXAI_DATA` or can
+# be fetched once. Code BSD-3-Clause, text CC BY 4.0.
 
 # %%
 import json
@@ -38,7 +38,8 @@ from pathlib import Path
 
 import numpy as np
 import pooch
-from figures import class_activation_maps as figures
+from figures import class_activation_maps as figures  # needs lessons/figures/ beside this notebook
+from figures.maps import sliders
 
 import minixai as mx
 from minixai.checks import activation_maps as checks
@@ -52,6 +53,7 @@ from minixai.methods import (
     guided_grad_cam,
     layer_relevance,
 )
+from minixai.similarity import cosine, rank_correlation
 
 np.set_printoptions(precision=3, suppress=True)
 pooch.get_logger().setLevel("WARNING")  # it writes of downloads to stderr
@@ -293,19 +295,11 @@ print("\n".join(f"{w.category.__name__}: {w.message}" for w in caught))
 print(f"Grad-CAM++ before its ReLU:\n{turned.layer_map[0]}")
 
 # %% [markdown]
-# A warning counts such places; the paper does not mention the case. Now to the networks. Their ReLU before
-# the mean makes all gradients smaller by the share of open places, as in 10.2, and nothing else. Do the two
-# formulas hold?
-
+# A warning counts such places; the paper does not mention the case. ($Y'$ and $Y''$ in it are the derivatives
+# of $Y=e^S$.) Now to the networks. Their ReLU before the mean makes the weights smaller by the share of open
+# places, as in 10.2, and changes nothing else. Do the two formulas hold, up to that factor?
 
 # %%
-def cosines(a, b):
-    """The cosine between every map of a (n, …) and that of b; NaN for a map of zeros."""
-    a, b = (maps.reshape(len(maps), -1).astype(np.float64) for maps in (a, b))
-    lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    return np.divide((a * b).sum(axis=1), lengths, out=np.full(len(a), np.nan), where=lengths > 0)
-
-
 for name, (net, _, layer, _) in subjects.items():
     x = inputs[name][:1]
     maps = net.trace(mx.Tensor(x))[1][layer][0].value[0].astype(np.float64)
@@ -322,10 +316,10 @@ for name, (net, _, layer, _) in subjects.items():
           "negative")  # fmt: skip
 
 # %% [markdown]
-# They hold. In the CIFAR network every contribution $c_k$ is small beside 2, so the two versions of
-# Grad-CAM++ hardly differ. In SqueezeNet $c_k$ reaches 5, and the map with the largest contribution is
-# turned down to $2/(2+5.2)=28$ %. In both, **Grad-CAM++ is CAM without the evidence against the class**,
-# its weights more or less levelled.
+# They hold: the differences are rounding. In the CIFAR network every contribution $c_k$ is small beside 2, so
+# the two versions of Grad-CAM++ hardly differ. In SqueezeNet $c_k$ reaches 5, and the map with the largest
+# contribution is turned down to $2/(2+5.2)=28$ %. In both, **Grad-CAM++ is CAM without the evidence against
+# the class**, its weights more or less levelled.
 #
 # ## 10.4 On photos
 #
@@ -386,7 +380,7 @@ for name, (net, _, layer, _) in subjects.items():
     for method, f in methods_at(layer).items():
         with warnings.catch_warnings(action="ignore"):
             own = f(net, x, ranked[:, 0]).layer_map
-            found = np.concatenate([cosines(own, f(net, x, other).layer_map) for other in others])
+            found = np.concatenate([cosine(own, f(net, x, other).layer_map) for other in others])
         low, middle, high = np.nanpercentile(found, (25, 50, 75))
         zeros = np.isnan(found).sum()
         print(f"{method:>22}: {middle:5.2f}  [{low:5.2f}, {high:5.2f}], maps of zeros left out: {zeros}")
@@ -399,7 +393,7 @@ for name, (net, _, layer, _) in subjects.items():
         "with ReLU": np.maximum(signed, 0),
         "positive": positive,
     }.items():
-        found = [cosines(each[0], other) for other in each[1:]]
+        found = [cosine(each[0], other) for other in each[1:]]
         low, middle, high = np.nanpercentile(found, (25, 50, 75))
         print(f"{'random, ' + kind:>22}: {middle:5.2f}  [{low:5.2f}, {high:5.2f}]")
 
@@ -417,11 +411,12 @@ for name, (net, _, layer, _) in subjects.items():
 # %% [markdown]
 # ## 10.5 Two objects: does Grad-CAM++ do what it was made for?
 #
-# A cat's face is put twice on grey, in opposite corners, the smaller one from half of the larger one's side
-# to its equal: 32 images, all recognised as cats. Three marks: how high the weaker of the two peaks is
-# beside the stronger; whether both boxes reach half of the map's largest value; how much of the map lies in
-# the boxes. (The picture shows one of the 32.) For SqueezeNet the same was measured on 64 photos (`python
-# -m experiments two_objects`, 2 minutes); the cell reads the stored marks.
+# A cat's face is put twice on grey, in opposite corners. The side of the smaller one goes from half of the
+# larger one's to all of it: 32 images, all recognised as cats. The two squares are the *boxes*. Three marks:
+# how high the peak in the one is beside that in the other, the weaker over the stronger; whether the map
+# reaches half of its largest value in both; how much of the map lies in the boxes. (The picture shows one of
+# the 32.) For SqueezeNet the same was measured on 64 photos (`python -m experiments two_objects`, 2 minutes);
+# the cell reads the stored marks.
 #
 # > **Predict 5.** What do you expect of Grad-CAM++ for the cat? And for a truck, which is not there? And of a
 # > map that has the same value everywhere?
@@ -491,7 +486,9 @@ figures.marks(marks, controls)
 
 # %% [markdown]
 # **And one object?** minixai's bench (lesson 0) trains small networks to tell shapes apart, of which each
-# image shows one at some place, and marks how well maps pick out its pixels: ROC AUC, ½ is chance.
+# image shows one at some place, and marks how well maps pick out its pixels, the *truth*. We look at ROC AUC,
+# the probability that a pixel of the truth gets more than another; ½ is chance. (The other columns are
+# defined in lesson 12.8.)
 #
 # > **Predict 6.** Will Grad-CAM++ be ahead of Grad-CAM? And where will positive weights drawn at random
 # > stand?
@@ -517,7 +514,7 @@ print(marked)
 # %% [markdown]
 # **Answer to prediction 6.** By ROC AUC Grad-CAM++ is far ahead of Grad-CAM, .90 against .71. But **random
 # positive weights have .91**, also on untrained networks (.78 each, against .57), and $|x|$, which
-# asks no network, has .87. In these images the object is what is bright, and a sum of maps with positive
+# asks no network, has .86. In these images the object is what is bright, and a sum of maps with positive
 # weights shows where anything is active. (Two problems, one training, no interval. With shuffled labels the
 # lead is nearly gone.)
 #
@@ -528,8 +525,8 @@ print(marked)
 # ## 10.6 What a place paints, and what it sees
 #
 # A value of the layer's map is painted over one cell of the photo, a bit more than 5×5 pixels of 32×32 in the
-# CIFAR network. But the
-# place that it belongs to has looked at more: each layer's windows lie on the windows of the layer below.
+# CIFAR network. But the place that it belongs to has looked at more: each layer's windows lie on the windows
+# of the layer below. What a place sees is its **receptive field** (lesson 6).
 #
 # ### Exercise 10.3 — the receptive field
 # *Difficulty 2/5 · importance 4/5 · at most 10 minutes*
@@ -623,8 +620,8 @@ figures.field(crops["cat"], (rows.min(), columns.min(), np.ptp(rows) + 1), slope
 # takes any layer, too. It can be LRP, with any table, or PatternAttribution, the table that lesson 12 makes
 # (the pattern in the place of the weight), summed over the maps by the same function.
 #
-# > **Predict 8.** At the last layer, Grad-CAM and LRP agree (10.4). Will they, three layers below? And what
-# > of the sums of the maps: which should be the same at every layer?
+# > **Predict 8.** At the last layer, Grad-CAM and LRP look alike (10.4). Will they, three layers below? And
+# > what of the sums of the maps: which should be the same at every layer?
 
 # %%
 layers = {
@@ -641,14 +638,14 @@ for name, (net, _, _, _) in subjects.items():
     with warnings.catch_warnings(action="ignore"):
         by_layer[name] = {way: {at: f(net, x, None, at) for at in layers[name]} for way, f in of_net.items()}
     first = by_layer[name]["Grad-CAM"]
-    print(f"{name}: sum of the map / logit, and cosine with Grad-CAM")
+    print(f"{name}: sum of the map / logit (and cosine with Grad-CAM), from the lowest layer to the last")
+    print(f"{'':20} " + " ".join(f"{at:^14}" for at in first))
     for way, found in by_layer[name].items():
         print(f"{way:>20} ", end="")
         for at, e in found.items():
-            alike = cosines(e.layer_map, first[at].layer_map)[0]
+            alike = cosine(e.layer_map, first[at].layer_map)[0]
             print(f"{e.layer_map.sum() / e.score[0]:6.2f} ({alike:5.2f})", end=" ")
         print()
-
 
 # %%
 ledger = mx.methods.lrp(cnn, inputs["max pooling"][:1]).ledger
@@ -676,11 +673,38 @@ layer_by_layer("SqueezeNet" if "SqueezeNet" in subjects else "max pooling")
 # take their part, as the ledger says. PatternAttribution loses it at the gates (lesson 12). That a sum is
 # kept is bookkeeping, here as in lesson 8: it makes maps of two layers comparable, and neither of them
 # right. (The dots of LRP below a max pooling, as in SqueezeNet's features.10, are the places that won it.)
+#
+# Choose a layer, a method and a class yourself in the cell below; beside your layer stands the last one. At
+# which layer does the map look most like a reason for your class? Remember your choice.
+
+
+# %%
+tried = ways | {
+    "Grad-CAM++": grad_cam_plus_plus,
+    "PatternAttribution": lambda *at: layer_relevance(*at, rules=patterns),
+}
+
+
+def at_two_layers(photo, method, layer, category):
+    """A photo, and its map by a method for a class of CIFAR-10: at a layer, and at the last one."""
+    x = inputs["max pooling"][[list(crops).index(photo)]]
+    with warnings.catch_warnings(action="ignore"):
+        pair = {at: tried[method](cnn, x, cnn.classes.index(category), at) for at in (layer, "classifier.3")}
+    score = pair[layer].score[0]
+    drawn = {f"{method},\n{at}": e.layer_map[0] for at, e in pair.items()}
+    return figures.over_photos({f"{category}, logit {score:.1f}": (crops[photo], drawn)})
+
+
+at_two_layers("cat", "Grad-CAM", "features.8", "truck")
+
+# %%
+sliders(at_two_layers, {"photo": list(crops), "method": list(tried), "layer": layers["max pooling"],
+                        "category": cnn.classes})  # fmt: skip
 
 # %% [markdown]
 # With so many layers one can choose. Somebody *wishes* that the map lay in a certain part of the photo. We
 # draw 200 boxes, a quarter of the photo each, at random, and let the wish choose the layer after a look at
-# the maps: first among six layers of Grad-CAM, then among these and the six of LRP.
+# the maps, as you did: first among six layers of Grad-CAM, then among these and the six of LRP.
 
 # %%
 x, rng, chosen = inputs["max pooling"], np.random.default_rng(1), {}
@@ -763,7 +787,7 @@ figures.numbers({"": spots})
 #
 # > **Predict 10.** We replace the factor guided backprop by something that knows less: guided backprop of
 # > another class, of an untrained network, the photo's edges (Sobel), noise. Rank the products by how like
-# > guided Grad-CAM they are (Spearman's correlation over the pixels at which Grad-CAM is above 0).
+# > guided Grad-CAM they are (by the rank correlation of lesson 9, over the pixels where Grad-CAM is above 0).
 
 
 # %%
@@ -773,8 +797,8 @@ def size(values):
 
 
 def likeness(one, other, where):
-    """Spearman's correlation of two maps (n, h, w) over each image's pixels with where > 0."""
-    return np.array([mx.similarity.rank_correlation(a[lit][None], b[lit][None])[0]
+    """The rank correlation of two maps (n, h, w) over each image's pixels with where > 0."""
+    return np.array([rank_correlation(a[lit][None], b[lit][None])[0]
                      for a, b, lit in zip(one, other, where > 0, strict=True)])  # fmt: skip
 
 
@@ -831,8 +855,7 @@ figures.details(crops["cat"], {title: details[name][key][0] for key, title in ti
 # A class activation map sees the layer's maps and what comes *above*. What came before it does not enter.
 # That the places of the layer are those of the photo is an assumption, and the enlarged map has it built
 # in.
-
-# %% [markdown]
+#
 # ### Exercise 10.4 — hide a move (investigation)
 # *Difficulty 4/5 · importance 5/5 · at most 25 minutes*
 #

@@ -32,7 +32,7 @@
 
 # %%
 import numpy as np
-from figures import what_is_signal as figures
+from figures import what_is_signal as figures  # needs lessons/figures/ beside this notebook
 from sklearn.datasets import load_digits
 
 import minixai as mx

@@ -37,7 +37,7 @@ from dataclasses import replace
 
 import numpy as np
 import pooch
-from figures import maps, projected
+from figures import maps, projected  # needs lessons/figures/ beside this notebook
 from figures import patternnet_and_patternattribution as figures
 from figures.digits import digits
 
@@ -46,6 +46,7 @@ from minixai.checks import patterns as checks
 from minixai.checks import tell
 from minixai.errors import WeightsNotFoundError
 from minixai.evaluate import DegradationComparison, bench, degrade
+from minixai.similarity import cosine
 
 np.set_printoptions(precision=3, suppress=True)
 pooch.get_logger().setLevel("WARNING")  # it writes of downloads to stderr
@@ -307,20 +308,13 @@ maps.beside_images(some[:3, 0], attribution.score, {name: e.map[:, 0] for name, 
 # blob in the middle looks somewhat like a digit, since all digits have ink there. So we ask how much more a
 # map is like its own image than like other images, or like the mean digit. The measure is the cosine.
 
-
 # %%
-def cosines(a, b):
-    """The cosine between every map of a (n, …) and that of b."""
-    a, b = (maps.reshape(len(maps), -1).astype(np.float64) for maps in (a, b))
-    return (a * b).sum(axis=1) / (np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1))
-
-
 others = [np.roll(some, k, axis=0) for k in range(1, len(some))]
 mean_digit = np.broadcast_to(train.mean(axis=0), some.shape)
 compared = {name: e.map for name, e in explained.items()} | {"the image\nas its map": some}
-own = {name: cosines(each, some) for name, each in compared.items()}
+own = {name: cosine(each, some) for name, each in compared.items()}
 grey = {
-    name: (np.median([cosines(each, x) for x in others]), np.median(cosines(each, mean_digit)))
+    name: (np.median([cosine(each, x) for x in others]), np.median(cosine(each, mean_digit)))
     for name, each in compared.items()
 }
 for name, (other, mean) in grey.items():
@@ -607,11 +601,26 @@ for found in by_fill.values():
 figures.differences(by_fill, "32 digits, patches of 4×4")
 
 # %% [markdown]
+# Two intervals that overlap do not yet say that two orders cannot be told apart: some images are easy for
+# every order, and that spread is in both. So we also take the differences from $S_x$ image by image:
+
+
+# %%
+def beside_input_x_gradient(found):
+    """The curves as a table, with paired differences from that of S_x."""
+    return DegradationComparison({"S_x": found["$S_x$"], **{name: found[name] for name in KINDS.values()}})
+
+
+for found in by_fill.values():
+    print(f"{beside_input_x_gradient(found)}\n")
+
+# %% [markdown]
 # **Answer to prediction 5.** (Points: the mean difference from random; bars: 95 % by bootstrap over the
 # images; left of the line is better.) With the mean as the fill, $S_x$, linear and centred patterns cannot be
-# told apart. With black, $S_x$ has the smallest area, but not for being the better explanation: it is 0
-# wherever the image is black, so it wastes no early step on *replacing black by black*, which does nothing.
-# **A curve measures an order, a fill and a network together.**
+# told apart: the paired intervals contain 0. With black, $S_x$ has the smallest area (in pairs it beats
+# linear patterns, barely, and not centred ones), but not for being the better explanation: it is 0 wherever
+# the image is black, so it wastes no early step on *replacing black by black*, which does nothing. **A curve
+# measures an order, a fill and a network together.**
 #
 # ### Exercise 12.5 — reverse the ranking (investigation)
 # *Difficulty 3/5 · importance 5/5 · at most 15 minutes*
@@ -648,7 +657,6 @@ print(DegradationComparison({name.replace("$", ""): curve for name, curve in min
 # those, so a network's class need not be the one that we would name. The next figure is made with the network
 # that has max pooling; when you run the lesson, there are sliders below it for the photo, the class, the
 # method and the kind of pattern.
-
 
 # %%
 cnn = shipped["cifar10_maxpool"]
@@ -693,20 +701,28 @@ on_photos = {"random": None, "$S_x$": mx.methods.input_x_gradient(cnn, x)}
 on_photos |= {name: pattern_attribution(cnn, x, kind=kind) for kind, name in KINDS.items()}
 found = areas(cnn, x, on_photos, patch=4, steps=24)
 print(DegradationComparison({name.replace("$", ""): curve for name, curve in found.items()}))
+print(f"\n{beside_input_x_gradient(found)}")
 
 # %% [markdown]
 # These are only nine crops, so read the intervals: those of $S_x$ and of positive patterns exclude zero, the
-# other two do not, and all four overlap. On VGG16 and ImageNet, Kindermans et al. found the two-component
-# patterns best by far. Nothing of the kind is to be seen here, with a small network, few images, and photos
-# unlike those that it was trained on. This refutes nothing, but it is a warning: **a ranking of methods
-# belongs to the network, the data and the fill it was measured with.**
-#
+# other two do not. In pairs, $S_x$ can be told apart from positive patterns only. On VGG16 and ImageNet,
+# Kindermans et al. found the two-component patterns best by far. Nothing of the kind is to be seen here, with
+# a small network, few images, and photos unlike those that it was trained on. This refutes nothing, but it is
+# a warning: **a ranking of methods belongs to the network, the data and the fill it was measured with.**
+
+# %% [markdown]
 # ## 12.8 Where the truth is known
 #
 # Degradation asks the network. The other question is whether a map is right about the *data*, and it can be
 # asked where the data were made so that the answer is known (lesson 0): some pixels carry the class (the
 # truth), and some only a distractor that lies over it (a suppressor). `bench` trains small networks on such
-# problems and marks all methods in the same way; here are three problems, with one training each.
+# problems and marks all methods in the same way, by $|\text{map}|$; here are three problems, with one
+# training each. The marks:
+#
+# - **share on the truth**: the part of the map's sum that lies on the truth; of an even map, its size.
+# - **precision**: if the truth has $k$ pixels, how many of the $k$ strongest are of it.
+# - **ROC AUC**: the probability that a pixel of the truth gets more than another; ½ is chance.
+# - **false alarms**: the part of the sum that lies on suppressors; less is better.
 #
 # > **Predict 6.** One of the problems has a suppressor. Which methods will be fooled by it?
 
@@ -718,13 +734,13 @@ marked = bench(
 print(marked)
 
 # %% [markdown]
-# **Answer to prediction 6.** "False alarms" is the share of a map that lies on suppressors. Of the methods
-# LRP has most of them, .18; maps from linear and centred patterns have fewest, .09 to .11. The paper's
-# $S_{a\pm}$ does not help: .16 and .13, where the gradient has .13. By ROC AUC (lesson 0), fitted patterns
-# are ahead on these three, but for PatternAttribution with $S_{a\pm}$. Before you believe it, look at the
-# last two columns: they say what the same method gets with an *untrained* network, and with one that was
-# trained on shuffled labels. The [README](../README.md#which-explanation-is-right) has the table for thirteen
-# problems and three trainings, where the lead is smaller and rests on the problems with suppressors.
+# **Answer to prediction 6.** Of the methods LRP has most false alarms, .18; maps from linear and centred
+# patterns have fewest, .09 to .11. The paper's $S_{a\pm}$ does not help: .16 and .13, where the gradient has
+# .13. By ROC AUC, fitted patterns are ahead on these three, but for PatternAttribution with $S_{a\pm}$.
+# Before you believe it, look at the last two columns: they say what the same method gets with an *untrained*
+# network, and with one that was trained on shuffled labels. The
+# [README](../README.md#which-explanation-is-right) has the table for thirteen problems and three trainings,
+# where the lead is smaller and rests on the problems with suppressors.
 #
 # ## 12.9 Optional: SqueezeNet
 #
@@ -748,7 +764,7 @@ else:
     one = pattern_attribution(squeezenet, photo, **settings)
     print(f"of the score {one.ledger.arrived[0] / one.score[0]:.1e} arrives at the pixels")
     best, *_, other = np.argsort(-squeezenet.predict(photo)[0])[:8]
-    alike = cosines(one.map, pattern_attribution(squeezenet, photo, other, **settings).map)[0]
+    alike = cosine(one.map, pattern_attribution(squeezenet, photo, other, **settings).map)[0]
     print(f"cosine of the maps of {classes[best]} and {classes[other]}: {alike:.3f}")
     picture = projected(mx.methods.side_by_side([e, one], percentile=99.5, classes=classes))
 picture

@@ -38,7 +38,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from figures import concepts_are_patterns as figures
+from figures import concepts_are_patterns as figures  # needs lessons/figures/ beside this notebook
 from figures import maps
 from figures.digits import digits, network
 from scipy import stats

@@ -27,14 +27,15 @@
 #
 # **You need:** lesson 5 (filter and pattern) and lesson 1 (the gradient); singular values.
 #
-# **Time:** 90 minutes, of which the cells run about 25 seconds. Everything works offline, on scikit-learn's
-# digits, minixai's own networks, and a few photos. Where CIFAR-10's test images are in `MINIXAI_DATA`
-# (`cifar10-jpeg.zip`, 52 MB), three cells use them, too. Code BSD-3-Clause, text CC BY 4.0.
+# **Time:** 90 minutes, of which the cells run about half a minute. Everything works offline, on
+# scikit-learn's digits, minixai's own networks, and a few photos. Where CIFAR-10's test images are in
+# `MINIXAI_DATA` (`cifar10-jpeg.zip`, 52 MB), three cells use them, too. Code BSD-3-Clause, text CC BY 4.0.
 
 # %%
 import numpy as np
-from figures import inputs_that_excite as figures
+from figures import inputs_that_excite as figures  # needs lessons/figures/ beside this notebook
 from figures.digits import digits, network
+from figures.maps import sliders
 from sklearn.cluster import KMeans
 from sklearn.manifold import TSNE
 from sklearn.metrics import adjusted_rand_score, silhouette_score
@@ -137,14 +138,15 @@ figures.linear_unit(sample.x, y, path, 0.8, {"filter $w$": w / 2, "pattern $a$":
 # **Answer to prediction 1.** The climb ends at $(0.4,-0.4)$, along the filter. The data with that output lie
 # around $0.8\,a=(0.8,0)$. Write the end of the climb as signal and distractor:
 # $(0.4,-0.4)=0.8\,a_s-0.4\,a_d$. It has a share of *distractor*, chosen because that shortens the vector
-# and costs no output. In the data the distractor has no business with $y$. So even here, where nothing is
+# and costs no output. In the data the distractor is independent of $y$. So even here, where nothing is
 # nonlinear, the optimised input is a possible input, but not a typical one of that output.
 #
 # ## 14.2 A prior
 #
 # One can ask for more: $x^*=\arg\max_x\,w^\top x-h(x)$, where the penalty $h$ says which inputs are unlikely.
-# Let it be quadratic, $h(x)=\tfrac12x^\top Mx$. Then $w=Mx^*$ and $x^*=M^{-1}w$. In the
-# table $\Sigma=\mathrm{cov}[x]$, and $B_s$ stands for what the last formula below takes at scale $s$.
+# Let it be quadratic, $h(x)=\tfrac12x^\top Mx$. Then $w=Mx^*$ and $x^*=M^{-1}w$. In the table
+# $\Sigma=\mathrm{cov}[x]$, and $B_sx$ is what a blur takes away from the image at scale $s$, the difference
+# in the formula below the table.
 #
 # | prior | $M$ | $x^*$ |
 # |---|---|---|
@@ -154,11 +156,12 @@ figures.linear_unit(sample.x, y, path, 0.8, {"filter $w$": w / 2, "pattern $a$":
 # | smooth and short | $2\sum_s B_s^\top B_s+I$ | between the two |
 #
 # **The prior decides what one sees, and the right one turns the filter into the pattern.** For images nobody
-# has the right one. Fleuret's lecture penalises what is left of the image after a blur, at all scales:
+# has it. Fleuret (lecture 9.4) penalises what a blur takes away, at all scales:
 #
 # $$h(x)=\sum_{s\ge0}\|\delta^s(x)-g*\delta^s(x)\|^2,$$
 #
-# $g$ a 5×5 Gaussian, $\delta$ the mean of 2×2 pixels, as long as the image has more than 5 pixels a side.
+# $g$ a 5×5 Gaussian, and $\delta^s$ means that 2×2 pixels are replaced by their mean, $s$ times, as long as
+# the image has more than 5 pixels a side. It spares large shapes.
 
 # %% [markdown]
 # ### Exercise 14.2 — the edge penalty
@@ -167,8 +170,8 @@ figures.linear_unit(sample.x, y, path, 0.8, {"filter $w$": w / 2, "pattern $a$":
 # Write `edges(x, blur, half)` for one image `x`, float64 (h, w); `blur(x)` is $g*x$ and `half(x)` is
 # $\delta(x)$; the result a number. Worked example, 7×7 pixels, one of them 1 and the rest 0. Its blur is the
 # Gaussian itself, with $0.162$ at the middle and squares that add up to $0.083$. So
-# $\|x-g*x\|^2=1-2\cdot0.162+0.083=0.758$. `half(x)` has 4×4 pixels, which is not more than 5, so
-# $h=0.758$.
+# $\|x-g*x\|^2=1-2\cdot0.162+0.083=0.758$. `half(x)` has 4×4 pixels (the last row and column stand alone),
+# which is not more than 5, so $h=0.758$.
 #
 # <details><summary>Hint</summary>
 #
@@ -200,10 +203,11 @@ tell(checks.check_edges, edges)
 # %% [markdown]
 # Blur and halving are matrices, applied to rows and columns. So we can build $M$ and solve for $x^*$.
 #
-# First three images of 24×24 pixels, of equal norm. Then a *linear* classifier of the digits: a score for
-# each class, $y_k=w_k^\top x$, less the mean over the classes. Nothing has to be climbed, the formula gives
-# all four answers. We compare them with something that none of them was made from: how the mean of a class
-# differs from the mean of all, on images that were not trained on.
+# First the penalty of three images of 24×24 pixels, of equal norm: a disc, stripes, a chessboard. It should
+# be larger from one to the next. Then a *linear* classifier of the digits: a score for each class,
+# $y_k=w_k^\top x$, less the mean over the classes. Nothing has to be climbed, the formula gives all four
+# answers. We compare them with something that none of them was made from: how the mean of a class differs
+# from the mean of all, on images that were not trained on.
 #
 # > **Predict 2.** Which is nearer to that difference of means, the bare filter or the smooth input?
 
@@ -281,10 +285,11 @@ figures.under_priors(signals, [str(k) for k in shown], beside)
 # ## 14.3 Class models
 #
 # In a network the gradient changes from place to place, so we must climb. `mx.methods.maximise` does it by
-# Adam, from faint noise, within the range of photos. The network is All-CNN of lesson 7 (CIFAR-10, 32×32
-# pixels, half as wide as the paper's); the scores are those of *cat* and *ship*. Four ways: without a penalty
-# and without jitter; without a penalty, with jitter (each step first moves the image by up to two pixels);
-# with jitter and a weak, or a strong edge penalty. Three seeds each: other noise to begin with.
+# Adam (lesson 3), from faint noise, within the range of photos. Its result for a class is a **class model**.
+# The network is All-CNN of lesson 7 (CIFAR-10, 32×32 pixels, half as wide as the paper's); the scores are
+# those of *cat* and *ship*. Four ways: without a penalty and without jitter; without a penalty, with jitter
+# (each step first moves the image by up to two pixels); with jitter and a weak, or a strong edge penalty.
+# Three seeds each: other noise to begin with.
 #
 # > **Predict 3.** Which way gives the highest score? In which does one see most? How similar are the inputs
 # > of two seeds?
@@ -350,18 +355,41 @@ figures.scores_and_seeds(scores, alike, best)
 # **Answer to prediction 3.** (Pictures in raised contrast. Each dot is one input or one pair, nothing is
 # averaged.)
 #
-# - **Scores.** Noise of the same norm scores little, so it is not size that excites. Without a prior the
-#   scores are several times those of photos. Under the strong penalty they are in the range of photos.
-# - **What one sees.** It does not follow the score. The highest scores have the least to see. But with the
-#   weak penalty there are faces, at scores as high as with jitter alone. With the strong penalty one blob is
-#   left, and who would call it a cat?
+# - **Scores.** Noise of the same norm scores little, so it is not size that excites. Without the strong
+#   penalty the scores are several times those of photos; under it they are in the range of photos.
+# - **What one sees.** It does not follow the score. The highest scores have the most fine stripes and the
+#   least to see. With the weak penalty the faces are plainest, at scores as high as with jitter alone. With
+#   the strong penalty one blob is left, and who would call it a cat?
 # - **Two seeds.** Without a prior their correlation is about .2, though they excite alike: the faces are in
 #   other places, and there are as many as fit. Such an input is *an* answer, not *the* answer, and none of
 #   its pixels must be as it is. The strong penalty makes the seeds similar, since it leaves few directions to
 #   be different in.
 # - **Two classes** have a correlation near 0 or below. So the inputs are about their class.
-# - **The other network**, with max pooling and weights of its own, agrees. So they are no accident of one set
-#   of weights. But both learned from the same images, and may have learned the same shortcuts.
+# - **The other network**, with weights of its own, agrees. So they are no accident of one set of weights. But
+#   both learned from the same images, and may have learned the same shortcuts.
+
+# %% [markdown]
+# Climb yourself in the cells below. From which weight of the penalty on do you see the class without being
+# told? What does more jitter change? And does another seed put things elsewhere?
+
+
+# %%
+def climbing(category, weight, jitter, seed):
+    """Five frames of a climb to a class of All-CNN, with the scores and what the other network says."""
+    e = maximise(net, target=[net.classes.index(category)], weight=weight, jitter=jitter, seed=seed,
+                 steps=60, progress=False)  # fmt: skip
+    kept = [int(np.argmin(np.abs(e.steps - step))) for step in (0, 5, 15, 30, 60)]
+    scores_then = net.predict(e.frames[kept, 0])[:, e.target[0]]
+    below = [f"score {score:.1f}" for score in scores_then]
+    below[-1] += f"\nother network: {twin.classes[int(twin.predict(e.x)[0].argmax())]}"
+    return figures.in_a_row({f"step {e.steps[k]}": e.images()[k, 0] for k in kept}, below)
+
+
+climbing("horse", 0.02, 2, 0)
+
+# %%
+sliders(climbing, {"category": net.classes, "weight": (0.02, 0.1, 0.3, 1.0, 0.0), "jitter": (2, 0, 1, 5),
+                   "seed": range(3)})  # fmt: skip
 
 # %% [markdown]
 # ## 14.4 Jitter, and is it adversarial?
@@ -438,9 +466,10 @@ figures.in_a_row({name: net.preprocess.photos(x[:1])[0] for name, x in inputs.it
 # ## 14.5 What the unit does not mind
 #
 # An optimum has a neighbourhood. In which directions can the input move and still excite? Berkes and Wiskott
-# stay on the sphere, $x(\theta)=\cos\theta\,x+\sin\theta\,r\,v$, with $v$ of length 1 at right angles to $x$.
-# Differentiate $f(x(\theta))$ twice at $\theta=0$. There $\dot x=rv$ and $\ddot x=-x$, so with the gradient
-# $g$ and the Hessian $H$ of $f$ at $x$
+# (2006) stay on the sphere, $x(\theta)=\cos\theta\,x+\sin\theta\,r\,v$, with $v$ of length 1 at right angles
+# to $x$. This is a great circle. Differentiate $f(x(\theta))$ twice at $\theta=0$. There $\dot x=rv$ and
+# $\ddot x=-x$, so with the gradient $g$ and the **Hessian** $H$ of $f$ at $x$, the matrix of its second
+# derivatives,
 #
 # $$\frac{d^2f}{d\theta^2}=\dot x^\top H\dot x+g^\top\ddot x=r^2\,v^\top Hv-g^\top x .$$
 #
@@ -485,8 +514,9 @@ tell(checks.check_curvature, curvature)
 # With ReLUs there is a difficulty: the network is linear in pieces, so $H=0$ almost everywhere. A **smooth
 # copy** has $\log(1+e^{\beta z})/\beta$ in place of each ReLU (`mx.nn.smoothed`). For large $\beta$ it
 # computes what the network does. We take an input that excites *cat*, $\beta=30$, and let
-# `mx.methods.invariances` find the directions (by Lanczos' method, from differences of gradients). It draws
-# the expansion, the smooth copy and the network itself.
+# `mx.methods.invariances` find the directions. (Lanczos' method finds the extreme eigenvalues of a matrix
+# from products with it; $Hv$ is a difference of two gradients.) It draws the expansion, the smooth copy and
+# the network itself, and prints how far the expansion *holds*: until it is off by 10 % of the score.
 #
 # > **Predict 6.** A *positive* curvature was found in the flattest direction: the expansion says that the
 # > score *rises* on both sides of the best input. Will it?
@@ -689,6 +719,10 @@ figures.thumbnails(planes, test[few, 0], test_labels[few], columns=3)
 #   has four times the spread.
 # - **One cloud** of 150 points from a Gaussian. There are no groups.
 #
+# We measure clumps by the **silhouette**: k-means cuts the points into twelve groups, and for each point the
+# mean distance to its own group is compared with that to the nearest other one. It is 1 for tight groups far
+# apart. A plain cloud is cut, too: the control, in the plane, says what it has.
+#
 # > **Predict 8.** In t-SNE's plane, will the third group be further away? Will it be wider? Will the cloud
 # > stay one cloud?
 
@@ -725,8 +759,7 @@ print(f"Rand index of the clumps of two seeds: {two_seeds:.2f}")
 figures.planes([of_three, of_cloud], [group, np.zeros(150, int)])
 
 # %% [markdown]
-# **Answer to prediction 8.** The *silhouette* is near 1 for tight groups far apart, and near 0 where there
-# are none.
+# **Answer to prediction 8.**
 #
 # - **Distance.** t-SNE finds the three groups, and puts each as far from the others as any, whether it is
 #   10 or 60 away in the data. Where in the plane a group lies depends on the start. All that counts is who
@@ -734,8 +767,8 @@ figures.planes([of_three, of_cloud], [group, np.zeros(150, int)])
 # - **Width.** Every point gets about as many neighbours, so dense groups are blown up, and wide ones drawn
 #   together.
 # - **The cloud** falls apart into clumps at a small perplexity, and partly into others with another seed
-#   (Rand index printed above). Their silhouette is above that of a plain cloud in the plane. In the data
-#   there is nothing. At perplexity 30 the clumps are gone.
+#   (Rand index printed above). Their silhouette is .47, that of a plain cloud in the plane .31. In the data,
+#   with .02, there is nothing. At perplexity 30 the clumps are gone.
 #
 # So a t-SNE plane is a place to *get* an idea. Test it elsewhere: in the layer itself, by a number that has a
 # control.

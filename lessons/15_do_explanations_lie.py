@@ -37,8 +37,9 @@ from math import erf, exp, pi, sqrt
 from pathlib import Path
 
 import numpy as np
-from figures import do_explanations_lie as figures
+from figures import do_explanations_lie as figures  # needs lessons/figures/ beside this notebook
 from figures.half_an_hour import marked
+from figures.maps import sliders
 
 import minixai as mx
 from minixai.bootstrap import mean_interval
@@ -348,6 +349,10 @@ tell(checks.check_cascade, cascade)
 #
 # **Checkpoint.** On the left are the author's curves, on the right the mended ones, together with edges,
 # which must not change. Dotted lines: the correlation with another photo's map.
+#
+# Then the maps of one square of a photo, from left to right: of the trained network, and with one more layer
+# forgotten each time, named above; below, the correlation with the first. The cell after it has sliders. Up
+# to which layer would *you* have said "still the cat"? Is that where the number falls?
 
 
 # %%
@@ -368,6 +373,25 @@ for name, alike in mended.items():
         f"{name:>16}: {a:5.2f} without the last layer, {b:5.2f} without any; another photo {floors[name]:.2f}"
     )
 figures.cascades({"the author's": authors, "mended": mended}, layers[::-1], floors)
+
+
+# %%
+def forgetting(method, square):
+    """The maps of one of the twelve squares while the layers are forgotten, the last one first."""
+    rng, one = np.random.default_rng(0), slice(square, square + 1)
+    found = {"trained": heat(method, net, x[one], first[one])}
+    states = reference_cascade(weights, layers, lambda a: rng.permutation(a.ravel()).reshape(a.shape))
+    for layer, state in zip(reversed(layers), states, strict=True):
+        other.load_state_dict(state)
+        found[layer] = heat(method, other, x[one], first[one])
+    alike = [rank_correlation(found["trained"], each)[0] for each in found.values()]
+    return figures.forgotten(net.preprocess.photos(x[one])[0], found, alike)
+
+
+forgetting("guided backprop", 1)
+
+# %%
+sliders(forgetting, {"method": [*methods, "edges"], "square": range(len(x))})
 
 # %% [markdown]
 # Read each curve with its dotted line.
@@ -537,10 +561,10 @@ print(f"by hand κ²σ² = {kappa**2 * sigma**2:.5f}")
 # ## 15.6 The bench
 #
 # Where the truth has been planted, answers to the second question can be given marks. minixai's bench trains
-# small networks on thirteen such problems and marks all methods: how much of the map lies on the *truth*
-# (features that know the class), how much on *suppressors* (false alarms), and ROC AUC, the probability that
-# a feature of the truth gets more than another one; ½ is chance. The same is done with untrained networks,
-# and with networks that were trained on shuffled labels.
+# small networks on thirteen such problems and marks all methods (lesson 12.8 defines the marks): how much of
+# the map lies on the *truth* (features that know the class), how much on *suppressors* (false alarms), and
+# ROC AUC, the probability that a feature of the truth gets more than another one; ½ is chance. The same is
+# done with untrained networks, and with networks that were trained on shuffled labels.
 
 # %% [markdown]
 # The two features of 15.4 as an image (Wilming et al. 2022; you have met it in lesson 0): 8×8 pixels, a
@@ -566,16 +590,20 @@ of_blobs = {
     "PatternNet": M.pattern_net(model, test.x, test.y, **linear),
     "|x|": M.input_size(model, test.x),
 }
-lines = {"truth": "red; suppressor: blue"}
+lines = {"what is right": "red: truth\nblue: suppressor"}
 for name, e in of_blobs.items():
     auc, false = (mark(e.map, test.truth).mean() for mark in (marks.roc_auc, marks.false_alarms))
     lines[name] = f"ROC AUC {auc:.2f}\nfalse alarms {false:.2f}"
-marked({"truth": test.truth[0, 0]} | {n: np.abs(e.map).mean(axis=(0, 1)) for n, e in of_blobs.items()}, lines)
+marked(
+    {"what is right": test.truth[0, 0]} | {n: np.abs(e.map).mean(axis=(0, 1)) for n, e in of_blobs.items()},
+    lines,
+)
 
 # %% [markdown]
-# (Each map on its own scale.) The gradient gives the suppressor .17, hardly less than an even map (.19), and
-# LRP more, since it multiplies by $x$. The pattern leaves .03 there and has full marks, a ROC AUC of 1: the
-# problem is linear, and so made for it.
+# (First what a right map would show: red on the truth, nothing on the suppressor. Then the maps, each on its
+# own scale.) The gradient gives the suppressor .17, hardly less than an even map (.19), and LRP more, since
+# it multiplies by $x$. The pattern leaves .03 there and has full marks, a ROC AUC of 1: the problem is
+# linear, and so made for it.
 #
 # Now a short run of the bench, with two problems: this one, and *rigid*, a bright tetromino (a T or an L of
 # four pixels) somewhere in noise. The pattern methods have a row for each estimator of lesson 11; $S_a$ is
@@ -625,7 +653,9 @@ figures.bench_marks(whole, ours)
 # **Answer to prediction 6.** Alone, on none. PatternAttribution with $S_a$ has the highest mean, since it is
 # bad nowhere, but it is first only on *two features*, where it shares the place with others. Look at the
 # width of each row: the gradient goes from .19 on *two features*, where the suppressor gets more than half,
-# to .99. **A mean over problems tells as much about the choice of problems as about the methods.**
+# to .99. **A mean over problems tells as much about the choice of problems as about the methods.** Two rows
+# do not even share the choice: CAM has marks on two problems only, since it asks for a network of its own
+# (lesson 10), and PatternLocal, the first on six of them, was *tuned* on problems of this kind.
 #
 # The crosses are networks that know nothing. PatternNet has .7 there: its patterns were fitted to the data,
 # and know some of it whatever the network. So of its .85 only a part is about what the network learned.
@@ -674,7 +704,7 @@ figures.two_checks(checked, {name: problem.title for name, problem in PROBLEMS.i
 # lies depends mostly on the *method* (the gradient is on the left, LRP on the right), how high it lies mostly
 # on the *problem*. LRP on *rigid* keeps .67 of its map, which is eight times what another image has, so it
 # fails the test. And it is right (.97). On *8×8, distractor* nothing of the gradient's map stays, so it
-# passes, but with .63 it is not far above chance. (One training of each network, and no intervals: read large
+# passes, but with .62 it is not far above chance. (One training of each network, and no intervals: read large
 # differences only.)
 #
 # This is the objection of Yona and Greenfeld (2021): **the task confounds the test.** Where the object is the
@@ -819,11 +849,11 @@ for problem in ("rigid_white", "distractor"):
 # <details><summary>Three sentences, as one might write them</summary>
 #
 # LRP on *rigid* keeps .67 of its map when all weights are forgotten, where another image has .08, and still
-# lies on the truth with a ROC AUC of .97, while the cheat keeps .00 and lies on it with .5. The reason is the
-# problem, on which $|x|$ has 1.00: the tetromino is the only bright thing, so any map that multiplies by the
-# input finds it. So failing the randomisation test shows only that the weights do not matter to the map,
-# passing it shows only that they do, and a good mark shows something only on a problem where the controls
-# have bad ones.
+# lies on the truth with a ROC AUC of .97, while the cheat keeps nothing (−.03) and lies on it with .5. The
+# reason is the problem, on which $|x|$ has 1.00: the tetromino is the only bright thing, so any map that
+# multiplies by the input finds it. So failing the randomisation test shows only that the weights do not
+# matter to the map, passing it shows only that they do, and a good mark shows something only on a problem
+# where the controls have bad ones.
 #
 # </details>
 #
@@ -890,8 +920,7 @@ for problem in ("rigid_white", "distractor"):
 # | 1 | somebody else can repeat it |
 #
 # Ten points. A report that finds *nothing* and shows it well has all of them.
-
-# %% [markdown]
+#
 # Here is the experiment for an example (degradation, lesson 12). The squares of 15.1 are covered, 4×4 pixels
 # at a time, in the order of a map, until half of the image is gone, while we record the probability of the
 # class. The lower the mean of that curve, printed as *area*, the better the map knows what the network needs.

@@ -6,9 +6,16 @@ import numpy as np
 
 from minixai.typing import Array
 
-__all__ = ["edges", "rank_correlation", "ranks"]
+__all__ = ["cosine", "edges", "rank_correlation", "ranks"]
 
 SMOOTH, STEP = (1, 2, 1), (-1, 0, 1)
+
+
+def cosine(one: Array, other: Array) -> Array:
+    """(n,) float64: ⟨a, b⟩ / (‖a‖·‖b‖) of arrays (n, …), image by image; NaN where one is all zeros."""
+    a, b = (each.reshape(len(each), -1).astype(np.float64) for each in (one, other))
+    lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    return np.divide((a * b).sum(axis=1), lengths, out=np.full(len(a), np.nan), where=lengths > 0)
 
 
 def ranks(values: Array) -> Array:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,7 @@ from minixai import cli, nn
 from minixai.errors import ShapeError
 from minixai.methods import METHODS, side_by_side
 from minixai.methods.catalogue import markdown_table
-from minixai.similarity import edges, rank_correlation, ranks
+from minixai.similarity import cosine, edges, rank_correlation, ranks
 from tests.networks import small
 
 X = np.random.default_rng(0).standard_normal((2, 3, 7, 5))
@@ -38,6 +40,19 @@ def test_a_slope_of_one_has_edges_of_one():
     ramp = np.arange(6.0) * np.ones((1, 1, 5, 1))
     np.testing.assert_allclose(edges(ramp)[0, 0, :, 1:-1], 1)
     np.testing.assert_allclose(edges(ramp.swapaxes(2, 3))[0, 0, 1:-1], 1)
+
+
+def test_cosines_by_a_loop_and_a_map_of_zeros_has_none():
+    rng = np.random.default_rng(1)
+    a, b = rng.standard_normal((2, 4, 3, 5, 6)).astype(np.float32)
+    a[1], b[2] = 0, 0
+    for i in (0, 3):
+        pairs = [(float(u), float(v)) for u, v in zip(a[i].flat, b[i].flat, strict=True)]
+        size = math.sqrt(sum(u * u for u, _ in pairs) * sum(v * v for _, v in pairs))
+        assert cosine(a, b)[i] == pytest.approx(sum(u * v for u, v in pairs) / size)
+    np.testing.assert_array_equal(np.isnan(cosine(a, b)), [False, True, True, False])
+    np.testing.assert_allclose(cosine(a[:1], -2 * a[:1]), [-1])
+    assert cosine(a, b).dtype == np.float64
 
 
 def test_ranks_and_their_correlation_as_in_scipy():

@@ -134,9 +134,15 @@ def test_the_index_shows_a_picture_of_the_notebook(source: Path) -> None:
 def test_figures_belong_to_a_lesson_or_to_several() -> None:
     found = {path.stem for path in (LESSONS / "figures").glob("*.py")} - {"__init__"}
     for shared in found - {source.stem[3:] for source in SOURCES}:
-        imported = re.compile(rf"^from figures(\.{shared} import | import {shared}$)", re.MULTILINE)
+        imported = re.compile(rf"^from figures(\.{shared} import | import {shared}\b)", re.MULTILINE)
         users = [source.stem for source in SOURCES if imported.search(source.read_text(encoding="utf-8"))]
         assert len(users) > 1, shared
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)
+def test_the_first_import_of_figures_says_what_it_needs(source: Path) -> None:
+    first, *_ = re.findall(r"^from figures.*", source.read_text(encoding="utf-8"), re.MULTILINE)
+    assert first.endswith("  # needs lessons/figures/ beside this notebook")
 
 
 def test_the_long_runs_of_lesson_4_are_made_anew() -> None:

@@ -95,6 +95,19 @@ def cascades(
     return picture
 
 
+def forgotten(photo: Array, maps: Mapping[str, Array], alike: Sequence[float]) -> Picture:
+    """A photo, and maps (1, h, w) by name, white where strong, with a likeness below each."""
+    picture = slide(2.6)
+    first, *panels = picture.subplots(1, 1 + len(maps))
+    show_image(first, photo, "photo")
+    for axes, (name, values), likeness in zip(panels, maps.items(), alike, strict=True):
+        show_image(
+            axes, values[0], name.replace(".", "\n"), cmap="gray", vmin=0, vmax=np.percentile(values, 99)
+        )
+        axes.set_xlabel(f"{likeness:.2f}".replace("-", "−"))
+    return picture
+
+
 def suppressor_shares(shares: Mapping[str, float], formula: Mapping[str, float]) -> Picture:
     """The suppressor's share of each method's map, and of those that have one the closed form."""
     picture = slide(4.4)

@@ -37,6 +37,26 @@ def polynomials(
     return picture
 
 
+def one_polynomial(
+    samples: tuple[Array, Array], c: Array, training: float, test: float, noise: float
+) -> Picture:
+    """A fit with coefficients c, constant first, and its errors beside the deviation of the noise."""
+    picture = slide(4.6)
+    left, right = picture.subplots(1, 2, width_ratios=(1.6, 1))
+    line = np.linspace(-1, 1, 400)
+    left.plot(line, np.sin(np.pi * line), color=style.FAINT, linewidth=6, alpha=0.5)
+    left.plot(*samples, "o", color=style.SIGNAL, markersize=6)
+    left.plot(line, np.vander(line, len(c), increasing=True) @ c, color=style.FILTER)
+    left.set(ylim=(-2, 2), xlabel="$x$", ylabel="$y$")
+    left.set_title(f"degree {len(c) - 1}, {len(samples[0])} samples")
+    right.bar(["training", "test"], [training, test], color=(style.SIGNAL, style.FILTER))
+    right.axhline(noise, color=style.FAINT, linestyle=":", label=f"noise $\\sigma$ = {noise:g}")
+    right.set(yscale="log", ylim=(0.01, 100))
+    right.set_title(f"root mean square error\n{training:.2g} and {test:.2g}")
+    right.legend(frameon=False)
+    return picture
+
+
 def error_over_samples(bands: Mapping[str, tuple[Array, Array]], law: bool = False) -> Picture:
     """Quartiles (ratios, 3) of an error over the ratios, samples per weight; `law`: with 1 + 1/(r − 1)."""
     picture = slide(5.6)

@@ -27,6 +27,20 @@ def momentum(digits: Mapping[str, Sequence[float]], valley: Mapping[str, Sequenc
     return picture
 
 
+def valley(places: Array, heights: Array, title: str) -> Picture:
+    """A way (steps, 2) in the valley ½(p₁² + 100 p₂²), seen from above, and its heights (steps,)."""
+    picture = slide(4.6)
+    left, right = picture.subplots(1, 2)
+    across, along = np.linspace(-1.1, 1.1, 121), np.linspace(-1.1, 1.1, 121)
+    ground = 0.5 * (along**2 + 100 * across[:, None] ** 2)
+    left.contour(along, across, ground, [0.05, 0.2, 1, 5, 20, 50], colors=style.FAINT, linewidths=1)
+    left.plot(*places.T, "o-", color=style.FILTER, linewidth=1.5, markersize=5)
+    left.set(xlim=(-1.1, 1.1), ylim=(-1.1, 1.1), xlabel="$p_1$, along", ylabel="$p_2$, across", title=title)
+    right.plot(np.clip(heights, None, 1e6), color=style.FILTER)
+    right.set(yscale="log", ylim=(1e-4, 1e5), xlabel="step", ylabel="height")
+    return picture
+
+
 def outputs_on_the_plane(surfaces: Mapping[str, Array], points: Array, labels: Array) -> Picture:
     """Outputs of networks over their two inputs, with the line where the output is ½ in white."""
     picture = slide(4.3)
