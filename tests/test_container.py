@@ -1,4 +1,4 @@
-"""Submissions in containers: what is asked of podman or docker, and what becomes of submissions that misbehave."""
+"""Submissions in containers: what is asked of podman or docker, and what those that misbehave get."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ assert SEED >= 0
 ### END SOLUTION
 """  # noqa: E501
 MOODLE = """\
-"First name","Last name","ID number","Email address","Assignment: cw1 (Real)","Last downloaded from this course"
+First name,Last name,ID number,Email address,Assignment: cw1 (Real),Last downloaded from this course
 Ada,"Lovelace, Countess",7,ada@uni.example,-,1764260000
 Björn,"O""Neil",,bjoern@uni.example,-,1764260000
 Cem,Öz,9,cem@uni.example,12.00,1764260000
@@ -41,7 +41,7 @@ Student,ID,SIS User ID,SIS Login ID,Section,cw2 (5501),Final Points
 "Student, Test",104,,,A,,0
 """
 BLACKBOARD = """\
-"Last Name"\t"First Name"\t"Username"\t"Student ID"\t"cw1 [Total Pts: 100 Score] |31"\t"cw10 [Total Pts: 9 Score] |32"
+"Last Name"\t"First Name"\t"Username"\t"ID"\t"cw1 [Total Pts: 100 Score] |31"\t"cw10 [Total Pts: 9 Score] |32"
 "Lovelace"\t"Ada"\t"ada@uni.example"\t"7"\t""\t"4"
 "O""Neil"\t"Björn"\t"bjoern@uni.example"\t"8"\t""\t""
 "Öz"\t"Cem"\t"cem@uni.example"\t"9"\t""\t""
