@@ -208,5 +208,5 @@ def _release(course: Path, assignments: list[str]) -> None:
 def cause_of(done: dict[str, Any]) -> str:
     """The error for which a call of NbGraderAPI was not done."""
     said = done.get("log", "") + done.get("error", "")
-    found = re.search(r"^(?:[\w.]+\.)?(\w+(?:Error|Exception): .*)", said, re.MULTILINE)
+    found = re.search(r"^ *(?:[\w.]+\.)?(\w+(?:Error|Exception): .*)", said, re.MULTILINE)
     return found[1].removeprefix("NotRunError: ") if found else said
