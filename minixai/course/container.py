@@ -157,7 +157,6 @@ def _answering(wanted: str) -> str:
     )
 
 
-@functools.cache
 def _image(runtime: str, folder: Path) -> str:
     """The image of a folder; built if there is none of these very files, which needs network and minutes."""
     files = sorted(path for path in folder.iterdir() if path.is_file())
