@@ -131,24 +131,24 @@ def test_students_come_in_with_their_names(
     ("platform", "expected"),
     {
         "moodle": [
-            ["Ada", "75.12", "1764260000", "155.12", "80"],
+            ["Ada", "75.12", "1764260000", "80", "155.12"],
             ["Björn", "-", "1764260000", "", ""],
             ["Cem", "12.00", "1764260000", "", ""],
         ],
         "canvas": [
-            ["    Points Possible", "100", "(read only)", "(read only)", "100"],
-            ["Lovelace, Ada", "80", "0", "155.12", "75.12"],
+            ["    Points Possible", "100", "(read only)", "100", "(read only)"],
+            ["Lovelace, Ada", "80", "0", "75.12", "155.12"],
             ['O"Neil, Björn', "", "0", "", ""],
             ["Öz, Cem", "", "0", "", ""],
             ["Student, Test", "", "0", "", ""],
         ],
         "blackboard": [
-            ["Lovelace", "75.12", "4", "155.12", "80"],
+            ["Lovelace", "75.12", "4", "80", "155.12"],
             ['O"Neil', "", "", "", ""],
             ["Öz", "", "", "", ""],
         ],
         "excel": [
-            ["Ada", "155.12", "75.12", "80"],
+            ["Ada", "75.12", "80", "155.12"],
             ["Björn", "", "", ""],
             ["Cem", "", "", ""],
         ],
@@ -176,7 +176,7 @@ def test_grades_go_out_in_the_platform_s_own_file(
         for name in ("cw1", "cw2")
         if not any(title.startswith((name + " ", f"Assignment: {name} ")) for title in before[0])
     ]
-    assert after[0][columns:] == ["minixai Final Points", *new]
+    assert after[0][columns:] == [*new, "minixai Final Points"]
     first_grade = {"moodle": 4, "canvas": 5, "blackboard": 4, "excel": 3}[platform]
     assert [[row[0], *row[first_grade:]] for row in after[1:]] == expected
     assert [row[:first_grade] for row in after] == [row[:first_grade] for row in before]
@@ -221,6 +221,16 @@ def test_a_file_that_cannot_be_used_is_told_in_one_line_and_changes_nothing(
         course.export_grades(term, tmp_path / "class.csv", tmp_path / "out.csv", key)
     assert (term / "gradebook.db").read_bytes() == before
     assert not (tmp_path / "out.csv").exists()
+
+
+@pytest.mark.parametrize("content", [b"PK\x03\x04\x14\x00\x06", b"\xff\xfea", b"\x81"])
+def test_a_file_that_is_no_text_is_told(term: Path, tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "class.xlsx"
+    file.write_bytes(content)
+    with pytest.raises(ValueError, match=r"roster: .*class\.xlsx is no text, expected a CSV file"):
+        course.enter_roster(term, file)
+    with pytest.raises(FileNotFoundError, match=r"roster: cannot read .*absent\.csv: No such file"):
+        course.enter_roster(term, tmp_path / "absent.csv")
 
 
 def test_two_columns_for_a_piece_are_refused(graded: Path, tmp_path: Path) -> None:

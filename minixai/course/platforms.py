@@ -8,6 +8,7 @@ copy of it.
 from __future__ import annotations
 
 import codecs
+import contextlib
 import csv
 import io
 import re
@@ -124,7 +125,6 @@ def export_grades(folder: str | Path, file: str | Path, to: str | Path, key: str
             for assignment in gradebook.assignments
         }
     pieces = sorted(name for name, got in marks.items() if got)
-    total = _place_for(table, TOTAL)
     unmarked = []
     sums = dict[str, float | None]()
     for piece in pieces:
@@ -138,10 +138,11 @@ def export_grades(folder: str | Path, file: str | Path, to: str | Path, key: str
                 unmarked.append(f"{student} {piece}")
             if student in table.students:
                 table.rows[table.students[student]][column] = "" if mark.unmarked else _number(mark.score)
+    total = _place_for(table, TOTAL)
     _fill_points(table, total, "(read only)")
     for student, place in table.students.items():
-        sum_ = sums.get(student)
-        table.rows[place][total] = "" if sum_ is None else _number(sum_)
+        got = sums.get(student)
+        table.rows[place][total] = "" if got is None else _number(got)
     text = io.StringIO(newline="")
     csv.writer(text, **table.dialect).writerows([table.header, *table.rows])
     write_whole("export", Path(to), text.getvalue().encode(table.encoding))
@@ -149,9 +150,7 @@ def export_grades(folder: str | Path, file: str | Path, to: str | Path, key: str
 
 
 def _read(call: str, path: Path, key: str | None) -> Table:
-    raw = path.read_bytes()
-    encoding = _encoding_of(raw)
-    text = raw.decode(encoding)
+    encoding, text = _text_of(call, path)
     first_line = text.partition("\n")[0]
     dialect: dict[str, Any] = {
         "delimiter": max(",;\t", key=first_line.count),
@@ -181,14 +180,21 @@ def _read(call: str, path: Path, key: str | None) -> Table:
     return Table(path, encoding, dialect, header, rows, students, nameless)
 
 
-def _encoding_of(raw: bytes) -> str:
-    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "utf-16"
+def _text_of(call: str, path: Path) -> tuple[str, str]:
+    """The encoding of a file, and what stands in it."""
     try:
-        raw.decode()
-    except UnicodeDecodeError:
-        return "cp1252"  # of a spreadsheet program on Windows
-    return "utf-8-sig" if raw.startswith(codecs.BOM_UTF8) else "utf-8"
+        raw = path.read_bytes()
+    except OSError as error:
+        raise OSError(error.errno, f"{call}: cannot read {path}: {error.strerror}") from error
+    encodings = ["utf-8-sig" if raw.startswith(codecs.BOM_UTF8) else "utf-8", "cp1252"]  # Excel's on Windows
+    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encodings = ["utf-16"]
+    for encoding in encodings:
+        with contextlib.suppress(UnicodeDecodeError):
+            text = raw.decode(encoding)
+            if "\0" not in text:
+                return encoding, text
+    raise ValueError(f"{call}: {path} is no text, expected a CSV file, as which Excel can save a sheet")
 
 
 def _key_column(call: str, path: Path, header: list[str], rows: list[list[str]], key: str | None) -> int:
