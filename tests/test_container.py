@@ -254,7 +254,7 @@ def test_what_is_wrong_with_the_course_is_one_line(
     term: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for folder, assignment, told in (
-        (tmp_path, "cw1", "has no nbgrader_config.py, expected one that minixai course laid out"),
+        (tmp_path, "cw1", "has no nbgrader_config.py, expected a folder that minixai course laid out"),
         (term, "cw9", "grade: 'cw9' is no assignment, expected one of cw1"),
         (term, "cw1", "has no folder submitted/NAME/cw1"),
     ):
