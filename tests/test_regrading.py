@@ -143,6 +143,6 @@ def test_marks_by_hand_move_to_a_course_with_other_cells(marked: Path, tmp_path:
     assert course.regrade(second, "cw6", marks=marked, container=False) == {
         "ada": Mark(26, 105, False),
         "ben": Mark(27, 105, False),
-        "cem": "report was marked by hand, but there is no such submission now",
+        "cem": "no place is left for what was given by hand to t, report",
     }
     assert comment_for(second, "ada") == "for ada"

@@ -53,8 +53,9 @@ def regrade(
         for student, outcome in outcomes.items():
             if isinstance(outcome, Mark):
                 outcomes[student] = mark_of(gradebook.find_submission(assignment, student))
-    for cell, _, student in lost:
-        outcomes.setdefault(student, f"{cell} was marked by hand, but there is no such submission now")
+    for student in sorted({student for _, _, student in lost}):
+        cells = ", ".join(cell for cell, _, whose in lost if whose == student)
+        outcomes[student] = f"no place is left for what was given by hand to {cells}"
     return outcomes
 
 
