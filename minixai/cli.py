@@ -229,13 +229,10 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_concept)
 
     command = commands.add_parser(
-        "course", help="lay out the coursework as an nbgrader course of your own term"
+        "course", help="lay out the coursework as an nbgrader course of your own term, and grade it"
     )
-    command.add_argument("folder", metavar="DIR", help="a new or empty folder")
-    command.add_argument(
-        "--seed", type=int, default=0, help="your number, kept from students: it varies data and answers (0)"
-    )
-    command.set_defaults(run=_course)
+    course.add_arguments(command)
+    command.set_defaults(run=course.run)
 
     command = commands.add_parser("bench", help="mark methods on problems whose right answer is known")
     efforts = command.add_mutually_exclusive_group()
@@ -531,13 +528,6 @@ def _photos(folder: str) -> Iterator[Array]:
     if not files:
         raise ValueError(f"concept: folder {folder} has no photos")
     return (data.photo(str(path)) for path in files)
-
-
-def _course(args: argparse.Namespace) -> int:
-    assignments = course.lay_out(args.folder, args.seed)
-    print(f"laid out {', '.join(assignments)} in {printable(args.folder)}")
-    print("hand out release/, put what comes back into submitted/NAME/cwN/, then: nbgrader autograde cwN")
-    return 0
 
 
 def _bench(args: argparse.Namespace) -> int:

@@ -65,7 +65,7 @@ def submit(folder: Path, student: str, assignment: str, notebook: Any) -> None:
 
 def autograde(folder: Path, assignment: str, student: str) -> Scores:
     """The scores of a submission, from a gradebook that knows the assignment."""
-    api = course.nbgrader_of(folder)
+    api = course.nbgrader_of(folder, container=False)
     done = api.autograde(assignment, student)
     assert done["success"], done
     with api.gradebook as gradebook:

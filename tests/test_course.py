@@ -65,9 +65,11 @@ def test_source_has_the_solutions_and_release_has_not(coursework: Path, tmp_path
         "assert f(SEED) == SEED",
     ]
     assert sorted(path.name for path in folder.iterdir()) == [
+        "container",
         "gradebook.db",
         "nbgrader_config.py",
         "release",
+        "requirements.txt",
         "source",
     ]
 

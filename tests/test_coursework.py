@@ -9,7 +9,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,8 @@ from typing import Any
 import nbformat
 import pytest
 
-from minixai import course
-from tests import grading
+from minixai import cli, course
+from tests import grading, standin
 from tests.submissions import Wrong
 
 pytest.importorskip("nbgrader", reason="nbgrader is not installed (pip install -e '.[course]')")
@@ -157,42 +156,49 @@ def test_one_wrong_submission_calls_minixai_s_own_function(assignment: str) -> N
     assert any("own function" in name for name in wrong(assignment))
 
 
-def test_the_commands_of_the_teacher_s_guide_grade_three_submissions(tmp_path: Path) -> None:
+def commands_of_the_guide() -> list[str]:
     text = (COURSEWORK / "README.md").read_text(encoding="utf-8")
-    lay_out, grade = re.findall(r"```bash\n(.*?)```", text, re.DOTALL)
-    install, *lay_out = lay_out.splitlines()
+    return "".join(re.findall(r"```bash\n(.*?)```", text, re.DOTALL)).splitlines()
+
+
+def test_every_command_of_the_teacher_s_guide_is_one() -> None:
+    commands = [line.split()[1:] for line in commands_of_the_guide() if line.startswith("minixai ")]
+    assert {command[2] for command in commands} == {"--seed", "roster", "grade", "regrade", "export"}
+    for command in commands:
+        cli._parser().parse_args(command)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="platform: the stand-in for podman is a shell script")
+def test_the_commands_of_the_teacher_s_guide_grade_three_submissions(tmp_path: Path) -> None:
+    install, *commands = commands_of_the_guide()
     assert install.startswith("pip install")
-    run(lay_out, tmp_path)
+    commands = commands[: 1 + next(k for k, line in enumerate(commands) if " export " in line)]
+    asked = standin.podman(tmp_path)
+    (tmp_path / "class.csv").write_text("Username,cw1 (31)\nada,\nben,\ncem,\ndan,\n")
+    lay_out, *commands = commands
+    run([lay_out], tmp_path)
     term = tmp_path / "term"
     name = "one path of many"
     grading.submit(
         term, "cem", "cw1", grading.answered(grading.read(term, "source", "cw1"), wrong("cw1")[name].answers)
     )
-    run(grade.splitlines(), term)
-    with (term / "grades.csv").open(encoding="utf-8", newline="") as file:
-        marks = {
-            row["student_id"]: float(row["score"])
-            for row in csv.DictReader(file)
-            if row["assignment"] == "cw1"
-        }
+    run(commands, tmp_path)
     lost = wrong("cw1")[name].loses
     points = grading.cells_of(grading.read(term, "source", "cw1"), grade=True)
-    assert marks == {
-        "ada": 100,
-        "ben": 0,
-        "cem": 100 - sum(points[grade_id].metadata.nbgrader.points for grade_id in lost),
-    }
-    for student in marks:
+    cem = 100 - sum(points[grade_id].metadata.nbgrader.points for grade_id in lost)
+    with (tmp_path / "grades.csv").open(encoding="utf-8", newline="") as file:
+        assert [row["cw1 (31)"] for row in csv.DictReader(file)] == ["100", "0", f"{cem:g}", ""]
+    for student in ("ada", "ben", "cem"):
         assert (term / "feedback" / student / "cw1" / "cw1.html").is_file()
+    assert sum(line.startswith("run ") for line in asked.read_text().splitlines()) == 3
 
 
 def run(commands: list[str], folder: Path) -> None:
-    """Run lines of a shell script in a folder, with the commands of this environment."""
-    scripts = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    """Run lines of a shell script in a folder, with the commands of this environment and its podman."""
     done = subprocess.run(
         ["bash", "-ec", "\n".join(commands)],
         cwd=folder,
-        env=os.environ | {"PATH": scripts},
+        env=os.environ | {"PATH": standin.path_with(folder)},
         capture_output=True,
     )
     assert done.returncode == 0, (done.stdout + done.stderr).decode()

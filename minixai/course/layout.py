@@ -19,22 +19,44 @@ from typing import Any
 
 import numpy as np
 
+from minixai import __version__
+from minixai.course.pinned import write_pins
 from minixai.files import write_whole
 from minixai.settings import whole_number
 
-__all__ = ["METADATA", "lay_out", "masters", "nbgrader_of", "notebook_from", "notebook_of", "seeds_of"]
+__all__ = [
+    "METADATA",
+    "cause_of",
+    "lay_out",
+    "masters",
+    "nbgrader_of",
+    "notebook_from",
+    "notebook_of",
+    "seeds_of",
+]
 
 COURSEWORK = Path(__file__).resolve().parent
 MASTER = "master.percent.py"
-CONFIG = """\
+CONFIG = f"""\
 import os
 import sys
 
+from nbgrader.converters import Autograde
+from nbgrader.preprocessors import Execute
+
+from minixai.course.container import Contained
+
 c = get_config()
 c.CourseDirectory.course_id = "minixai"
-c.Execute.timeout = 120  # seconds a cell
-c.ClearSolutions.code_stub = {"python": "raise NotImplementedError  # your code here"}
+c.ClearSolutions.code_stub = {{"python": "raise NotImplementedError  # your code here"}}
 c.ClearSolutions.text_stub = "*Your answer here.*"
+
+# Submissions are run in a container each, whoever calls nbgrader.
+c.Autograde.autograde_preprocessors = [
+    Contained if each is Execute else each for each in Autograde().autograde_preprocessors
+]
+c.Contained.timeout = 120  # seconds a cell
+c.Contained.version = "{__version__}"  # of minixai, with which the term was made
 
 # nbgrader calls the command `alembic`, which is not on the path where no environment is activated.
 os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
@@ -52,6 +74,8 @@ def masters(coursework: str | Path = COURSEWORK) -> dict[str, Path]:
 
 def lay_out(folder: str | Path, seed: int = 0, coursework: str | Path = COURSEWORK) -> list[str]:
     """Make an nbgrader course directory: the configuration, `source/` with solutions, `release/` without.
+
+    Beside them stands to what the term is pinned: `requirements.txt` for students, `container/` for grading.
 
     seed: the teacher's own number; it varies weights, data and expected numbers.
     coursework: a folder with a folder for each piece, in which its master is.
@@ -76,6 +100,7 @@ def lay_out(folder: str | Path, seed: int = 0, coursework: str | Path = COURSEWO
     with _filled_whole(folder) as course:
         (course / "source").mkdir()
         write_whole("course", course / "nbgrader_config.py", CONFIG.encode())
+        write_pins(course)
         for name, master in pieces.items():
             _write_source(course, name, notebook_of(master, seed))
         _release(course, list(pieces))
@@ -149,13 +174,18 @@ def notebook_from(text: str, prefix: str) -> Any:
     return notebook
 
 
-def nbgrader_of(folder: str | Path) -> Any:
-    """The NbGraderAPI of a course directory, with the configuration that lies there."""
+def nbgrader_of(folder: str | Path, container: bool = True) -> Any:
+    """The NbGraderAPI of a course directory, with the configuration that lies there.
+
+    container: if False, submissions are run with the rights of this process.
+    """
     from nbgrader.apps import NbGraderAPI
     from traitlets.config import PyFileConfigLoader
 
     config = PyFileConfigLoader("nbgrader_config.py", str(folder)).load_config()
     config.CourseDirectory.root = str(Path(folder).resolve())
+    if not container:
+        config.Contained.runtime = "none"
     return NbGraderAPI(config=config)
 
 
@@ -172,7 +202,11 @@ def _release(course: Path, assignments: list[str]) -> None:
     for assignment in assignments:
         done = api.generate_assignment(assignment)
         if not done["success"]:
-            said = done.get("error") or done["log"]
-            cause = re.search(r"^[\w.]+(?:Error|Exception): .*", said, re.MULTILINE)
-            said = cause[0] if cause else said
-            raise ValueError(f"course: nbgrader made no student version of {assignment}: {said}")
+            raise ValueError(f"course: nbgrader made no student version of {assignment}: {cause_of(done)}")
+
+
+def cause_of(done: dict[str, Any]) -> str:
+    """The error for which a call of NbGraderAPI was not done."""
+    said = done.get("log", "") + done.get("error", "")
+    found = re.search(r"^ *(?:[\w.]+\.)?(\w+(?:Error|Exception): .*)", said, re.MULTILINE)
+    return found[1].removeprefix("NotRunError: ") if found else said
