@@ -107,6 +107,23 @@ def test_a_network_comes_with_patterns_that_fit_it(name):
     }
 
 
+@names
+def test_few_units_are_dead_and_no_positive_pattern_explodes(name):
+    """‖w‖·‖a‖ is 1 over the cosine of filter and pattern; a divisor near 0 makes it thousands."""
+    net = pretrained(name)
+    weights, lengths = net.state_dict(), {}
+    for layer, found in net.patterns.items():
+        norms = (
+            np.linalg.norm(array.reshape(len(array), -1).astype(float), axis=1)
+            for array in (weights[f"{layer}.weight"], found.of("positive"))
+        )
+        lengths[layer] = np.multiply(*norms)
+    every = np.concatenate([*lengths.values()])
+    assert (every == 0).mean() <= 0.01
+    assert all(length.max() <= 10 * np.median(length) for length in lengths.values())
+    assert every.max() < 100
+
+
 @pytest.mark.slow
 def test_the_patterns_are_those_of_the_training_images(data_dir):
     """Of every fiftieth of them, whose linear patterns are close to those of all."""
