@@ -24,7 +24,7 @@ from minixai.kernels.threads import set_num_threads
 from minixai.methods import Explanation
 from minixai.tape import Tensor, backward
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"
 
 __all__ = [
     "Explanation",
