@@ -161,11 +161,11 @@ for cat, ship in zip(explained[:4], explained[4:], strict=True):
 
 # %% [markdown]
 # **Answer to prediction 2.** Read the second column first. It is the **control**: it shows which cosine to
-# expect of maps that have nothing in common. By that measure only the gradient notices: its two maps have no
-# more in common than its map for *cat* has with noise. A method whose first column is near 1 draws nearly the
-# same picture for both classes, however much that picture looks like a cat. It tells you where the network
-# found something, and not why it said *cat*. [Lesson 7](07_allcnn_and_guided_backprop.ipynb) follows this up
-# for guided backprop, and [lesson 12](12_patternnet_and_patternattribution.ipynb) for the patterns.
+# expect of maps that have nothing in common. By that measure only the gradient notices: its cosine, −.2, says
+# that what would raise *cat* would rather lower *ship*. The other three, with .7 to .8, draw much the same
+# picture for both classes, however much that picture looks like a cat. They tell you where the network found
+# something, and hardly why it said *cat*. [Lesson 7](07_allcnn_and_guided_backprop.ipynb) follows this up for
+# guided backprop, and [lesson 12](12_patternnet_and_patternattribution.ipynb) for the patterns.
 #
 # ## 0.3 A sum that must come out
 #
@@ -181,11 +181,11 @@ print(f"score {score:.3f}, arrived at the pixels {arrived:.3f}, what the ledger 
 projected(e.ledger.plot())
 
 # %% [markdown]
-# Most of the score never reaches the pixels: the layers' biases have helped to make it, and they take their
-# share. Each bar is computed by a formula of its own, not as what happens to be missing, and what is then
-# left unexplained is rounding. That is bookkeeping, not truth: a rule that hands all the relevance to the
-# first pixel balances just as well. [Lesson 8](08_lrp_and_deep_taylor.ipynb) derives the rules, and says what
-# their sums prove.
+# More than half of the score never reaches the pixels: the layers' biases have helped to make it, and they
+# take their share. Each bar is computed by a formula of its own, not as what happens to be missing, and what
+# is then left unexplained is rounding. That is bookkeeping, not truth: a rule that hands all the relevance to
+# the first pixel balances just as well. [Lesson 8](08_lrp_and_deep_taylor.ipynb) derives the rules, and says
+# what their sums prove.
 #
 # ## 0.4 Where the right answer is known
 #
@@ -241,7 +241,7 @@ marked({"what is right": truth[0, 0]} | {name: e.map[0, 0] for name, e in answer
 #
 # ## 0.5 Where it fails
 #
-# - **A map that looks right is no evidence.** You have seen maps of a cat that hardly change for *ship*.
+# - **A map that looks right is no evidence.** You have seen maps of a cat that change little for *ship*.
 # - **A sum that comes out is no evidence,** either; it says that the bookkeeping is right.
 # - **A planted truth is evidence for that problem.** What it says of photos is a guess.
 # - **One unit's pattern is a theorem, a network of them is an analogy.** See lesson 12's last section.

@@ -26,7 +26,7 @@ def p_norms(windows: Mapping[str, Values], changes: Mapping[int, float]) -> Pict
     left.legend(title="window", frameon=False)
     left.set(xlabel="p", ylim=(0, 4.2), title="p-norm of a window whose largest value is 1")
     right.loglog(list(changes), list(changes.values()), "o-", color=style.PATTERN)
-    right.set(xlabel="p", title="twin: change of the logits, max → p-norm", ylim=(5e-4, 1.5))
+    right.set(xlabel="p", title="twin: change of the logits, max → p-norm", ylim=(5e-4, 4))
     right.set_yticks([0.001, 0.01, 0.1, 1], ["0.1 %", "1 %", "10 %", "100 %"])
     for axes in (left, right):
         axes.set_xticks(list(changes), [str(p) for p in changes])
