@@ -399,8 +399,8 @@ sliders(forgetting, {"method": [*methods, "edges"], "square": range(len(x))})
 #
 # - **The gradient** loses half with the last layer, and ends a little above its line (.28 and .19): it
 #   depends on the weights.
-# - **Guided backprop** hardly notices the last layer (.99), and has .7 left when only the first convolution is
-#   as it was. What Adebayo et al. found is here: the higher layers do not matter to it. It does not even come
+# - **Guided backprop** hardly notices the last layer (.99), and has .7 left when only the first convolution
+#   is as it was. What Adebayo et al. found is here: the higher layers do not matter to it. It does not even come
 #   down to its line: without anything learned it keeps .49, where another photo has .27.
 # - **LRP and deep Taylor** keep .99 without the last layer, and .6 to .7 without anything learned, where
 #   another photo has about .35. (LRP with z⁺ in all convolutions. Other tables of rules, other curves: try
@@ -969,8 +969,8 @@ figures.degraded(fallen)
 # > edges −.084 [−.158, −.013], LRP less edges −.017 [−.056, +.029].
 
 # %% [markdown]
-# > **Conclusion.** We had hoped to show that LRP finds what the network needs. It beats a random order, but on
-# > these squares it has not shown more than an edge filter, with either fill. Input × gradient has, with the
+# > **Conclusion.** We had hoped to show that LRP finds what the network needs. It beats a random order, but
+# > on these squares it has not shown more than an edge filter, with either fill. Input × gradient has, with the
 # > blurred one: less edges −.163 [−.231, −.096]; with the mean it has not (+.050 [−.012, +.123]). Not shown:
 # > that this holds for CIFAR-10's images, or for other rules. The squares overlap in pairs, so the intervals
 # > are too narrow. If LRP beat the edges with both fills on a hundred test images, we should change our mind.
