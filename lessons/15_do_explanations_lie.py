@@ -400,8 +400,8 @@ sliders(forgetting, {"method": [*methods, "edges"], "square": range(len(x))})
 # - **The gradient** loses half with the last layer, and ends a little above its line (.28 and .19): it
 #   depends on the weights.
 # - **Guided backprop** hardly notices the last layer (.99), and has .7 left when only the first convolution
-#   is as it was. What Adebayo et al. found is here: the higher layers do not matter to it. It does not even come
-#   down to its line: without anything learned it keeps .49, where another photo has .27.
+#   is as it was. What Adebayo et al. found is here: the higher layers do not matter to it. It does not even
+#   come down to its line: without anything learned it keeps .49, where another photo has .27.
 # - **LRP and deep Taylor** keep .99 without the last layer, and .6 to .7 without anything learned, where
 #   another photo has about .35. (LRP with z⁺ in all convolutions. Other tables of rules, other curves: try
 #   it.)
@@ -412,7 +412,8 @@ sliders(forgetting, {"method": [*methods, "edges"], "square": range(len(x))})
 #
 # (Means over the twelve squares, one draw of the weights. minixai has all of this as
 # `mx.evaluate.randomise`.)
-#
+
+# %% [markdown]
 # ## 15.4 Suppressors: a correct map that points at nothing
 #
 # So far we asked whether a map depends on the model. Now we ask whether it is right about the *data*. Take
@@ -954,8 +955,7 @@ figures.degraded(fallen)
 # %% [markdown]
 # **Answer to prediction 9.** The mean takes edges away, and leaves a flat patch as it is. So an order by
 # edges does well, without any network. (Bars: 95 % intervals, by bootstrap over the squares.)
-
-# %% [markdown]
+#
 # **An example, half a page.**
 #
 # > **Network.** `cifar10_maxpool`, trained on CIFAR-10, 85.5 % of its test images right. Twelve squares of
@@ -970,11 +970,12 @@ figures.degraded(fallen)
 
 # %% [markdown]
 # > **Conclusion.** We had hoped to show that LRP finds what the network needs. It beats a random order, but
-# > on these squares it has not shown more than an edge filter, with either fill. Input × gradient has, with the
-# > blurred one: less edges −.163 [−.231, −.096]; with the mean it has not (+.050 [−.012, +.123]). Not shown:
-# > that this holds for CIFAR-10's images, or for other rules. The squares overlap in pairs, so the intervals
-# > are too narrow. If LRP beat the edges with both fills on a hundred test images, we should change our mind.
-# > **To repeat it:** the cell above; no seed but that of the untrained copy and of the random order, 0.
+# > on these squares it has not shown more than an edge filter, with either fill. Input × gradient has, with
+# > the blurred one: less edges −.163 [−.231, −.096]; with the mean it has not (+.050 [−.012, +.123]). Not
+# > shown: that this holds for CIFAR-10's images, or for other rules. The squares overlap in pairs, so the
+# > intervals are too narrow. If LRP beat the edges with both fills on a hundred test images, we should change
+# > our mind. **To repeat it:** the cell above; no seed but that of the untrained copy and of the random
+# > order, 0.
 
 # %% [markdown]
 # ## 15.12 Where it fails
