@@ -566,10 +566,10 @@ picture
 # Three questions to discuss; nothing to hand in.
 #
 # - Which of the two gates makes the maps of two classes alike? Add a row without gates to `methods`, too.
-# - Without switches DeConvNet has a low correlation, and the same for every image. Why the same? Does the
-#   low number make it a better explanation?
-# - The gradient's correlation is the lowest, a little below 0. (Ten maps cannot go below −1/9 in the mean:
-#   why?) Maps of noise would have about 0. What would you measure to tell the gradient from noise?
+# - Without switches DeConvNet's correlation is the same for every image, and about as high as with them. Why
+#   the same? Do the two then show the same? Compare the maps of two *images*, too.
+# - The gradient's correlation is the lowest: near 0, or a little below. (Ten maps cannot go below −1/9 in the
+#   mean: why?) Maps of noise would have about 0. What would you measure to tell the gradient from noise?
 #
 # ## References
 #
