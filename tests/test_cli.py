@@ -139,7 +139,7 @@ def test_networks_that_come_with_patterns(here, capsys, pictures):
     argv = ["compare", "chelsea", "--model", "cifar10_maxpool", "--quick", "--kind", "linear"]
     assert cli.main(argv) == 0
     assert {"PatternNet", "PatternAttribution"} <= set(words(pictures[0]))
-    assert "automobile" in capsys.readouterr().out
+    assert "frog" in capsys.readouterr().out
     assert "kind" in error_of(capsys, *argv[:-1], "quadratic")
 
 
