@@ -519,6 +519,7 @@ for long in ("positive", "centred"):
     for short in ("positive", "centred"):
         alike = class_likeness(some, partial(walk, matrices=mixed(long, short)))
         print(f"those {long}, the others {short}: |cosine| of two classes {alike:.2f}")
+
 # %% [markdown]
 # Centring the long ones alone does most of what centring all does. With only the long ones left as the paper
 # has them, the maps differ as much as if all were. (And the CIFAR-10 networks of minixai 0.2, of the same
