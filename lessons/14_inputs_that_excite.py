@@ -361,11 +361,9 @@ figures.scores_and_seeds(scores, alike, best)
 #   least to see. With the weak penalty the faces are plainest, at scores as high as with jitter alone. With
 #   the strong penalty one blob is left, and who would call it a cat?
 # - **Two seeds.** Without a penalty their correlation is .1 to .2, though they excite alike: the faces are in
-#   other places, and there are as many as fit. Such an input is *an* answer, not *the* answer, and none of
-#   its pixels must be as it is. The strong penalty makes the seeds similar, since it leaves few directions to
-#   be different in.
-# - **Two classes** have a correlation near 0 or below, less than two seeds of one class. So the inputs are
-#   about their class, though without a prior not by much.
+#   other places. Such an input is *an* answer, not *the* answer, and none of its pixels must be as it is. The
+#   strong penalty makes the seeds similar, since it leaves few directions to be different in.
+# - **Two classes** correlate less, near 0 or below. So the inputs are about their class.
 # - **The other network**, with weights of its own, agrees. So they are no accident of one set of weights. But
 #   both learned from the same images, and may have learned the same shortcuts.
 
