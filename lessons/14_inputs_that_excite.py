@@ -356,15 +356,14 @@ figures.scores_and_seeds(scores, alike, best)
 # averaged.)
 #
 # - **Scores.** Noise of the same norm scores little, so it is not size that excites. Without the strong
-#   penalty the scores are several times those of photos; under it they are in the range of photos.
+#   penalty the scores are more than twice those of photos; under it they are no higher than photos'.
 # - **What one sees.** It does not follow the score. The highest scores have the most fine stripes and the
 #   least to see. With the weak penalty the faces are plainest, at scores as high as with jitter alone. With
 #   the strong penalty one blob is left, and who would call it a cat?
-# - **Two seeds.** Without a prior their correlation is about .2, though they excite alike: the faces are in
-#   other places, and there are as many as fit. Such an input is *an* answer, not *the* answer, and none of
-#   its pixels must be as it is. The strong penalty makes the seeds similar, since it leaves few directions to
-#   be different in.
-# - **Two classes** have a correlation near 0 or below. So the inputs are about their class.
+# - **Two seeds.** Without a penalty their correlation is .1 to .2, though they excite alike: the faces are in
+#   other places. Such an input is *an* answer, not *the* answer, and none of its pixels must be as it is. The
+#   strong penalty makes the seeds similar, since it leaves few directions to be different in.
+# - **Two classes** correlate less, near 0 or below. So the inputs are about their class.
 # - **The other network**, with weights of its own, agrees. So they are no accident of one set of weights. But
 #   both learned from the same images, and may have learned the same shortcuts.
 
@@ -422,7 +421,7 @@ for name, values in curves.items():
 figures.over_shifts(range(7), curves)
 
 # %% [markdown]
-# **Answer to prediction 4.** One pixel costs the inputs without jitter a fifth of their score: part of it
+# **Answer to prediction 4.** One pixel costs the inputs without jitter a quarter of their score: part of it
 # lay in the exact place. After four pixels some of it returns, as two strides of 2 make a grid of 4. With
 # jitter of two pixels the score holds for two, and falls beyond. With five it holds further, and begins
 # lower. Each gets what it was asked for, and no more. Photos lose less than a tenth over all six pixels.
@@ -535,24 +534,26 @@ figures.great_circles(found)
 
 # %%
 rng, r = np.random.default_rng(0), np.linalg.norm(found.x)
-theta = np.radians([-5, 0, 5])[:, None, None, None]
 
 
-def bend(model, v):
-    """The second derivative along v (3, 32, 32), in score per radian², from the scores at −5°, 0° and 5°."""
+def bend(model, v, degrees):
+    """The second derivative along v (3, 32, 32), in score per radian², from the scores at 0° and ±degrees."""
+    theta = np.radians([-degrees, 0, degrees])[:, None, None, None]
     points = np.cos(theta) * found.x + np.sin(theta) * r * v
     low, middle, high = model.predict(points.astype(np.float32))[:, CAT]
-    return (low - 2 * middle + high) / np.radians(5) ** 2
+    return (low - 2 * middle + high) / np.radians(degrees) ** 2
 
 
 v = rng.normal(size=(30, *found.x.shape[1:]))
 v -= np.sum(v * found.x, axis=(1, 2, 3), keepdims=True) / r**2 * found.x
 anywhere = v / np.sqrt(np.sum(v**2, axis=(1, 2, 3), keepdims=True))
-for name, model in {"network": net, **{f"β = {b}": mx.nn.smoothed(net, x, b) for b in (10, 30, 100)}}.items():
-    random = [bend(model, v) for v in anywhere]
-    flat, steep = (bend(model, v) for v in found.directions)
-    print(f"over ±5°, {name:>8}: flattest {flat:6.1f}, steepest {steep:6.1f}, "
-          f"30 random directions {min(random):.1f} to {max(random):.1f}")  # fmt: skip
+models = {"network": net, **{f"β = {b}": mx.nn.smoothed(net, x, b) for b in (10, 30, 100)}}
+for degrees in (1, 5):
+    for name, model in models.items():
+        random = [bend(model, v, degrees) for v in anywhere]
+        flat, steep = (bend(model, v, degrees) for v in found.directions)
+        print(f"over ±{degrees}°, {name:>8}: flattest {flat:7.1f}, steepest {steep:8.1f}, "
+              f"30 random directions {min(random):.1f} to {max(random):.1f}")  # fmt: skip
 
 # %%
 for angle in (30, 60):
@@ -565,19 +566,20 @@ for b in (10, 30, 100):
     print(f"by the Hessian at the input, β = {b:3}: flattest {flat:.0f}, steepest {steep:.0f}")
 
 # %% [markdown]
-# **Answer to prediction 6.** No. The score hardly changes over some degrees, then it falls, where the
-# expansion rises out of the picture. In the steepest direction the expansion says that at 15° nothing is
-# left, and the network still has most of its score. What of the *order*?
+# **Answer to prediction 6.** No. The score falls on both sides, where the expansion rises out of the picture.
+# In the steepest direction the expansion says that at 15° less than nothing is left, and the network still
+# has most of its score. What of the *order*?
 #
-# - **Nearby it is right.** Over ±5°, and still at 30°, the flattest direction loses less than any of thirty
-#   random ones, the steepest more.
-# - **Far away it is not.** At 60° the steepest direction has kept *more* than every random one.
+# - **Very near it is right.** Over ±1° the flattest direction loses nothing, thirty random ones do, and the
+#   steepest far more.
+# - **A few degrees away it is not.** Over ±5° the *flattest* direction, too, loses more than every random
+#   one. At 60° it has kept more than they have, and the steepest as much as some of them.
 # - **The number is partly ours.** The network is linear in pieces and has no curvature. $\beta$ decides how
 #   wide a kink is smeared, and the flattest curvature at the input changes with it more than twofold. Over
 #   ±5° it is negative for every $\beta$.
 #
 # Zeiler and Fergus doubted this use of the Hessian, since the invariances of higher layers are too complex
-# for a quadratic form. In this network, at this input, they are right beyond a few degrees. **Never show an
+# for a quadratic form. In this network, at this input, they are right beyond a degree or two. **Never show an
 # expansion without the score beside it.**
 
 # %% [markdown]
