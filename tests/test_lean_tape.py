@@ -73,7 +73,7 @@ def test_a_users_tape_keeps_all(net):
     assert vars(z.node)["value"] is z.value
 
 
-def test_the_memory_of_a_call():
+def test_the_memory_of_a_call(one_thread):
     layers = [layer for k in range(8) for layer in (mx.nn.Conv2d(4, 4, 3, padding=1, rng=k), mx.nn.ReLU())]
     model = mx.nn.Sequential(*layers, mx.nn.AdaptiveAvgPool2d(1), mx.nn.Flatten())
     x = np.random.default_rng(0).standard_normal((8, 4, 64, 64), np.float32)

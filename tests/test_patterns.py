@@ -303,7 +303,7 @@ def test_dense_layers_are_fitted_a_few_units_at_a_time(monkeypatch: pytest.Monke
     assert_same(fit(net, [x[:10], x[10:]], kinds=kinds), whole, 1e-12)
 
 
-def test_the_memory_of_a_batch() -> None:
+def test_the_memory_of_a_batch(one_thread: None) -> None:
     convolved = [part for k in range(8) for part in (nn.Conv2d(4, 4, 3, padding=1, rng=k), nn.ReLU())]
     model = nn.Sequential(*convolved, nn.AdaptiveAvgPool2d(1), nn.Flatten())
     x = np.random.default_rng(0).standard_normal((8, 4, 64, 64), np.float32)

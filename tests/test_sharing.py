@@ -112,7 +112,7 @@ def test_a_cluster_is_sent_tables_models_and_operations(alone: list[bytes]) -> N
 
     table = mx.rules.composite(first=mx.rules.w_square(), conv=mx.rules.gamma(0.5))
     here = mx.methods.lrp(NET, X, rules=table).map
-    settings = {"n_workers": 2, "threads_per_worker": 2, "dashboard_address": None}
+    settings = {"n_workers": 2, "threads_per_worker": 2, "dashboard_address": ":0"}
     with LocalCluster(**settings) as cluster, Client(cluster) as client:
         there = client.submit(lambda net, x, rules: mx.methods.lrp(net, x, rules=rules).map, NET, X, table)
         np.testing.assert_array_equal(there.result(), here)
