@@ -227,14 +227,15 @@ def _check_sensitivities(
 
 def check_rank_p(rank_p: Answer, seed: int) -> None:
     """rank_p(scores, random_scores): the two-sided p of each score among its own random ones, (m,)."""
-    by_hand = np.array([1.0, 0.5]), np.array([[0.25, 0.5, 0.75, 1, 0.5, 0.5, 0]] * 2)
-    _check_rank_p(rank_p, "7.4 by hand", *by_hand)
+    # By hand comes last: there many mistakes give the same number.
     rng = np.random.default_rng([seed, 5])
     _check_rank_p(rank_p, "7.4 random", rng.normal(size=30), rng.normal(size=(30, 25)) - 0.3)
     scores, random = _with_ties(rng, 20, 15)
     _check_rank_p(rank_p, "7.4 many ties", scores, random)
     near = rng.choice([-1e-6, 1e-6], random.shape)
     _check_rank_p(rank_p, "7.4 scores that differ by 1e-6 are not tied", scores, random + near)
+    by_hand = np.array([1.0, 0.5]), np.array([[0.25, 0.5, 0.75, 1, 0.5, 0.5, 0]] * 2)
+    _check_rank_p(rank_p, "7.4 by hand", *by_hand)
 
 
 def mark_rank_p(rank_p: Answer, seed: int) -> None:
@@ -418,7 +419,9 @@ def mark_leace(leace: Answer, seed: int) -> None:
     square = np.array([[1.0, 1], [1, -1], [-1, 1], [-1, -1]])
     _check_leace(leace, "7.7 nothing linear to erase", square, np.array([[1.0], [0], [0], [1]]))
     twice = np.concatenate([h[:7], h[:7]])
-    _check_leace(leace, "7.7 nothing linear to erase, but for rounding", twice, np.repeat([[0.3], [0.9]], 7, 0))
+    _check_leace(
+        leace, "7.7 nothing linear to erase, but for rounding", twice, np.repeat([[0.3], [0.9]], 7, 0)
+    )
     mean, p = answers.leace(h, labels)
     _check_leace(leace, "7.7 erased already", mean + (h - mean) @ p.T, labels)
 
@@ -520,7 +523,7 @@ def check_r_squared(r_squared: Answer, seed: int) -> None:
     """r_squared(h, t, degree): the share of var[t] that a linear or a quadratic reader finds, in sample."""
     h, labels = _sample(seed, stream=4)
     square, xor = np.array([[1.0, 1], [1, -1], [-1, 1], [-1, -1]]), np.array([1.0, 0, 0, 1])
-    for degree in (1, 2):  # the random ones first: by hand many mistakes give the same number
+    for degree in (1, 2):  # by hand comes last: there many mistakes give the same number
         _check_r_squared(r_squared, f"7.9 random, degree {degree}", h, labels[:, 0], degree)
         _check_r_squared(r_squared, f"7.9 by hand, degree {degree}", square, xor, degree)
 
@@ -535,7 +538,7 @@ def mark_r_squared(r_squared: Answer, seed: int) -> None:
         "a unit that is always 0": h * (np.arange(h.shape[1]) != 2),
         "means of 10⁶": h + 1e6,
         "units between 10⁻³ and 10³": h * 10.0 ** np.linspace(-3, 3, h.shape[1]),
-        "erased samples": mean + 1e4 + (h - mean) @ p.T,
+        "erased samples, means of 10⁴": mean + 1e4 + (h - mean) @ p.T,
     }
     for degree in (1, 2):
         for name, of in cases.items():
@@ -545,7 +548,7 @@ def mark_r_squared(r_squared: Answer, seed: int) -> None:
 
 def _check_r_squared(r_squared: Answer, case: str, h: Array, t: Array, degree: int) -> None:
     got = _own(case, r_squared)(h, t, degree)
-    expected = answers.r_squared(h, t, degree)
+    expected = float(_tidy(answers.r_squared(h, t, degree)))
     made = answers.features(h, degree)
     fitted, *_ = np.linalg.lstsq(made, t)
     rest = t - made @ fitted
@@ -591,7 +594,7 @@ def _numbers(exercise: str, answer: Answer, shapes: Mapping[str, tuple[int, ...]
     return {name: got[name] for name in shapes}
 
 
-def _tidy(numbers: Array) -> Array:
+def _tidy(numbers: Any) -> Any:
     """Without the rounding in the last digits, which a message would show."""
     return np.round(numbers, 12) + 0.0
 
