@@ -225,7 +225,7 @@ def r_squared(h, t, degree):
 def test_raw_features_with_a_column_of_ones_lose_the_digits(rcond: str) -> None:
     answer = answers(0, **{"cw7-r-squared": RAW_WITH_ONES.replace("RCOND", rcond)})["r_squared"]
     cw7.check_r_squared(answer, 0)
-    with pytest.raises(CheckError, match="7.9 means of 10⁶"):
+    with pytest.raises(CheckError, match="means of 10⁶"):
         cw7.mark_r_squared(answer, 0)
 
 

@@ -245,13 +245,14 @@ def test_the_marking_sees_a_pattern_of_what_varies_by_rounding_alone() -> None:
 @pytest.mark.parametrize("seed", [0, 12, 2026])
 def test_a_product_s_weights_that_are_not_the_best_are_told(seed: int) -> None:
     source = PRODUCT.answers["cw8-network"]
-    names = solved(seed, PRODUCT.answers | {"cw8-network": source.replace("-strength", "-0.65 * strength")})
+    source = source.replace("-strength", "-0.65 * strength")
+    names = solved(seed, PRODUCT.answers | {"cw8-network": source})
     with pytest.raises(CheckError, match=r"the product of features \d and \d still tells of the class"):
         check("cw8-network", names, seed)
 
 
 def test_the_best_weights_of_a_product_of_normal_features_pass() -> None:
-    """The carriers are seen through noise, so the best weight is a regression's, and y is no function of f."""
+    """The carriers are seen through noise: the best weight is a regression's, and y is no function of f."""
 
     def problem(rng: np.random.Generator, n: int, strength: float) -> Any:
         (u, v), carriers, noise = rng.normal(size=(2, n)), rng.normal(size=(n, 2)), rng.normal(size=(n, 4))

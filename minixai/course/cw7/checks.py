@@ -529,7 +529,7 @@ def check_r_squared(r_squared: Answer, seed: int) -> None:
 
 
 def mark_r_squared(r_squared: Answer, seed: int) -> None:
-    """The same for other numbers, a unit that is always 0, large means, scales, erased samples, few samples."""
+    """The same for other numbers, a unit that is always 0, means, scales, erased samples, few samples."""
     check_r_squared(r_squared, seed)
     h, labels = _sample(seed, stream=5)
     t = labels[:, 0] * 2 + h[:, 1] * h[:, 3]

@@ -265,8 +265,9 @@ def _check_left_over_in_pairs(case: str, f: Array, drawn: Drawn) -> None:
     if left.max() > contract.SURE:
         j, k = sorted(int(each) for each in np.unravel_index(left.argmax(), left.shape))
         raise CheckError(
-            f"{case}: where the score is known, the product of features {j} and {k} still tells of the class "
-            f"({left.max():.1f} standard errors, by chance below {contract.SURE:g}): a weight is not the best",
+            f"{case}: where the score is known, the product of features {j} and {k} still tells of the "
+            f"class ({left.max():.1f} standard errors, by chance below {contract.SURE:g}): a weight is not "
+            "the best",
             "the shared part is not taken out of each factor, or too much of it",
         )
 
