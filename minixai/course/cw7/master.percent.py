@@ -257,9 +257,10 @@ picture
 # a number for each channel instead, which then holds at every place.
 #
 # `logits, layers = net.trace(mx.Tensor(x))` gives the logits `(n, classes)` and, by the layer's name, a list;
-# `h = layers[layer][0]` is the layer's output, a tensor. `mx.backward(logits, c, wrt=[h])[h]` is the derivative
-# of $\sum c\cdot\text{logits}$ with respect to $h$; `c = np.zeros_like(logits.value)` is an array of the shape and
-# dtype that it needs, for you to fill. The images are independent of each other. Hidden tests: a $v$ with a number for each place, one image.
+# `h = layers[layer][0]` is the layer's output, a tensor. `mx.backward(logits, c, wrt=[h])[h]` is the
+# derivative of $\sum c\cdot\text{logits}$ with respect to $h$; `c = np.zeros_like(logits.value)` is an array
+# of the shape and dtype that it needs, for you to fill. The images are independent of each other. Hidden
+# tests: a $v$ with a number for each place, one image.
 
 
 # %% nbgrader={"grade": false, "grade_id": "cw7-sensitivities", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -468,7 +469,8 @@ print(f"the t-test: {runs} runs; {images} images of the concept; each run draws 
 
 # %% [markdown]
 # Let the concept be random like the others, with no two scores tied, and no two of their distances from ½.
-# Then its place among all $1+n$ is any of them, with the same probability. Find the exact levels (as fractions, or with at least four decimals) of
+# Then its place among all $1+n$ is any of them, with the same probability. Find the exact levels (as
+# fractions, or with at least four decimals) of
 #
 # - `distance`: $p=\frac{1+b}{1+n}$, $b$ the number of random scores that are at least as far from ½ as the
 #   concept's (lesson 13); significant if $p\le\alpha$;
@@ -806,7 +808,7 @@ for name, P in projections.items():
           f"the network is right about the distractor in {right:.1%}")  # fmt: skip
 
 # %%
-correlations, of_task = np.array([0, 0.2, 0.4, 0.6, 0.8, 0.95]), []
+correlations, of_task = sorted({0, 0.2, 0.4, 0.6, 0.8, 0.95, r}), []
 for each in correlations:
     sample = mx.data.planted(800, ANGLE, each, seed=SEED + 4)
     units, concept, task = numbers_of(sample.x), sample.t[:, None] * 1.0, sample.distractor * 1.0
@@ -840,9 +842,10 @@ picture
 # a linear function of the other. But LEACE moves the samples less. For the network behind, which was not trained
 # anew, that may matter; the accuracies of one term cannot show it: compare over several seeds.
 #
-# On the right, the price. What the task has in common with the concept goes with the concept, and the more of it,
-# the more they are correlated; your number of 7.8 should lie on the lower line. The eraser cannot know which of two correlated things you meant to keep. It is the choice of images again, as in
-# 7.1: **with $r=0$ erasing is free, and no formula makes up for images in which it is not.**
+# On the right, the price. What the task has in common with the concept goes with the concept, and the more of
+# it, the more they are correlated; your number of 7.8 should lie near the lower line. The eraser cannot know
+# which of two correlated things you meant to keep. It is the choice of images again, as in 7.1: **with $r=0$
+# erasing is free, and no formula makes up for images in which it is not.**
 #
 # **References.** B. Kim et al.: *Interpretability beyond feature attribution: quantitative testing with concept
 # activation vectors (TCAV)*, ICML 2018, [arXiv 1711.11279](https://arxiv.org/abs/1711.11279). F. Pahde et al.:

@@ -222,7 +222,7 @@ draw_images({"truth": truth, "of class 1": x[y == 1][0], "of class 0": x[y == 0]
 #    standard errors with what is left.) Where only a product knows the class, features have no covariance with it,
 #    whatever their weights; there the same is asked of all squares and products with a feature of the rest.
 #
-# A weight that is 10 % off may go unseen by either, one that is 30 % off is mostly seen. So do not tune weights until
+# A weight that is 10 % off goes unseen by either, and one that is 30 % off sometimes. So do not tune weights until
 # the check is silent: derive them.
 #
 # A formula draws no random numbers: while it runs, `np.random` is out of reach. The strengths are those of exercise
@@ -390,7 +390,8 @@ cw8.mark_on_scale(on_scale, HIDDEN_SEED)
 # $$a=\frac{\mathrm{cov}[h,y]}{\mathrm{var}[y]}.$$
 #
 # For hidden units $y$ is what comes *before* the ReLU. Where $y$ does not vary, the pattern is 0: that is where its
-# standard deviation is at most $10^{-10}$ of the largest $|y|$, both over `fitted_to`, for rounding is no signal. The walk begins with the network's output $y$ (bias included) and goes back with $w\odot a$ in place of $w$; a ReLU
+# standard deviation is at most $10^{-10}$ of the largest $|y|$, both over `fitted_to`, for rounding is no signal. The
+# walk begins with the network's output $y$ (bias included) and goes back with $w\odot a$ in place of $w$; a ReLU
 # passes back only where its unit is active, $y>0$. For a single linear layer this is $m=w\odot a\,y$.
 #
 # Patterns are fitted to `fitted_to`; the maps are of `x`. Marking adds three layers, a hidden unit that never fires, a
@@ -543,11 +544,11 @@ draw_images(panels)
 # %% [markdown] nbgrader={"grade": false, "grade_id": "cw8-fails-text", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # ### Where the repair fails
 #
-# Every method has such a place, yours too. Find one for your repair: another network, fewer samples for the
-# patterns, less training, a problem of another kind. `networks.trained(x, y, seed, hidden=16, epochs=12)` gives the
-# layers of a trained network with so many hidden units (0: no hidden layer), trained for so many epochs. Replace the lines below by your
-# own, and understand why it happens: the report asks for the reason. The cell is not graded, but exercise 8 needs
-# its numbers.
+# Every method has such a place, yours too. Find one for your repair: another network, fewer samples for the patterns,
+# less training, a problem of another kind. `networks.trained(x, y, seed, hidden=16, epochs=12)` gives the layers of a
+# trained network with so many hidden units (0: no hidden layer), trained for so many epochs. Replace the lines below
+# by your own, and understand why it happens: the report asks for the reason. The cell is not graded, but exercise 8
+# needs its numbers.
 
 
 # %% nbgrader={"grade": false, "grade_id": "cw8-fails", "locked": false, "schema_version": 3, "solution": true, "task": false}
