@@ -13,6 +13,7 @@ import minixai as mx
 from minixai.checks import CheckError
 from minixai.course.cw7 import answers as reference
 from minixai.course.cw7 import checks as cw7
+from minixai.demo.concepts import orientations
 from tests import grading
 from tests.submissions import cw7 as submissions
 from tests.submissions.cw7 import OF_SEED_0, OWN_FUNCTIONS, REFERENCES, WRONG
@@ -145,6 +146,45 @@ SLIPS = [
     ("r_squared", "np.triu_indices(h.shape[1])", "np.triu_indices(h.shape[1], 1)", "the squares are missing"),
     ("r_squared", "if degree == 2", "if degree == 3", "that is a linear reader"),
     ("r_squared", "return 1 - ", "return ", "that is what is not read"),
+    (
+        "r_squared",
+        "np.concatenate([h, h[:, i] * h[:, j]], axis=1)",
+        "np.hstack([h, h**2])",
+        "the products are",
+    ),
+    (
+        "rank_p",
+        "sign * difference >= -1e-9",
+        "(sign * difference > 0) | TIED",
+        "that ties too many: np.isclose",
+    ),
+    (
+        "t_test_level",
+        "1 - alpha / 2",
+        "1 - alpha",
+        "the test is two-sided, so t_crit is the quantile at 1 − α/2",
+    ),
+    ("sensitivities", ").sum(axis=", ").mean(axis=", "the mean over all numbers of the layer, it is the sum"),
+]
+TIED = "np.isclose(random_scores, scores[:, None])"
+# The same, for what only the hidden tests show.
+HIDDEN_SLIPS = [
+    ("rank_p", ">= -1e-9", ">= -1e-12", "7.4 scores 5e-10 and 2e-9 apart"),
+    ("rank_p", ">= -1e-9", ">= -1e-8", "7.4 scores 5e-10 and 2e-9 apart"),
+    (
+        "leace",
+        "sigma[np.abs(sigma) <= 1e-10 * np.outer(h.std(axis=0), labels.std(axis=0))] = 0",
+        "",
+        "7.7 nothing linear to erase, but for rounding|7.7 erased already",
+    ),
+    ("r_squared", ", rcond=1e-10", "", "7.9 erased samples, means of 10⁴"),
+    ("r_squared", "h = (h - h.mean(axis=0)) / np.where(spread > 1e-10 * spread.max(), spread, 1)", "", "10⁶"),
+    (
+        "r_squared",
+        "/ np.where(spread > 1e-10 * spread.max(), spread, 1)",
+        "",
+        "7.9 units between 10⁻³ and 10³",
+    ),
 ]
 
 
@@ -153,9 +193,85 @@ def test_students_see_a_slip(name: str, part: str, slip: str, told: str) -> None
     grade_id = f"cw7-{name.replace('_', '-')}"
     solution = grading.solutions_of("cw7")[grade_id]
     assert part in solution
-    answer = answers(5, **{grade_id: solution.replace(part, slip)})[name]
-    with pytest.raises(CheckError, match=told):
+    answer = answers(5, **{grade_id: solution.replace(part, slip.replace("TIED", TIED))})[name]
+    with pytest.raises(CheckError, match=told) as error:
         check_and_mark(name)[0](answer, 5)
+    assert str(error.value).count("likely mistake") <= 1
+
+
+@pytest.mark.parametrize("seed", [0, 5, 77])
+@pytest.mark.parametrize(("name", "part", "slip", "told"), HIDDEN_SLIPS)
+def test_the_marking_sees_a_slip(name: str, part: str, slip: str, told: str, seed: int) -> None:
+    grade_id = f"cw7-{name.replace('_', '-')}"
+    solution = grading.solutions_of("cw7")[grade_id]
+    assert part in solution
+    answer = answers(seed, **{grade_id: solution.replace(part, slip)})[name]
+    check, mark = check_and_mark(name)
+    check(answer, seed)
+    with pytest.raises(CheckError, match=told):
+        mark(answer, seed)
+
+
+RAW_WITH_ONES = """
+def r_squared(h, t, degree):
+    i, j = np.triu_indices(h.shape[1])
+    features = np.hstack([np.ones((len(h), 1)), h] + [h[:, i] * h[:, j]] * (degree == 2))
+    read = features @ np.linalg.lstsq(features, t, rcond=RCOND)[0]
+    return 1 - np.sum((t - read) ** 2) / np.sum((t - t.mean()) ** 2)
+"""
+
+
+@pytest.mark.parametrize("rcond", ["1e-10", "None"])
+def test_raw_features_with_a_column_of_ones_lose_the_digits(rcond: str) -> None:
+    answer = answers(0, **{"cw7-r-squared": RAW_WITH_ONES.replace("RCOND", rcond)})["r_squared"]
+    cw7.check_r_squared(answer, 0)
+    with pytest.raises(CheckError, match="means of 10⁶"):
+        cw7.mark_r_squared(answer, 0)
+
+
+@pytest.mark.parametrize(("seed", "r"), [(1714, 0.8), (2657, 0.95)])
+def test_after_erasing_the_solution_reads_what_is_left_of_the_task(seed: int, r: float) -> None:
+    """P as its formula is written leaves rounding that lstsq reads at its own rcond: R² is then above 0.9."""
+    sample = mx.data.planted(800, 60, r, seed=seed)
+    h = orientations().predict(sample.x).mean(axis=(2, 3))
+    t, task = sample.t * 1.0, sample.distractor * 1.0
+    mean = h.mean(axis=0)
+    sigma = (h - mean).T @ (t[:, None] - t.mean()) / len(h)
+    inverse = reference.pseudo_inverse((h - mean).T @ (h - mean) / len(h))
+    p = np.eye(8) - sigma @ reference.pseudo_inverse(sigma.T @ inverse @ sigma) @ sigma.T @ inverse
+    erased = mean + (h - mean) @ p.T
+    r_squared = answers(0)["r_squared"]
+    assert r_squared(erased, t, 1) < 1e-9
+    left = 1 - np.corrcoef(t, task)[0, 1] ** 2
+    assert r_squared(erased, task, 1) == pytest.approx(left, abs=0.1)
+
+
+@pytest.mark.parametrize("name", HIDDEN_NUMBERS)
+def test_four_decimals_are_enough(name: str) -> None:
+    for seed in range(60):
+        typed = {key: np.round(value, 4) for key, value in answers(seed)[name]().items()}
+        for check in check_and_mark(name):
+            check(lambda typed=typed: typed, seed)
+
+
+@pytest.mark.parametrize("name", ["joint", "leace"])
+def test_by_hand_no_rounding_is_printed(name: str) -> None:
+    for shape in ((1, 2), (2, 2)):
+        with pytest.raises(CheckError) as error:
+            check_and_mark(name)[0](lambda h, labels, shape=shape: (np.full(shape, 7.0),) * 2, 0)
+        assert "e-" not in str(error.value)
+
+
+def test_p_of_a_sigma_that_is_rounding_is_the_identity() -> None:
+    rng = np.random.default_rng(0)
+    h = np.repeat(rng.normal(size=(7, 3)), 2, axis=0)
+    labels = np.tile([[0.3], [0.9]], (7, 1))
+    mean, p = answers(0)["leace"](h, labels)
+    np.testing.assert_allclose(p, np.eye(3), atol=1e-12)
+    erased = cw7._sample(0, stream=2)[0]
+    mean, p = reference.leace(erased, cw7._sample(0, stream=2)[1])
+    again = answers(0)["leace"](mean + (erased - mean) @ p.T, cw7._sample(0, stream=2)[1])[1]
+    np.testing.assert_allclose(again, np.eye(5), atol=1e-12)
 
 
 @pytest.mark.parametrize("grade_id", REFERENCES)

@@ -12,7 +12,7 @@ from minixai.checks import CheckError
 from minixai.course.cw8 import answers, contract, networks
 from minixai.course.cw8 import checks as cw8
 from tests import grading
-from tests.submissions.cw8 import OWN_FUNCTIONS, REFERENCES, RIGHT, SIMULATED, WRONG
+from tests.submissions.cw8 import OWN_FUNCTIONS, PRODUCT, REFERENCES, RIGHT, SENSORS, SIMULATED, WRONG
 
 EXERCISES = {  # the function, and what its checks need besides
     "cw8-hand": ("by_hand",),
@@ -213,6 +213,13 @@ SLIPS = [
     ("cw8-repair", "g = g * active[k]", "pass", "the gate is missing"),
     ("cw8-repair", "h, patterns = fitted_to, []", "h, patterns = x, []", "the patterns are fitted to x|got"),
     ("cw8-repair", "(layers[k][0] * patterns[k])", "patterns[k]", "that is PatternNet"),
+    (
+        "cw8-scale",
+        "position = (np.mean(marks) - np.mean(right)) / (np.mean(random) - np.mean(right))",
+        "position = np.mean((marks - right) / (random - right))",
+        "6 random, seed 4: position: .*\n.*the quotient of the means, not the mean of the quotients",
+    ),
+    ("cw8-scale", "(m - r) / (q - r)", "m / q", "interval: .*\n.*the right map is left out"),
 ]
 
 
@@ -220,8 +227,82 @@ SLIPS = [
 def test_students_see_a_slip(grade_id: str, part: str, slip: str, told: str) -> None:
     solution = grading.solutions_of("cw8")[grade_id]
     assert part in solution
-    with pytest.raises(CheckError, match=told):
+    with pytest.raises(CheckError, match=told) as error:
         check(grade_id, solved(5, {grade_id: solution.replace(part, slip)}), 5)
+    assert str(error.value).count("likely mistake") <= 1
+
+
+def test_the_marking_sees_a_pattern_of_what_varies_by_rounding_alone() -> None:
+    solution = grading.solutions_of("cw8")["cw8-repair"]
+    assert "where=varies" in solution
+    for seed in (0, 5, 77):
+        names = solved(seed, {"cw8-repair": solution.replace("where=varies", "where=power > 0")})
+        check("cw8-repair", names, seed)
+        with pytest.raises(CheckError, match="7 a unit that does not vary, but for rounding"):
+            check("cw8-repair", names, seed, "mark")
+
+
+@pytest.mark.parametrize("seed", [0, 12, 2026])
+def test_a_product_s_weights_that_are_not_the_best_are_told(seed: int) -> None:
+    source = PRODUCT.answers["cw8-network"]
+    source = source.replace("-strength", "-0.65 * strength")
+    names = solved(seed, PRODUCT.answers | {"cw8-network": source})
+    with pytest.raises(CheckError, match=r"the product of features \d and \d still tells of the class"):
+        check("cw8-network", names, seed)
+
+
+def test_the_best_weights_of_a_product_of_normal_features_pass() -> None:
+    """The carriers are seen through noise: the best weight is a regression's, and y is no function of f."""
+
+    def problem(rng: np.random.Generator, n: int, strength: float) -> Any:
+        (u, v), carriers, noise = rng.normal(size=(2, n)), rng.normal(size=(n, 2)), rng.normal(size=(n, 4))
+        x = np.stack([u, v], axis=1) + strength * carriers + 0.2 * noise[:, :2]
+        x = np.hstack([x, carriers + 0.5 * noise[:, 2:], rng.normal(size=(n, 1))])
+        return x, (u * v > 0).astype(int), np.arange(5) < 2
+
+    exec(PRODUCT.network, names := {"np": np})
+    for seed in range(4):
+        cw8.check_network(lambda strength: names["network"](strength / 1.25), problem, seed)
+
+
+@pytest.mark.parametrize(
+    ("inside", "outside", "told"),
+    [
+        ("m", "m * strength / r", r"w_j in place of E\|w_j x_j\|"),
+        ("m * np.sqrt(m**2 + 1)", "m * strength", r"the root of E\[m²\] in place of E\|m\|"),
+        ("m", "m * strength", r"the mean is left out of E\|N\(m, s²\)\|"),
+    ],
+)
+def test_a_wrong_size_of_w_x_is_named(inside: str, outside: str, told: str) -> None:
+    wrong = f"""
+def failure(strength):
+    m, r = np.array([1.0, 0.8, 1.2]), np.array([0.7, 1.0, 2.0])
+    true, false = ({inside}).sum(), ({outside}).sum()
+    return "input_x_gradient", false / (true + false)
+"""
+    with pytest.raises(CheckError, match=told):
+        check("cw8-failure", solved(5, SENSORS.answers | {"cw8-failure": wrong}), 5)
+
+
+@pytest.mark.parametrize(("shift", "seen"), [(0.1, False), (0.4, True)])
+def test_a_leak_is_seen_from_the_size_on_that_the_text_gives(shift: float, seen: bool) -> None:
+    def problem(rng: np.random.Generator, n: int, strength: float) -> Any:
+        x, y, truth = names["problem"](rng, n, strength)
+        x[:, 15] += 0.5 * shift * y
+        return x, y, truth
+
+    names = solved(0)
+    if seen:
+        with pytest.raises(CheckError, match="feature 15 is no truth, and yet"):
+            cw8.check_problem(problem, 0)
+    else:
+        cw8.check_problem(problem, 0)
+
+
+def test_three_decimals_are_enough_by_hand() -> None:
+    for seed in range(60):
+        typed = {name: np.round(each, 3) for name, each in solved(seed)["by_hand"]().items()}
+        cw8.mark_by_hand(lambda typed=typed: typed, seed)
 
 
 def test_a_class_that_only_several_features_of_the_rest_know_is_told() -> None:

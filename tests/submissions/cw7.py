@@ -203,7 +203,7 @@ def erasing():
 """,
     "cw7-r-squared": """
 def r_squared(h, t, degree):
-    return cw7.answers.r_squared(cw7.answers.features(h, degree), t)
+    return cw7.answers.r_squared(h, t, degree)
 """,
 }
 

@@ -138,9 +138,10 @@ def critical(alpha: float, degrees: int) -> float:
     return low
 
 
-def t_test_level(runs: int, ratio: float, alpha: float) -> float:
-    """How often the t-test calls a random concept significant."""
-    return beyond(critical(alpha, runs - 1) / np.sqrt(1 + runs * ratio), runs - 1)
+def t_test_level(runs: int, ratio: float, alpha: float, tail: float | None = None) -> float:
+    """How often the t-test calls a random concept significant; a tail other than α/2 is a mistake."""
+    both = alpha if tail is None else 2 * tail
+    return beyond(critical(both, runs - 1) / np.sqrt(1 + runs * ratio), runs - 1)
 
 
 def levels(given: Tests) -> dict[str, float]:
@@ -196,11 +197,11 @@ def features(h: Array, degree: int, squares: bool = True, products: bool = True)
     return np.array(columns).T
 
 
-def r_squared(made: Array, t: Array) -> float:
-    """The share of var[t] that least squares reads from features (n, d) and a constant."""
-    spread = made.std(axis=0)
-    varies = spread > 1e-12 * np.abs(made).max()
-    made = (made[:, varies] - made[:, varies].mean(axis=0)) / spread[varies]
-    u, sizes, _ = np.linalg.svd(made, full_matrices=False)
-    found = u[:, sizes > 1e-9 * max(sizes, default=0)].T @ (t - t.mean())
+def r_squared(h: Array, t: Array, degree: int = 1, squares: bool = True, products: bool = True) -> float:
+    """The share of var[t] that least squares reads from the features of h (n, d) and a constant."""
+    spread = h.std(axis=0)
+    varies = spread > RCOND * spread.max()
+    made = features((h[:, varies] - h[:, varies].mean(axis=0)) / spread[varies], degree, squares, products)
+    u, sizes, _ = np.linalg.svd(made - made.mean(axis=0), full_matrices=False)
+    found = u[:, sizes > RCOND * max(sizes, default=0)].T @ (t - t.mean())
     return float(found @ found / np.sum((t - t.mean()) ** 2))

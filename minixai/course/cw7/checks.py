@@ -105,7 +105,7 @@ def mark_joint(joint: Answer, seed: int) -> None:
 
 
 def _check_joint(joint: Answer, case: str, h: Array, labels: Array) -> None:
-    patterns, filters = answers.joint(h, labels)
+    patterns, filters = map(_tidy, answers.joint(h, labels))
     sigma, cov_h = answers.covariance(h, labels), answers.covariance(h, h)
     alone = (sigma / labels.var(axis=0)).T
     outputs = answers.pseudo_inverse(filters @ cov_h @ filters.T) @ filters @ cov_h
@@ -215,6 +215,7 @@ def _check_sensitivities(
         ),
         "v is made of length 1": expected / np.linalg.norm(v),
         "the mean over places, it is the sum": expected / places,
+        "the mean over all numbers of the layer, it is the sum": expected / outputs[0].size,
         "that is whether it is above 0": expected > 0,
     }
     answer = _own(case, sensitivities)
@@ -226,11 +227,15 @@ def _check_sensitivities(
 
 def check_rank_p(rank_p: Answer, seed: int) -> None:
     """rank_p(scores, random_scores): the two-sided p of each score among its own random ones, (m,)."""
-    by_hand = np.array([1.0, 0.5]), np.array([[0.25, 0.5, 0.75, 1, 0.5, 0.5, 0]] * 2)
-    _check_rank_p(rank_p, "7.4 by hand", *by_hand)
+    # By hand comes last: there many mistakes give the same number.
     rng = np.random.default_rng([seed, 5])
     _check_rank_p(rank_p, "7.4 random", rng.normal(size=30), rng.normal(size=(30, 25)) - 0.3)
-    _check_rank_p(rank_p, "7.4 many ties", *_with_ties(rng, 20, 15))
+    scores, random = _with_ties(rng, 20, 15)
+    _check_rank_p(rank_p, "7.4 many ties", scores, random)
+    near = rng.choice([-1e-6, 1e-6], random.shape)
+    _check_rank_p(rank_p, "7.4 scores that differ by 1e-6 are not tied", scores, random + near)
+    by_hand = np.array([1.0, 0.5]), np.array([[0.25, 0.5, 0.75, 1, 0.5, 0.5, 0]] * 2)
+    _check_rank_p(rank_p, "7.4 by hand", *by_hand)
 
 
 def mark_rank_p(rank_p: Answer, seed: int) -> None:
@@ -240,12 +245,14 @@ def mark_rank_p(rank_p: Answer, seed: int) -> None:
     scores, random = _with_ties(rng, 12, 30)
     rounding = rng.choice([-1e-13, 1e-13], random.shape)
     _check_rank_p(rank_p, "7.4 ties but for rounding", scores, random + rounding)
+    apart = rng.choice([-2e-9, -5e-10, 5e-10, 2e-9], random.shape)
+    _check_rank_p(rank_p, "7.4 scores 5e-10 and 2e-9 apart", scores, random + apart)
     _check_rank_p(rank_p, "7.4 all tied", np.full(3, 0.3), np.full((3, 9), 0.1 * 3))
     _check_rank_p(rank_p, "7.4 one random score", rng.normal(size=6), rng.normal(size=(6, 1)))
 
 
 def _with_ties(rng: np.random.Generator, m: int, n: int) -> tuple[Array, Array]:
-    return rng.integers(0, 5, m) / 4, rng.integers(0, 5, (m, n)) / 4
+    return rng.integers(1, 6, m) / 4, rng.integers(1, 6, (m, n)) / 4
 
 
 def _check_rank_p(rank_p: Answer, case: str, scores: Array, random: Array) -> None:
@@ -264,6 +271,9 @@ def _check_rank_p(rank_p: Answer, case: str, scores: Array, random: Array) -> No
         "the concept itself is counted above the line only": np.minimum(2 * smaller * (1 + n) / n, 1),
         "those that are tied count, too, on either side": answers.rank_p(scores, random, strict=True),
         "ties are equal but for rounding: see the tolerance": answers.rank_p(scores, random, tolerance=0),
+        "that ties too many: np.isclose allows 1e-5 of the size": answers.rank_p(
+            scores, random, tolerance=1e-5
+        ),
         "the smaller of two tails must be doubled": smaller,
         "one tail only: those above": (1 + above) / (1 + n),
         "one tail only: those below": (1 + below) / (1 + n),
@@ -311,6 +321,9 @@ def _check_t_test_level(t_test_level: Answer, case: str, runs: int, ratio: float
             far / np.sqrt(runs * ratio or 1), degrees
         ),
         "one side only": expected / 2,
+        "the test is two-sided, so t_crit is the quantile at 1 − α/2": answers.t_test_level(
+            runs, ratio, alpha, tail=alpha
+        ),
         "that is 1 less the level": 1 - expected,
         "that is alpha: the runs share the concept's images": alpha,
         "the ratio is upside down": answers.t_test_level(runs, 1 / ratio, alpha) if ratio else np.nan,
@@ -405,10 +418,16 @@ def mark_leace(leace: Answer, seed: int) -> None:
     _check_leace(leace, "7.7 fewer samples than numbers", h[20:25], labels[20:25, :2] + h[20:25, :2])
     square = np.array([[1.0, 1], [1, -1], [-1, 1], [-1, -1]])
     _check_leace(leace, "7.7 nothing linear to erase", square, np.array([[1.0], [0], [0], [1]]))
+    twice = np.concatenate([h[:7], h[:7]])
+    _check_leace(
+        leace, "7.7 nothing linear to erase, but for rounding", twice, np.repeat([[0.3], [0.9]], 7, 0)
+    )
+    mean, p = answers.leace(h, labels)
+    _check_leace(leace, "7.7 erased already", mean + (h - mean) @ p.T, labels)
 
 
 def _check_leace(leace: Answer, case: str, h: Array, labels: Array) -> None:
-    mean, expected = answers.leace(h, labels)
+    mean, expected = map(_tidy, answers.leace(h, labels))
     sigma, cov_h = answers.covariance(h, labels), answers.covariance(h, h)
     w = answers.pseudo_inverse(cov_h) @ sigma
     one = np.eye(len(mean))
@@ -502,29 +521,35 @@ def mark_erasing(erasing: Answer, seed: int) -> None:
 
 def check_r_squared(r_squared: Answer, seed: int) -> None:
     """r_squared(h, t, degree): the share of var[t] that a linear or a quadratic reader finds, in sample."""
+    h, labels = _sample(seed, stream=4)
     square, xor = np.array([[1.0, 1], [1, -1], [-1, 1], [-1, -1]]), np.array([1.0, 0, 0, 1])
-    for degree in (1, 2):
-        _check_r_squared(r_squared, f"7.9 by hand, degree {degree}", square, xor, degree)
-        h, labels = _sample(seed, stream=4)
+    for degree in (1, 2):  # by hand comes last: there many mistakes give the same number
         _check_r_squared(r_squared, f"7.9 random, degree {degree}", h, labels[:, 0], degree)
+        _check_r_squared(r_squared, f"7.9 by hand, degree {degree}", square, xor, degree)
 
 
 def mark_r_squared(r_squared: Answer, seed: int) -> None:
-    """The same for other numbers, a unit that is always 0, means of 20, and more features than samples."""
+    """The same for other numbers, a unit that is always 0, means, scales, erased samples, few samples."""
     check_r_squared(r_squared, seed)
     h, labels = _sample(seed, stream=5)
     t = labels[:, 0] * 2 + h[:, 1] * h[:, 3]
+    mean, p = answers.leace(h, t[:, None])
+    cases = {
+        "a unit that is always 0": h * (np.arange(h.shape[1]) != 2),
+        "means of 10⁶": h + 1e6,
+        "units between 10⁻³ and 10³": h * 10.0 ** np.linspace(-3, 3, h.shape[1]),
+        "erased samples, means of 10⁴": mean + 1e4 + (h - mean) @ p.T,
+    }
     for degree in (1, 2):
-        dead = h * (np.arange(h.shape[1]) != 2)
-        _check_r_squared(r_squared, f"7.9 a unit that is always 0, degree {degree}", dead, t, degree)
-        _check_r_squared(r_squared, f"7.9 means of 20, degree {degree}", h + 20, t, degree)
+        for name, of in cases.items():
+            _check_r_squared(r_squared, f"7.9 {name}, degree {degree}", of, t, degree)
     _check_r_squared(r_squared, "7.9 more features than samples", h[:12], t[:12], 2)
 
 
 def _check_r_squared(r_squared: Answer, case: str, h: Array, t: Array, degree: int) -> None:
     got = _own(case, r_squared)(h, t, degree)
+    expected = float(_tidy(answers.r_squared(h, t, degree)))
     made = answers.features(h, degree)
-    expected = answers.r_squared(made, t)
     fitted, *_ = np.linalg.lstsq(made, t)
     rest = t - made @ fitted
     mistakes = {
@@ -536,9 +561,9 @@ def _check_r_squared(r_squared: Answer, case: str, h: Array, t: Array, degree: i
     }
     if degree == 2:
         mistakes |= {
-            "that is a linear reader": answers.r_squared(answers.features(h, 1), t),
-            "the products are missing": answers.r_squared(answers.features(h, 2, products=False), t),
-            "the squares are missing": answers.r_squared(answers.features(h, 2, squares=False), t),
+            "that is a linear reader": answers.r_squared(h, t),
+            "the products are missing": answers.r_squared(h, t, 2, products=False),
+            "the squares are missing": answers.r_squared(h, t, 2, squares=False),
         }
     compare(case, got, expected, mistakes, atol=1e-6)
 
@@ -567,6 +592,11 @@ def _numbers(exercise: str, answer: Answer, shapes: Mapping[str, tuple[int, ...]
             expected = f"{shape[0]} numbers" if shape else "a number"
             raise CheckError(f"{exercise} {name}: got {got[name]!r}, expected {expected}")
     return {name: got[name] for name in shapes}
+
+
+def _tidy(numbers: Any) -> Any:
+    """Without the rounding in the last digits, which a message would show."""
+    return np.round(numbers, 12) + 0.0
 
 
 def _float64(case: str, got: Any) -> None:

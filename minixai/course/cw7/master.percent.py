@@ -42,8 +42,9 @@
 # `mx.backward`. Loops are fine. No function may write to its arguments.
 #
 # **Checks.** Below each exercise a cell checks your answer. A test cell that prints nothing has passed; an
-# error says what is wrong. Marking runs the same checks with other numbers, and the hidden tests that the text
-# names. No exercise needs the one before it to be right, but the pictures do.
+# error says what is wrong. Of the numbers of 7.1, 7.6 and 7.8 it looks only at what the text there says.
+# Marking runs the same checks with other numbers, and the hidden tests that the text names. No exercise needs
+# the one before it to be right, but the pictures do.
 #
 # **Handing in.** *Kernel → Restart Kernel and Run All Cells*, see that no check fails that you count on, save,
 # hand in this notebook. Code BSD-3-Clause, text CC BY 4.0.
@@ -85,7 +86,7 @@ print(f"a_c = {a_c}, a_d = {a_d}, p = {p}, q0 = {q0}, q1 = {q1}, g = {g}")
 
 # %% [markdown]
 # With paper and pencil, for the model itself, with no samples drawn (fractions may be typed in, and decimals,
-# at least three of them):
+# at least four of them):
 #
 # - `pattern` (2,), $\mathrm{cov}[h,t]/\mathrm{var}[t]$, and `filter` (2,), the $w$ with $w^\top h=t$;
 # - `along_concept`, `along_pattern`, `along_filter`: the derivative of the logit along $a_c$ itself, along your
@@ -96,8 +97,8 @@ print(f"a_c = {a_c}, a_d = {a_d}, p = {p}, q0 = {q0}, q1 = {q1}, g = {g}")
 # the filter $(1,-1)$. With $g=(1,-2)$ the derivatives are $1$, $\tfrac12$ and $3$, and `q_zero` is
 # $\tfrac54$ (in this example no probability; in yours it is one).
 #
-# The visible check sees to the filter, and that it reads 1 along the pattern. Your pattern and `q_zero` you can
-# see for yourself: draw a few thousand $t$ and $e$, and take the difference of the two means of $h$.
+# The visible check looks only at the filter, and that it reads 1 along the pattern. Your pattern and `q_zero`
+# you can check yourself: draw a few thousand $t$ and $e$, and take the difference of the two means of $h$.
 
 
 # %% nbgrader={"grade": false, "grade_id": "cw7-by-hand", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -135,7 +136,7 @@ cw7.mark_by_hand(by_hand, SEED)
 # ### Exercise 7.2 — patterns and filters of several concepts (15 points)
 #
 # Now there are $k$ labels for each image, such as the concept and the distractor; $T$ `(n, k)` holds them, 0
-# and 1 or how much. Say that the layer is linear in them, up to noise that is independent of all labels:
+# and 1, or a grade. Suppose that the layer is linear in them, up to noise that is independent of all labels:
 #
 # $$h=\sum_j T_j\,a_j+\text{constant}+\text{noise}.$$
 #
@@ -146,8 +147,8 @@ cw7.mark_by_hand(by_hand, SEED)
 # For $k=1$ both are those of lesson 13. Which matrix takes the place of $\mathrm{var}[t]$ in
 # $\mathrm{cov}[h,t]/\mathrm{var}[t]$? Write `joint(h, labels)`. In a layer some unit may be 0 for all images,
 # and then $\Sigma$ has no inverse: take `np.linalg.pinv(..., rcond=1e-10, hermitian=True)`, which gives a unit
-# that is always 0 the weight 0. The labels do not determine each other. Hidden tests: such a unit, labels that
-# are grades, means of 1000.
+# that is always 0 the weight 0. No label is a linear function of the others, so $\mathrm{cov}[T,T]$ has an
+# inverse. Hidden tests: such a unit, labels that are grades, means of 1000.
 
 
 # %% nbgrader={"grade": false, "grade_id": "cw7-joint", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -240,8 +241,8 @@ picture
 # truth as the distractor comes along, and the more, the less the two look alike.
 #
 # The pattern of $t$ *beside* $e$ stays on the truth in both panels. It asks how $h$ changes with the concept
-# *while the distractor stays as it is*. That has its price: the distractor must be known, and labelled. Of what
-# nobody has thought of, this pattern, too, takes its share.
+# *while the distractor stays as it is*. That has its price: the distractor must be known, and labelled. Of a
+# distractor that nobody has thought of, this pattern still contains a share.
 #
 # ## What a class makes of it
 #
@@ -256,9 +257,10 @@ picture
 # a number for each channel instead, which then holds at every place.
 #
 # `logits, layers = net.trace(mx.Tensor(x))` gives the logits `(n, classes)` and, by the layer's name, a list;
-# `h = layers[layer][0]` is the layer's output, a tensor. `mx.backward(logits, c, wrt=[h])[h]` is the derivative
-# of $\sum c\cdot\text{logits}$ with respect to $h$, for an array `c` of the logits' shape and dtype. The images
-# are independent of each other. Hidden tests: a $v$ with a number for each place, one image.
+# `h = layers[layer][0]` is the layer's output, a tensor. `mx.backward(logits, c, wrt=[h])[h]` is the
+# derivative of $\sum c\cdot\text{logits}$ with respect to $h$; `c = np.zeros_like(logits.value)` is an array
+# of the shape and dtype that it needs, for you to fill. The images are independent of each other. Hidden
+# tests: a $v$ with a number for each place, one image.
 
 
 # %% nbgrader={"grade": false, "grade_id": "cw7-sensitivities", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -362,7 +364,7 @@ picture
 # %% [markdown]
 # The logit does not move by much when the concept is added, and along the pattern of $t$ beside $e$ it does
 # not either. The pattern of $t$ alone says that the class grows steeply with the concept, as it holds a part
-# of the distractor. The filter says something else again, in most terms that it shrinks, as it holds the
+# of the distractor. The filter says something else again, with most seeds that it shrinks, as it holds the
 # distractor with the other sign. No test will help against that: these derivatives are real, and they are about
 # other directions.
 #
@@ -383,7 +385,8 @@ picture
 #
 # Write `rank_p(scores, random_scores)` for $m$ concepts, each with $n$ random scores of its own. Scores are
 # means of many runs, so two equal ones may differ by rounding: those that differ by at most $10^{-9}$ are
-# tied, and count on both sides. Hidden tests: that, all tied, $n=1$.
+# tied, and count on both sides; those that differ by more are not (`np.isclose` ties more than that). Hidden
+# tests: that, all tied, $n=1$.
 
 
 # %% nbgrader={"grade": false, "grade_id": "cw7-rank-p", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -410,7 +413,7 @@ cw7.mark_rank_p(rank_p, HIDDEN_SEED)
 # %% [markdown]
 # ### Exercise 7.5 — the level of the t-test (10 points)
 #
-# The **level** of a test is the probability that it calls a concept significant that is none. A test at
+# The **level** of a test is the probability that it calls a random concept significant. A test at
 # $\alpha$ holds its level if that is at most $\alpha$.
 #
 # TCAV's t-test takes $R$ runs with the same images of the concept and other images without it, and asks
@@ -465,8 +468,9 @@ print(f"each test at alpha = {percent} %, against n = {n} random concepts; {test
 print(f"the t-test: {runs} runs; {images} images of the concept; each run draws {others} others anew")
 
 # %% [markdown]
-# Let the concept be random like the others, and no two scores tied. Then its place among all $1+n$ is any of
-# them, with the same probability. Find the exact levels (as fractions, or with at least four decimals) of
+# Let the concept be random like the others, with no two scores tied, and no two of their distances from ½.
+# Then its place among all $1+n$ is any of them, with the same probability. Find the exact levels (as
+# fractions, or with at least four decimals) of
 #
 # - `distance`: $p=\frac{1+b}{1+n}$, $b$ the number of random scores that are at least as far from ½ as the
 #   concept's (lesson 13); significant if $p\le\alpha$;
@@ -474,8 +478,8 @@ print(f"the t-test: {runs} runs; {images} images of the concept; each run draws 
 # - `doubled`: the p-value of 7.4;
 # - `smaller`: the smaller of the two tails of 7.4, *not* doubled;
 # - `t_test`: the t-test. Its score is the mean of some number $x$ over the concept's images less its mean over
-#   the others of the run, and all images are drawn from an endless pool, with the same variance of $x$. What
-#   is the ratio of 7.5? (You may call your function, if it is right.)
+#   the others of the run, and all images are drawn from an endless pool, in which $x$ is normally distributed.
+#   What is the ratio of 7.5? (You may call your function, if it is right.)
 #
 # and one more number:
 #
@@ -486,6 +490,9 @@ print(f"the t-test: {runs} runs; {images} images of the concept; each run draws 
 # $\frac1{31}$. `without_one` calls $b=0$ and $b=1$: $\frac2{31}$, more than 5 %. `doubled` is 0, for $\frac2{31}$
 # is too much already, and `smaller` is $\frac2{31}$. With five tests `least` is 199. And with 10 runs, 20
 # images and 40 others `t_test` is 0.633.
+#
+# The visible check looks only at the form: probabilities, and a whole number. The next cell checks all but
+# `least`.
 
 
 # %% nbgrader={"grade": false, "grade_id": "cw7-levels", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -603,7 +610,8 @@ picture
 # images. The colleague's larger ones lie closer together, so an ordinary random concept looks extreme among
 # them. The t-test's unit is the run. Its runs know the others better and better, and of the concept's own
 # images they know nothing: with more runs its level goes to 1. More *others* in each run make it worse as
-# well. **The unit of a test must be what was drawn: the image, or the concept, not the run.**
+# well. (Your formula is exact for normal $x$. That of the network is not normal, so the points may lie a little
+# off the line.) **The unit of a test must be what was drawn: the image, or the concept, not the run.**
 #
 # ## Erasing
 #
@@ -617,13 +625,17 @@ picture
 #
 # - **Guarantee.** $\mathrm{cov}[Ph,T]=P\sigma=\sigma-\sigma=0$: no linear reader of any label does better than a
 #   constant, on these samples.
-# - **Minimal change.** Among all that is linear with this guarantee, it has the smallest mean of
-#   $\lVert h-h'\rVert^2$ (Belrose et al. 2023). Of whitened samples, $P$ is an orthogonal projection.
+# - **Minimal change.** Among all linear erasers with this guarantee, it has the smallest mean of
+#   $\lVert h-h'\rVert^2$ (Belrose et al. 2023). In whitened coordinates $P$ becomes an orthogonal projection,
+#   $\Sigma^{-1/2}P\,\Sigma^{1/2}$.
 #
 # Write `leace(h, labels)`, which returns $\mu$ and $P$; it can then be used for other samples. Neither inverse
 # need exist: units may be 0 always, or there may be fewer samples than units; and for classes, given as columns
 # of zeros and ones, the columns add up to 1. Take `np.linalg.pinv(..., rcond=1e-10, hermitian=True)` for both.
-# Hidden tests: these three, and a $\sigma$ of zeros, which leaves nothing to erase: $P=I$.
+# If $\sigma=0$, nothing is there to erase: $P=I$. But $P$ does not depend on the scale of $\sigma$, so a
+# $\sigma$ that is only rounding error would erase something. So set those $\sigma_{ij}$ to 0 that are at most
+# $10^{-10}$ of the product of the standard deviations of $h_i$ and $T_j$. Hidden tests: all of these, and
+# samples that were erased already.
 
 
 # %% nbgrader={"grade": false, "grade_id": "cw7-leace", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -642,6 +654,7 @@ def leace(h, labels):
 
     mean = h.mean(axis=0)
     sigma = (h - mean).T @ (labels - labels.mean(axis=0)) / len(h)
+    sigma[np.abs(sigma) <= 1e-10 * np.outer(h.std(axis=0), labels.std(axis=0))] = 0
     w = inverse((h - mean).T @ (h - mean) / len(h)) @ sigma
     return mean, np.eye(len(mean)) - sigma @ inverse(sigma.T @ w) @ w.T
     ### END SOLUTION
@@ -656,7 +669,7 @@ cw7.mark_leace(leace, HIDDEN_SEED)
 # %% [markdown]
 # ### Exercise 7.8 — by hand: what erasing changes and leaves (10 points)
 #
-# A layer has two units, and of a label $t$ no more is known than the covariances.
+# A layer has two units, and all that is known of a label $t$ is its covariances.
 
 # %%
 cov_h, cov_ht, var_t, r = cw7.moments(SEED)
@@ -671,16 +684,16 @@ print(f"Σ = {cov_h.tolist()}, σ = cov[h, t] = {cov_ht.tolist()}, var[t] = {var
 # - `leace_change`, the change by LEACE;
 # - `pattern_change`, that by the orthogonal projection $h'=h-\frac{\sigma\sigma^\top}{\sigma^\top\sigma}(h-\mu)$,
 #   which has the same guarantee;
-# - `left_by_filter`, the $R^2$ of $t$ in $h'=h-\frac{ww^\top}{w^\top w}(h-\mu)$, the projection along a CAV
-#   (which unit vector is left to read?);
+# - `left_by_filter`, the $R^2$ of $t$ in $h'=h-\frac{ww^\top}{w^\top w}(h-\mu)$, which removes the direction of
+#   a CAV (which direction is left?);
 # - `task`: in another layer $t$ and the label $y$ of a task can both be read without an error, and their
 #   correlation is $r$. LEACE erases $t$ there. What is the $R^2$ of $y$ then?
 #
 # Example: $\Sigma=\begin{pmatrix}2&1\\1&1\end{pmatrix}$, $\sigma=(1,0)$, $\mathrm{var}[t]=2$ give $w=(1,-1)$,
-# $a=(1,0)$; $R^2=\tfrac12$ before; LEACE changes by 1, the projection by 2; after the projection along $w$,
-# $(1,1)/\sqrt2$ is left to read, with $R^2=\tfrac1{10}$. And $r=0.5$ gives 0.75.
+# $a=(1,0)$; $R^2=\tfrac12$ before; LEACE changes by 1, the projection by 2; without the direction $w$,
+# $(1,1)/\sqrt2$ is left, with $R^2=\tfrac1{10}$. (`task` has no example; the last picture shows yours.)
 #
-# Fractions may be typed in, and decimals, at least four of them. The visible check sees to $w$ and
+# Fractions may be typed in, and decimals, at least four of them. The visible check looks only at $w$ and
 # $w^\top a$.
 
 
@@ -715,12 +728,19 @@ cw7.mark_erasing(erasing, SEED)
 # %% [markdown]
 # ### Exercise 7.9 — what can still be read (10 points)
 #
-# The guarantee is about *linear* readers. A reader that is somewhat less simple has the squares $h_i^2$ and the
+# The guarantee is about *linear* readers. A slightly richer reader has the squares $h_i^2$ and the
 # products $h_ih_j$ as well. Write `r_squared(h, t, degree)`: the share of $\mathrm{var}[t]$ that least squares
 # with a constant finds on these samples, in $h$ (degree 1), or in $h$, all $h_i^2$ and all $h_ih_j$, $i<j$
-# (degree 2). Features may be constant, or combinations of others: `np.linalg.lstsq` takes that. Center them
-# first, and bring those that vary to one scale; else large means lose the digits. Hidden tests: a unit that is
-# always 0, means of 20, more features than samples.
+# (degree 2). $t$ varies. Two things keep the digits:
+#
+# - Before you multiply, subtract the mean of each unit, and divide the units that vary by their standard
+#   deviation; those vary whose standard deviation is above $10^{-10}$ of the largest one. Then centre all
+#   features. It changes none of the numbers that you look for: why?
+# - Features may be constant, or combinations of others. Take `np.linalg.lstsq(..., rcond=1e-10)`: after erasing,
+#   one direction is only rounding error, and the default would read it.
+#
+# Hidden tests: a unit that is always 0, means of $10^6$, units between $10^{-3}$ and $10^3$, erased samples,
+# more features than samples.
 
 
 # %% nbgrader={"grade": false, "grade_id": "cw7-r-squared", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -731,15 +751,14 @@ def r_squared(h, t, degree):
     finds nothing, R² = 0. With degree 2 it is 1.
     """
     ### BEGIN SOLUTION
+    spread = h.std(axis=0)
+    h = (h - h.mean(axis=0)) / np.where(spread > 1e-10 * spread.max(), spread, 1)
     features = h
     if degree == 2:
         i, j = np.triu_indices(h.shape[1])
         features = np.concatenate([h, h[:, i] * h[:, j]], axis=1)
-    features = features - features.mean(axis=0)
-    spread = features.std(axis=0)
-    features = features / np.where(spread > 0, spread, 1)
-    t = t - t.mean()
-    read = features @ np.linalg.lstsq(features, t, rcond=1e-9)[0]
+    features, t = features - features.mean(axis=0), t - t.mean()
+    read = features @ np.linalg.lstsq(features, t, rcond=1e-10)[0]
     return 1 - np.sum((t - read) ** 2) / np.sum(t**2)
     ### END SOLUTION
 
@@ -789,7 +808,7 @@ for name, P in projections.items():
           f"the network is right about the distractor in {right:.1%}")  # fmt: skip
 
 # %%
-correlations, of_task = np.array([0, 0.2, 0.4, 0.6, 0.8, 0.95]), []
+correlations, of_task = sorted({0, 0.2, 0.4, 0.6, 0.8, 0.95, r}), []
 for each in correlations:
     sample = mx.data.planted(800, ANGLE, each, seed=SEED + 4)
     units, concept, task = numbers_of(sample.x), sample.t[:, None] * 1.0, sample.distractor * 1.0
@@ -808,8 +827,7 @@ panels[0].legend(frameon=False)
 before, after = np.array(of_task).T
 panels[1].plot(correlations, before, "o-", color=style.INK, label="before")
 panels[1].plot(correlations, after, "o-", color=style.PATTERN, label="after LEACE of the concept")
-curve = np.linspace(0, 1, 50)
-panels[1].plot(curve, 1 - curve**2, "--", color=style.FAINT, label="$1-r^2$")
+panels[1].plot(r, erasing()["task"], "D", color=style.FILTER, markersize=9, label="yours (7.8)")
 panels[1].set(title="distractor (the task)", xlabel="correlation with the concept")
 panels[1].legend(frameon=False, loc="lower left")
 picture
@@ -820,13 +838,14 @@ picture
 # network is no linear model, the proof says nothing about it. And where $\mathrm{cov}[h,t]=0$ to begin with, as
 # in the example of 7.9, there is nothing that LEACE would change, though any quadratic reader sees $t$.
 #
-# The projection along $\sigma$ leaves just what LEACE leaves: either loses the direction $\sigma$, and the rest can
-# be had from one by a linear map of the other. But LEACE moves the samples less. For the network behind, which
-# was not trained anew, that matters: see the printed accuracies.
+# The projection along $\sigma$ leaves just what LEACE leaves: both lose the direction $\sigma$, and each result is
+# a linear function of the other. But LEACE moves the samples less. For the network behind, which was not trained
+# anew, that may matter; the accuracies of one term cannot show it: compare over several seeds.
 #
-# On the right, the price. What the task has in common with the concept goes with the concept: $r^2$ of it. The
-# eraser cannot know which of two correlated things you meant to keep. It is the choice of images again, as in
-# 7.1: **with $r=0$ erasing is free, and no formula makes up for images in which it is not.**
+# On the right, the price. What the task has in common with the concept goes with the concept, and the more of
+# it, the more they are correlated; your number of 7.8 should lie near the lower line. The eraser cannot know
+# which of two correlated things you meant to keep. It is the choice of images again, as in 7.1: **with $r=0$
+# erasing is free, and no formula makes up for images in which it is not.**
 #
 # **References.** B. Kim et al.: *Interpretability beyond feature attribution: quantitative testing with concept
 # activation vectors (TCAV)*, ICML 2018, [arXiv 1711.11279](https://arxiv.org/abs/1711.11279). F. Pahde et al.:

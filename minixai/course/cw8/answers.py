@@ -7,6 +7,7 @@ import numpy as np
 from minixai.checks.report import Array
 
 Layers = list[tuple[Array, Array]]
+CONSTANT = 1e-10  # a standard deviation below this share of the largest size is rounding
 
 
 def false_share(maps: Array, truth: Array) -> float:
@@ -80,8 +81,9 @@ def repaired(
 
 
 def _pattern(h: Array, y: Array, centred: bool = True) -> Array:
-    """cov[h, y] / var[y], 0 where y does not vary."""
+    """cov[h, y] / var[y], 0 where y varies by no more than rounding."""
+    constant = y.std() <= CONSTANT * np.abs(y).max()
     if centred:
         h, y = h - h.mean(axis=0), y - y.mean()
     power = sum(value * value for value in y)
-    return np.zeros(h.shape[1]) if power == 0 else sum(h[i] * y[i] for i in range(len(y))) / power
+    return np.zeros(h.shape[1]) if constant else sum(h[i] * y[i] for i in range(len(y))) / power

@@ -255,6 +255,21 @@ def check_network(network: Answer, problem: Answer, seed: int) -> None:
                 "the best",
                 "a sign, or a variance in place of a standard deviation, in the formula of this weight",
             )
+        if contract.known_alone(drawn.x[:, drawn.truth], drawn.y).max() < contract.SURE:
+            _check_left_over_in_pairs(case, f, drawn)
+
+
+def _check_left_over_in_pairs(case: str, f: Array, drawn: Drawn) -> None:
+    """Where only products know the class: no feature has a covariance, whatever its weight."""
+    left = contract.left_over_in_pairs(f, *drawn)
+    if left.max() > contract.SURE:
+        j, k = sorted(int(each) for each in np.unravel_index(left.argmax(), left.shape))
+        raise CheckError(
+            f"{case}: where the score is known, the product of features {j} and {k} still tells of the "
+            f"class ({left.max():.1f} standard errors, by chance below {contract.SURE:g}): a weight is not "
+            "the best",
+            "the shared part is not taken out of each factor, or too much of it",
+        )
 
 
 def mark_network(network: Answer, problem: Answer, seed: int) -> None:
@@ -295,8 +310,8 @@ def check_failure(failure: Answer, network: Answer, problem: Answer, seed: int) 
         method, share = failure_of(case, failure, strength)
         shares.append(share)
         drawn = draw(case, problem, np.random.default_rng([seed, 6]), SAMPLES, strength)
-        maps = networks.explain(method, layers_of(case, network, strength, drawn.x.shape[1]), drawn.x)
-        _compare_share(case, share, maps, drawn.truth)
+        layers = layers_of(case, network, strength, drawn.x.shape[1])
+        _compare_share(case, share, method, layers, drawn)
     if shares[2] < shares[0] + FAILS:
         raise CheckError(
             f"4: the false share is {shares[0]:.3f} at strength {WEAKEST:g} and {shares[2]:.3f} at "
@@ -322,7 +337,8 @@ def failure_of(case: str, failure: Answer, strength: float) -> tuple[str, float]
     return method, float(share)
 
 
-def _compare_share(case: str, share: float, maps: Array, truth: Array) -> None:
+def _compare_share(case: str, share: float, method: str, layers: Layers, drawn: Drawn) -> None:
+    maps, truth = networks.explain(method, layers, drawn.x), drawn.truth
     heat = np.abs(maps)
     outside, whole = heat[:, ~truth].sum(axis=1), heat.sum(axis=1)
     measured = outside.mean() / whole.mean()
@@ -331,6 +347,8 @@ def _compare_share(case: str, share: float, maps: Array, truth: Array) -> None:
     if abs(share - measured) <= within:
         return
     squares = heat**2
+    root = np.sqrt(squares.mean(axis=0))
+    spread = np.sqrt(sum(maps[drawn.y == k].var(axis=0) for k in (0, 1)))
     mistakes = {
         "the ratio false : true, not the share of the whole": measured / (1 - measured)
         if measured < 1
@@ -340,10 +358,13 @@ def _compare_share(case: str, share: float, maps: Array, truth: Array) -> None:
         "the mean size of a feature outside, over the sum of both means": _per_feature(heat, truth),
         "the signed values are added": np.abs(maps[:, ~truth].sum(axis=1)).mean()
         / np.abs(maps.sum(axis=1)).mean(),
+        "w_j in place of E|w_j x_j|": _share(networks.explain("gradient", layers, drawn.x), truth),
+        "the root of E[m²] in place of E|m|": root[~truth].sum() / root.sum(),
+        "the mean is left out of E|N(m, s²)|": spread[~truth].sum() / (spread.sum() or 1),
     }
     raise CheckError(
         f"{case}: your formula gives {share:.4f}, measured is {measured:.4f} ± {within:.4f}",
-        *likely_mistakes(share, mistakes, rtol=0, atol=within),
+        *likely_mistakes(share, mistakes, rtol=0, atol=within)[:1],
     )
 
 
@@ -459,7 +480,7 @@ def _check_scale(
             (marks - right).mean(), less
         ),
         "the right map is left out: 0 is where it stands": answers.on_scale(marks, 0 * right, random, drawn),
-        "the mean of the seeds' ratios: it is the ratio of means": interval(positions.mean(), means),
+        "the quotient of the means, not the mean of the quotients": interval(positions.mean(), means),
         "0 is the right map and 1 the random one, not the other way round": answers.on_scale(
             marks, random, right, drawn
         ),
@@ -467,8 +488,12 @@ def _check_scale(
         "the seeds are drawn anew for each of the three: draw them once": interval(expected[0], unpaired),
         "percentiles of the seeds' own positions, not of resampled means": interval(expected[0], positions),
     }
-    got = _own(case, on_scale, marks, right, random, seed, resamples)
-    compare(case, got, expected, mistakes)
+    got = np.asarray(_own(case, on_scale, marks, right, random, seed, resamples))
+    if got.shape != (3,):
+        compare(case, got, expected)
+    for what, part in (("position", slice(1)), ("interval", slice(1, 3))):  # each may have its own mistake
+        of_part = {name: values[part] for name, values in mistakes.items()}
+        compare(f"{case}: {what}", got[part], expected[part], of_part)
 
 
 # 7 The repair
@@ -484,12 +509,16 @@ def check_repair(repair: Answer, seed: int) -> None:
 
 
 def mark_repair(repair: Answer, seed: int) -> None:
-    """The same, of three layers, with units that never fire, and outputs that do not vary."""
+    """The same, of three layers, with units that never fire, others that do not vary, and large means."""
     check_repair(repair, seed)
     layers = _layers(seed + 1, 4, 6, 3)
     layers[0][1][:] = 0.3, 0.1, -50, 0.2, 0.1, 0.4  # the third never fires: behind it nothing varies
     layers[0][0][1] = 0
     _check_repair(repair, "7 three layers, units that do not vary", layers, *_inputs(seed + 1, 4, 25, 5))
+    fitted_to, x = _inputs(seed + 3, 4, 30, 5)
+    fitted_to[:, 3] = 0.7
+    reads_it_alone = [(np.array([[0.0, 0, 0, 1]]), np.zeros(1))]
+    _check_repair(repair, "7 a unit that does not vary, but for rounding", reads_it_alone, fitted_to, x)
     _check_repair(
         repair, "7 large means", _layers(seed + 2, 3, 5), *(each + 20 for each in _inputs(seed, 3, 40, 4))
     )

@@ -69,15 +69,30 @@ def associated(x: Array, y: Array) -> Array:
     return (distance * ends).max(axis=0) / np.sqrt(1 / (y == 1).sum() + 1 / (y == 0).sum())
 
 
+def known_alone(x: Array, y: Array) -> Array:
+    """(d,): in standard errors, the covariance of each feature with y."""
+    return np.abs((y - y.mean()) @ _standardised(x)) / np.sqrt(len(y)) / y.std()
+
+
+def known_in_pairs(x: Array, y: Array) -> Array:
+    """(d, d): in standard errors, the covariance with y of each square and product, given its mean."""
+    x, y = _standardised(x), y - y.mean()
+    pairs = (x * y[:, None]).T @ x  # Σ y x_j x_k, less what constant products give
+    sizes = np.sqrt(np.maximum((x * x).T @ (x * x) - (x.T @ x) ** 2 / len(y), 1e-9))
+    return np.abs(pairs) / sizes / max(y.std(), 1e-9)
+
+
 def known_alone_or_in_pairs(x: Array, y: Array) -> Array:
     """(d,): in standard errors, the covariance with y of a feature, its square, or a product with another."""
-    x, y = _standardised(x), y - y.mean()
-    n = len(y)
-    alone = np.abs(y @ x) / np.sqrt(n) / y.std()
-    pairs = (x * y[:, None]).T @ x  # Σ y x_j x_k, less what constant products give
-    sizes = np.sqrt(np.maximum((x * x).T @ (x * x) - (x.T @ x) ** 2 / n, 1e-9))
-    pairs = np.abs(pairs) / sizes / y.std()
-    return np.maximum(alone, pairs.max(axis=1))
+    return np.maximum(known_alone(x, y), known_in_pairs(x, y).max(axis=1))
+
+
+def _rests(f: Array, y: Array) -> tuple[Array, Array]:
+    """What a line in the score f leaves of y, and what a step function of f leaves."""
+    line = np.column_stack([np.ones_like(f), f])
+    bins = np.argsort(np.argsort(f, kind="stable")) * 50 // len(f)
+    by_steps = y - (np.bincount(bins, y) / np.bincount(bins))[bins]
+    return y - line @ np.linalg.lstsq(line, y, rcond=None)[0], by_steps
 
 
 def left_over(f: Array, x: Array, y: Array) -> Array:
@@ -85,10 +100,16 @@ def left_over(f: Array, x: Array, y: Array) -> Array:
 
     y is fitted by a line in f, and by a step function of f; a feature counts by the fit that leaves less.
     """
-    line = np.column_stack([np.ones_like(f), f])
-    by_line = y - line @ np.linalg.lstsq(line, y, rcond=None)[0]
-    bins = np.argsort(np.argsort(f, kind="stable")) * 50 // len(f)
-    by_steps = y - (np.bincount(bins, y) / np.bincount(bins))[bins]
     x = _standardised(x)
-    rests = [np.abs(rest @ x) / np.sqrt(len(y)) / max(rest.std(), 1e-9) for rest in (by_line, by_steps)]
-    return min(rests, key=np.max)
+    found = [np.abs(rest @ x) / np.sqrt(len(y)) / max(rest.std(), 1e-9) for rest in _rests(f, y)]
+    return min(found, key=np.max)
+
+
+def left_over_in_pairs(f: Array, x: Array, y: Array, truth: Array) -> Array:
+    """(d, d): the same of the products, of which at least one feature is no truth; the others are 0.
+
+    Of two features of the truth a score that has but the sign right may leave something.
+    """
+    inside = np.logical_and.outer(truth, truth)
+    found = [np.where(inside, 0, known_in_pairs(x, rest)) for rest in _rests(f, y)]
+    return min(found, key=np.max)
