@@ -24,7 +24,8 @@ def fit_on_cluster(
     """
     from distributed import wait
 
-    shared = client.scatter((model, dict(layers)), broadcast=True)
+    # With a key of its own: that of a fit before, of the same model, may be on its way out.
+    shared = client.scatter((model, dict(layers)), broadcast=True, hash=False)
     waiting: list[Any] = []  # one result, or none, for 1, 2, 4, … batches, like the digits of their number
     running: set[Any] = set()
     for batch in batches:
