@@ -18,6 +18,17 @@ from minixai.kernels import (
     winograd_weight,
 )
 
+MODULES = (
+    activation,
+    convolution,
+    descent,
+    normalisation,
+    pooling,
+    product,
+    relevance,
+    winograd_weight,
+)
+
 
 def every_kernel(
     dtype: Any, layout: Callable = np.asarray, images: int = 3, size: int = 7

@@ -35,7 +35,7 @@ from minixai.kernels import (
     winograd,
     winograd_weight,
 )
-from tests.kernel_calls import bits, every_kernel
+from tests.kernel_calls import MODULES, bits, every_kernel
 from tests.oracles import activation as activation_oracle
 from tests.oracles import convolution as convolution_oracle
 from tests.oracles import dense as dense_oracle
@@ -76,7 +76,7 @@ def cut_into_small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(product, "ROWS_A_TASK", 1)
     for name, value in {"PLANE_NUMBERS": 64, "TASK_WORK": 1, "COLUMNS": 24}.items():
         monkeypatch.setattr(direct, name, value)
-    for name, value in {"RUN_NUMBERS": 64, "TASK_WORK": 1, "PARTS": 3}.items():
+    for name, value in {"RUN_NUMBERS": 64, "TASK_WORK": 1, "PARTS": 3, "SUMS_A_TASK": 16}.items():
         monkeypatch.setattr(direct_weight, name, value)
     for name, value in {"TILES": 2, "TASK_WORK": 1}.items():
         monkeypatch.setattr(winograd, name, value)
@@ -886,17 +886,7 @@ def test_p_norm_pooling_neither_overflows_nor_vanishes() -> None:
 
 
 def test_every_kernel_is_among_the_calls() -> None:
-    modules = (
-        activation,
-        convolution,
-        descent,
-        normalisation,
-        pooling,
-        product,
-        relevance,
-        winograd_weight,
-    )
-    public = {name for module in modules for name in module.__all__ if name[0].islower()}
+    public = {name for module in MODULES for name in module.__all__ if name[0].islower()}
     public -= {"conv2d_direct", "fastest", "one_blas_thread", "pays", "serves"}
     assert public == {name.split()[0] for name in every_kernel(np.float32)}
 
@@ -906,15 +896,13 @@ def test_every_kernel_is_among_the_calls() -> None:
 def test_any_number_of_threads_and_any_run_gives_the_same_bits(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    counts = []
+    counts, share_out = [], threads._share_out
 
-    def counting(task: Callable[[int], None], count: int, blas: bool = True) -> None:
+    def counting(team: Any, task: Callable[[int], None], count: int) -> None:
         counts.append(count)
-        threads.for_each(task, count, blas)
+        share_out(team, task, count)
 
-    modules = activation, convolution, descent, direct, direct_weight, normalisation, pooling, product
-    for module in (*modules, relevance, winograd, winograd_weight):
-        monkeypatch.setattr(module, "for_each", counting)
+    monkeypatch.setattr(threads, "_share_out", counting)
     for dtype in DTYPES:
         call = every_kernel(dtype)[name]
         threads.set_num_threads(1)

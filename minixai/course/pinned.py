@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from minixai import __version__
@@ -37,6 +36,8 @@ def write_pins(folder: Path) -> None:
 
 def _constraints(requirement: str) -> str:
     """A line NAME==VERSION for each package that a requirement needs, as it is installed here."""
+    from importlib.metadata import PackageNotFoundError, distribution
+
     from packaging.requirements import Requirement
     from packaging.utils import canonicalize_name
 

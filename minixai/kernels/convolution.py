@@ -22,7 +22,7 @@ from minixai.kernels.compiling import njit
 from minixai.kernels.filters import made_of
 from minixai.kernels.layout import readable
 from minixai.kernels.microkernel import LANES
-from minixai.kernels.threads import for_each
+from minixai.kernels.threads import for_each_run
 from minixai.typing import Array
 
 __all__ = [
@@ -228,10 +228,9 @@ def conv2d_vjp_bias(g: Array) -> Array:
     """gb[k] = Σ of g[:, k] over images and places."""
     g = readable(g).reshape(*g.shape[:2], -1)
     total = np.empty(g.shape[1], g.dtype)
-    step = max(1, ENTRIES_A_TASK * len(total) // max(g.size, 1))  # channels
 
-    def fill(number: int) -> None:
-        _sum_over_images(g, (number * step, min((number + 1) * step, len(total))), total)
+    def fill(first: int, last: int) -> None:
+        _sum_over_images(g, (first, last), total)
 
-    for_each(fill, -(-len(total) // step), blas=False)
+    for_each_run(fill, len(total), g.size, ENTRIES_A_TASK)
     return total

@@ -21,7 +21,7 @@ import numpy as np
 from minixai.kernels.channels_last import place_rows
 from minixai.kernels.compiling import njit
 from minixai.kernels.microkernel import LANES, PANEL, multiply
-from minixai.kernels.threads import TASK_WORK, for_each, get_num_threads, workspace
+from minixai.kernels.threads import TASK_WORK, for_each, for_each_run, get_num_threads, workspace
 from minixai.typing import Array
 
 __all__ = ["Cut", "conv2d_vjp_weight", "cut", "over_parts"]
@@ -138,12 +138,11 @@ def over_parts(total: Array, dtype: Any) -> Array:
     """gw[k, c, u, b, v] = Σ_part total[part, k, u, v, b, c], added up in total[0]."""
     _, units, kh, kw, below, channels = total.shape
     gw = np.empty((units, channels, kh, below, kw), dtype)
-    step = max(1, SUMS_A_TASK * units // max(total.size, 1))
 
-    def fill(number: int) -> None:
-        _over_parts(total, (number * step, min((number + 1) * step, units)), gw)
+    def fill(first: int, last: int) -> None:
+        _over_parts(total, (first, last), gw)
 
-    for_each(fill, -(-units // step), blas=False)
+    for_each_run(fill, units, total.size, SUMS_A_TASK)
     return gw
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from minixai.kernels.compiling import njit
 from minixai.kernels.layout import readable
-from minixai.kernels.threads import for_each
+from minixai.kernels.threads import for_each, for_each_run
 from minixai.typing import Array
 
 __all__ = ["add_by_sign", "add_linear", "add_row", "centred_by_sign", "mean_and_spread"]
@@ -93,12 +93,11 @@ def _add_row_by_sign(above, below, above_x, total_x, x, active, shift, step):
 def mean_and_spread(x: Array) -> tuple[Array, Array]:
     """The mean and the standard deviation of every channel of x (n, c, places): (c,) float64 each."""
     x, (mean, spread) = readable(x), np.zeros((2, x.shape[1]))
-    step = max(1, ENTRIES_A_TASK * len(mean) // max(x.size, 1))
 
-    def fill(number: int) -> None:
-        _mean_and_spread(x, number * step, min((number + 1) * step, len(mean)), mean, spread)
+    def fill(first: int, last: int) -> None:
+        _mean_and_spread(x, first, last, mean, spread)
 
-    for_each(fill, -(-len(mean) // step), blas=False)
+    for_each_run(fill, len(mean), x.size, ENTRIES_A_TASK)
     return mean, spread
 
 

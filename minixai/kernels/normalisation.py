@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from minixai.kernels.compiling import njit
 from minixai.kernels.layout import readable
-from minixai.kernels.threads import for_each
+from minixai.kernels.threads import for_each_run
 from minixai.typing import Array
 
 __all__ = ["normalise", "normalise_vjp"]
@@ -52,21 +50,15 @@ def _normalise_vjp(g, x, first, last, mean, scale, slope, own, gx, gw, gb):
                 out[p] = (g_line[p] - away if own else g_line[p]) * slope[c]
 
 
-def _by_channel(loop: Callable[[int, int], None], x: Array) -> None:
-    """loop(first, last) over the channels of x (n, c, places), some at a time."""
-    step = max(1, ENTRIES_A_TASK * x.shape[1] // max(x.size, 1))
-
-    def fill(number: int) -> None:
-        loop(number * step, min((number + 1) * step, x.shape[1]))
-
-    for_each(fill, -(-x.shape[1] // step), blas=False)
-
-
 def normalise(x: Array, mean: Array, slope: Array, shift: Array) -> Array:
     """y = (x − mean) · slope + shift: x (n, c, places), all else (c,), of one dtype."""
     x, mean, slope, shift = map(readable, (x, mean, slope, shift))
     y = np.empty(x.shape, x.dtype)
-    _by_channel(lambda first, last: _normalise(x, first, last, mean, slope, shift, y), x)
+
+    def fill(first: int, last: int) -> None:
+        _normalise(x, first, last, mean, slope, shift, y)
+
+    for_each_run(fill, x.shape[1], x.size, ENTRIES_A_TASK)
     return y
 
 
@@ -80,5 +72,9 @@ def normalise_vjp(
     """
     g, x, mean, scale, slope = map(readable, (g, x, mean, scale, slope))
     gx, (gw, gb) = np.empty(x.shape, x.dtype), np.empty((2, x.shape[1]), x.dtype)
-    _by_channel(lambda first, last: _normalise_vjp(g, x, first, last, mean, scale, slope, own, gx, gw, gb), x)
+
+    def fill(first: int, last: int) -> None:
+        _normalise_vjp(g, x, first, last, mean, scale, slope, own, gx, gw, gb)
+
+    for_each_run(fill, x.shape[1], x.size, ENTRIES_A_TASK)
     return gx, gw, gb

@@ -8,7 +8,7 @@ import numpy as np
 
 from minixai.kernels.compiling import njit
 from minixai.kernels.layout import readable
-from minixai.kernels.threads import for_each
+from minixai.kernels.threads import for_each, for_each_run
 from minixai.typing import Array
 
 __all__ = ["product", "quotient", "sum_of_each"]
@@ -57,14 +57,13 @@ def quotient(g: Array, z: Array, b: Array, epsilon: float) -> tuple[Array, Array
     s = np.empty(g.shape, g.dtype)
     sums = np.empty((n * len(b), 3))
     rows = [a.reshape(len(sums), places) for a in (readable(g), readable(z), s)]
-    step = max(1, ENTRIES_A_TASK // max(1, places))
 
-    def fill(number: int) -> None:
-        of_g, of_z, of_s, leaks = (a[number * step : (number + 1) * step] for a in (*rows, sums))
+    def fill(first: int, last: int) -> None:
+        of_g, of_z, of_s, leaks = (a[first:last] for a in (*rows, sums))
         _quotient(of_g, of_z, g.dtype.type(epsilon), of_s, leaks)
 
     with np.errstate(all="ignore"):  # without numba
-        for_each(fill, -(-len(sums) // step), blas=False)
+        for_each_run(fill, len(sums), s.size, ENTRIES_A_TASK)
     of_s, to_epsilon, dropped = np.moveaxis(sums.reshape(n, len(b), 3), 2, 0)
     return s, of_s @ b.astype(np.float64), to_epsilon.sum(axis=1), dropped.sum(axis=1)
 

@@ -30,7 +30,15 @@ from threadpoolctl import ThreadpoolController
 
 from minixai.settings import whole_number
 
-__all__ = ["TASK_WORK", "even", "for_each", "get_num_threads", "set_num_threads", "workspace"]
+__all__ = [
+    "TASK_WORK",
+    "even",
+    "for_each",
+    "for_each_run",
+    "get_num_threads",
+    "set_num_threads",
+    "workspace",
+]
 
 
 TASK_WORK = 1 << 22  # multiplications of one task: fewer are done before a second thread has woken up
@@ -194,6 +202,15 @@ def for_each(task: Callable[[int], None], count: int, blas: bool = True) -> None
         except BaseException:  # an interrupt, which may come anywhere
             pool.leave(caller)
             raise
+
+
+def for_each_run(task: Callable[[int, int], None], items: int, entries: int, at_once: int) -> None:
+    """Run task(first, last) over all items, which have so many entries together, at_once entries a task.
+
+    At least one item a task, whatever its size. The tasks may not call BLAS.
+    """
+    step = max(1, at_once * items // max(entries, 1))
+    for_each(lambda k: task(k * step, min((k + 1) * step, items)), -(-items // step), blas=False)
 
 
 def even(tasks: int) -> int:
