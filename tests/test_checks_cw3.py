@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import minixai as mx
 from minixai.checks import CheckError
 from minixai.course.cw3 import checks as cw3
-from tests import grading
+from tests import grading, pieces
 from tests.submissions.cw3 import REFERENCES, WRONG
 
 EXERCISES = {
@@ -38,28 +39,8 @@ def solutions(seed: int, changed: str = "") -> dict[str, Any]:
     return names
 
 
-def parts_of(name: str) -> list[Any]:
-    return [getattr(cw3, f"{kind}_{name}") for kind in ("check", "mark")]
-
-
-@pytest.mark.parametrize("seed", [0, 1, 12, 77, 3_000_000_000])
-@pytest.mark.parametrize("name", EXERCISES.values())
-def test_the_solution_passes(name, seed) -> None:
-    answer = solutions(seed)[name]
-    for part in parts_of(name):
-        part(answer, seed)
-
-
-@pytest.mark.parametrize("name", EXERCISES.values())
-def test_what_is_not_done_fails(name) -> None:
-    def blank(*args, **kwargs):
-        raise NotImplementedError
-
-    for part in parts_of(name):
-        with pytest.raises(NotImplementedError):
-            part(blank, 0)
-        with pytest.raises(CheckError):
-            part(lambda *args, **kwargs: None, 0)
+check_and_mark = partial(pieces.check_and_mark, cw3)
+TestPiece = pieces.piece_checks(cw3, EXERCISES.values(), solutions)
 
 
 SHOWN = [
@@ -75,7 +56,7 @@ def test_students_see_that_a_wrong_submission_is_wrong(wrong, grade_id) -> None:
     name = EXERCISES[grade_id]
     answer = solutions(5, changed=WRONG[wrong].answers[grade_id])[name]
     with pytest.raises(CheckError):
-        parts_of(name)[0](answer, 5)
+        check_and_mark(name)[0](answer, 5)
 
 
 GATES = {
@@ -128,7 +109,7 @@ def in_float64(answer):
 
 @pytest.mark.parametrize("name", ["unpool_switches", "unpool_centre"])
 def test_a_rule_writes_to_no_array_and_keeps_the_dtype(name) -> None:
-    answer, check = solutions(0)[name], parts_of(name)[0]
+    answer, check = solutions(0)[name], check_and_mark(name)[0]
     with pytest.raises(CheckError, match="writes to"):
         check(written_to(answer), 0)
     with pytest.raises(CheckError, match="float32: got float64, expected float32"):
@@ -142,7 +123,7 @@ def test_students_see_that_float32_stays_float32_at_a_relu_and_at_the_start() ->
         "start_at": lambda *given: right["start_at"](*given).astype(np.float64),
     }.items():
         with pytest.raises(CheckError, match=r"float32.*: got float64, expected float32"):
-            parts_of(name)[0](wrong, 0)
+            check_and_mark(name)[0](wrong, 0)
 
 
 def test_mistakes_of_unpooling_are_named() -> None:
@@ -373,13 +354,13 @@ def test_mistakes_of_the_correlation_are_named() -> None:
 @pytest.mark.parametrize("grade_id", REFERENCES)
 def test_the_reference_s_functions_are_right_and_out_of_reach(grade_id, monkeypatch) -> None:
     answer = solutions(0, changed=REFERENCES[grade_id])[EXERCISES[grade_id]]
-    for part in parts_of(EXERCISES[grade_id]):
+    for part in check_and_mark(EXERCISES[grade_id]):
         with pytest.raises(
             CheckError, match=r"minixai\.course\.cw3\.answers\..* of minixai: write it yourself"
         ):
             part(answer, 0)
     monkeypatch.setattr(cw3, "own_work", lambda answer, *modules: answer)
-    for part in parts_of(EXERCISES[grade_id]):
+    for part in check_and_mark(EXERCISES[grade_id]):
         part(answer, 0)
 
 
@@ -394,7 +375,7 @@ def test_minixai_s_own_functions_are_out_of_reach(grade_id) -> None:
     source = WRONG["minixai's own functions"].answers[grade_id]
     name = EXERCISES[grade_id]
     with pytest.raises(CheckError, match="of minixai: write it yourself"):
-        parts_of(name)[0](solutions(0, changed=source)[name], 0)
+        check_and_mark(name)[0](solutions(0, changed=source)[name], 0)
 
 
 def test_a_rule_of_minixai_s_that_is_only_handed_on_is_out_of_reach_too() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import minixai as mx
 from minixai.checks import CheckError
 from minixai.course.cw5 import checks as cw5
-from tests import grading
+from tests import grading, pieces
 from tests.submissions import cw5 as submissions
 
 FUNCTIONS = ("moments", "merge", "patterns", "rest", "rho", "in_other_coordinates", "patches", "conv_moments")
@@ -27,8 +28,7 @@ def answers(seed: int = 0, **replaced: str) -> dict[str, Any]:
     return names
 
 
-def check_and_mark(name: str):
-    return getattr(cw5, f"check_{name}"), getattr(cw5, f"mark_{name}")
+check_and_mark = partial(pieces.check_and_mark, cw5)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

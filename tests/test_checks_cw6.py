@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import minixai as mx
 from minixai.checks import CheckError
 from minixai.course.cw6 import checks as cw6
-from tests import grading
+from tests import grading, pieces
 from tests.submissions.cw6 import REFERENCES, WRONG
 
 EXERCISES = {
@@ -36,27 +37,8 @@ def answers(seed: int, **changed: str) -> dict[str, Any]:
     return names
 
 
-def check_and_mark(name: str) -> list[Any]:
-    return [getattr(cw6, f"{kind}_{name}") for kind in ("check", "mark")]
-
-
-@pytest.mark.parametrize("seed", [0, 1, 12, 77, 3_000_000_000])
-@pytest.mark.parametrize("name", EXERCISES.values())
-def test_the_solution_passes(name: str, seed: int) -> None:
-    for check in check_and_mark(name):
-        check(answers(seed)[name], seed)
-
-
-@pytest.mark.parametrize("name", EXERCISES.values())
-def test_what_is_not_done_fails(name: str) -> None:
-    def blank(*args: Any, **kwargs: Any) -> None:
-        raise NotImplementedError
-
-    for check in check_and_mark(name):
-        with pytest.raises(NotImplementedError):
-            check(blank, 0)
-        with pytest.raises(CheckError, match="not done yet"):
-            check(lambda *args: None, 0)
+check_and_mark = partial(pieces.check_and_mark, cw6)
+TestPiece = pieces.piece_checks(cw6, EXERCISES.values(), answers)
 
 
 NAMED = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from minixai.checks import CheckError
 from minixai.course.cw7 import answers as reference
 from minixai.course.cw7 import checks as cw7
 from minixai.demo.concepts import orientations
-from tests import grading
+from tests import grading, pieces
 from tests.submissions import cw7 as submissions
 from tests.submissions.cw7 import OF_SEED_0, OWN_FUNCTIONS, REFERENCES, WRONG
 
@@ -47,27 +48,8 @@ def answers(seed: int, **changed: str) -> dict[str, Any]:
     return names
 
 
-def check_and_mark(name: str) -> list[Any]:
-    return [getattr(cw7, f"{kind}_{name}") for kind in ("check", "mark")]
-
-
-@pytest.mark.parametrize("seed", [0, 1, 12, 77, 3_000_000_000])
-@pytest.mark.parametrize("name", EXERCISES.values())
-def test_the_solution_passes(name: str, seed: int) -> None:
-    for check in check_and_mark(name):
-        check(answers(seed)[name], seed)
-
-
-@pytest.mark.parametrize("name", EXERCISES.values())
-def test_what_is_not_done_fails(name: str) -> None:
-    def blank(*args: Any) -> None:
-        raise NotImplementedError
-
-    for check in check_and_mark(name):
-        with pytest.raises(NotImplementedError):
-            check(blank, 0)
-        with pytest.raises(CheckError, match="not done yet"):
-            check(lambda *args: None, 0)
+check_and_mark = partial(pieces.check_and_mark, cw7)
+TestPiece = pieces.piece_checks(cw7, EXERCISES.values(), answers)
 
 
 NAMED = {
