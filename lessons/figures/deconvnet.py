@@ -12,7 +12,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.patches import Patch
 
 from figures import as_jpeg, show_image, slide
-from figures.maps import Values, beside_baselines, show_signal
+from figures.maps import Values, beside_baselines, beside_image, show_signal
 from minixai.plot import Picture, style
 from minixai.plot.maps import in_channels, largest
 from minixai.plot.projection import mosaic
@@ -51,11 +51,7 @@ def _frame(axes: Axes, rows: slice, columns: slice) -> None:
 
 def row_of_maps(image: Values, maps: Mapping[str, Values]) -> Picture:
     """An image (h, w) and maps of it side by side."""
-    picture = slide(2.9 if len(maps) > 1 else 4.5)
-    first, *others = picture.subplots(1, 1 + len(maps))
-    show_image(first, image, "image", cmap="gray")
-    for axes, (title, values) in zip(others, maps.items(), strict=True):
-        show_signal(axes, values, title)
+    picture = beside_image(2.9 if len(maps) > 1 else 4.5, image, maps, show_signal)
     picture.supxlabel(OWN_SCALE, size=14)
     return picture
 

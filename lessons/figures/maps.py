@@ -61,10 +61,18 @@ def beside_images(images: Values, scores: Values, maps: Mapping[str, Values]) ->
 
 def one_map(image: Values, values: Values, title: str) -> Picture:
     """An image (h, w) and a heat map of it."""
-    picture = slide(4.6)
-    left, right = picture.subplots(1, 2)
-    show_image(left, image, "image", cmap="gray")
-    show_heat(right, values, title)
+    return beside_image(4.6, image, {title: values}, show_heat)
+
+
+def beside_image(
+    height: float, image: Values, maps: Mapping[str, Values], show: Callable[[Axes, Values, str], None]
+) -> Picture:
+    """An image (h, w) and maps of it side by side, each as `show` draws it."""
+    picture = slide(height)
+    first, *others = picture.subplots(1, 1 + len(maps))
+    show_image(first, image, "image", cmap="gray")
+    for axes, (title, values) in zip(others, maps.items(), strict=True):
+        show(axes, values, title)
     return picture
 
 

@@ -10,7 +10,7 @@ from IPython.display import Image
 from matplotlib.axes import Axes
 
 from figures import as_jpeg, show_image, slide
-from figures.maps import Values, show_heat
+from figures.maps import Values, beside_image, show_heat
 from minixai.bootstrap import mean_interval
 from minixai.plot import Picture, style
 
@@ -141,11 +141,7 @@ def of_a_photo(photo: Values, maps: Mapping[str, Values]) -> Image:
 
 def row(image: Values, maps: Mapping[str, Values]) -> Picture:
     """An image and heat maps of it."""
-    picture = slide(3.4)
-    first, *others = picture.subplots(1, 1 + len(maps))
-    show_image(first, image, "image", cmap="gray")
-    for axes, (name, values) in zip(others, maps.items(), strict=True):
-        show_heat(axes, values, name)
+    picture = beside_image(3.4, image, maps, show_heat)
     picture.supxlabel(OWN_SCALE, size=14)
     return picture
 

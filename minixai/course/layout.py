@@ -33,6 +33,7 @@ __all__ = [
     "notebook_from",
     "notebook_of",
     "seeds_of",
+    "unfit",
 ]
 
 COURSEWORK = Path(__file__).resolve().parent
@@ -107,10 +108,14 @@ def lay_out(folder: str | Path, seed: int = 0, coursework: str | Path = COURSEWO
     return list(pieces)
 
 
+def unfit(name: str, also: str = "") -> list[str]:
+    """The characters of a name with which nbgrader misses files, by a pattern, or its database, by a URL."""
+    return [c for c in name if c in f"*?[%{also}" or not c.isprintable()]
+
+
 def _check_name(folder: Path) -> None:
-    """An error where nbgrader would not find its files, by a pattern, or its database, by a URL."""
     path = str(folder.resolve())
-    if wrong := [c for c in path if c in "*?[%" or not c.isprintable()]:
+    if wrong := unfit(path):
         raise ValueError(f"course: nbgrader cannot work in {path!r}, for it has {wrong[0]!r} in its name")
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from minixai.course.grading import course_at, mark_of
+from minixai.course.layout import unfit
 from minixai.files import write_whole
 
 __all__ = ["Exported", "Roster", "enter_roster", "export_grades"]
@@ -36,9 +37,6 @@ FIRST = ("first name", "first_name", "firstname", "vorname")
 LAST = ("last name", "last_name", "lastname", "surname", "nachname")
 EMAIL = ("email address", "email", "e-mail-adresse")
 TOTAL = "minixai Final Points"  # Canvas passes over columns with "Final Points" in their name
-
-
-FORBIDDEN = "/\\*?[]%{}"  # in the name of a folder that nbgrader finds by a pattern
 
 
 class Table(NamedTuple):
@@ -221,7 +219,7 @@ def _is_student(row: list[str]) -> bool:
 
 
 def _check_student(call: str, path: Path, column: str, row: int, name: str) -> None:
-    wrong = [c for c in name if c in FORBIDDEN or not c.isprintable()] or [c for c in name[:1] if c == "."]
+    wrong = unfit(name, "/\\]{}") or [c for c in name[:1] if c == "."]
     if wrong:
         raise ValueError(
             f"{call}: row {row} of {path} has {name!r} as {column}, and {wrong[0]!r} cannot stand in the "
