@@ -12,7 +12,7 @@ from matplotlib import rc_context
 
 from experiments import style
 from experiments.networks import KINDS, Network
-from minixai import methods, signal
+from minixai import methods, nn, signal
 from minixai.bootstrap import mean_interval
 from minixai.columns import interval
 from minixai.evaluate import Degradation, degrade
@@ -61,17 +61,21 @@ def filter_pattern(w: np.ndarray) -> np.ndarray:
     return np.divide(w, squares, out=np.zeros_like(w), where=squares > 0)
 
 
-def stretch(network: Network, patterns: signal.Patterns, kind: str) -> list[float]:
-    """‖w‖·‖a‖ over the units of all layers: the median, the 90 % quantile and the largest.
+def stretches(model: nn.Module, patterns: signal.Patterns, kind: str) -> dict[str, np.ndarray]:
+    """‖w‖·‖a‖ of every unit, (units,) by layer; 0 where the unit never fired.
 
     As wᵀa = 1, it is 1/cos of their angle: how far a pattern reaches for what the filter hardly sees.
     """
-    state = network.model.state_dict()
-    found = [
-        norm(state[f"{name}.weight"]) * norm(layer.of(kind) if kind in layer.by_kind else layer.linear)
+    state = model.state_dict()
+    return {
+        name: norm(state[f"{name}.weight"]) * norm(layer.of(kind) if kind in layer.by_kind else layer.linear)
         for name, layer in patterns.items()
-    ]
-    units = np.concatenate(found)
+    }
+
+
+def stretch(network: Network, patterns: signal.Patterns, kind: str) -> list[float]:
+    """The `stretches` of all layers: the median, the 90 % quantile and the largest."""
+    units = np.concatenate([*stretches(network.model, patterns, kind).values()])
     return [round(float(np.quantile(units[units > 0], share)), 2) for share in (0.5, 0.9, 1)]
 
 

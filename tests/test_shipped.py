@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import minixai as mx
+from experiments.degradation import stretches
 from minixai.data.cifar import CIFAR10, CIFAR10_CLASSES, cifar10
 from minixai.data.sealed import digest, write_sealed
 from minixai.errors import FileFormatError
@@ -111,16 +112,10 @@ def test_a_network_comes_with_patterns_that_fit_it(name):
 def test_few_units_are_dead_and_no_positive_pattern_explodes(name):
     """‖w‖·‖a‖ is 1 over the cosine of filter and pattern; a divisor near 0 makes it thousands."""
     net = pretrained(name)
-    weights, lengths = net.state_dict(), {}
-    for layer, found in net.patterns.items():
-        norms = (
-            np.linalg.norm(array.reshape(len(array), -1).astype(float), axis=1)
-            for array in (weights[f"{layer}.weight"], found.of("positive"))
-        )
-        lengths[layer] = np.multiply(*norms)
-    every = np.concatenate([*lengths.values()])
+    found = [*stretches(net, net.patterns, "positive").values()]
+    every = np.concatenate(found)
     assert (every == 0).mean() <= 0.01
-    assert all(length.max() <= 10 * np.median(length) for length in lengths.values())
+    assert all(of_layer.max() <= 10 * np.median(of_layer) for of_layer in found)
     assert every.max() < 100
 
 

@@ -2,7 +2,8 @@
 
     python -m experiments.recipes.patterns cifar10_allcnn --out cifar10_allcnn.patterns.safetensors
 
-Prints the images a second, and the memory on the way, which should not grow.
+Prints the images a second, and the memory on the way, which should not grow; and how far positive
+patterns reach.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
+from experiments.degradation import stretches
 from minixai.data.cifar import cifar10
 from minixai.models.shipped_networks import VARIANTS, pretrained
 from minixai.signal import fit_patterns
@@ -49,6 +51,9 @@ def main(arguments: list[str] | None = None) -> None:
 
     patterns = fit_patterns(model, batches(), KINDS, progress=False)
     print(patterns)
+    reach = [*stretches(model, patterns, "positive").values()]
+    long = sum((of_layer > 10 * np.median(of_layer)).sum() for of_layer in reach)
+    print(f"‖w‖·‖a₊‖: at most {np.concatenate(reach).max():.0f}; in {long} units above ten times the median")
     patterns.save(options.out, moments=False, dtype=np.float16)
     print(f"{options.out}: {options.out.stat().st_size / 1e6:.2f} MB")
 
